@@ -1,0 +1,135 @@
+//! Where messages go: one file per chat service, one line in [`KINDS`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::client::Deps;
+use crate::config::{ChannelConfig, Fields, Mistakes};
+use crate::expiry::Message;
+
+mod dingtalk;
+mod feishu;
+mod slack;
+mod webhook;
+mod wecom;
+
+/// A chat service, or one robot of it.
+///
+/// Schedules, gates and the ledger belong to the outbox around it.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    /// Delivers one message, once. The verdict comes from status and body together.
+    async fn send(&self, message: &Message) -> Result<Receipt, SendError>;
+
+    /// Returns how fast the service may be used.
+    fn pace(&self) -> Pace;
+
+    /// Returns a short digest of the destination: two channels with one destination share one pace.
+    fn destination(&self) -> String;
+}
+
+/// What the service answered to a delivered message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The service's own id for the message, where it gives one.
+    pub id: Option<String>,
+}
+
+/// How fast a service may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The least time between two messages.
+    pub gap: Duration,
+    /// Messages in any minute.
+    pub per_minute: u32,
+}
+
+/// Why a message was not delivered, by what the outbox should do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The service asks for a pause. Not an attempt.
+    #[error("throttled: {code}")]
+    Throttled {
+        /// How long to wait.
+        after: Duration,
+        /// The service's word for it.
+        code: String,
+    },
+    /// A passing fault.
+    #[error("{code}")]
+    Retry {
+        /// How long the service asked us to wait.
+        after: Option<Duration>,
+        /// What happened.
+        code: String,
+    },
+    /// The request was written and no verdict came back; the message may have arrived.
+    #[error("no verdict: {code}")]
+    Ambiguous {
+        /// What happened.
+        code: String,
+    },
+    /// This payload will never be accepted; a shorter or plainer one may be.
+    #[error("message refused: {code}")]
+    RejectMessage {
+        /// The service's word for it.
+        code: String,
+    },
+    /// The robot or its credential does not work; a person must act.
+    #[error("channel down: {code}: {hint}")]
+    ChannelDown {
+        /// The service's word for it.
+        code: String,
+        /// What to do.
+        hint: String,
+    },
+}
+
+impl SendError {
+    /// Returns the metric label, from a closed list.
+    pub const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Throttled { .. } => "throttled",
+            Self::Retry { .. } => "retry",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::RejectMessage { .. } => "rejected",
+            Self::ChannelDown { .. } => "down",
+        }
+    }
+}
+
+/// A kind of channel: its name in configuration and how to build one from its options.
+pub struct Kind {
+    /// The word after `kind =`.
+    pub name: &'static str,
+    /// Reads the options, reporting every mistake, and builds the channel when there is none.
+    pub build: fn(&ChannelConfig, Fields<'_>, &Deps) -> Option<Arc<dyn Channel>>,
+}
+
+/// Every kind, sorted by name.
+pub const KINDS: &[Kind] = &[
+    Kind { name: "dingtalk", build: dingtalk::build },
+    Kind { name: "feishu", build: feishu::build },
+    Kind { name: "slack", build: slack::build },
+    Kind { name: "webhook", build: webhook::build },
+    Kind { name: "wecom", build: wecom::build },
+];
+
+/// Builds the channel that `config` describes, or reports what is wrong with it.
+pub fn build(
+    config: &ChannelConfig,
+    deps: &Deps,
+    mistakes: &mut Mistakes,
+) -> Option<Arc<dyn Channel>> {
+    let Some(kind) = KINDS.iter().find(|kind| kind.name == config.kind.value) else {
+        let known: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+        mistakes.push(
+            config.kind.span.clone(),
+            format!("unknown channel kind `{}` (known: {})", config.kind.value, known.join(", ")),
+        );
+        return None;
+    };
+    (kind.build)(config, Fields::new(&config.options, mistakes), deps)
+}

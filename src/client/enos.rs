@@ -1,0 +1,1 @@
+//! EnOS APIM: tokens and request signatures.

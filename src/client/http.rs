@@ -1,0 +1,5 @@
+//! One HTTP client for sources and channels: no redirects, capped bodies, errors without URLs.
+
+/// The HTTP client.
+#[derive(Clone, Debug)]
+pub struct Http;

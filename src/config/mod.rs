@@ -1,0 +1,153 @@
+//! TOML becomes a checked [`Config`]; every mistake is reported at once, with its place.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod fields;
+mod load;
+mod mistakes;
+mod schedule;
+mod secret;
+
+pub use fields::Fields;
+pub use load::{load, load_file};
+pub use mistakes::{Mistake, Mistakes};
+pub use schedule::Schedule;
+pub use secret::{Secret, SecretRef};
+
+use crate::expiry::{Language, Ladder, Severity};
+
+/// A byte range in the configuration text.
+pub type Span = Range<usize>;
+
+/// A value and where it stands in the text.
+#[derive(Clone, Debug)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A table of options that a kind of source or channel reads itself.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The table.
+    pub table: toml::de::DeTable<'static>,
+    /// Where the table stands, for a mistake about something missing.
+    pub span: Span,
+}
+
+/// The whole configuration, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The HTTP server.
+    pub server: Server,
+    /// Where state is kept.
+    pub store: StoreUrl,
+    /// Where certificates come from.
+    pub sources: Vec<SourceConfig>,
+    /// What is worth saying, and when.
+    pub alerts: Alerts,
+    /// Where messages go.
+    pub channels: Vec<ChannelConfig>,
+    /// Which events go to which channels.
+    pub routes: Vec<Route>,
+    /// Per-certificate series.
+    pub metrics: Metrics,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The address to listen on.
+    pub listen: std::net::SocketAddr,
+    /// The base of links in messages.
+    pub external_url: Option<url::Url>,
+}
+
+/// Where state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// A SQLite file; relative paths are under `$STATE_DIRECTORY` when systemd gives one.
+    Sqlite(PathBuf),
+}
+
+/// One `[[source]]`.
+#[derive(Clone, Debug)]
+pub struct SourceConfig {
+    /// Unique among sources; a metric label.
+    pub name: String,
+    /// Which provider.
+    pub kind: Placed<String>,
+    /// When to read it.
+    pub schedule: Schedule,
+    /// When to read the whole of it, for kinds that read a near window more often. Read from `options.full_scan`.
+    pub full_scan: Option<Schedule>,
+    /// What the kind reads itself. `full_scan` has been taken out.
+    pub options: Options,
+}
+
+/// One `[[channel]]`.
+#[derive(Clone, Debug)]
+pub struct ChannelConfig {
+    /// Unique among channels; a metric label.
+    pub name: String,
+    /// Which service.
+    pub kind: Placed<String>,
+    /// The language of its messages.
+    pub language: Language,
+    /// What the kind reads itself.
+    pub options: Options,
+}
+
+/// What is worth saying, and when.
+#[derive(Clone, Debug)]
+pub struct Alerts {
+    /// Thresholds before the end.
+    pub ladder: Ladder,
+    /// How long the first event for a channel waits for others.
+    pub group_wait: Duration,
+    /// The language of messages where a channel does not say.
+    pub language: Language,
+}
+
+/// One `[[route]]`: which events go to which channels.
+#[derive(Clone, Debug, Default)]
+pub struct Route {
+    /// What an event must match; an empty one matches everything.
+    pub matcher: Matcher,
+    /// Channel names.
+    pub channels: Vec<String>,
+    /// Whether later routes are tried as well.
+    pub continues: bool,
+}
+
+/// What an event must match. Patterns are globs with `*` and `?`; an absent one matches everything.
+#[derive(Clone, Debug, Default)]
+pub struct Matcher {
+    /// The source's name.
+    pub source: Option<String>,
+    /// The scope.
+    pub scope: Option<String>,
+    /// The certificate's kind.
+    pub kind: Option<String>,
+    /// The organizational unit.
+    pub organizational_unit: Option<String>,
+    /// The common name.
+    pub common_name: Option<String>,
+    /// The holder.
+    pub holder: Option<String>,
+    /// The issuer.
+    pub issuer: Option<String>,
+    /// Any of these severities; empty: any.
+    pub severity: Vec<Severity>,
+}
+
+/// Per-certificate series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// How many certificates of each source have series of their own, soonest first.
+    pub max_series_per_source: usize,
+}

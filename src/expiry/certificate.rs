@@ -1,0 +1,272 @@
+//! The model: one certificate as every provider is made to describe it.
+
+use std::fmt;
+
+use xxhash_rust::xxh3::Xxh3;
+
+/// A point in time, in whole seconds since 1970-01-01T00:00:00Z.
+///
+/// X.509 times are whole seconds (RFC 5280 §4.1.2.5), so nothing is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// Returns the time that is `seconds` after the epoch.
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    /// Returns the time that is `millis` after the epoch, rounded down to the second.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis.div_euclid(1000))
+    }
+
+    /// Returns the seconds since the epoch.
+    pub const fn seconds(self) -> i64 {
+        self.0
+    }
+
+    /// Returns the seconds from `earlier` until this time; negative when `earlier` is later.
+    pub const fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Returns this time moved by `seconds`.
+    #[must_use]
+    pub const fn plus(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+}
+
+/// What a certificate is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// Presented by a device.
+    Device,
+    /// Signs other certificates.
+    Ca,
+    /// Presented by a server.
+    Server,
+    /// Presented by a client that is not a device.
+    Client,
+}
+
+impl Kind {
+    /// Every kind, in the order of its number.
+    pub const ALL: [Self; 4] = [Self::Device, Self::Ca, Self::Server, Self::Client];
+
+    /// Returns the word used in configuration, metrics, the store and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Ca => "ca",
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+
+    /// Returns the kind that `word` names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The state of a certificate. States are disjoint, so that sums over them mean something.
+///
+/// Expired is not a state: it is arithmetic, and holds in any state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Status {
+    /// In use, or ready to be.
+    Active,
+    /// Known to the provider and switched off.
+    Inactive,
+    /// Waiting for activation or issue.
+    Pending,
+    /// Revoked by its issuer.
+    Revoked,
+    /// Replaced by a successor that is active and ends later.
+    Superseded,
+    /// Withdrawn by its owner: cancelled, refunded.
+    Retired,
+    /// The provider does not say when it ends.
+    Undated,
+}
+
+impl Status {
+    /// Every status, in the order of its number.
+    pub const ALL: [Self; 7] = [
+        Self::Active,
+        Self::Inactive,
+        Self::Pending,
+        Self::Revoked,
+        Self::Superseded,
+        Self::Retired,
+        Self::Undated,
+    ];
+
+    /// Returns the word used in metrics, the store and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Pending => "pending",
+            Self::Revoked => "revoked",
+            Self::Superseded => "superseded",
+            Self::Retired => "retired",
+            Self::Undated => "undated",
+        }
+    }
+
+    /// Returns the status that `word` names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Returns whether a certificate in this state may alert when its end comes near.
+    pub const fn alerts(self) -> bool {
+        matches!(self, Self::Active | Self::Inactive | Self::Pending)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One row as a provider reported it, in our units and words.
+///
+/// Its identity inside a source is (scope, issuer, serial); the scope is known from where it was listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Who signed it, in the provider's words; empty where the provider does not say.
+    pub issuer: String,
+    /// What names it under its issuer.
+    pub serial: String,
+    /// What it is used for.
+    pub kind: Kind,
+    /// The provider's state, mapped. `Superseded` here means that the provider itself says so.
+    pub status: Status,
+    /// When it begins to be valid, if known.
+    pub not_before: Option<Timestamp>,
+    /// When it ends, if known. Unknown is never zero.
+    pub not_after: Option<Timestamp>,
+    /// The subject's common name.
+    pub common_name: String,
+    /// Who presents it: a client id, a device, a domain. Empty when unknown.
+    pub holder: String,
+    /// The organizational unit.
+    pub unit: String,
+    /// Every name it covers, where the provider lists them.
+    pub names: Vec<String>,
+    /// Serials of the certificates that the provider links as its renewal.
+    pub successors: Vec<String>,
+}
+
+impl Sighting {
+    /// Returns the status with the rule that a certificate without a known end is undated.
+    pub fn effective_status(&self) -> Status {
+        if self.not_after.is_none() { Status::Undated } else { self.status }
+    }
+
+    /// Returns a 64-bit digest of everything that is kept; equal digests mean that nothing is to be written.
+    ///
+    /// The digest is stored, so its definition never changes: XXH3-64 over every field, each closed by 0xFF,
+    /// a byte that no UTF-8 text contains.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        let mut field = |bytes: &[u8]| {
+            hash.update(bytes);
+            hash.update(&[0xFF]);
+        };
+        field(self.issuer.as_bytes());
+        field(self.serial.as_bytes());
+        field(&[self.kind as u8, self.effective_status() as u8]);
+        field(&time_bytes(self.not_before));
+        field(&time_bytes(self.not_after));
+        field(self.common_name.as_bytes());
+        field(self.holder.as_bytes());
+        field(self.unit.as_bytes());
+        self.names.iter().for_each(|name| field(name.as_bytes()));
+        field(&[]);
+        self.successors.iter().for_each(|serial| field(serial.as_bytes()));
+        hash.digest()
+    }
+}
+
+fn time_bytes(time: Option<Timestamp>) -> [u8; 9] {
+    let mut bytes = [0; 9];
+    if let Some(time) = time {
+        bytes[0] = 1;
+        bytes[1..].copy_from_slice(&time.seconds().to_le_bytes());
+    }
+    bytes
+}
+
+/// One row that could not be understood: data, not a failure of the poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Why, from a closed list.
+    pub reason: Reason,
+    /// Which row: a serial, a path, a position. Never a secret.
+    pub what: String,
+}
+
+/// Why a row was rejected. Closed, so that every reason has a counter from the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// A field that names the certificate is missing or empty.
+    Unidentified,
+    /// A time is written in a way that is neither a time nor a known way to say "none".
+    BadTime,
+    /// A field has another type than the contract says.
+    BadField,
+    /// A status that the contract does not know.
+    UnknownStatus,
+    /// A certificate that cannot be parsed.
+    BadCertificate,
+    /// A file or entry that cannot be read.
+    Unreadable,
+    /// A row outside the slice that was asked for.
+    OutsideSlice,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::Unidentified,
+        Self::BadTime,
+        Self::BadField,
+        Self::UnknownStatus,
+        Self::BadCertificate,
+        Self::Unreadable,
+        Self::OutsideSlice,
+    ];
+
+    /// Returns the metric label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unidentified => "unidentified",
+            Self::BadTime => "bad_time",
+            Self::BadField => "bad_field",
+            Self::UnknownStatus => "unknown_status",
+            Self::BadCertificate => "bad_certificate",
+            Self::Unreadable => "unreadable",
+            Self::OutsideSlice => "outside_slice",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

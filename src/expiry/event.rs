@@ -1,0 +1,205 @@
+//! Something worth saying, once.
+
+use super::certificate::{Kind, Status, Timestamp};
+use super::ladder::Rung;
+
+/// How much an event asks of the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Good to know; goes into the digest.
+    Info,
+    /// Act within days.
+    Warning,
+    /// Act now.
+    Critical,
+}
+
+impl Severity {
+    /// Every severity, mildest first.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
+    /// Returns the word used in configuration, the store and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// Returns the severity that `word` names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.as_str() == word)
+    }
+}
+
+/// What a message may say about a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The source that reported it.
+    pub source: String,
+    /// The scope inside the source.
+    pub scope: String,
+    /// The issuer, in the provider's words.
+    pub issuer: String,
+    /// The serial.
+    pub serial: String,
+    /// What it is used for.
+    pub kind: Kind,
+    /// Its state.
+    pub status: Status,
+    /// The subject's common name.
+    pub common_name: String,
+    /// Who presents it.
+    pub holder: String,
+    /// The organizational unit.
+    pub unit: String,
+    /// When it begins to be valid.
+    pub not_before: Option<Timestamp>,
+    /// When it ends.
+    pub not_after: Option<Timestamp>,
+}
+
+/// What an event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// A certificate crossed a rung; the rung `expired` included.
+    Expiring {
+        /// The certificate.
+        facts: Facts,
+        /// The tightest rung crossed.
+        rung: Rung,
+        /// For a CA: how many active certificates it has signed. They end with it.
+        leaves: Option<u64>,
+    },
+    /// A certificate that was warned about has a successor.
+    Renewed {
+        /// The old certificate.
+        facts: Facts,
+        /// The serial of the successor, or of the certificate itself when its end moved.
+        successor: String,
+        /// When the successor ends.
+        successor_not_after: Timestamp,
+    },
+    /// A source has had no proven scan for too long.
+    SourceStale {
+        /// The source.
+        source: String,
+        /// The last proven scan, if there ever was one.
+        last_proven: Option<Timestamp>,
+        /// The last error, if any. Never a secret.
+        error: Option<String>,
+    },
+    /// The source has a proven scan again.
+    SourceRecovered {
+        /// The source.
+        source: String,
+    },
+    /// A scope shrank so much at once that removals are frozen.
+    InventoryShrunk {
+        /// The source.
+        source: String,
+        /// The scope.
+        scope: String,
+        /// How many certificates were known.
+        known: u64,
+        /// How many of them the provider did not list.
+        missing: u64,
+    },
+    /// The frozen scope agrees with its provider again.
+    InventoryRestored {
+        /// The source.
+        source: String,
+        /// The scope.
+        scope: String,
+    },
+    /// A channel cannot deliver. Said to the other channels.
+    ChannelDown {
+        /// The channel.
+        channel: String,
+        /// The service's word for it.
+        code: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A channel delivers again.
+    ChannelUp {
+        /// The channel.
+        channel: String,
+    },
+    /// The machine's clock cannot be trusted, so nothing is evaluated.
+    ClockSuspect {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The clock can be trusted again.
+    ClockRecovered,
+    /// A provider's clock and ours differ by more than a minute.
+    ClockOffset {
+        /// The source whose provider differs.
+        source: String,
+        /// The provider's time minus ours, in seconds.
+        seconds: i64,
+    },
+    /// A test that an operator asked for.
+    Test,
+}
+
+/// Something worth saying, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Stays the same over retries and restarts.
+    pub id: String,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// How much it asks of the reader.
+    pub severity: Severity,
+    /// What it is about.
+    pub topic: Topic,
+}
+
+impl Event {
+    /// Returns the kind as receivers of the generic webhook see it.
+    pub const fn kind(&self) -> &'static str {
+        match &self.topic {
+            Topic::Expiring { rung: Rung::Expired, .. } => "certificate.expired",
+            Topic::Expiring { .. } => "certificate.expiring",
+            Topic::Renewed { .. } => "certificate.renewed",
+            Topic::SourceStale { .. } => "source.stale",
+            Topic::SourceRecovered { .. } => "source.recovered",
+            Topic::InventoryShrunk { .. } => "inventory.shrunk",
+            Topic::InventoryRestored { .. } => "inventory.restored",
+            Topic::ChannelDown { .. } => "channel.down",
+            Topic::ChannelUp { .. } => "channel.up",
+            Topic::ClockSuspect { .. } => "clock.suspect",
+            Topic::ClockRecovered => "clock.recovered",
+            Topic::ClockOffset { .. } => "clock.offset",
+            Topic::Test => "test",
+        }
+    }
+
+    /// Returns the certificate that the event is about, if it is about one.
+    pub const fn facts(&self) -> Option<&Facts> {
+        match &self.topic {
+            Topic::Expiring { facts, .. } | Topic::Renewed { facts, .. } => Some(facts),
+            _ => None,
+        }
+    }
+
+    /// Returns the source that the event is about, if it is about one.
+    pub fn source(&self) -> Option<&str> {
+        match &self.topic {
+            Topic::Expiring { facts, .. } | Topic::Renewed { facts, .. } => Some(&facts.source),
+            Topic::SourceStale { source, .. }
+            | Topic::SourceRecovered { source }
+            | Topic::InventoryShrunk { source, .. }
+            | Topic::InventoryRestored { source, .. }
+            | Topic::ClockOffset { source, .. } => Some(source),
+            Topic::ChannelDown { .. }
+            | Topic::ChannelUp { .. }
+            | Topic::ClockSuspect { .. }
+            | Topic::ClockRecovered
+            | Topic::Test => None,
+        }
+    }
+}

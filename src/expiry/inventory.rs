@@ -1,0 +1,57 @@
+//! Everything known, held compactly; what changed; sums for any window.
+
+use std::sync::Arc;
+
+use super::certificate::{Kind, Sighting, Status, Timestamp};
+
+/// The number of a certificate: its place in the inventory and its key in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(pub u32);
+
+/// The number of a (source, scope).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScopeId(pub u32);
+
+/// What a sighting did to the inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The certificate was not known.
+    Added,
+    /// Something about it differs and is to be written.
+    Changed {
+        /// The end before, when the end of the same certificate moved later: a renewal in place.
+        renewed_from: Option<Timestamp>,
+    },
+    /// Nothing differs; nothing is to be written.
+    Unchanged,
+}
+
+/// The result of applying one sighting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The certificate's number.
+    pub row: RowId,
+    /// What the sighting did.
+    pub change: Change,
+    /// The status after succession.
+    pub status: Status,
+    /// Other certificates whose derived status changed with it.
+    pub restated: Vec<(RowId, Status)>,
+}
+
+/// One certificate as the store hands it back at start.
+#[derive(Clone, Debug)]
+pub struct StoredRow;
+
+/// Everything known. Owned by the pipeline, which is the only writer.
+pub struct Inventory;
+
+/// An immutable state of the inventory. Cloning shares every chunk.
+pub struct View;
+
+/// Sums over one scope at one moment.
+#[derive(Clone, Debug)]
+pub struct Sums;
+
+/// Keeps the sums of every chunk until one of its certificates crosses a boundary.
+pub struct SumsCache;

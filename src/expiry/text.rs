@@ -1,0 +1,1 @@
+//! Making untrusted text inert; cutting to bytes, characters, UTF-16 units.

@@ -1,0 +1,179 @@
+//! Where certificates come from: one file per provider, one line in [`KINDS`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::client::Deps;
+use crate::config::{Fields, Mistakes, SourceConfig};
+use crate::expiry::{Kind as CertificateKind, Rejected, Sighting, Timestamp};
+
+mod enos;
+mod files;
+mod tencent_mqtt;
+mod tencent_ssl;
+
+/// A provider that lists certificates.
+///
+/// Retries, rates and request metrics live in the client that a source is built with; proof, schedules and
+/// absence belong to the scan around it.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Lists the slices that make up the source: what has to be read for the whole of it to be known.
+    async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError>;
+
+    /// Fetches the page of `slice` that starts at `offset`.
+    async fn page(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError>;
+
+    /// Asks for one certificate by name, to confirm that it is gone.
+    ///
+    /// A provider without such a call answers [`Presence::Unknown`], and the scans alone decide.
+    async fn confirm(&self, _scope: &str, _serial: &str) -> Result<Presence, SourceError> {
+        Ok(Presence::Unknown)
+    }
+}
+
+/// Which certificates a scan is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// Those that ended a little while ago or end soon; both bounds are inclusive.
+    Near {
+        /// The earliest end.
+        from: Timestamp,
+        /// The latest end.
+        to: Timestamp,
+    },
+    /// Every certificate.
+    All,
+}
+
+impl Window {
+    /// Returns the metric label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Near { .. } => "near",
+            Self::All => "all",
+        }
+    }
+}
+
+/// A part of a source that is read by itself and proven by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// The scope that its certificates belong to.
+    pub scope: Arc<str>,
+    /// The kind of certificate it holds, where the provider lists kinds apart; `None`: any kind.
+    ///
+    /// Only certificates of this kind can be missing from the slice.
+    pub kind: Option<CertificateKind>,
+    /// The ends it covers. `All` when the provider cannot filter by time.
+    pub window: Window,
+    /// Rows that one response may hold at most.
+    pub limit: u64,
+    /// Rows by which two pages overlap, so that rows deleted in between are not skipped; 0 when the provider
+    /// answers everything at once.
+    pub overlap: u64,
+}
+
+/// One response.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The certificates in it.
+    pub sightings: Vec<Sighting>,
+    /// Rows that could not be understood.
+    pub rejected: Vec<Rejected>,
+    /// A digest of the identity of every listed row, rejected ones included, in the order received.
+    ///
+    /// For most providers a row is a certificate. For EnOS, which lists devices, it is a device.
+    pub rows: Vec<u64>,
+    /// The provider's total for the slice, as this response states it.
+    pub total: u64,
+}
+
+/// What a point read said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// The provider still has it.
+    Present,
+    /// The provider says that it does not have it.
+    NotFound,
+    /// This provider cannot be asked.
+    Unknown,
+}
+
+/// Why a page could not be had, by what the caller should do.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The provider or the way to it is down; the next bell tries again.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The provider is throttling and went on doing so.
+    #[error("throttled: {message}")]
+    Throttled {
+        /// What the provider said.
+        message: String,
+        /// How long it asked us to wait.
+        after: Option<Duration>,
+    },
+    /// Credentials or permissions are wrong; a person must act.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The provider answered in a way that its contract does not allow.
+    #[error("malformed answer: {0}")]
+    Malformed(String),
+    /// The scope does not exist any more, or does not exist here.
+    #[error("no such scope: {0}")]
+    NoSuchScope(String),
+    /// The configuration asks for something that the provider refuses as a request.
+    #[error("rejected request: {0}")]
+    BadRequest(String),
+}
+
+impl SourceError {
+    /// Returns whether trying again soon is useless until a person has acted.
+    pub const fn needs_a_person(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::BadRequest(_) | Self::NoSuchScope(_))
+    }
+}
+
+/// A kind of source: its name in configuration and how to build one from its options.
+pub struct Kind {
+    /// The word after `kind =`.
+    pub name: &'static str,
+    /// Reads the options, reporting every mistake, and builds the source when there is none.
+    pub build: fn(&SourceConfig, Fields<'_>, &Deps) -> Option<Arc<dyn Source>>,
+    /// Whether the source can be read by windows of `not_after`, so that `schedule` drives the near one.
+    pub windowed: bool,
+}
+
+/// Every kind, sorted by name.
+pub const KINDS: &[Kind] = &[
+    Kind { name: "enos", build: enos::build, windowed: false },
+    Kind { name: "files", build: files::build, windowed: false },
+    Kind { name: "tencent-mqtt", build: tencent_mqtt::build, windowed: true },
+    Kind { name: "tencent-ssl", build: tencent_ssl::build, windowed: false },
+];
+
+/// Returns the kind that `config` names, or reports that there is none.
+pub fn kind(config: &SourceConfig, mistakes: &mut Mistakes) -> Option<&'static Kind> {
+    let found = KINDS.iter().find(|kind| kind.name == config.kind.value);
+    if found.is_none() {
+        let known: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+        mistakes.push(
+            config.kind.span.clone(),
+            format!("unknown source kind `{}` (known: {})", config.kind.value, known.join(", ")),
+        );
+    }
+    found
+}
+
+/// Builds the source that `config` describes, or reports what is wrong with it.
+pub fn build(
+    config: &SourceConfig,
+    deps: &Deps,
+    mistakes: &mut Mistakes,
+) -> Option<Arc<dyn Source>> {
+    let kind = kind(config, mistakes)?;
+    (kind.build)(config, Fields::new(&config.options, mistakes), deps)
+}
