@@ -1,0 +1,106 @@
+//! One scan into memory, for commands that keep nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{Feed, Poll, Step, scan};
+use crate::clock::Clock;
+use crate::expiry::{Rejected, Sighting};
+use crate::source::{Source, SourceError, Window};
+
+/// Everything that one scan saw.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// The certificates, each once, with their scopes.
+    pub sightings: Vec<(Arc<str>, Sighting)>,
+    /// Rows that could not be understood.
+    pub rejected: Vec<Rejected>,
+    /// Whether every slice was proven.
+    pub proven: bool,
+    /// What kept slices from being proven, in words.
+    pub problems: Vec<String>,
+}
+
+/// Scans the whole of `source`, telling `progress` the rows read and the provider's total so far.
+pub async fn collect(
+    source: &dyn Source,
+    clock: &dyn Clock,
+    mut progress: impl FnMut(u64, u64) + Send,
+) -> Result<Collected, SourceError> {
+    let (sender, mut steps) = mpsc::channel(super::WIDTH);
+    let feed = Feed { source: Arc::from(""), steps: sender };
+    let mut gathered = Gathered::default();
+    let reading = async {
+        let poll = scan(source, Window::All, &feed, clock).await;
+        drop(feed);
+        poll
+    };
+    let gathering = async {
+        while let Some((_, step)) = steps.recv().await {
+            gathered.take(step);
+            progress(gathered.read, gathered.total());
+        }
+    };
+    let (poll, ()) = tokio::join!(reading, gathering);
+    gathered.finish(poll)
+}
+
+#[derive(Default)]
+struct Gathered {
+    collected: Collected,
+    places: HashMap<(Arc<str>, String, String), usize>,
+    totals: HashMap<(Arc<str>, Option<crate::expiry::Kind>), u64>,
+    read: u64,
+}
+
+impl Gathered {
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Page { slice, page } => {
+                self.totals.insert((Arc::clone(&slice.scope), slice.kind), page.total);
+                self.collected.rejected.extend(page.rejected);
+                for sighting in page.sightings {
+                    self.keep(&slice.scope, sighting);
+                }
+                self.read = self.collected.sightings.len() as u64;
+            }
+            Step::End { report, missing } => {
+                if !report.proven() {
+                    self.collected.problems.push(report.error.unwrap_or_else(|| {
+                        format!(
+                            "{}: {} of {} rows after three readings; the list changes faster than it can be read",
+                            report.slice.scope, report.reading.distinct, report.reading.last_total
+                        )
+                    }));
+                }
+                drop(missing);
+            }
+            Step::Begin { .. } | Step::Asked { .. } | Step::Polled { .. } => {}
+        }
+    }
+
+    fn keep(&mut self, scope: &Arc<str>, sighting: Sighting) {
+        let key = (Arc::clone(scope), sighting.issuer.clone(), sighting.serial.clone());
+        let place = *self.places.entry(key).or_insert(self.collected.sightings.len());
+        match self.collected.sightings.get_mut(place) {
+            Some(slot) => slot.1 = sighting,
+            None => self.collected.sightings.push((Arc::clone(scope), sighting)),
+        }
+    }
+
+    fn total(&self) -> u64 {
+        self.totals.values().sum()
+    }
+
+    fn finish(mut self, poll: Poll) -> Result<Collected, SourceError> {
+        self.collected.proven = poll.proven;
+        match poll.error {
+            Some(error) if self.collected.sightings.is_empty() => {
+                Err(SourceError::Unavailable(error))
+            }
+            _ => Ok(self.collected),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Pages become a scan, with its proof.
+//!
+//! A page is handed on as soon as it arrives: presence is believed at once. Whether the slice was read whole is
+//! said at its end, and only that says anything about absence.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::expiry::{RowId, Timestamp};
+use crate::source::{Page, Presence, Slice, Source, SourceError, Window};
+
+mod collect;
+mod slice;
+
+pub use collect::{Collected, collect};
+pub use slice::Reading;
+
+/// Pages of one slice that are asked for before the first of them has been read, so that latency does not eat rate.
+pub const WIDTH: usize = 8;
+
+/// Slices that are read side by side. The limiter, not this, decides how fast.
+const SIDE_BY_SIDE: usize = 4;
+
+/// What a scan tells, in this order for each slice: begin, pages, end. A rescan begins again.
+#[derive(Debug)]
+pub enum Step {
+    /// A reading of the slice begins; what an earlier reading of it saw counts no more.
+    Begin {
+        /// The slice.
+        slice: Arc<Slice>,
+    },
+    /// A page of it.
+    Page {
+        /// The slice.
+        slice: Arc<Slice>,
+        /// The page.
+        page: Page,
+    },
+    /// The slice is done.
+    End {
+        /// How it went.
+        report: Report,
+        /// Where the answer goes: certificates that were not listed and may be gone.
+        missing: oneshot::Sender<Vec<Candidate>>,
+    },
+    /// What the provider says of the missing ones, asked one by one.
+    Asked {
+        /// The slice that they were missing from.
+        slice: Arc<Slice>,
+        /// Those that are not there, and those that the provider cannot be asked about.
+        absent: Vec<RowId>,
+        /// Those that are there after all, or could not be asked about this time.
+        kept: Vec<RowId>,
+    },
+    /// The whole poll is done.
+    Polled {
+        /// What was read.
+        window: Window,
+        /// When it began.
+        started: Timestamp,
+        /// When it ended.
+        ended: Timestamp,
+        /// Whether every slice was proven.
+        proven: bool,
+        /// The first error, if any.
+        error: Option<String>,
+    },
+}
+
+/// How the scan of one slice went.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The slice.
+    pub slice: Arc<Slice>,
+    /// What the scan is about; a source that cannot filter answers a near scan with everything.
+    pub window: Window,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// What was read.
+    pub reading: Reading,
+    /// Why it broke off, if it did. Never a secret.
+    pub error: Option<String>,
+}
+
+impl Report {
+    /// Returns whether the proof holds, so that what was not listed is not there.
+    pub const fn proven(&self) -> bool {
+        self.error.is_none() && self.reading.proven()
+    }
+}
+
+/// A certificate that a proven scan did not list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its number.
+    pub row: RowId,
+    /// Its serial, to ask for it.
+    pub serial: String,
+}
+
+/// Where the steps of a scan go, with the name of the source they belong to.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// The source.
+    pub source: Arc<str>,
+    /// The pipeline.
+    pub steps: mpsc::Sender<(Arc<str>, Step)>,
+}
+
+impl Feed {
+    /// Hands on one step, waiting while the pipeline is busy. False when nobody listens any more.
+    pub(crate) async fn give(&self, step: Step) -> bool {
+        self.steps.send((Arc::clone(&self.source), step)).await.is_ok()
+    }
+}
+
+/// The state of one source as the pipeline keeps it for readers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Whether the last poll got its answers; unknown before the first.
+    pub up: Option<bool>,
+    /// When the last poll began.
+    pub last_attempt: Option<Timestamp>,
+    /// What went wrong in the last poll. Never a secret.
+    pub last_error: Option<String>,
+    /// Each scope and window.
+    pub scans: Vec<ScopeStatus>,
+}
+
+/// The state of one scope or window of a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScopeStatus {
+    /// The scope.
+    pub scope: String,
+    /// `near` or `all`.
+    pub window: String,
+    /// When the last proven scan ended.
+    pub last_proven: Option<Timestamp>,
+    /// The provider's total.
+    pub reported: u64,
+    /// Distinct rows collected.
+    pub collected: u64,
+    /// Certificates that are known and were not listed.
+    pub missing: u64,
+}
+
+/// Reads `window` of `source`, every slice of it, and tells `feed` as it goes.
+pub async fn scan(source: &dyn Source, window: Window, feed: &Feed, clock: &dyn Clock) -> Poll {
+    let started = clock.now();
+    let mut poll = match source.slices(window).await {
+        Ok(slices) => read_all(source, window, slices, feed, clock).await,
+        Err(error) => Poll { proven: false, error: Some(error.to_string()) },
+    };
+    let step = Step::Polled {
+        window,
+        started,
+        ended: clock.now(),
+        proven: poll.proven,
+        error: poll.error.clone(),
+    };
+    poll.proven &= feed.give(step).await;
+    poll
+}
+
+/// How a whole poll went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    /// Whether every slice was proven.
+    pub proven: bool,
+    /// The first error, if any.
+    pub error: Option<String>,
+}
+
+async fn read_all(
+    source: &dyn Source,
+    window: Window,
+    slices: Vec<Slice>,
+    feed: &Feed,
+    clock: &dyn Clock,
+) -> Poll {
+    let mut waiting = slices.into_iter().map(Arc::new);
+    let mut reading = FuturesUnordered::new();
+    let mut poll = Poll { proven: true, error: None };
+    loop {
+        while reading.len() < SIDE_BY_SIDE
+            && let Some(slice) = waiting.next()
+        {
+            reading.push(read_one(source, window, slice, feed, clock));
+        }
+        let Some(one) = reading.next().await else { return poll };
+        poll.proven &= one.proven;
+        poll.error = poll.error.or(one.error);
+    }
+}
+
+async fn read_one(
+    source: &dyn Source,
+    window: Window,
+    slice: Arc<Slice>,
+    feed: &Feed,
+    clock: &dyn Clock,
+) -> Poll {
+    let started = clock.now();
+    let (reading, error) = slice::read(source, &slice, feed).await;
+    let error = error.map(|error| format!("{}: {error}", slice.scope));
+    let report = Report {
+        slice: Arc::clone(&slice),
+        window,
+        started,
+        ended: clock.now(),
+        reading,
+        error: error.clone(),
+    };
+    let proven = report.proven();
+    let (missing, answer) = oneshot::channel();
+    if feed.give(Step::End { report, missing }).await
+        && let Ok(candidates) = answer.await
+        && !candidates.is_empty()
+    {
+        ask(source, slice, candidates, feed).await;
+    }
+    Poll { proven, error }
+}
+
+/// Asks the provider for each missing certificate by name. Any answer but "not found" keeps it.
+async fn ask(source: &dyn Source, slice: Arc<Slice>, candidates: Vec<Candidate>, feed: &Feed) {
+    let (mut absent, mut kept) = (Vec::new(), Vec::new());
+    for candidate in candidates {
+        match source.confirm(&slice.scope, &candidate.serial).await {
+            Ok(Presence::NotFound | Presence::Unknown) => absent.push(candidate.row),
+            Ok(Presence::Present) => kept.push(candidate.row),
+            Err(SourceError::Refused(error)) => {
+                tracing::warn!(
+                    source = %feed.source, %error,
+                    "missing certificates cannot be confirmed one by one and are kept"
+                );
+                kept.push(candidate.row);
+            }
+            Err(_) => kept.push(candidate.row),
+        }
+    }
+    // A closed feed means that the daemon is stopping: nothing was removed, the next scan asks again.
+    if !feed.give(Step::Asked { slice, absent, kept }).await {
+        tracing::debug!(source = %feed.source, "stopped while missing certificates were asked for");
+    }
+}
