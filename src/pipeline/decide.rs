@@ -1,0 +1,236 @@
+//! What is said now: rungs crossed, certificates renewed, and the daemon's own troubles.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::condition::{Subject, Turn};
+use super::{Health, Pipeline};
+use crate::expiry::{
+    Event, Facts, Kind, RowId, Said, Severity, Timestamp, Topic, Verdict, plan, severity,
+};
+
+/// A provider's clock may differ from ours by this many seconds before it is said.
+const OFFSET: i64 = 60;
+
+impl Pipeline {
+    /// Evaluates what may have changed and drafts what is to be said.
+    pub(super) async fn decide(&mut self) -> anyhow::Result<()> {
+        let now = self.means.clock.now();
+        let why = self.sanity.check(now, Instant::now()).map(str::to_owned);
+        if let Some(detail) = why {
+            self.raise(Subject::Clock, Topic::ClockSuspect { detail });
+            return Ok(());
+        }
+        self.clear(&Subject::Clock);
+        self.watch_sources(now);
+        self.watch_offsets();
+        self.say_renewed(now).await?;
+        self.say_rungs(now).await
+    }
+
+    async fn say_rungs(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        let view = self.inventory.view();
+        let verdicts = self.evaluator.due(&view, now);
+        drop(view);
+        self.count_active();
+        if self.settings.config.channels.is_empty() {
+            return Ok(());
+        }
+        let say = plan(&verdicts, &self.ledger).say;
+        if say.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<RowId> = say.iter().map(|verdict| verdict.row).collect();
+        let facts = self.facts(&rows).await?;
+        for (verdict, facts) in say.into_iter().zip(facts) {
+            if let Some(facts) = facts {
+                self.say_rung(verdict, facts, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn say_rung(&mut self, verdict: Verdict, facts: Facts, now: Timestamp) {
+        let leaves = (verdict.kind == Kind::Ca).then(|| self.inventory.leaves(verdict.row));
+        let severity = severity(verdict.status, verdict.rung);
+        let rung = verdict.rung;
+        let told = self.say(severity, Topic::Expiring { facts, rung, leaves }, None);
+        let said = Said { rung, at: now, told };
+        self.ledger.set(verdict.row, said.clone());
+        self.draft.ledger.push((verdict.row, Some(said)));
+    }
+
+    /// Says to those who were told of the old one that it has a successor.
+    async fn say_renewed(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        let rows: Vec<RowId> = std::mem::take(&mut self.renewed)
+            .into_iter()
+            .filter(|row| self.ledger.get(*row).is_some())
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let successors: Vec<RowId> =
+            rows.iter().map(|row| self.inventory.successor(*row).unwrap_or(*row)).collect();
+        let old = self.facts(&rows).await?;
+        let new = self.facts(&successors).await?;
+        for ((row, old), new) in rows.into_iter().zip(old).zip(new) {
+            if let (Some(old), Some(new)) = (old, new) {
+                self.say_one_renewed(row, old, &new, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn say_one_renewed(&mut self, row: RowId, facts: Facts, new: &Facts, now: Timestamp) {
+        let (Some(said), Some(end)) = (self.ledger.remove(row), new.not_after) else { return };
+        self.draft.ledger.push((row, None));
+        self.means.own.renewed(&facts.source, &facts.scope, 1);
+        // Nothing to cheer about while the successor has itself ended.
+        if end <= now {
+            return;
+        }
+        let topic =
+            Topic::Renewed { facts, successor: new.serial.clone(), successor_not_after: end };
+        self.say(Severity::Info, topic, Some(&said.told));
+    }
+
+    /// Looks up what messages may say, from the draft or from the store.
+    async fn facts(&mut self, rows: &[RowId]) -> anyhow::Result<Vec<Option<Facts>>> {
+        self.save().await?;
+        self.settle().await?;
+        Ok(self.means.store.facts(rows).await?)
+    }
+
+    /// Drafts one event for the channels that `only` names, or for those that the routes choose.
+    fn say(&mut self, severity: Severity, topic: Topic, only: Option<&[Arc<str>]>) -> Arc<[Arc<str>]> {
+        let event = Event {
+            id: uuid::Uuid::now_v7().simple().to_string(),
+            at: self.means.clock.now(),
+            severity,
+            topic,
+        };
+        let config = &self.settings.config;
+        let channels: Vec<String> = match only {
+            Some(told) => config
+                .channels
+                .iter()
+                .map(|channel| &channel.name)
+                .filter(|name| told.iter().any(|told| **told == ***name))
+                .cloned()
+                .collect(),
+            None => config.route(&event).into_iter().map(str::to_owned).collect(),
+        };
+        let told = channels.iter().map(|name| Arc::from(name.as_str())).collect();
+        if !channels.is_empty() {
+            self.draft.outbox.push((event, channels));
+        }
+        told
+    }
+
+    /// Publishes how many certificates stand on each rung.
+    fn count_active(&self) {
+        let view = self.inventory.view();
+        let names: HashMap<_, _> = view
+            .scopes()
+            .map(|(id, source, scope)| (id, (Arc::clone(source), Arc::clone(scope))))
+            .collect();
+        let counts: Vec<_> = self
+            .evaluator
+            .counts()
+            .into_iter()
+            .filter_map(|((scope, rung), count)| {
+                let (source, scope) = names.get(&scope)?;
+                Some((Arc::clone(source), Arc::clone(scope), rung.as_label(), count))
+            })
+            .collect();
+        self.means.own.alerts_active(counts);
+    }
+
+    /// A source without a proven scan for 2.5 of its intervals is itself an alert.
+    fn watch_sources(&mut self, now: Timestamp) {
+        let watched = self.settings.watched.clone();
+        for source in &watched {
+            let subject = Subject::Source(source.name.clone());
+            let mut stale = false;
+            let mut last = None;
+            for (window, interval) in &source.intervals {
+                last = self.last_proven(source, window);
+                // Time without the daemon is not held against a source: after a start it has its intervals again.
+                let since = now.since(last.unwrap_or(self.started).max(self.started));
+                if since.saturating_mul(2) > interval.saturating_mul(5) {
+                    stale = true;
+                    break;
+                }
+            }
+            if stale {
+                let error =
+                    self.statuses.get(&source.name).and_then(|status| status.last_error.clone());
+                let source = source.name.clone();
+                self.raise(subject, Topic::SourceStale { source, last_proven: last, error });
+            } else if source.intervals.iter().all(|(w, _)| self.last_proven(source, w).is_some()) {
+                self.clear(&subject);
+            }
+        }
+    }
+
+    fn watch_offsets(&mut self) {
+        for (source, seconds) in self.means.own.clock_offsets() {
+            let subject = Subject::Offset(source.clone());
+            if seconds.abs() > OFFSET {
+                self.raise(subject, Topic::ClockOffset { source, seconds });
+            } else {
+                self.clear(&subject);
+            }
+        }
+    }
+
+    pub(super) fn channel_turned(&mut self, channel: String, health: Health) {
+        let subject = Subject::Channel(channel.clone());
+        match health {
+            Health::Down { code, hint } => {
+                self.raise(subject, Topic::ChannelDown { channel, code, hint });
+            }
+            Health::Up => self.clear(&subject),
+        }
+    }
+
+    pub(super) fn raise(&mut self, subject: Subject, topic: Topic) {
+        let now = self.means.clock.now();
+        if let Some(turn) = self.conditions.raise(subject, topic, now) {
+            self.turned(turn);
+        }
+    }
+
+    pub(super) fn clear(&mut self, subject: &Subject) {
+        if let Some(turn) = self.conditions.clear(subject) {
+            self.turned(turn);
+        }
+    }
+
+    fn turned(&mut self, turn: Turn) {
+        let key = turn.subject.key();
+        tracing::info!(condition = %key.replace('\u{1f}', " "), raised = turn.raised.is_some(), "condition changed");
+        if let Some(topic) = turn.topic {
+            self.say(turn.severity, topic, None);
+        }
+        self.draft.conditions.push((key, turn.raised));
+    }
+
+    /// Forgets the conditions of sources and channels that are not configured any more.
+    pub(super) fn drop_conditions(&mut self) {
+        let settings = &self.settings;
+        let source = |name: &str| settings.watched.iter().any(|source| source.name == name);
+        let channel =
+            |name: &str| settings.config.channels.iter().any(|channel| channel.name == name);
+        let dropped = self.conditions.retain(|subject| match subject {
+            Subject::Source(name) | Subject::Scope(name, _) | Subject::Offset(name) => source(name),
+            Subject::Channel(name) => channel(name),
+            Subject::Clock => true,
+        });
+        for subject in dropped {
+            self.draft.conditions.push((subject.key(), None));
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The only writer: apply → evaluate → plan → commit → publish.
+//!
+//! Everything that changes what is known comes in as a message and is dealt with in turn. Readers get immutable
+//! views. One transaction holds inventory changes, ledger and outbox, so that a crash at any moment loses nothing
+//! and says nothing twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::expiry::{Evaluator, Inventory, Ledger, RowId, ScopeId, Timestamp, View};
+use crate::metrics::Own;
+use crate::scan::{SourceStatus, Step};
+use crate::store::{Commit, ScanRecord, Store, StoreError};
+
+mod absence;
+mod condition;
+mod decide;
+mod sanity;
+mod save;
+mod take;
+
+use absence::Absence;
+use condition::Conditions;
+use sanity::Sanity;
+use save::Saver;
+
+/// Rows in one transaction while a scan floods in.
+const BATCH: usize = 8192;
+
+/// Least time between two evaluations while changes flood in.
+const EVALUATE_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the pipeline looks at the clock by itself.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A source as the pipeline has to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Seconds between two polls, by window.
+    pub intervals: Vec<(&'static str, i64)>,
+}
+
+/// What the configuration says about sources, routes and rungs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The sources.
+    pub watched: Vec<Watched>,
+}
+
+/// A channel's health changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It cannot deliver.
+    Down {
+        /// The service's word for it.
+        code: String,
+        /// What to do.
+        hint: String,
+    },
+    /// It delivers again.
+    Up,
+}
+
+/// What can be asked of the pipeline, besides taking the steps of scans.
+#[derive(Debug)]
+pub enum Order {
+    /// The configuration changed; the ledger stays as it is.
+    Reconfigure(Box<Settings>),
+    /// A channel's health changed.
+    Channel(String, Health),
+}
+
+/// Where the pipeline's messages come from.
+#[derive(Debug)]
+pub struct Inbox {
+    /// The steps of scans.
+    pub steps: mpsc::Receiver<(Arc<str>, Step)>,
+    /// Everything else.
+    pub orders: mpsc::Receiver<Order>,
+}
+
+/// Where the pipeline's results go.
+#[derive(Debug)]
+pub struct Outlets {
+    /// The newest saved state of the inventory.
+    pub view: watch::Sender<Arc<View>>,
+    /// The state of every source.
+    pub sources: watch::Sender<Arc<Vec<SourceStatus>>>,
+    /// Counts transactions that put something into the outbox.
+    pub outbox: watch::Sender<u64>,
+    /// When the pipeline last turned round, for the watchdog.
+    pub pulse: watch::Sender<Instant>,
+}
+
+/// What the pipeline works with.
+#[derive(Clone)]
+pub struct Means {
+    /// What survives a restart.
+    pub store: Arc<dyn Store>,
+    /// The daemon's own metrics.
+    pub own: Arc<Own>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The only writer.
+pub struct Pipeline {
+    means: Means,
+    settings: Settings,
+    outlets: Outlets,
+    inventory: Inventory,
+    evaluator: Evaluator,
+    ledger: Ledger,
+    conditions: Conditions,
+    absence: Absence,
+    sanity: Sanity,
+    scans: BTreeMap<(String, String, String), ScanRecord>,
+    statuses: BTreeMap<String, SourceStatus>,
+    /// What the next transaction will hold.
+    draft: Commit,
+    /// Certificates whose end moved later or that were superseded since the last decision.
+    renewed: Vec<RowId>,
+    saver: Saver,
+    started: Timestamp,
+    evaluated: Option<Instant>,
+    /// Whether something changed that readers do not see yet.
+    changed: bool,
+}
+
+impl Pipeline {
+    /// Reads back what the store has. Blocks for as long as the store needs to read every certificate.
+    pub async fn restore(
+        means: Means,
+        settings: Settings,
+        outlets: Outlets,
+    ) -> Result<Self, StoreError> {
+        let saved = means.store.saved().await?;
+        let mut inventory = Inventory::new();
+        for (id, source, scope) in &saved.scopes {
+            inventory.restore_scope(*id, source, scope);
+        }
+        means
+            .store
+            .rows(&mut |rows| {
+                for (scope, row) in rows {
+                    inventory.restore(scope, row);
+                }
+            })
+            .await?;
+        let mut ledger = Ledger::default();
+        for (row, said) in saved.ledger {
+            ledger.set(row, said);
+        }
+        let mut conditions = Conditions::default();
+        for (key, at) in &saved.conditions {
+            conditions.restore(key, *at);
+        }
+        let started = means.clock.now();
+        let evaluator = Evaluator::new(settings.config.alerts.ladder.clone());
+        let mut pipeline = Self {
+            saver: Saver::new(Arc::clone(&means.store)),
+            means,
+            outlets,
+            inventory,
+            evaluator,
+            ledger,
+            conditions,
+            absence: Absence::default(),
+            sanity: Sanity::new(),
+            scans: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            draft: Commit::default(),
+            renewed: Vec::new(),
+            started,
+            evaluated: None,
+            changed: false,
+            settings,
+        };
+        for scan in saved.scans {
+            pipeline.remember(scan);
+        }
+        pipeline.follow_settings();
+        pipeline.publish(Arc::new(pipeline.inventory.view()));
+        Ok(pipeline)
+    }
+
+    /// Deals with messages until told to stop, then saves what is left.
+    pub async fn run(mut self, mut inbox: Inbox, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let idle = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(order) = inbox.orders.recv() => { self.obey(order); true }
+                Some((source, step)) = inbox.steps.recv() => {
+                    self.take(&source, step).await?;
+                    self.take_what_waits(&mut inbox.steps).await?
+                }
+                _ = ticks.tick() => true,
+            };
+            self.turn(idle).await?;
+        }
+        while let Ok((source, step)) = inbox.steps.try_recv() {
+            self.take(&source, step).await?;
+        }
+        self.save().await?;
+        self.saver.finish(&self.means).await.map(|_| ()).map_err(Into::into)
+    }
+
+    /// Takes the steps that wait, up to a batch. Answers whether there are none left.
+    async fn take_what_waits(
+        &mut self,
+        steps: &mut mpsc::Receiver<(Arc<str>, Step)>,
+    ) -> anyhow::Result<bool> {
+        while self.draft.rows.len() < BATCH {
+            match steps.try_recv() {
+                Ok((source, step)) => self.take(&source, step).await?,
+                Err(_) => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Decides and saves, when it is time.
+    async fn turn(&mut self, idle: bool) -> anyhow::Result<()> {
+        self.outlets.pulse.send_replace(Instant::now());
+        let due = self.evaluated.is_none_or(|last| last.elapsed() >= EVALUATE_EVERY);
+        if due {
+            self.evaluated = Some(Instant::now());
+            self.decide().await?;
+        }
+        if idle || due || self.draft.rows.len() >= BATCH {
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    /// Hands the draft to the store. The one before must have been written.
+    async fn save(&mut self) -> anyhow::Result<()> {
+        if self.draft_is_empty() {
+            return Ok(());
+        }
+        self.settle().await?;
+        let commit = std::mem::take(&mut self.draft);
+        let view = self.changed.then(|| Arc::new(self.inventory.view()));
+        self.changed = false;
+        self.saver.begin(commit, view);
+        Ok(())
+    }
+
+    /// Waits for the transaction in flight and publishes what it wrote.
+    async fn settle(&mut self) -> anyhow::Result<()> {
+        if let Some(saved) = self.saver.finish(&self.means).await? {
+            if let Some(view) = saved.view {
+                self.publish(view);
+            }
+            if saved.said {
+                self.outlets.outbox.send_modify(|count| *count += 1);
+            }
+        }
+        Ok(())
+    }
+
+    fn draft_is_empty(&self) -> bool {
+        let draft = &self.draft;
+        draft.scopes.is_empty()
+            && draft.rows.is_empty()
+            && draft.statuses.is_empty()
+            && draft.removed.is_empty()
+            && draft.ledger.is_empty()
+            && draft.conditions.is_empty()
+            && draft.outbox.is_empty()
+            && draft.scans.is_empty()
+    }
+
+    fn publish(&self, view: Arc<View>) {
+        self.outlets.view.send_replace(view);
+        self.publish_sources();
+    }
+
+    fn publish_sources(&self) {
+        let statuses = self
+            .settings
+            .watched
+            .iter()
+            .filter_map(|source| self.statuses.get(&source.name).cloned())
+            .collect();
+        self.outlets.sources.send_replace(Arc::new(statuses));
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Reconfigure(settings) => {
+                if settings.config.alerts.ladder != self.settings.config.alerts.ladder {
+                    self.evaluator = Evaluator::new(settings.config.alerts.ladder.clone());
+                }
+                self.settings = *settings;
+                self.follow_settings();
+            }
+            Order::Channel(channel, health) => self.channel_turned(channel, health),
+        }
+    }
+
+    /// Drops what belongs to sources and channels that are not configured any more, without a word.
+    fn follow_settings(&mut self) {
+        let known = |name: &str| self.settings.watched.iter().any(|source| source.name == name);
+        let dropped: Vec<ScopeId> = self
+            .inventory
+            .view()
+            .scopes()
+            .filter(|(_, source, _)| !known(source))
+            .map(|(id, _, _)| id)
+            .collect();
+        for scope in dropped {
+            let rows: Vec<RowId> = self.inventory.rows(scope, None, None).collect();
+            self.forget(rows);
+        }
+        self.statuses.retain(|name, _| known(name));
+        self.scans.retain(|(source, _, _), _| known(source));
+        self.drop_conditions();
+        for source in &self.settings.watched {
+            let status = self.statuses.entry(source.name.clone()).or_default();
+            status.name.clone_from(&source.name);
+            status.kind.clone_from(&source.kind);
+        }
+        self.publish_sources();
+    }
+}

@@ -1,0 +1,80 @@
+//! Whether the machine's clock can be trusted with decisions.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::expiry::Timestamp;
+
+/// No machine that runs this version is in an earlier time: 2026-11-01T00:00:00Z.
+const BUILT: Timestamp = Timestamp::from_seconds(1_793_491_200);
+
+/// A wall clock may move this far against the monotonic clock.
+const JUMP: i64 = 300;
+
+/// After a jump the clock must behave for this long before it is trusted again.
+const QUARANTINE: Duration = Duration::from_secs(600);
+
+/// Compares the wall clock with the monotonic one.
+#[derive(Debug)]
+pub(super) struct Sanity {
+    last: Option<(Timestamp, Instant)>,
+    suspect_until: Option<Instant>,
+    why: String,
+}
+
+impl Sanity {
+    pub(super) const fn new() -> Self {
+        Self { last: None, suspect_until: None, why: String::new() }
+    }
+
+    /// Returns why the clock is not to be trusted now, if it is not.
+    pub(super) fn check(&mut self, wall: Timestamp, monotonic: Instant) -> Option<&str> {
+        if let Some((before, then)) = self.last.replace((wall, monotonic)) {
+            let passed = i64::try_from(monotonic.duration_since(then).as_secs()).unwrap_or(i64::MAX);
+            let jump = wall.since(before) - passed;
+            if jump.abs() > JUMP {
+                self.suspect_until = Some(monotonic + QUARANTINE);
+                self.why = format!("the wall clock jumped by {jump} s against the monotonic clock");
+            }
+        }
+        if wall < BUILT {
+            self.why = "the wall clock is before the date of this build".to_owned();
+            return Some(&self.why);
+        }
+        match self.suspect_until {
+            Some(until) if monotonic < until => Some(&self.why),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        BUILT.plus(seconds)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_jump_in_either_direction_is_suspect_for_a_while() {
+        for jump in [JUMP + 61, -(JUMP + 61)] {
+            let mut sanity = Sanity::new();
+            let start = Instant::now();
+            assert_eq!(sanity.check(at(10_000), start), None);
+            let minute = Duration::from_secs(60);
+            assert_eq!(sanity.check(at(10_060), start + minute), None);
+            assert!(sanity.check(at(10_120 + jump), start + 2 * minute).is_some());
+            assert!(sanity.check(at(10_180 + jump), start + 3 * minute).is_some());
+            assert_eq!(sanity.check(at(10_060 + jump + 720), start + minute + Duration::from_secs(720)), None);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_before_the_build_is_never_trusted() {
+        let mut sanity = Sanity::new();
+        assert!(sanity.check(at(-1), Instant::now()).is_some());
+        assert_eq!(sanity.check(at(0), Instant::now()), None);
+    }
+}

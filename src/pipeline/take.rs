@@ -1,0 +1,247 @@
+//! What the steps of a scan do to the inventory.
+
+use std::sync::Arc;
+
+use super::condition::Subject;
+use super::{Pipeline, Watched};
+use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Sighting, Topic};
+use crate::scan::{Candidate, Report, ScopeStatus, Step};
+use crate::source::{Page, Slice};
+use crate::store::{RowWrite, ScanRecord};
+
+impl Pipeline {
+    pub(super) async fn take(&mut self, source: &Arc<str>, step: Step) -> anyhow::Result<()> {
+        if !self.settings.watched.iter().any(|watched| *watched.name == **source) {
+            return Ok(());
+        }
+        match step {
+            Step::Begin { slice } => {
+                let scope = self.scope(source, &slice.scope);
+                self.absence.begin(scope, &slice);
+            }
+            Step::Page { slice, page } => self.apply_page(source, &slice, page),
+            Step::End { report, missing } => {
+                let candidates = self.end_slice(source, &report).await?;
+                if missing.send(candidates).is_err() {
+                    tracing::debug!(%source, "the scan stopped before missing certificates could be asked for");
+                }
+            }
+            Step::Asked { slice, absent, kept } => {
+                self.absence.keep(&kept);
+                let gone = self.absence.confirm(absent);
+                self.means.own.gone(source, &slice.scope, gone.len() as u64);
+                self.forget(gone);
+            }
+            Step::Polled { window, started, proven, error, .. } => {
+                if let Some(status) = self.statuses.get_mut(&**source) {
+                    status.up = Some(error.is_none());
+                    status.last_attempt = Some(started);
+                    status.last_error = error;
+                }
+                tracing::debug!(%source, window = window.as_str(), proven, "poll ended");
+                self.publish_sources();
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the number of a scope, giving it one when it is new.
+    fn scope(&mut self, source: &Arc<str>, scope: &Arc<str>) -> ScopeId {
+        let (id, new) = self.inventory.scope(source, scope);
+        if new {
+            self.draft.scopes.push((id, Arc::clone(source), Arc::clone(scope)));
+        }
+        id
+    }
+
+    fn apply_page(&mut self, source: &Arc<str>, slice: &Slice, page: Page) {
+        let scope = self.scope(source, &slice.scope);
+        let mut added = 0;
+        for sighting in page.sightings {
+            let applied = self.inventory.apply(scope, &sighting);
+            self.absence.see(scope, slice, applied.row);
+            added += u64::from(applied.change == Change::Added);
+            self.note(scope, sighting, applied);
+        }
+        self.means.own.added(source, &slice.scope, added);
+        for reason in Reason::ALL {
+            let count = page.rejected.iter().filter(|rejected| rejected.reason == reason).count();
+            self.means.own.rejected(source, reason, count as u64);
+        }
+        for rejected in page.rejected.iter().take(3) {
+            tracing::debug!(%source, reason = %rejected.reason, what = %rejected.what, "a row was rejected");
+        }
+    }
+
+    /// Drafts what a sighting changed.
+    fn note(&mut self, scope: ScopeId, sighting: Sighting, applied: Applied) {
+        if let Change::Changed { renewed_from: Some(_) } = applied.change {
+            self.renewed.push(applied.row);
+        }
+        self.restate(&applied.restated);
+        if applied.change != Change::Unchanged {
+            self.changed = true;
+            self.draft.rows.push(RowWrite {
+                row: applied.row,
+                scope,
+                sighting,
+                status: applied.status,
+                first_seen: self.means.clock.now(),
+            });
+        }
+    }
+
+    pub(super) fn restate(&mut self, restated: &[(RowId, crate::expiry::Status)]) {
+        for (row, status) in restated {
+            self.changed = true;
+            self.draft.statuses.push((*row, *status));
+            if *status == crate::expiry::Status::Superseded {
+                self.renewed.push(*row);
+            }
+        }
+    }
+
+    /// Drops certificates without a word: their series end, their open alerts close as gone.
+    pub(super) fn forget(&mut self, rows: Vec<RowId>) {
+        for row in rows {
+            let restated = self.inventory.remove(row);
+            self.restate(&restated);
+            self.ledger.remove(row);
+            self.draft.rows.retain(|write| write.row != row);
+            self.draft.removed.push(row);
+            self.changed = true;
+        }
+    }
+
+    async fn end_slice(
+        &mut self,
+        source: &Arc<str>,
+        report: &Report,
+    ) -> anyhow::Result<Vec<Candidate>> {
+        let scope = self.scope(source, &report.slice.scope);
+        let absent = self.absence.end(scope, report, &self.inventory);
+        let missing = absent.as_ref().map_or(0, |absent| absent.missing.len() as u64);
+        self.record(source, report, missing);
+        let Some(absent) = absent else { return Ok(Vec::new()) };
+        let subject = Subject::Scope(source.to_string(), report.slice.scope.to_string());
+        if absent.frozen {
+            let topic = Topic::InventoryShrunk {
+                source: source.to_string(),
+                scope: report.slice.scope.to_string(),
+                known: absent.known as u64,
+                missing,
+            };
+            self.raise(subject, topic);
+            return Ok(Vec::new());
+        }
+        self.clear(&subject);
+        self.name(absent.missing).await
+    }
+
+    /// Looks up the serials of missing certificates. What is not in the store yet is asked for next time.
+    async fn name(&mut self, rows: Vec<RowId>) -> anyhow::Result<Vec<Candidate>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.save().await?;
+        self.settle().await?;
+        let facts = self.means.store.facts(&rows).await?;
+        let named = rows.into_iter().zip(facts);
+        Ok(named
+            .filter_map(|(row, facts)| Some(Candidate { row, serial: facts?.serial }))
+            .collect())
+    }
+
+    /// Keeps how the scan of a slice went, for metrics, the page and the next start.
+    fn record(&mut self, source: &Arc<str>, report: &Report, missing: u64) {
+        let own = &self.means.own;
+        let (scope, window) = (&report.slice.scope, report.window.as_str());
+        if report.error.is_none() {
+            own.reported(source, scope, window, report.reading.last_total);
+            own.collected(source, scope, window, report.reading.distinct);
+            let gap = report.reading.last_total.saturating_sub(report.reading.distinct);
+            own.missing(source, scope, window, gap.max(missing));
+        }
+        let key = (source.to_string(), scope.to_string(), part_name(report));
+        let last_proven = if report.proven() {
+            Some(report.ended)
+        } else {
+            self.scans.get(&key).and_then(|scan| scan.last_proven)
+        };
+        let scan = ScanRecord {
+            source: key.0,
+            scope: key.1,
+            window: key.2,
+            started: report.started,
+            ended: report.ended,
+            proven: report.proven(),
+            reported: report.reading.last_total,
+            collected: report.reading.distinct,
+            last_proven,
+            error: report.error.clone(),
+        };
+        self.draft.scans.push(scan.clone());
+        self.remember(scan);
+    }
+
+    /// Takes a scan record into what readers see.
+    pub(super) fn remember(&mut self, scan: ScanRecord) {
+        let key = (scan.source.clone(), scan.scope.clone(), scan.window.clone());
+        self.scans.insert(key, scan);
+        self.tell_scopes();
+    }
+
+    /// Rebuilds the scopes of every source from the scan records: the kinds of certificate of one scope and window
+    /// are one line, proven when all are.
+    fn tell_scopes(&mut self) {
+        for status in self.statuses.values_mut() {
+            status.scans.clear();
+        }
+        for scan in self.scans.values() {
+            let window = window_of(&scan.window);
+            let status = self.statuses.entry(scan.source.clone()).or_default();
+            match status.scans.iter_mut().find(|line| line.scope == scan.scope && line.window == window) {
+                Some(line) => {
+                    line.last_proven = line.last_proven.min(scan.last_proven);
+                    line.reported += scan.reported;
+                    line.collected += scan.collected;
+                }
+                None => status.scans.push(ScopeStatus {
+                    scope: scan.scope.clone(),
+                    window: window.to_owned(),
+                    last_proven: scan.last_proven,
+                    reported: scan.reported,
+                    collected: scan.collected,
+                    missing: 0,
+                }),
+            }
+        }
+        for status in self.statuses.values() {
+            for line in &status.scans {
+                if let Some(at) = line.last_proven {
+                    self.means.own.proven(&status.name, &line.scope, &line.window, at);
+                }
+            }
+        }
+    }
+
+    /// Returns when the window of a source was last proven in every scope.
+    pub(super) fn last_proven(&self, source: &Watched, window: &str) -> Option<crate::expiry::Timestamp> {
+        let status = self.statuses.get(&source.name)?;
+        let mut lines = status.scans.iter().filter(|line| line.window == window).peekable();
+        lines.peek()?;
+        lines.map(|line| line.last_proven).min().flatten()
+    }
+}
+
+/// Names the window of a record; a slice of one kind of certificate has a record of its own.
+fn part_name(report: &Report) -> String {
+    match report.slice.kind {
+        Some(kind) => format!("{}/{kind}", report.window.as_str()),
+        None => report.window.as_str().to_owned(),
+    }
+}
+
+fn window_of(part: &str) -> &str {
+    part.split('/').next().unwrap_or(part)
+}

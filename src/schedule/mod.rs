@@ -1,0 +1,190 @@
+//! When sources are read: bells ring, and one scan of a source runs at a time.
+//!
+//! A bell that rings while the one before still waits is a skipped tick, counted and never queued: the next tick is
+//! the retry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::Schedule;
+use crate::expiry::Timestamp;
+use crate::metrics::Own;
+use crate::scan::{Feed, Poll, Step, scan};
+use crate::source::{Source, Window};
+
+mod bell;
+
+pub use bell::Cron;
+
+/// The near window reaches this far back: what ended longer ago is no news.
+const NEAR_BEFORE: i64 = 30 * 86_400;
+
+/// The near window reaches this far ahead: past the loosest rung, so that a rung is never crossed unseen.
+const NEAR_AHEAD: i64 = 45 * 86_400;
+
+/// When the windows of a source were last read, from before a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastRead {
+    /// The near window.
+    pub near: Option<Timestamp>,
+    /// Everything.
+    pub all: Option<Timestamp>,
+}
+
+/// Reads one source whenever its bells ring.
+pub struct Poller {
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// Whether it can be read by windows, so that `schedule` drives the near one.
+    pub windowed: bool,
+    /// When to read it.
+    pub schedule: Schedule,
+    /// When to read the whole of it, where that differs.
+    pub full_scan: Option<Schedule>,
+    /// When it was last read.
+    pub last: LastRead,
+    /// Where the scans go.
+    pub feed: Feed,
+    /// The daemon's own metrics.
+    pub own: Arc<Own>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Poller {
+    /// Reads the source until told to stop. A scan that is running then is broken off.
+    pub async fn run(self, cron: Cron, stop: CancellationToken) -> anyhow::Result<()> {
+        let (near_bell, mut near) = mpsc::channel(1);
+        let (all_bell, mut all) = mpsc::channel(1);
+        let mut bells = JoinSet::new();
+        let (often, seldom) = if self.windowed {
+            (near_bell, all_bell)
+        } else {
+            // Nothing drives the near window of a source that has none.
+            (all_bell.clone(), all_bell)
+        };
+        let last_often = if self.windowed { self.last.near } else { self.last.all };
+        self.hang(&mut bells, &cron, &self.schedule, last_often, often).await?;
+        if let Some(full_scan) = &self.full_scan {
+            self.hang(&mut bells, &cron, full_scan, self.last.all, seldom).await?;
+        }
+        // On a cold start the near window is complete before the far tail is read.
+        if self.windowed && self.last.near.is_none() && near.recv().await.is_some() {
+            self.poll(self.near_window(), &stop).await;
+        }
+        loop {
+            let window = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                Some(()) = near.recv() => self.near_window(),
+                Some(()) = all.recv() => Window::All,
+                Some(ended) = bells.join_next() => match ended {
+                    Ok(()) => continue,
+                    Err(error) => anyhow::bail!("the bell of `{}` broke: {error}", self.feed.source),
+                },
+                else => return Ok(()),
+            };
+            self.poll(window, &stop).await;
+        }
+    }
+
+    async fn hang(
+        &self,
+        bells: &mut JoinSet<()>,
+        cron: &Cron,
+        schedule: &Schedule,
+        last: Option<Timestamp>,
+        bell: mpsc::Sender<()>,
+    ) -> anyhow::Result<()> {
+        let (own, name) = (Arc::clone(&self.own), Arc::clone(&self.feed.source));
+        let ring = move || {
+            if bell.try_send(()).is_err() {
+                own.skipped(&name);
+            }
+        };
+        let now = self.clock.now();
+        match schedule {
+            Schedule::Every(period) => {
+                let wait = last.map_or(Duration::ZERO, |last| {
+                    let passed = u64::try_from(now.since(last)).unwrap_or(0);
+                    period.saturating_sub(Duration::from_secs(passed))
+                });
+                bells.spawn(bell::every(*period, wait, ring));
+            }
+            Schedule::Cron { expression, timezone } => {
+                if bell::missed(expression, *timezone, last, now) {
+                    ring();
+                }
+                let clock = Arc::clone(&self.clock);
+                bells.spawn(cron.hang(expression, *timezone, clock, ring).await?);
+            }
+        }
+        Ok(())
+    }
+
+    fn near_window(&self) -> Window {
+        let now = self.clock.now();
+        Window::Near { from: now.plus(-NEAR_BEFORE), to: now.plus(NEAR_AHEAD) }
+    }
+
+    /// Runs one scan in a task of its own: a panic in it is a failed poll and silences nobody else.
+    async fn poll(&self, window: Window, stop: &CancellationToken) {
+        let started = self.clock.now();
+        let clocked = tokio::time::Instant::now();
+        self.own.attempt(&self.feed.source, started);
+        let mut task = JoinSet::new();
+        let (source, feed, clock) =
+            (Arc::clone(&self.source), self.feed.clone(), Arc::clone(&self.clock));
+        task.spawn(async move { scan(&*source, window, &feed, &*clock).await });
+        let poll = tokio::select! {
+            () = stop.cancelled() => return,
+            Some(done) = task.join_next() => match done {
+                Ok(poll) => poll,
+                Err(_) => self.panicked(window, started).await,
+            },
+            else => return,
+        };
+        self.tell(window, &poll, clocked.elapsed());
+    }
+
+    async fn panicked(&self, window: Window, started: Timestamp) -> Poll {
+        let error = Some("the source broke off with a bug; please report it".to_owned());
+        let ended = self.clock.now();
+        let step =
+            Step::Polled { window, started, ended, proven: false, error: error.clone() };
+        // Nobody listens only when the daemon is stopping.
+        let heard = self.feed.give(step).await;
+        tracing::error!(source = %self.feed.source, heard, "a poll panicked; the other sources go on");
+        Poll { proven: false, error }
+    }
+
+    fn tell(&self, window: Window, poll: &Poll, took: Duration) {
+        let name = &self.feed.source;
+        self.own.up(name, poll.error.is_none());
+        self.own.duration(name, window.as_str(), took.as_secs_f64());
+        match &poll.error {
+            None => {
+                self.own.success(name, self.clock.now());
+                tracing::info!(
+                    source = %name, window = window.as_str(), proven = poll.proven, ?took,
+                    "polled `{name}`"
+                );
+            }
+            Some(error) => {
+                tracing::warn!(source = %name, window = window.as_str(), %error, "poll of `{name}` failed");
+            }
+        }
+    }
+}
+
+/// Returns the longest time between two ticks of `schedule`, in seconds.
+pub fn interval(schedule: &Schedule, now: Timestamp) -> i64 {
+    match schedule {
+        Schedule::Every(period) => i64::try_from(period.as_secs()).unwrap_or(i64::MAX),
+        Schedule::Cron { expression, timezone } => bell::longest_gap(expression, *timezone, now),
+    }
+}
