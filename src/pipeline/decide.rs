@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::condition::{Subject, Turn};
 use super::{Health, Pipeline};
+use crate::metrics::ActiveAlerts;
 use crate::expiry::{
     Event, Facts, Kind, RowId, Said, Severity, Timestamp, Topic, Verdict, plan, severity,
 };
@@ -142,7 +143,8 @@ impl Pipeline {
             .into_iter()
             .filter_map(|((scope, rung), count)| {
                 let (source, scope) = names.get(&scope)?;
-                Some((Arc::clone(source), Arc::clone(scope), rung.as_label(), count))
+                let (source, scope) = (Arc::clone(source), Arc::clone(scope));
+                Some(ActiveAlerts { source, scope, rung: rung.as_label(), count })
             })
             .collect();
         self.means.own.alerts_active(counts);

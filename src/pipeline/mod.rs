@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::expiry::{Evaluator, Inventory, Ledger, RowId, ScopeId, Timestamp, View};
-use crate::metrics::Own;
-use crate::scan::{SourceStatus, Step};
+use crate::metrics::Tally;
+use crate::scan::{LastRead, SourceStatus, Step};
 use crate::store::{Commit, ScanRecord, Store, StoreError};
 
 mod absence;
@@ -111,7 +111,7 @@ pub struct Means {
     /// What survives a restart.
     pub store: Arc<dyn Store>,
     /// The daemon's own metrics.
-    pub own: Arc<Own>,
+    pub own: Arc<Tally>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -129,6 +129,8 @@ pub struct Pipeline {
     sanity: Sanity,
     scans: BTreeMap<(String, String, String), ScanRecord>,
     statuses: BTreeMap<String, SourceStatus>,
+    /// Certificates that the last scan of each part counted or knew and did not see.
+    missing: BTreeMap<(String, String, String), u64>,
     /// What the next transaction will hold.
     draft: Commit,
     /// Certificates whose end moved later or that were superseded since the last decision.
@@ -182,6 +184,7 @@ impl Pipeline {
             sanity: Sanity::new(),
             scans: BTreeMap::new(),
             statuses: BTreeMap::new(),
+            missing: BTreeMap::new(),
             draft: Commit::default(),
             renewed: Vec::new(),
             started,
@@ -195,6 +198,17 @@ impl Pipeline {
         pipeline.follow_settings();
         pipeline.publish(Arc::new(pipeline.inventory.view()));
         Ok(pipeline)
+    }
+
+    /// Returns when the windows of each source were last read, so that a restart does not read them again at once.
+    pub fn last_reads(&self) -> BTreeMap<String, LastRead> {
+        let mut last = BTreeMap::<String, LastRead>::new();
+        for scan in self.scans.values().filter(|scan| scan.error.is_none()) {
+            let read = last.entry(scan.source.clone()).or_default();
+            let slot = if scan.window.starts_with("near") { &mut read.near } else { &mut read.all };
+            *slot = (*slot).max(Some(scan.ended));
+        }
+        last
     }
 
     /// Deals with messages until told to stop, then saves what is left.
@@ -337,6 +351,7 @@ impl Pipeline {
             status.name.clone_from(&source.name);
             status.kind.clone_from(&source.kind);
         }
+        self.tell_scopes();
         self.publish_sources();
     }
 }

@@ -154,14 +154,7 @@ impl Pipeline {
 
     /// Keeps how the scan of a slice went, for metrics, the page and the next start.
     fn record(&mut self, source: &Arc<str>, report: &Report, missing: u64) {
-        let own = &self.means.own;
-        let (scope, window) = (&report.slice.scope, report.window.as_str());
-        if report.error.is_none() {
-            own.reported(source, scope, window, report.reading.last_total);
-            own.collected(source, scope, window, report.reading.distinct);
-            let gap = report.reading.last_total.saturating_sub(report.reading.distinct);
-            own.missing(source, scope, window, gap.max(missing));
-        }
+        let scope = &report.slice.scope;
         let key = (source.to_string(), scope.to_string(), part_name(report));
         let last_proven = if report.proven() {
             Some(report.ended)
@@ -180,48 +173,45 @@ impl Pipeline {
             last_proven,
             error: report.error.clone(),
         };
+        let gap = scan.reported.saturating_sub(scan.collected);
+        let key = (scan.source.clone(), scan.scope.clone(), scan.window.clone());
+        self.missing.insert(key, gap.max(missing));
         self.draft.scans.push(scan.clone());
         self.remember(scan);
+        self.tell_scopes();
     }
 
-    /// Takes a scan record into what readers see.
+    /// Takes a scan record into what is known of sources.
     pub(super) fn remember(&mut self, scan: ScanRecord) {
         let key = (scan.source.clone(), scan.scope.clone(), scan.window.clone());
         self.scans.insert(key, scan);
-        self.tell_scopes();
     }
 
     /// Rebuilds the scopes of every source from the scan records: the kinds of certificate of one scope and window
     /// are one line, proven when all are.
-    fn tell_scopes(&mut self) {
+    pub(super) fn tell_scopes(&mut self) {
         for status in self.statuses.values_mut() {
             status.scans.clear();
         }
-        for scan in self.scans.values() {
-            let window = window_of(&scan.window);
-            let status = self.statuses.entry(scan.source.clone()).or_default();
-            match status.scans.iter_mut().find(|line| line.scope == scan.scope && line.window == window) {
-                Some(line) => {
-                    line.last_proven = line.last_proven.min(scan.last_proven);
-                    line.reported += scan.reported;
-                    line.collected += scan.collected;
-                }
-                None => status.scans.push(ScopeStatus {
-                    scope: scan.scope.clone(),
-                    window: window.to_owned(),
-                    last_proven: scan.last_proven,
-                    reported: scan.reported,
-                    collected: scan.collected,
-                    missing: 0,
-                }),
-            }
+        for (key, scan) in &self.scans {
+            let Some(status) = self.statuses.get_mut(&scan.source) else { continue };
+            let missing = self.missing.get(key).copied().unwrap_or(0);
+            add_line(&mut status.scans, scan, missing);
         }
         for status in self.statuses.values() {
             for line in &status.scans {
-                if let Some(at) = line.last_proven {
-                    self.means.own.proven(&status.name, &line.scope, &line.window, at);
-                }
+                self.tell_line(&status.name, line);
             }
+        }
+    }
+
+    fn tell_line(&self, source: &str, line: &ScopeStatus) {
+        let own = &self.means.own;
+        own.reported(source, &line.scope, &line.window, line.reported);
+        own.collected(source, &line.scope, &line.window, line.collected);
+        own.missing(source, &line.scope, &line.window, line.missing);
+        if let Some(at) = line.last_proven {
+            own.proven(source, &line.scope, &line.window, at);
         }
     }
 
@@ -231,6 +221,26 @@ impl Pipeline {
         let mut lines = status.scans.iter().filter(|line| line.window == window).peekable();
         lines.peek()?;
         lines.map(|line| line.last_proven).min().flatten()
+    }
+}
+
+fn add_line(lines: &mut Vec<ScopeStatus>, scan: &ScanRecord, missing: u64) {
+    let window = window_of(&scan.window);
+    match lines.iter_mut().find(|line| line.scope == scan.scope && line.window == window) {
+        Some(line) => {
+            line.last_proven = line.last_proven.min(scan.last_proven);
+            line.reported += scan.reported;
+            line.collected += scan.collected;
+            line.missing += missing;
+        }
+        None => lines.push(ScopeStatus {
+            scope: scan.scope.clone(),
+            window: window.to_owned(),
+            last_proven: scan.last_proven,
+            reported: scan.reported,
+            collected: scan.collected,
+            missing,
+        }),
     }
 }
 

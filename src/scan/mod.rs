@@ -154,6 +154,15 @@ pub struct ScopeStatus {
     pub missing: u64,
 }
 
+/// When the windows of a source were last read, from before a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastRead {
+    /// The near window.
+    pub near: Option<Timestamp>,
+    /// Everything.
+    pub all: Option<Timestamp>,
+}
+
 /// Reads `window` of `source`, every slice of it, and tells `feed` as it goes.
 pub async fn scan(source: &dyn Source, window: Window, feed: &Feed, clock: &dyn Clock) -> Poll {
     let started = clock.now();

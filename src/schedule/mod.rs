@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Schedule;
 use crate::expiry::Timestamp;
-use crate::metrics::Own;
-use crate::scan::{Feed, Poll, Step, scan};
+use crate::metrics::Tally;
+use crate::scan::{Feed, LastRead, Poll, Step, scan};
 use crate::source::{Source, Window};
 
 mod bell;
@@ -26,15 +26,6 @@ const NEAR_BEFORE: i64 = 30 * 86_400;
 
 /// The near window reaches this far ahead: past the loosest rung, so that a rung is never crossed unseen.
 const NEAR_AHEAD: i64 = 45 * 86_400;
-
-/// When the windows of a source were last read, from before a restart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LastRead {
-    /// The near window.
-    pub near: Option<Timestamp>,
-    /// Everything.
-    pub all: Option<Timestamp>,
-}
 
 /// Reads one source whenever its bells ring.
 pub struct Poller {
@@ -51,7 +42,7 @@ pub struct Poller {
     /// Where the scans go.
     pub feed: Feed,
     /// The daemon's own metrics.
-    pub own: Arc<Own>,
+    pub own: Arc<Tally>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }

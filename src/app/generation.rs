@@ -1,0 +1,100 @@
+//! The pollers and outboxes of one configuration; a reload starts the next generation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::plan::{Plan, windowed};
+use super::adapt;
+use crate::pipeline::{Means, Order};
+use crate::scan::{Feed, LastRead, Step};
+use crate::schedule::{Cron, Poller};
+
+/// When each source was last read.
+pub(super) type LastReads = BTreeMap<String, LastRead>;
+
+/// What the tasks of a generation are connected to.
+pub(super) struct Wires {
+    pub(super) means: Means,
+    pub(super) steps: mpsc::Sender<(Arc<str>, Step)>,
+    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) outbox: watch::Receiver<u64>,
+}
+
+/// The running tasks of one configuration.
+pub(super) struct Generation {
+    tasks: JoinSet<anyhow::Result<()>>,
+    stop: CancellationToken,
+    cron: Cron,
+    last: LastReads,
+}
+
+impl Generation {
+    /// Starts a poller for every source and an outbox worker for every channel.
+    pub(super) async fn start(plan: Plan, wires: &Wires, last: LastReads) -> anyhow::Result<Self> {
+        let stop = CancellationToken::new();
+        let cron = Cron::start().await?;
+        let mut tasks = JoinSet::new();
+        for (config, source) in plan.config.sources.iter().zip(&plan.sources) {
+            let poller = Poller {
+                source: Arc::clone(source),
+                windowed: windowed(&config.kind.value),
+                schedule: config.schedule.clone(),
+                full_scan: config.full_scan.clone(),
+                last: last.get(&config.name).copied().unwrap_or_default(),
+                feed: Feed { source: Arc::from(config.name.as_str()), steps: wires.steps.clone() },
+                own: Arc::clone(&wires.means.own),
+                clock: Arc::clone(&wires.means.clock),
+            };
+            let (cron, stop) = (cron.clone(), stop.clone());
+            tasks.spawn(async move { poller.run(cron, stop).await });
+        }
+        Self::start_outboxes(&plan, wires, &mut tasks, &stop);
+        Ok(Self { tasks, stop, cron, last })
+    }
+
+    fn start_outboxes(
+        plan: &Plan,
+        wires: &Wires,
+        tasks: &mut JoinSet<anyhow::Result<()>>,
+        stop: &CancellationToken,
+    ) {
+        let (reports, heard) = mpsc::channel(16);
+        let orders = wires.orders.clone();
+        tasks.spawn(adapt::forward(heard, orders, stop.clone()));
+        for worker in adapt::workers(plan, wires, &reports) {
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                worker.run(stop).await;
+                Ok(())
+            });
+        }
+    }
+
+    /// Waits for a task of the generation to end; none should while it runs.
+    pub(super) async fn ended(
+        generation: &mut Option<Self>,
+    ) -> Option<Result<anyhow::Result<()>, JoinError>> {
+        match generation {
+            Some(generation) => generation.tasks.join_next().await,
+            None => None,
+        }
+    }
+
+    /// Stops the tasks, giving sends in flight until the deadline. Answers with when sources were last read.
+    pub(super) async fn stop(mut self, deadline: Duration) -> LastReads {
+        self.stop.cancel();
+        let drained = tokio::time::timeout(deadline, async {
+            while self.tasks.join_next().await.is_some() {}
+        });
+        if drained.await.is_err() {
+            tracing::warn!("a send did not end within {deadline:?}; it will be tried again with the same id");
+        }
+        self.cron.stop().await;
+        self.last
+    }
+}

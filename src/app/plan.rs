@@ -1,0 +1,112 @@
+//! A checked configuration with its sources and channels built: everything that can be wrong has been found.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::channel::{self, Channel};
+use crate::client::http::Http;
+use crate::client::limiter::Limiters;
+use crate::client::{Deps, Meter};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Mistakes, load_file};
+use crate::metrics::{Setup, SourceSetup, Tally};
+use crate::pipeline::{Settings, Watched};
+use crate::schedule;
+use crate::source::{self, Source};
+
+/// A configuration, checked, with its sources and channels built.
+pub struct Plan {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The sources, in the order of the configuration.
+    pub sources: Vec<Arc<dyn Source>>,
+    /// The channels, in the order of the configuration.
+    pub channels: Vec<Arc<dyn Channel>>,
+    /// Warnings, rendered.
+    pub warnings: String,
+}
+
+/// Returns what sources and channels are built with.
+pub fn deps(meter: Arc<dyn Meter>) -> Result<Deps, String> {
+    let http = Http::new()?;
+    Ok(Deps { http, limiters: Limiters::default(), clock: Arc::new(SystemClock), meter })
+}
+
+impl Plan {
+    /// Reads and checks the file, every mistake at once, rendered with its place.
+    pub fn read(path: &Path, tally: &Arc<Tally>) -> Result<Self, String> {
+        let meter: Arc<dyn Meter> = Arc::<Tally>::clone(tally);
+        Self::read_with(path, meter)
+    }
+
+    /// The same with any meter, for commands that publish no metrics.
+    pub fn read_with(path: &Path, meter: Arc<dyn Meter>) -> Result<Self, String> {
+        let (text, config, mut mistakes) = load_file(path)
+            .map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+        let deps = deps(meter)?;
+        let built = config.map(|config| build(config, &deps, &mut mistakes));
+        let rendered = mistakes.render(path, &text);
+        match built {
+            Some(mut plan) if mistakes.errors.is_empty() => {
+                plan.warnings = rendered;
+                Ok(plan)
+            }
+            _ => Err(rendered),
+        }
+    }
+
+    /// Returns what the pipeline has to know.
+    pub fn settings(&self, clock: &dyn Clock) -> Settings {
+        Settings { config: Arc::clone(&self.config), watched: self.watched(clock) }
+    }
+
+    fn watched(&self, clock: &dyn Clock) -> Vec<Watched> {
+        let now = clock.now();
+        let watch = |source: &crate::config::SourceConfig| {
+            let often = schedule::interval(&source.schedule, now);
+            let seldom = source.full_scan.as_ref().map(|full| schedule::interval(full, now));
+            let intervals = match (windowed(&source.kind.value), seldom) {
+                (true, Some(seldom)) => vec![("near", often), ("all", seldom)],
+                (true, None) => vec![("near", often)],
+                (false, Some(seldom)) => vec![("all", often.min(seldom))],
+                (false, None) => vec![("all", often)],
+            };
+            Watched { name: source.name.clone(), kind: source.kind.value.clone(), intervals }
+        };
+        self.config.sources.iter().map(watch).collect()
+    }
+
+    /// Returns what the daemon's own metrics have to know.
+    pub fn setup(&self, clock: &dyn Clock) -> Setup {
+        Setup {
+            sources: self
+                .watched(clock)
+                .into_iter()
+                .map(|source| SourceSetup {
+                    name: source.name,
+                    kind: source.kind,
+                    #[expect(clippy::cast_precision_loss, reason = "an interval is far below 2^52 seconds")]
+                    intervals: source
+                        .intervals
+                        .into_iter()
+                        .map(|(window, seconds)| (window, seconds as f64))
+                        .collect(),
+                })
+                .collect(),
+            channels: self.config.channels.iter().map(|channel| channel.name.clone()).collect(),
+        }
+    }
+}
+
+/// Returns whether a kind of source can be read by windows.
+pub(super) fn windowed(kind: &str) -> bool {
+    source::KINDS.iter().any(|known| known.name == kind && known.windowed)
+}
+
+fn build(config: Config, deps: &Deps, mistakes: &mut Mistakes) -> Plan {
+    let sources =
+        config.sources.iter().filter_map(|one| source::build(one, deps, mistakes)).collect();
+    let channels =
+        config.channels.iter().filter_map(|one| channel::build(one, deps, mistakes)).collect();
+    Plan { config: Arc::new(config), sources, channels, warnings: String::new() }
+}

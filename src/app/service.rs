@@ -1,0 +1,52 @@
+//! What systemd is told, and the signals it sends.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Without a turn of the pipeline for this long, the watchdog is no longer fed.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Tells systemd, where there is one.
+pub(super) fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "systemd was not told");
+    }
+}
+
+/// Feeds systemd's watchdog for as long as the pipeline turns.
+pub(super) fn watch(spine: &mut JoinSet<anyhow::Result<()>>, pulse: watch::Receiver<Instant>) {
+    let Some(limit) = sd_notify::watchdog_enabled() else { return };
+    spine.spawn(async move {
+        let mut ticks = tokio::time::interval(limit / 3);
+        loop {
+            ticks.tick().await;
+            let silent = pulse.borrow().elapsed();
+            if silent < SILENCE {
+                tell(&[NotifyState::Watchdog]);
+            } else {
+                tracing::error!("the pipeline has not turned for {silent:?}");
+            }
+        }
+    });
+}
+
+/// Listens for SIGHUP: read the configuration again.
+pub(super) fn hangups() -> anyhow::Result<Signal> {
+    Ok(signal(SignalKind::hangup())?)
+}
+
+/// Resolves when the process is asked to end.
+pub async fn asked_to_end() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+    }
+    Ok(())
+}
