@@ -156,10 +156,17 @@ impl Pipeline {
     fn record(&mut self, source: &Arc<str>, report: &Report, missing: u64) {
         let scope = &report.slice.scope;
         let key = (source.to_string(), scope.to_string(), part_name(report));
+        let before = self.scans.get(&key);
+        // A failed poll changes nothing but that it failed: the counts stay those of the last answer.
+        let (reported, collected) = match (&report.error, before) {
+            (Some(_), Some(before)) => (before.reported, before.collected),
+            (Some(_), None) => (0, 0),
+            (None, _) => (report.reading.last_total, report.reading.distinct),
+        };
         let last_proven = if report.proven() {
             Some(report.ended)
         } else {
-            self.scans.get(&key).and_then(|scan| scan.last_proven)
+            before.and_then(|scan| scan.last_proven)
         };
         let scan = ScanRecord {
             source: key.0,
@@ -168,14 +175,16 @@ impl Pipeline {
             started: report.started,
             ended: report.ended,
             proven: report.proven(),
-            reported: report.reading.last_total,
-            collected: report.reading.distinct,
+            reported,
+            collected,
             last_proven,
             error: report.error.clone(),
         };
         let gap = scan.reported.saturating_sub(scan.collected);
         let key = (scan.source.clone(), scan.scope.clone(), scan.window.clone());
-        self.missing.insert(key, gap.max(missing));
+        if scan.error.is_none() {
+            self.missing.insert(key, gap.max(missing));
+        }
         self.draft.scans.push(scan.clone());
         self.remember(scan);
         self.tell_scopes();
