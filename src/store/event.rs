@@ -29,12 +29,7 @@ pub(super) fn read(text: &str) -> Result<Event, String> {
     let severity = Severity::from_word(&row.severity)
         .ok_or_else(|| format!("event {} has the unknown severity `{}`", row.id, row.severity))?;
     let topic = topic(row.topic).map_err(|error| format!("event {} {error}", row.id))?;
-    Ok(Event {
-        id: row.id.into_owned(),
-        at: Timestamp::from_seconds(row.at),
-        severity,
-        topic,
-    })
+    Ok(Event { id: row.id.into_owned(), at: Timestamp::from_seconds(row.at), severity, topic })
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,50 +43,17 @@ struct EventRow<'a> {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum TopicRow<'a> {
-    Expiring {
-        facts: FactsRow<'a>,
-        rung: u32,
-        leaves: Option<u64>,
-    },
-    Renewed {
-        facts: FactsRow<'a>,
-        successor: Cow<'a, str>,
-        successor_not_after: i64,
-    },
-    SourceStale {
-        source: Cow<'a, str>,
-        last_proven: Option<i64>,
-        error: Option<Cow<'a, str>>,
-    },
-    SourceRecovered {
-        source: Cow<'a, str>,
-    },
-    InventoryShrunk {
-        source: Cow<'a, str>,
-        scope: Cow<'a, str>,
-        known: u64,
-        missing: u64,
-    },
-    InventoryRestored {
-        source: Cow<'a, str>,
-        scope: Cow<'a, str>,
-    },
-    ChannelDown {
-        channel: Cow<'a, str>,
-        code: Cow<'a, str>,
-        hint: Cow<'a, str>,
-    },
-    ChannelUp {
-        channel: Cow<'a, str>,
-    },
-    ClockSuspect {
-        detail: Cow<'a, str>,
-    },
+    Expiring { facts: FactsRow<'a>, rung: u32, leaves: Option<u64> },
+    Renewed { facts: FactsRow<'a>, successor: Cow<'a, str>, successor_not_after: i64 },
+    SourceStale { source: Cow<'a, str>, last_proven: Option<i64>, error: Option<Cow<'a, str>> },
+    SourceRecovered { source: Cow<'a, str> },
+    InventoryShrunk { source: Cow<'a, str>, scope: Cow<'a, str>, known: u64, missing: u64 },
+    InventoryRestored { source: Cow<'a, str>, scope: Cow<'a, str> },
+    ChannelDown { channel: Cow<'a, str>, code: Cow<'a, str>, hint: Cow<'a, str> },
+    ChannelUp { channel: Cow<'a, str> },
+    ClockSuspect { detail: Cow<'a, str> },
     ClockRecovered,
-    ClockOffset {
-        source: Cow<'a, str>,
-        seconds: i64,
-    },
+    ClockOffset { source: Cow<'a, str>, seconds: i64 },
     Test,
 }
 
@@ -137,11 +99,9 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
         Topic::InventoryRestored { source, scope } => {
             TopicRow::InventoryRestored { source: source.into(), scope: scope.into() }
         }
-        Topic::ChannelDown { channel, code, hint } => TopicRow::ChannelDown {
-            channel: channel.into(),
-            code: code.into(),
-            hint: hint.into(),
-        },
+        Topic::ChannelDown { channel, code, hint } => {
+            TopicRow::ChannelDown { channel: channel.into(), code: code.into(), hint: hint.into() }
+        }
         Topic::ChannelUp { channel } => TopicRow::ChannelUp { channel: channel.into() },
         Topic::ClockSuspect { detail } => TopicRow::ClockSuspect { detail: detail.into() },
         Topic::ClockRecovered => TopicRow::ClockRecovered,

@@ -57,8 +57,12 @@ pub(crate) fn sighting() -> impl Strategy<Value = Sighting> {
 
 pub(crate) fn event() -> impl Strategy<Value = Event> {
     let severity = proptest::sample::select(Severity::ALL.as_slice());
-    (text(), time(), severity, topic())
-        .prop_map(|(id, at, severity, topic)| Event { id, at, severity, topic })
+    (text(), time(), severity, topic()).prop_map(|(id, at, severity, topic)| Event {
+        id,
+        at,
+        severity,
+        topic,
+    })
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
@@ -92,22 +96,19 @@ fn topic() -> BoxedStrategy<Topic> {
             |(source, last_proven, error)| Topic::SourceStale { source, last_proven, error }
         ),
         text().prop_map(|source| Topic::SourceRecovered { source }),
-        (text(), text(), any::<u64>(), any::<u64>()).prop_map(
-            |(source, scope, known, missing)| Topic::InventoryShrunk {
-                source,
-                scope,
-                known,
-                missing
-            }
-        ),
+        (text(), text(), any::<u64>(), any::<u64>()).prop_map(|(source, scope, known, missing)| {
+            Topic::InventoryShrunk { source, scope, known, missing }
+        }),
         (text(), text()).prop_map(|(source, scope)| Topic::InventoryRestored { source, scope }),
-        (text(), text(), text())
-            .prop_map(|(channel, code, hint)| Topic::ChannelDown { channel, code, hint }),
+        (text(), text(), text()).prop_map(|(channel, code, hint)| Topic::ChannelDown {
+            channel,
+            code,
+            hint
+        }),
         text().prop_map(|channel| Topic::ChannelUp { channel }),
         text().prop_map(|detail| Topic::ClockSuspect { detail }),
         Just(Topic::ClockRecovered),
-        (text(), any::<i64>())
-            .prop_map(|(source, seconds)| Topic::ClockOffset { source, seconds }),
+        (text(), any::<i64>()).prop_map(|(source, seconds)| Topic::ClockOffset { source, seconds }),
         Just(Topic::Test),
     ]
     .boxed()

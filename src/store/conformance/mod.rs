@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Batch, Commit, ListQuery, Pending, RowWrite, ScanRecord, Store,
-};
+use super::{Batch, Commit, ListQuery, Pending, RowWrite, ScanRecord, Store};
 use crate::expiry::{
     Event, Kind, RowId, Rung, Said, ScopeId, Severity, Sighting, Status, StoredParts, StoredRow,
     Timestamp, Topic,

@@ -138,7 +138,9 @@ impl Model {
             self.scans.insert(key, scan.clone());
         }
         for (event, channels) in &commit.outbox {
-            channels.iter().for_each(|channel| self.enqueue(event, channel));
+            for channel in channels {
+                self.enqueue(event, channel);
+            }
         }
     }
 
@@ -207,7 +209,8 @@ impl Model {
 
     async fn compare(&mut self, store: &dyn Store) {
         let saved = store.saved().await.unwrap();
-        let scopes = self.scopes.iter().map(|(id, (source, scope))| (*id, source.clone(), scope.clone()));
+        let scopes =
+            self.scopes.iter().map(|(id, (source, scope))| (*id, source.clone(), scope.clone()));
         assert_eq!(saved.scopes, scopes.collect::<Vec<_>>());
         assert_eq!(saved.ledger, self.ledger.clone().into_iter().collect::<Vec<_>>());
         assert_eq!(saved.conditions, self.conditions.clone().into_iter().collect::<Vec<_>>());
@@ -243,10 +246,8 @@ impl Model {
         for channel in CHANNELS {
             let state = self.states.get(channel).cloned().unwrap_or_default();
             assert_eq!(store.channel_state(channel).await.unwrap(), state);
-            let expected: Vec<_> = self
-                .waiting(channel)
-                .map(|one| (one.event.clone(), one.batch.clone()))
-                .collect();
+            let expected: Vec<_> =
+                self.waiting(channel).map(|one| (one.event.clone(), one.batch.clone())).collect();
             let found: Vec<_> = pending(store, channel)
                 .await
                 .into_iter()
@@ -316,7 +317,8 @@ fn a_commit() -> impl Strategy<Value = Commit> {
         },
     );
     let told = vec("[a-z]{1,3}", 0..3).prop_map(|names| names.into_iter().map(Arc::from).collect());
-    let said = (any::rung(), any::time(), told).prop_map(|(rung, at, told)| Said { rung, at, told });
+    let said =
+        (any::rung(), any::time(), told).prop_map(|(rung, at, told)| Said { rung, at, told });
     (
         vec(write, 0..6),
         vec((number(), any::status()), 0..4),

@@ -106,7 +106,8 @@ pub(super) async fn counts_what_waits(place: impl Place) {
     store.commit(step(&["e3"], &["dev"])).await.unwrap();
     let outbox = vec![(event("old", 7), vec!["ops".to_owned()])];
     store.commit(Commit { outbox, ..Commit::default() }).await.unwrap();
-    let backlog = |ops, oldest| vec![("dev".to_owned(), 1, at(100)), ("ops".to_owned(), ops, oldest)];
+    let backlog =
+        |ops, oldest| vec![("dev".to_owned(), 1, at(100)), ("ops".to_owned(), ops, oldest)];
     assert_eq!(store.backlog().await.unwrap(), backlog(3, at(7)));
 
     let old = pending(&*store, "ops").await[2].delivery;

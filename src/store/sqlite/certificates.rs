@@ -97,7 +97,8 @@ pub(super) fn saved(transaction: &Transaction<'_>) -> Outcome<Saved> {
         })?,
         ledger: all(transaction, LEDGER, |row| {
             let rung = code::rung(number(row, 1)?);
-            let said = Said { rung, at: time(row, 2)?, told: told.list(row.get_ref(3)?.as_str()?)? };
+            let said =
+                Said { rung, at: time(row, 2)?, told: told.list(row.get_ref(3)?.as_str()?)? };
             Ok((RowId(number(row, 0)?), said))
         })?,
         conditions: all(transaction, CONDITIONS, |row| Ok((text(row, 0)?, time(row, 1)?)))?,
@@ -145,7 +146,7 @@ pub(super) fn collect<T>(
     Ok(values)
 }
 
-/// Reads a number of a narrower type than SQLite has.
+/// Reads a number of a narrower type than `SQLite` has.
 pub(super) fn number<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> Outcome<T> {
     let value = row.get_ref(column)?.as_i64()?;
     T::try_from(value).map_err(|_| Failure::Rule(format!("{value} is out of its range")))
@@ -166,7 +167,7 @@ pub(super) fn maybe_time(row: &Row<'_>, column: usize) -> Outcome<Option<Timesta
     Ok(row.get_ref(column)?.as_i64_or_null()?.map(Timestamp::from_seconds))
 }
 
-/// A start reads ten million of these, so texts are borrowed from SQLite and only lists that exist are allocated.
+/// A start reads ten million of these, so texts are borrowed from `SQLite` and only lists that exist are allocated.
 fn stored_row(row: &Row<'_>) -> Outcome<(ScopeId, StoredRow)> {
     let names = strings(row.get_ref(11)?.as_str_or_null()?)?;
     let successors = strings(row.get_ref(12)?.as_str_or_null()?)?;

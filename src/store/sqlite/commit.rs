@@ -122,10 +122,7 @@ fn write_rows(transaction: &Transaction<'_>, rows: &[RowWrite]) -> Outcome<()> {
     Ok(())
 }
 
-fn write_ledger(
-    transaction: &Transaction<'_>,
-    ledger: &[(RowId, Option<Said>)],
-) -> Outcome<()> {
+fn write_ledger(transaction: &Transaction<'_>, ledger: &[(RowId, Option<Said>)]) -> Outcome<()> {
     let mut say = transaction.prepare_cached(SAY)?;
     let mut forget = transaction.prepare_cached(FORGET_SAID)?;
     for (row, said) in ledger {
@@ -171,7 +168,7 @@ fn write_scan(transaction: &Transaction<'_>, scan: &ScanRecord) -> Outcome<()> {
     Ok(())
 }
 
-/// A provider may claim any total; one beyond SQLite's numbers is as wrong as the largest of them.
+/// A provider may claim any total; one beyond `SQLite`'s numbers is as wrong as the largest of them.
 fn count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

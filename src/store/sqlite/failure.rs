@@ -1,4 +1,4 @@
-//! What went wrong, in SQLite's words, becomes what a person can do about it.
+//! What went wrong, in `SQLite`'s words, becomes what a person can do about it.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub(super) type Outcome<T> = Result<T, Failure>;
 /// A failure before it is known whom to tell.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// SQLite refused.
+    /// `SQLite` refused.
     Sql(rusqlite::Error),
     /// What is written, or was to be written, breaks a rule of the store.
     Rule(String),

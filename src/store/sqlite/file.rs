@@ -40,7 +40,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
 
 /// Creates the file if it is not there, so that nobody else can read it from the first byte on.
 ///
-/// An existing file is not opened: closing it again would drop the locks that SQLite holds in this process.
+/// An existing file is not opened: closing it again would drop the locks that `SQLite` holds in this process.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path) {
         Ok(_) => Ok(()),
@@ -51,7 +51,7 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
 
 /// Takes the lock beside the file, held for as long as the returned file is open.
 ///
-/// It is a file of its own because readers share the database, and because SQLite's own locks come and go.
+/// It is a file of its own because readers share the database, and because `SQLite`'s own locks come and go.
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let beside = beside(path, ".lock");
     let mut file = OpenOptions::new()

@@ -7,8 +7,7 @@ use rusqlite::{Transaction, params};
 
 use super::failure::Outcome;
 
-const SCANS: &str =
-    "DELETE FROM scan WHERE source NOT IN (SELECT value FROM json_each(?1))";
+const SCANS: &str = "DELETE FROM scan WHERE source NOT IN (SELECT value FROM json_each(?1))";
 
 const LAST: &str = "
     SELECT max(id) FROM certificate WHERE EXISTS
@@ -23,8 +22,7 @@ const CERTIFICATES: &str = "
     DELETE FROM certificate WHERE id BETWEEN ?2 AND ?3 AND scope_id IN
         (SELECT id FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1)))";
 
-const SCOPES: &str =
-    "DELETE FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1))";
+const SCOPES: &str = "DELETE FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1))";
 
 /// Every statement of this part.
 pub(super) const STATEMENTS: &[&str] = &[SCANS, LAST, SAID, CERTIFICATES, SCOPES];
@@ -32,7 +30,7 @@ pub(super) const STATEMENTS: &[&str] = &[SCANS, LAST, SAID, CERTIFICATES, SCOPES
 /// Numbers of certificates in one step.
 const STEP: i64 = 100_000;
 
-/// The sources that stay, as SQLite is told them.
+/// The sources that stay, as `SQLite` is told them.
 #[derive(Clone)]
 pub(super) struct Kept(String);
 

@@ -1,4 +1,4 @@
-//! A store in one SQLite file.
+//! A store in one `SQLite` file.
 //!
 //! Write-ahead logging lets two connections read while one thread writes. Every SQL text is prepared when the file is
 //! opened, so that a mistake in one fails the first test and not the first night.
@@ -39,7 +39,7 @@ use writer::{Durability, Writer};
 /// Chunks of certificates that wait to be taken; reading goes on meanwhile.
 const CHUNKS_AHEAD: usize = 2;
 
-/// A store in one SQLite file.
+/// A store in one `SQLite` file.
 pub struct Sqlite {
     writer: Option<Writer>,
     readers: Readers,
@@ -58,11 +58,7 @@ impl Sqlite {
         let connection = schema::writing(&path).map_err(|failure| failure.at(&path))?;
         let reading = schema::reading(&path).map_err(|failure| failure.at(&path))?;
         let writer = Writer::start(connection, Arc::clone(&path))?;
-        Ok(Self {
-            writer: Some(writer),
-            readers: Readers::new(reading, path),
-            _lock: Some(lock),
-        })
+        Ok(Self { writer: Some(writer), readers: Readers::new(reading, path), _lock: Some(lock) })
     }
 
     /// Opens the file at `path` for reading, beside a daemon that may be writing it.
@@ -154,9 +150,8 @@ impl Store for Sqlite {
 
     async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<(), StoreError> {
         let (deliveries, batch) = (deliveries.to_vec(), batch.clone());
-        let work = move |transaction: &Transaction<'_>| {
-            outbox::freeze(transaction, &deliveries, &batch)
-        };
+        let work =
+            move |transaction: &Transaction<'_>| outbox::freeze(transaction, &deliveries, &batch);
         self.write(Durability::Power, work).await
     }
 
@@ -191,7 +186,8 @@ impl Store for Sqlite {
         let mut from = 0;
         while last.is_some_and(|last| from <= last) {
             let step = kept.clone();
-            from = self.write(Durability::Process, move |t| step.drop_certificates(t, from)).await?;
+            from =
+                self.write(Durability::Process, move |t| step.drop_certificates(t, from)).await?;
         }
         self.write(Durability::Power, move |t| kept.drop_scopes(t)).await
     }

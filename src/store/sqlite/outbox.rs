@@ -184,10 +184,7 @@ pub(super) fn settle(
 }
 
 /// Reads a channel's state.
-pub(super) fn channel_state(
-    transaction: &Transaction<'_>,
-    channel: &str,
-) -> Outcome<ChannelState> {
+pub(super) fn channel_state(transaction: &Transaction<'_>, channel: &str) -> Outcome<ChannelState> {
     let mut statement = transaction.prepare_cached(STATE_OF)?;
     let mut rows = statement.query([channel])?;
     rows.next()?.map_or(Ok(ChannelState::default()), |row| {

@@ -25,6 +25,11 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection, 8192)?;
+    // SQLite opens a file that may not be written all the same, for reading.
+    if connection.is_readonly(rusqlite::MAIN_DB)? {
+        let reason = "this user may not write it; change its owner, or configure another file";
+        return Err(Failure::Unfit(reason.to_owned()));
+    }
     let found = version(&connection)?;
     refuse_foreign(&connection, found)?;
     write_ahead(&connection)?;

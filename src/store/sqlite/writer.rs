@@ -1,6 +1,6 @@
 //! The one thread that writes.
 //!
-//! SQLite has one writer at a time. A thread that owns the connection makes that a queue instead of a contest, and keeps
+//! `SQLite` has one writer at a time. A thread that owns the connection makes that a queue instead of a contest, and keeps
 //! disk waits off the runtime's threads.
 
 use std::path::Path;
@@ -132,7 +132,7 @@ impl Writing {
         Ok(())
     }
 
-    /// SQLite takes this setting only between transactions.
+    /// `SQLite` takes this setting only between transactions.
     fn set(&mut self, durability: Durability) -> Outcome<()> {
         if self.durability != Some(durability) {
             self.connection.pragma_update(None, "synchronous", durability.synchronous())?;
@@ -152,8 +152,7 @@ impl Writing {
     /// Moves the log into the file and cuts it to nothing, unless a reader still needs it.
     fn empty_log(&self) -> Outcome<()> {
         self.connection.busy_timeout(Duration::ZERO)?;
-        let emptied =
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         self.connection.busy_timeout(schema::PATIENCE)?;
         Ok(emptied?)
     }
