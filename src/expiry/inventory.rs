@@ -41,7 +41,44 @@ pub struct Applied {
 
 /// One certificate as the store hands it back at start.
 #[derive(Clone, Debug)]
-pub struct StoredRow;
+pub struct StoredRow {
+    #[expect(dead_code, reason = "a placeholder: the inventory's own type replaces it")]
+    text: String,
+}
+
+impl StoredRow {
+    /// Takes a certificate as it is stored.
+    pub fn new(row: RowId, parts: StoredParts<'_>) -> Self {
+        Self { text: format!("{row:?} {parts:?}") }
+    }
+}
+
+/// The columns of a certificate that the inventory keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredParts<'a> {
+    /// The issuer, in the provider's words.
+    pub issuer: &'a str,
+    /// The serial.
+    pub serial: &'a str,
+    /// Who presents it.
+    pub holder: &'a str,
+    /// Every name it covers.
+    pub names: &'a [String],
+    /// Serials of the certificates that the provider links as its renewal.
+    pub successors: &'a [String],
+    /// What it is used for.
+    pub kind: Kind,
+    /// The provider's status.
+    pub provider_status: Status,
+    /// The status after succession.
+    pub status: Status,
+    /// When it begins to be valid.
+    pub not_before: Option<Timestamp>,
+    /// When it ends.
+    pub not_after: Option<Timestamp>,
+    /// The digest of everything that is kept.
+    pub fingerprint: u64,
+}
 
 /// Everything known. Owned by the pipeline, which is the only writer.
 pub struct Inventory;

@@ -6,7 +6,11 @@ use async_trait::async_trait;
 
 use crate::expiry::{Event, Facts, RowId, Said, ScopeId, Sighting, StoredRow, Timestamp};
 
+mod code;
+mod event;
 mod sqlite;
+#[cfg(test)]
+mod conformance;
 
 pub use sqlite::Sqlite;
 
@@ -33,9 +37,12 @@ pub enum StoreError {
 }
 
 /// Everything that one step of the pipeline changes. Written in one transaction, or not at all.
+///
+/// Applied in this order: scopes, removals, rows, statuses, ledger, conditions, outbox, scans. So a number that is
+/// removed and given to another certificate in the same step ends up with the new one.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
-    /// Scopes that are new: number, source, scope.
+    /// Scopes that are new: number, source, scope. One that is there already is an error.
     pub scopes: Vec<(ScopeId, Arc<str>, Arc<str>)>,
     /// Certificates that are new or differ, with the status that the core decided.
     pub rows: Vec<RowWrite>,
@@ -47,7 +54,8 @@ pub struct Commit {
     pub ledger: Vec<(RowId, Option<Said>)>,
     /// What has been said about conditions, by key; `None` forgets.
     pub conditions: Vec<(String, Option<Timestamp>)>,
-    /// Events to deliver, with the channels they go to.
+    /// Events to deliver, with the channels they go to. An event that is in the outbox of a channel already stays as it
+    /// is there; an event for no channel is not kept.
     pub outbox: Vec<(Event, Vec<String>)>,
     /// Scans that ended.
     pub scans: Vec<ScanRecord>,
@@ -64,7 +72,7 @@ pub struct RowWrite {
     pub sighting: Sighting,
     /// The status after succession; `sighting.status` keeps the provider's.
     pub status: crate::expiry::Status,
-    /// When it was first seen.
+    /// When it was first seen. Written with a new certificate, and never changed after that.
     pub first_seen: Timestamp,
 }
 
@@ -180,10 +188,15 @@ pub trait Store: Send + Sync {
     async fn saved(&self) -> Result<Saved, StoreError>;
 
     /// Reads the certificates' columns in the order of their numbers, handing over chunks of a few thousand.
-    async fn rows(&self, each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send))
-    -> Result<(), StoreError>;
+    async fn rows(
+        &self,
+        each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
+    ) -> Result<(), StoreError>;
 
     /// Writes one step of the pipeline in one transaction, durably when it returns.
+    ///
+    /// Durably means over a power cut, but for a step that holds nothing but scopes, rows and statuses: that one
+    /// survives the process, and a power cut from the next other step on.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 
     /// Reads the facts of certificates, in the order asked; `None` for a number that is not there.
@@ -198,10 +211,11 @@ pub trait Store: Send + Sync {
     /// Counts what each channel has still to deliver, with the time of the oldest event.
     async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError>;
 
-    /// Freezes deliveries into a batch.
+    /// Freezes deliveries of one channel into a batch, all or none: an error when one is neither free nor in it already.
     async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<(), StoreError>;
 
-    /// Records how a batch ended or goes on, and the channel's state with it.
+    /// Records how a batch ended or goes on, and the channel's state with it. For a batch that is not there, or has
+    /// ended, only the state is recorded.
     async fn settle(
         &self,
         channel: &str,

@@ -1,0 +1,115 @@
+//! Arbitrary values of what a store keeps.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::expiry::{Event, Facts, Kind, Rung, Severity, Sighting, Status, Timestamp, Topic};
+
+const AWKWARD: [&str; 9] =
+    ["", " ", "\0", "a\0b", "'; DROP TABLE scope; --", "\"\\\n", "设备-7", "\u{202e}", "null"];
+
+/// Any text that a provider could send, the awkward ones often.
+pub(crate) fn text() -> BoxedStrategy<String> {
+    prop_oneof![
+        proptest::sample::select(AWKWARD.as_slice()).prop_map(str::to_owned),
+        "[a-z0-9-]{1,12}",
+        any::<String>(),
+    ]
+    .boxed()
+}
+
+pub(crate) fn time() -> BoxedStrategy<Timestamp> {
+    prop_oneof![
+        4 => 0_i64..4_000_000_000,
+        1 => any::<i64>(),
+    ]
+    .prop_map(Timestamp::from_seconds)
+    .boxed()
+}
+
+pub(crate) fn status() -> impl Strategy<Value = Status> {
+    proptest::sample::select(Status::ALL.as_slice())
+}
+
+pub(crate) fn rung() -> impl Strategy<Value = Rung> {
+    prop_oneof![Just(Rung::Expired), (1..=u32::MAX).prop_map(Rung::Before)]
+}
+
+pub(crate) fn sighting() -> impl Strategy<Value = Sighting> {
+    let identity = (text(), text(), kind(), status());
+    let times = (option::of(time()), option::of(time()));
+    let texts = (text(), text(), text(), vec(text(), 0..3), vec(text(), 0..3));
+    (identity, times, texts).prop_map(|((issuer, serial, kind, status), times, texts)| Sighting {
+        issuer,
+        serial,
+        kind,
+        status,
+        not_before: times.0,
+        not_after: times.1,
+        common_name: texts.0,
+        holder: texts.1,
+        unit: texts.2,
+        names: texts.3,
+        successors: texts.4,
+    })
+}
+
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    let severity = proptest::sample::select(Severity::ALL.as_slice());
+    (text(), time(), severity, topic()).prop_map(|(id, at, severity, topic)| Event {
+        id,
+        at,
+        severity,
+        topic,
+    })
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    proptest::sample::select(Kind::ALL.as_slice())
+}
+
+fn facts() -> impl Strategy<Value = Facts> {
+    (sighting(), text(), text()).prop_map(|(sighting, source, scope)| Facts {
+        source,
+        scope,
+        issuer: sighting.issuer,
+        serial: sighting.serial,
+        kind: sighting.kind,
+        status: sighting.status,
+        common_name: sighting.common_name,
+        holder: sighting.holder,
+        unit: sighting.unit,
+        not_before: sighting.not_before,
+        not_after: sighting.not_after,
+    })
+}
+
+fn topic() -> BoxedStrategy<Topic> {
+    prop_oneof![
+        (facts(), rung(), option::of(any::<u64>()))
+            .prop_map(|(facts, rung, leaves)| Topic::Expiring { facts, rung, leaves }),
+        (facts(), text(), time()).prop_map(|(facts, successor, successor_not_after)| {
+            Topic::Renewed { facts, successor, successor_not_after }
+        }),
+        (text(), option::of(time()), option::of(text())).prop_map(
+            |(source, last_proven, error)| Topic::SourceStale { source, last_proven, error }
+        ),
+        text().prop_map(|source| Topic::SourceRecovered { source }),
+        (text(), text(), any::<u64>(), any::<u64>()).prop_map(|(source, scope, known, missing)| {
+            Topic::InventoryShrunk { source, scope, known, missing }
+        }),
+        (text(), text()).prop_map(|(source, scope)| Topic::InventoryRestored { source, scope }),
+        (text(), text(), text()).prop_map(|(channel, code, hint)| Topic::ChannelDown {
+            channel,
+            code,
+            hint
+        }),
+        text().prop_map(|channel| Topic::ChannelUp { channel }),
+        text().prop_map(|detail| Topic::ClockSuspect { detail }),
+        Just(Topic::ClockRecovered),
+        (text(), any::<i64>()).prop_map(|(source, seconds)| Topic::ClockOffset { source, seconds }),
+        Just(Topic::Test),
+    ]
+    .boxed()
+}

@@ -1,0 +1,143 @@
+//! What every store must do: one suite, run against each.
+
+use std::sync::Arc;
+
+use super::{Batch, Commit, ListQuery, Pending, RowWrite, ScanRecord, Store};
+use crate::expiry::{
+    Event, Kind, RowId, Rung, Said, ScopeId, Severity, Sighting, Status, StoredParts, StoredRow,
+    Timestamp, Topic,
+};
+
+pub(crate) mod any;
+mod certificates;
+mod model;
+mod outbox;
+
+pub(crate) use model::{agrees_with_model, input};
+
+/// Where a store lives, so that it can be closed and opened again.
+pub(crate) trait Place {
+    /// Opens the store; the one opened before has been dropped.
+    async fn open(&self) -> Arc<dyn Store>;
+}
+
+/// Runs every case, each in a place of its own.
+pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
+    certificates::starts_empty(fresh()).await;
+    certificates::comes_back_after_a_restart(fresh()).await;
+    certificates::hands_over_rows_in_order(fresh()).await;
+    certificates::applies_a_step_in_its_order(fresh()).await;
+    certificates::leaves_nothing_of_a_broken_step(fresh()).await;
+    certificates::reads_facts_in_the_order_asked(fresh()).await;
+    certificates::lists_the_soonest(fresh()).await;
+    certificates::keeps_the_newest_scan(fresh()).await;
+    certificates::drops_sources_that_are_gone(fresh()).await;
+    outbox::takes_an_event_once_for_each_channel(fresh()).await;
+    outbox::keeps_a_frozen_batch(fresh()).await;
+    outbox::freezes_all_or_none(fresh()).await;
+    outbox::settles_in_each_way(fresh()).await;
+    outbox::counts_what_waits(fresh()).await;
+    outbox::keeps_the_state_of_a_channel(fresh()).await;
+}
+
+pub(crate) const fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+/// A device certificate that ends at 1 000 000 + its number.
+pub(crate) fn row(number: u32, scope: u32) -> RowWrite {
+    let sighting = Sighting {
+        issuer: "ca-1".to_owned(),
+        serial: format!("serial-{number}"),
+        kind: Kind::Device,
+        status: Status::Active,
+        not_before: None,
+        not_after: Some(at(1_000_000 + i64::from(number))),
+        common_name: format!("cn-{number}"),
+        holder: format!("device-{number}"),
+        unit: "plant-7".to_owned(),
+        names: Vec::new(),
+        successors: Vec::new(),
+    };
+    let status = Status::Active;
+    RowWrite { row: RowId(number), scope: ScopeId(scope), sighting, status, first_seen: at(5) }
+}
+
+pub(crate) fn scope(number: u32, source: &str, scope: &str) -> (ScopeId, Arc<str>, Arc<str>) {
+    (ScopeId(number), source.into(), scope.into())
+}
+
+pub(crate) fn said(seconds: i64, told: &[&str]) -> Said {
+    let told = told.iter().copied().map(Arc::from).collect();
+    Said { rung: Rung::Before(86_400), at: at(seconds), told }
+}
+
+pub(crate) fn scan(source: &str, window: &str, ended: i64) -> ScanRecord {
+    ScanRecord {
+        source: source.to_owned(),
+        scope: "all".to_owned(),
+        window: window.to_owned(),
+        started: at(ended - 10),
+        ended: at(ended),
+        proven: true,
+        reported: 7,
+        collected: 7,
+        last_proven: Some(at(ended)),
+        error: None,
+    }
+}
+
+pub(crate) fn event(id: &str, seconds: i64) -> Event {
+    let topic = Topic::SourceRecovered { source: format!("source of {id}") };
+    Event { id: id.to_owned(), at: at(seconds), severity: Severity::Info, topic }
+}
+
+pub(crate) fn batch(id: &str) -> Batch {
+    Batch { id: id.to_owned(), attempts: 1, detail: 0, next_at: at(60) }
+}
+
+/// A step that adds events with these ids, the first at 100, for these channels.
+pub(crate) fn step(ids: &[&str], channels: &[&str]) -> Commit {
+    let channels: Vec<String> = channels.iter().copied().map(str::to_owned).collect();
+    let outbox = (100..).zip(ids).map(|(at, id)| (event(id, at), channels.clone())).collect();
+    Commit { outbox, ..Commit::default() }
+}
+
+/// What is handed back for a row; its type shows nothing but through `Debug`.
+pub(crate) fn stored(write: &RowWrite) -> String {
+    let sighting = &write.sighting;
+    let parts = StoredParts {
+        issuer: &sighting.issuer,
+        serial: &sighting.serial,
+        holder: &sighting.holder,
+        names: &sighting.names,
+        successors: &sighting.successors,
+        kind: sighting.kind,
+        provider_status: sighting.status,
+        status: write.status,
+        not_before: sighting.not_before,
+        not_after: sighting.not_after,
+        fingerprint: sighting.fingerprint(),
+    };
+    format!("{:?} {:?}", write.scope, StoredRow::new(write.row, parts))
+}
+
+pub(crate) async fn rows(store: &dyn Store) -> Vec<String> {
+    let mut rows = Vec::new();
+    let mut each = |chunk: Vec<(ScopeId, StoredRow)>| {
+        assert!(!chunk.is_empty() && chunk.len() <= 10_000, "{} rows at once", chunk.len());
+        rows.extend(chunk.iter().map(|(scope, row)| format!("{scope:?} {row:?}")));
+    };
+    store.rows(&mut each).await.unwrap();
+    rows
+}
+
+pub(crate) async fn pending(store: &dyn Store, channel: &str) -> Vec<Pending> {
+    let pending = store.pending(channel, 1000).await.unwrap();
+    assert!(pending.is_sorted_by_key(|one| one.delivery), "{pending:?}");
+    pending
+}
+
+pub(crate) async fn serials(store: &dyn Store, query: ListQuery) -> Vec<String> {
+    store.list(&query).await.unwrap().into_iter().map(|facts| facts.serial).collect()
+}

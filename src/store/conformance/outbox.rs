@@ -1,0 +1,139 @@
+//! The outbox.
+
+use super::super::{BatchUpdate, ChannelState};
+use super::*;
+
+fn ids(pending: &[Pending]) -> Vec<&str> {
+    pending.iter().map(|one| one.event.id.as_str()).collect()
+}
+
+fn deliveries(pending: &[Pending]) -> Vec<i64> {
+    pending.iter().map(|one| one.delivery).collect()
+}
+
+pub(super) async fn takes_an_event_once_for_each_channel(place: impl Place) {
+    let store = place.open().await;
+    store.commit(step(&["e2", "e1"], &["ops"])).await.unwrap();
+    store.commit(step(&["e1", "e3"], &["ops", "dev"])).await.unwrap();
+    store.commit(step(&["e4"], &[])).await.unwrap();
+
+    let ops = pending(&*store, "ops").await;
+    assert_eq!(ids(&ops), ["e2", "e1", "e3"]);
+    assert_eq!(ops[0].event, event("e2", 100));
+    assert_eq!(ops[1].event, event("e1", 101));
+    assert_eq!(ids(&pending(&*store, "dev").await), ["e1", "e3"]);
+    assert_eq!(ids(&store.pending("ops", 2).await.unwrap()), ["e2", "e1"]);
+    assert_eq!(ids(&store.pending("ops", 0).await.unwrap()), Vec::<&str>::new());
+    assert_eq!(ids(&pending(&*store, "nobody").await), Vec::<&str>::new());
+}
+
+pub(super) async fn keeps_a_frozen_batch(place: impl Place) {
+    let store = place.open().await;
+    store.commit(step(&["e1", "e2", "e3"], &["ops"])).await.unwrap();
+    let before = pending(&*store, "ops").await;
+    store.freeze(&deliveries(&before[..2]), &batch("b1")).await.unwrap();
+    drop(store);
+
+    let store = place.open().await;
+    let after = pending(&*store, "ops").await;
+    assert_eq!(deliveries(&after), deliveries(&before));
+    let batches: Vec<_> = after.into_iter().map(|one| one.batch).collect();
+    assert_eq!(batches, [Some(batch("b1")), Some(batch("b1")), None]);
+
+    let next = Batch { attempts: 2, detail: 3, next_at: at(900), ..batch("b1") };
+    let update = BatchUpdate::Retry(next.clone());
+    store.settle("ops", "b1", &update, &ChannelState::default()).await.unwrap();
+    drop(store);
+    let store = place.open().await;
+    assert_eq!(pending(&*store, "ops").await[1].batch, Some(next));
+}
+
+pub(super) async fn freezes_all_or_none(place: impl Place) {
+    let store = place.open().await;
+    store.commit(step(&["e1", "e2"], &["ops", "dev"])).await.unwrap();
+    let (ops, dev) = (pending(&*store, "ops").await, pending(&*store, "dev").await);
+    let [first, second] = [ops[0].delivery, ops[1].delivery];
+    store.freeze(&[], &batch("b0")).await.unwrap();
+    store.freeze(&[first], &batch("b1")).await.unwrap();
+
+    // Frozen elsewhere, of another channel, and not there at all.
+    store.freeze(&[second, first], &batch("b2")).await.unwrap_err();
+    store.freeze(&[second, dev[0].delivery], &batch("b2")).await.unwrap_err();
+    store.freeze(&[second, i64::MAX], &batch("b2")).await.unwrap_err();
+    store.freeze(&[i64::MAX], &batch("b2")).await.unwrap_err();
+    store.freeze(&[dev[0].delivery], &batch("b1")).await.unwrap_err();
+    let batches: Vec<_> = pending(&*store, "ops").await.into_iter().map(|one| one.batch).collect();
+    assert_eq!(batches, [Some(batch("b1")), None]);
+    assert_eq!(pending(&*store, "dev").await, dev);
+
+    // Saying the same twice is no mistake.
+    store.freeze(&[first], &batch("b1")).await.unwrap();
+    store.freeze(&[second], &batch("b2")).await.unwrap();
+    assert_eq!(pending(&*store, "ops").await[1].batch, Some(batch("b2")));
+}
+
+pub(super) async fn settles_in_each_way(place: impl Place) {
+    let store = place.open().await;
+    store.commit(step(&["e1", "e2", "e3"], &["ops", "dev"])).await.unwrap();
+    let ops = deliveries(&pending(&*store, "ops").await);
+    store.freeze(&ops[..1], &batch("b1")).await.unwrap();
+    store.freeze(&ops[1..2], &batch("b2")).await.unwrap();
+    let state = ChannelState::default();
+    let delivered = BatchUpdate::Delivered { at: at(200) };
+    let dead = BatchUpdate::Dead { at: at(300), code: "no_text".to_owned() };
+
+    // Of another channel, not there, and not the batch that it says it is.
+    store.settle("dev", "b1", &delivered, &state).await.unwrap();
+    store.settle("ops", "b9", &dead, &state).await.unwrap();
+    store.settle("ops", "b1", &BatchUpdate::Retry(batch("b2")), &state).await.unwrap_err();
+    assert_eq!(ids(&pending(&*store, "ops").await), ["e1", "e2", "e3"]);
+    assert_eq!(pending(&*store, "dev").await.len(), 3);
+
+    store.settle("ops", "b1", &delivered, &state).await.unwrap();
+    assert_eq!(ids(&pending(&*store, "ops").await), ["e2", "e3"]);
+    store.settle("ops", "b2", &dead, &state).await.unwrap();
+    assert_eq!(ids(&pending(&*store, "ops").await), ["e3"]);
+    // What has ended stays as it ended, and is not put into the outbox again.
+    store.settle("ops", "b1", &dead, &state).await.unwrap();
+    store.commit(step(&["e1", "e2"], &["ops", "dev"])).await.unwrap();
+    assert_eq!(ids(&pending(&*store, "ops").await), ["e3"]);
+    assert_eq!(ids(&pending(&*store, "dev").await), ["e1", "e2", "e3"]);
+}
+
+pub(super) async fn counts_what_waits(place: impl Place) {
+    let store = place.open().await;
+    store.commit(step(&["e1", "e2"], &["ops"])).await.unwrap();
+    store.commit(step(&["e3"], &["dev"])).await.unwrap();
+    let outbox = vec![(event("old", 7), vec!["ops".to_owned()])];
+    store.commit(Commit { outbox, ..Commit::default() }).await.unwrap();
+    let backlog =
+        |ops, oldest| vec![("dev".to_owned(), 1, at(100)), ("ops".to_owned(), ops, oldest)];
+    assert_eq!(store.backlog().await.unwrap(), backlog(3, at(7)));
+
+    let old = pending(&*store, "ops").await[2].delivery;
+    store.freeze(&[old], &batch("b1")).await.unwrap();
+    assert_eq!(store.backlog().await.unwrap(), backlog(3, at(7)));
+    let dead = BatchUpdate::Dead { at: at(300), code: "gone".to_owned() };
+    store.settle("ops", "b1", &dead, &ChannelState::default()).await.unwrap();
+    assert_eq!(store.backlog().await.unwrap(), backlog(2, at(100)));
+}
+
+pub(super) async fn keeps_the_state_of_a_channel(place: impl Place) {
+    let store = place.open().await;
+    assert_eq!(store.channel_state("ops").await.unwrap(), ChannelState::default());
+    let down = ChannelState {
+        gate_until: Some(at(500)),
+        down: Some("19024".to_owned()),
+        failures: 3,
+        last_success: Some(at(40)),
+    };
+    let update = BatchUpdate::Delivered { at: at(50) };
+    store.settle("ops", "none", &update, &down).await.unwrap();
+    drop(store);
+    let store = place.open().await;
+    assert_eq!(store.channel_state("ops").await.unwrap(), down);
+    assert_eq!(store.channel_state("dev").await.unwrap(), ChannelState::default());
+    let up = ChannelState { last_success: Some(at(60)), ..ChannelState::default() };
+    store.settle("ops", "none", &update, &up).await.unwrap();
+    assert_eq!(store.channel_state("ops").await.unwrap(), up);
+}

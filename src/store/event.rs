@@ -1,0 +1,253 @@
+//! How an event is written: JSON that a later version can still read.
+//!
+//! The row types belong to the store; the core's types do not derive serde. A field may be added with a default, and
+//! none may ever be renamed or change its meaning.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::code;
+use crate::expiry::{Event, Facts, Kind, Severity, Status, Timestamp, Topic};
+
+/// Returns the event as text.
+pub(super) fn write(event: &Event) -> Result<String, String> {
+    let row = EventRow {
+        id: Cow::Borrowed(&event.id),
+        at: event.at.seconds(),
+        severity: Cow::Borrowed(event.severity.as_str()),
+        topic: topic_row(&event.topic),
+    };
+    serde_json::to_string(&row)
+        .map_err(|error| format!("event {} cannot be written: {error}", event.id))
+}
+
+/// Returns the event that `text` says.
+pub(super) fn read(text: &str) -> Result<Event, String> {
+    let row: EventRow<'static> =
+        serde_json::from_str(text).map_err(|error| format!("an event cannot be read: {error}"))?;
+    let severity = Severity::from_word(&row.severity)
+        .ok_or_else(|| format!("event {} has the unknown severity `{}`", row.id, row.severity))?;
+    let topic = topic(row.topic).map_err(|error| format!("event {} {error}", row.id))?;
+    Ok(Event { id: row.id.into_owned(), at: Timestamp::from_seconds(row.at), severity, topic })
+}
+
+#[derive(Serialize, Deserialize)]
+struct EventRow<'a> {
+    id: Cow<'a, str>,
+    at: i64,
+    severity: Cow<'a, str>,
+    topic: TopicRow<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TopicRow<'a> {
+    Expiring { facts: FactsRow<'a>, rung: u32, leaves: Option<u64> },
+    Renewed { facts: FactsRow<'a>, successor: Cow<'a, str>, successor_not_after: i64 },
+    SourceStale { source: Cow<'a, str>, last_proven: Option<i64>, error: Option<Cow<'a, str>> },
+    SourceRecovered { source: Cow<'a, str> },
+    InventoryShrunk { source: Cow<'a, str>, scope: Cow<'a, str>, known: u64, missing: u64 },
+    InventoryRestored { source: Cow<'a, str>, scope: Cow<'a, str> },
+    ChannelDown { channel: Cow<'a, str>, code: Cow<'a, str>, hint: Cow<'a, str> },
+    ChannelUp { channel: Cow<'a, str> },
+    ClockSuspect { detail: Cow<'a, str> },
+    ClockRecovered,
+    ClockOffset { source: Cow<'a, str>, seconds: i64 },
+    Test,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FactsRow<'a> {
+    source: Cow<'a, str>,
+    scope: Cow<'a, str>,
+    issuer: Cow<'a, str>,
+    serial: Cow<'a, str>,
+    kind: Cow<'a, str>,
+    status: Cow<'a, str>,
+    common_name: Cow<'a, str>,
+    holder: Cow<'a, str>,
+    unit: Cow<'a, str>,
+    not_before: Option<i64>,
+    not_after: Option<i64>,
+}
+
+fn topic_row(topic: &Topic) -> TopicRow<'_> {
+    match topic {
+        Topic::Expiring { facts, rung, leaves } => TopicRow::Expiring {
+            facts: facts_row(facts),
+            rung: code::of_rung(*rung),
+            leaves: *leaves,
+        },
+        Topic::Renewed { facts, successor, successor_not_after } => TopicRow::Renewed {
+            facts: facts_row(facts),
+            successor: successor.into(),
+            successor_not_after: successor_not_after.seconds(),
+        },
+        Topic::SourceStale { source, last_proven, error } => TopicRow::SourceStale {
+            source: source.into(),
+            last_proven: last_proven.map(Timestamp::seconds),
+            error: error.as_deref().map(Cow::Borrowed),
+        },
+        Topic::SourceRecovered { source } => TopicRow::SourceRecovered { source: source.into() },
+        Topic::InventoryShrunk { source, scope, known, missing } => TopicRow::InventoryShrunk {
+            source: source.into(),
+            scope: scope.into(),
+            known: *known,
+            missing: *missing,
+        },
+        Topic::InventoryRestored { source, scope } => {
+            TopicRow::InventoryRestored { source: source.into(), scope: scope.into() }
+        }
+        Topic::ChannelDown { channel, code, hint } => {
+            TopicRow::ChannelDown { channel: channel.into(), code: code.into(), hint: hint.into() }
+        }
+        Topic::ChannelUp { channel } => TopicRow::ChannelUp { channel: channel.into() },
+        Topic::ClockSuspect { detail } => TopicRow::ClockSuspect { detail: detail.into() },
+        Topic::ClockRecovered => TopicRow::ClockRecovered,
+        Topic::ClockOffset { source, seconds } => {
+            TopicRow::ClockOffset { source: source.into(), seconds: *seconds }
+        }
+        Topic::Test => TopicRow::Test,
+    }
+}
+
+fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
+    Ok(match row {
+        TopicRow::Expiring { facts: row, rung, leaves } => {
+            Topic::Expiring { facts: facts(row)?, rung: code::rung(rung), leaves }
+        }
+        TopicRow::Renewed { facts: row, successor, successor_not_after } => Topic::Renewed {
+            facts: facts(row)?,
+            successor: successor.into_owned(),
+            successor_not_after: Timestamp::from_seconds(successor_not_after),
+        },
+        TopicRow::SourceStale { source, last_proven, error } => Topic::SourceStale {
+            source: source.into_owned(),
+            last_proven: last_proven.map(Timestamp::from_seconds),
+            error: error.map(Cow::into_owned),
+        },
+        TopicRow::SourceRecovered { source } => {
+            Topic::SourceRecovered { source: source.into_owned() }
+        }
+        TopicRow::InventoryShrunk { source, scope, known, missing } => Topic::InventoryShrunk {
+            source: source.into_owned(),
+            scope: scope.into_owned(),
+            known,
+            missing,
+        },
+        TopicRow::InventoryRestored { source, scope } => {
+            Topic::InventoryRestored { source: source.into_owned(), scope: scope.into_owned() }
+        }
+        TopicRow::ChannelDown { channel, code, hint } => Topic::ChannelDown {
+            channel: channel.into_owned(),
+            code: code.into_owned(),
+            hint: hint.into_owned(),
+        },
+        TopicRow::ChannelUp { channel } => Topic::ChannelUp { channel: channel.into_owned() },
+        TopicRow::ClockSuspect { detail } => Topic::ClockSuspect { detail: detail.into_owned() },
+        TopicRow::ClockRecovered => Topic::ClockRecovered,
+        TopicRow::ClockOffset { source, seconds } => {
+            Topic::ClockOffset { source: source.into_owned(), seconds }
+        }
+        TopicRow::Test => Topic::Test,
+    })
+}
+
+fn facts_row(facts: &Facts) -> FactsRow<'_> {
+    FactsRow {
+        source: (&facts.source).into(),
+        scope: (&facts.scope).into(),
+        issuer: (&facts.issuer).into(),
+        serial: (&facts.serial).into(),
+        kind: facts.kind.as_str().into(),
+        status: facts.status.as_str().into(),
+        common_name: (&facts.common_name).into(),
+        holder: (&facts.holder).into(),
+        unit: (&facts.unit).into(),
+        not_before: facts.not_before.map(Timestamp::seconds),
+        not_after: facts.not_after.map(Timestamp::seconds),
+    }
+}
+
+fn facts(row: FactsRow<'_>) -> Result<Facts, String> {
+    let kind = Kind::from_word(&row.kind)
+        .ok_or_else(|| format!("names the unknown kind `{}`", row.kind))?;
+    let status = Status::from_word(&row.status)
+        .ok_or_else(|| format!("names the unknown status `{}`", row.status))?;
+    Ok(Facts {
+        source: row.source.into_owned(),
+        scope: row.scope.into_owned(),
+        issuer: row.issuer.into_owned(),
+        serial: row.serial.into_owned(),
+        kind,
+        status,
+        common_name: row.common_name.into_owned(),
+        holder: row.holder.into_owned(),
+        unit: row.unit.into_owned(),
+        not_before: row.not_before.map(Timestamp::from_seconds),
+        not_after: row.not_after.map(Timestamp::from_seconds),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree;
+
+    use super::super::conformance::any;
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_event_is_read_as_it_was_written(event in any::event()) {
+            let text = write(&event).unwrap();
+            prop_assert_eq!(read(&text).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn every_topic_is_generated() {
+        // A new topic must be added to the strategy, or the property above proves less than it says.
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let mut kinds = std::collections::BTreeSet::new();
+        for _ in 0..500 {
+            let event = any::event().new_tree(&mut runner).unwrap().current();
+            kinds.insert(event.kind());
+        }
+        assert_eq!(kinds.len(), 13, "{kinds:?}");
+    }
+
+    #[test]
+    fn the_text_stays_readable_for_later_versions() {
+        let event = Event {
+            id: "0198".to_owned(),
+            at: Timestamp::from_seconds(1_800_000_000),
+            severity: Severity::Warning,
+            topic: Topic::SourceStale {
+                source: "iot".to_owned(),
+                last_proven: None,
+                error: Some("timed out".to_owned()),
+            },
+        };
+        let text = write(&event).unwrap();
+        insta::assert_snapshot!(text, @r#"{"id":"0198","at":1800000000,"severity":"warning","topic":{"source_stale":{"source":"iot","last_proven":null,"error":"timed out"}}}"#);
+        let later = text.replace(r#""error":"#, r#""added_later":1,"error":"#);
+        assert_eq!(read(&later).unwrap(), event);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_said_with_the_event() {
+        let text = |severity: &str, topic: &str| {
+            read(&format!(r#"{{"id":"e1","at":1,"severity":"{severity}","topic":{topic}}}"#))
+                .unwrap_err()
+        };
+        assert_eq!(text("loud", r#""test""#), "event e1 has the unknown severity `loud`");
+        assert!(text("info", r#""sung""#).starts_with("an event cannot be read: unknown variant"));
+        let facts = r#"{"source":"s","scope":"all","issuer":"","serial":"1","kind":"robot","status":"active",
+            "common_name":"","holder":"","unit":"","not_before":null,"not_after":1}"#;
+        let expiring = format!(r#"{{"expiring":{{"facts":{facts},"rung":0,"leaves":null}}}}"#);
+        assert_eq!(text("info", &expiring), "event e1 names the unknown kind `robot`");
+        assert!(read("{").is_err_and(|error| error.starts_with("an event cannot be read")));
+    }
+}

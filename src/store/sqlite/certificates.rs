@@ -1,0 +1,238 @@
+//! Reading what is known: everything at start, facts and lists later.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Row, Transaction, params};
+use tokio::sync::mpsc;
+
+use super::super::{ListQuery, Saved, ScanRecord, code};
+use super::failure::{Failure, Outcome};
+use crate::expiry::{
+    Facts, Kind, RowId, Said, ScopeId, Status, StoredParts, StoredRow, Timestamp, Told,
+};
+
+/// Rows that are handed over at once: some hundred KiB.
+const CHUNK: usize = 4096;
+
+const ROWS: &str = "
+    SELECT id, scope_id, kind, provider_status, status, not_before, not_after, fingerprint,
+           issuer, serial, holder, names, successors
+    FROM certificate ORDER BY id";
+
+const FACTS: &str = "
+    SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
+           c.not_before, c.not_after
+    FROM certificate c JOIN scope s ON s.id = c.scope_id WHERE c.id = ?1";
+
+// CROSS JOIN keeps SQLite from walking all certificates once for each scope.
+const LIST: &str = "
+    SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
+           c.not_before, c.not_after
+    FROM certificate c CROSS JOIN scope s ON s.id = c.scope_id
+    WHERE c.not_after IS NOT NULL AND (?1 IS NULL OR s.source = ?1) AND (?2 IS NULL OR c.not_after < ?2)
+    ORDER BY c.not_after, c.id LIMIT ?3";
+
+const SCOPES: &str = "SELECT id, source, scope FROM scope ORDER BY id";
+
+const LEDGER: &str = "SELECT certificate_id, rung, at, told FROM ledger ORDER BY certificate_id";
+
+const CONDITIONS: &str = "SELECT key, at FROM condition ORDER BY key";
+
+const SCANS: &str = r#"
+    SELECT source, scope, "window", started, ended, proven, reported, collected, last_proven, error
+    FROM scan ORDER BY source, scope, "window""#;
+
+/// Every statement of this part.
+pub(super) const STATEMENTS: &[&str] = &[ROWS, FACTS, LIST, SCOPES, LEDGER, CONDITIONS, SCANS];
+
+/// Hands over every certificate, in the order of their numbers; stops early when nobody takes them any more.
+pub(super) fn rows(
+    transaction: &Transaction<'_>,
+    taker: &mpsc::Sender<Vec<(ScopeId, StoredRow)>>,
+) -> Outcome<()> {
+    let mut statement = transaction.prepare_cached(ROWS)?;
+    let mut rows = statement.query([])?;
+    let mut chunk = Vec::with_capacity(CHUNK);
+    while let Some(row) = rows.next()? {
+        chunk.push(stored_row(row)?);
+        if chunk.len() == CHUNK {
+            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
+            if taker.blocking_send(full).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    if !chunk.is_empty() && taker.blocking_send(chunk).is_err() {
+        tracing::debug!("nobody took the last certificates");
+    }
+    Ok(())
+}
+
+/// Reads the facts of certificates, in the order asked.
+pub(super) fn facts(transaction: &Transaction<'_>, rows: &[RowId]) -> Outcome<Vec<Option<Facts>>> {
+    let mut statement = transaction.prepare_cached(FACTS)?;
+    rows.iter()
+        .map(|row| {
+            let mut found = statement.query([row.0])?;
+            found.next()?.map(read_facts).transpose()
+        })
+        .collect()
+}
+
+/// Lists certificates with a known end, soonest first.
+pub(super) fn list(transaction: &Transaction<'_>, query: &ListQuery) -> Outcome<Vec<Facts>> {
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let mut statement = transaction.prepare_cached(LIST)?;
+    let parameters = params![query.source, query.ends_before.map(Timestamp::seconds), limit];
+    collect(statement.query(parameters)?, read_facts)
+}
+
+/// Reads back everything but the certificates.
+pub(super) fn saved(transaction: &Transaction<'_>) -> Outcome<Saved> {
+    let mut told = TellingLists::default();
+    Ok(Saved {
+        scopes: all(transaction, SCOPES, |row| {
+            Ok((ScopeId(number(row, 0)?), text(row, 1)?, text(row, 2)?))
+        })?,
+        ledger: all(transaction, LEDGER, |row| {
+            let rung = code::rung(number(row, 1)?);
+            let said =
+                Said { rung, at: time(row, 2)?, told: told.list(row.get_ref(3)?.as_str()?)? };
+            Ok((RowId(number(row, 0)?), said))
+        })?,
+        conditions: all(transaction, CONDITIONS, |row| Ok((text(row, 0)?, time(row, 1)?)))?,
+        scans: scans(transaction)?,
+    })
+}
+
+/// Reads the newest scan of each (source, scope, window).
+pub(super) fn scans(transaction: &Transaction<'_>) -> Outcome<Vec<ScanRecord>> {
+    all(transaction, SCANS, |row| {
+        Ok(ScanRecord {
+            source: text(row, 0)?,
+            scope: text(row, 1)?,
+            window: text(row, 2)?,
+            started: time(row, 3)?,
+            ended: time(row, 4)?,
+            proven: row.get(5)?,
+            reported: number(row, 6)?,
+            collected: number(row, 7)?,
+            last_proven: maybe_time(row, 8)?,
+            error: row.get(9)?,
+        })
+    })
+}
+
+/// Runs a statement without parameters and reads every row of its answer.
+pub(super) fn all<T>(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    read: impl FnMut(&Row<'_>) -> Outcome<T>,
+) -> Outcome<Vec<T>> {
+    let mut statement = transaction.prepare_cached(sql)?;
+    collect(statement.query([])?, read)
+}
+
+/// Reads every row of an answer.
+pub(super) fn collect<T>(
+    mut rows: rusqlite::Rows<'_>,
+    mut read: impl FnMut(&Row<'_>) -> Outcome<T>,
+) -> Outcome<Vec<T>> {
+    let mut values = Vec::new();
+    while let Some(row) = rows.next()? {
+        values.push(read(row)?);
+    }
+    Ok(values)
+}
+
+/// Reads a number of a narrower type than `SQLite` has.
+pub(super) fn number<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> Outcome<T> {
+    let value = row.get_ref(column)?.as_i64()?;
+    T::try_from(value).map_err(|_| Failure::Rule(format!("{value} is out of its range")))
+}
+
+/// Reads a text.
+pub(super) fn text(row: &Row<'_>, column: usize) -> Outcome<String> {
+    Ok(row.get(column)?)
+}
+
+/// Reads a time.
+pub(super) fn time(row: &Row<'_>, column: usize) -> Outcome<Timestamp> {
+    Ok(Timestamp::from_seconds(row.get_ref(column)?.as_i64()?))
+}
+
+/// Reads a time that may be unknown.
+pub(super) fn maybe_time(row: &Row<'_>, column: usize) -> Outcome<Option<Timestamp>> {
+    Ok(row.get_ref(column)?.as_i64_or_null()?.map(Timestamp::from_seconds))
+}
+
+/// A start reads ten million of these, so texts are borrowed from `SQLite` and only lists that exist are allocated.
+fn stored_row(row: &Row<'_>) -> Outcome<(ScopeId, StoredRow)> {
+    let names = strings(row.get_ref(11)?.as_str_or_null()?)?;
+    let successors = strings(row.get_ref(12)?.as_str_or_null()?)?;
+    let parts = StoredParts {
+        kind: kind(row, 2)?,
+        provider_status: status(row, 3)?,
+        status: status(row, 4)?,
+        not_before: maybe_time(row, 5)?,
+        not_after: maybe_time(row, 6)?,
+        fingerprint: row.get_ref(7)?.as_i64()?.cast_unsigned(),
+        issuer: row.get_ref(8)?.as_str()?,
+        serial: row.get_ref(9)?.as_str()?,
+        holder: row.get_ref(10)?.as_str()?,
+        names: &names,
+        successors: &successors,
+    };
+    Ok((ScopeId(number(row, 1)?), StoredRow::new(RowId(number(row, 0)?), parts)))
+}
+
+fn read_facts(row: &Row<'_>) -> Outcome<Facts> {
+    Ok(Facts {
+        source: text(row, 0)?,
+        scope: text(row, 1)?,
+        issuer: text(row, 2)?,
+        serial: text(row, 3)?,
+        kind: kind(row, 4)?,
+        status: status(row, 5)?,
+        common_name: text(row, 6)?,
+        holder: text(row, 7)?,
+        unit: text(row, 8)?,
+        not_before: maybe_time(row, 9)?,
+        not_after: maybe_time(row, 10)?,
+    })
+}
+
+fn kind(row: &Row<'_>, column: usize) -> Outcome<Kind> {
+    let written = row.get_ref(column)?.as_i64()?;
+    code::kind(written).ok_or_else(|| Failure::Rule(format!("{written} is not a kind")))
+}
+
+fn status(row: &Row<'_>, column: usize) -> Outcome<Status> {
+    let written = row.get_ref(column)?.as_i64()?;
+    code::status(written).ok_or_else(|| Failure::Rule(format!("{written} is not a status")))
+}
+
+fn strings(json: Option<&str>) -> Outcome<Vec<String>> {
+    json.map_or(Ok(Vec::new()), |json| {
+        serde_json::from_str(json)
+            .map_err(|error| Failure::Rule(format!("a list cannot be read: {error}")))
+    })
+}
+
+/// Lists of channels that were told: few, and shared by thousands of certificates.
+#[derive(Default)]
+struct TellingLists {
+    known: HashMap<String, Told>,
+}
+
+impl TellingLists {
+    fn list(&mut self, json: &str) -> Outcome<Told> {
+        if let Some(told) = self.known.get(json) {
+            return Ok(Arc::clone(told));
+        }
+        let told: Told = strings(Some(json))?.into_iter().map(Arc::from).collect();
+        self.known.insert(json.to_owned(), Arc::clone(&told));
+        Ok(told)
+    }
+}

@@ -1,0 +1,183 @@
+//! Writing one step of the pipeline.
+
+use rusqlite::{Transaction, params};
+
+use super::super::{Commit, RowWrite, ScanRecord, code};
+use super::failure::{Failure, Outcome};
+use super::outbox;
+use super::writer::Durability;
+use crate::expiry::{RowId, Said, Timestamp};
+
+const SCOPE: &str = "INSERT INTO scope (id, source, scope) VALUES (?1, ?2, ?3)";
+
+const FORGET_CERTIFICATE: &str = "DELETE FROM certificate WHERE id = ?1";
+
+const FORGET_SAID: &str = "DELETE FROM ledger WHERE certificate_id = ?1";
+
+// Everything but `first_seen`, which stays as it was first written.
+const ROW: &str = "
+    INSERT INTO certificate (id, scope_id, kind, provider_status, status, not_before, not_after, fingerprint,
+        first_seen, issuer, serial, common_name, holder, unit, names, successors)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+    ON CONFLICT (id) DO UPDATE SET scope_id = excluded.scope_id, kind = excluded.kind,
+        provider_status = excluded.provider_status, status = excluded.status, not_before = excluded.not_before,
+        not_after = excluded.not_after, fingerprint = excluded.fingerprint, issuer = excluded.issuer,
+        serial = excluded.serial, common_name = excluded.common_name, holder = excluded.holder,
+        unit = excluded.unit, names = excluded.names, successors = excluded.successors";
+
+const STATUS: &str = "UPDATE certificate SET status = ?2 WHERE id = ?1";
+
+const SAY: &str = "
+    INSERT INTO ledger (certificate_id, rung, at, told) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (certificate_id) DO UPDATE SET rung = excluded.rung, at = excluded.at, told = excluded.told";
+
+const SAY_CONDITION: &str = "
+    INSERT INTO condition (key, at) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET at = excluded.at";
+
+const FORGET_CONDITION: &str = "DELETE FROM condition WHERE key = ?1";
+
+const SCAN: &str = r#"
+    INSERT INTO scan (source, scope, "window", started, ended, proven, reported, collected, last_proven, error)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    ON CONFLICT (source, scope, "window") DO UPDATE SET started = excluded.started, ended = excluded.ended,
+        proven = excluded.proven, reported = excluded.reported, collected = excluded.collected,
+        last_proven = excluded.last_proven, error = excluded.error"#;
+
+/// Every statement of this part.
+pub(super) const STATEMENTS: &[&str] = &[
+    SCOPE,
+    FORGET_CERTIFICATE,
+    FORGET_SAID,
+    ROW,
+    STATUS,
+    SAY,
+    SAY_CONDITION,
+    FORGET_CONDITION,
+    SCAN,
+];
+
+/// Returns how safe a commit must be.
+///
+/// What was said, is to be said, is gone or is proven survives a power cut. Certificates alone need only survive the
+/// process: a power cut costs a reread of what the provider lists anyway, and the scan record that would call them
+/// proven is itself written for a power cut, after them.
+pub(super) fn durability(commit: &Commit) -> Durability {
+    let only_certificates = commit.removed.is_empty()
+        && commit.ledger.is_empty()
+        && commit.conditions.is_empty()
+        && commit.outbox.is_empty()
+        && commit.scans.is_empty();
+    if only_certificates { Durability::Process } else { Durability::Power }
+}
+
+/// Writes everything, in the order that `Commit` promises.
+pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<()> {
+    for (id, source, scope) in &commit.scopes {
+        transaction.prepare_cached(SCOPE)?.execute(params![id.0, source, scope])?;
+    }
+    remove(transaction, &commit.removed)?;
+    write_rows(transaction, &commit.rows)?;
+    let mut statement = transaction.prepare_cached(STATUS)?;
+    for (row, status) in &commit.statuses {
+        statement.execute(params![row.0, code::of_status(*status)])?;
+    }
+    write_ledger(transaction, &commit.ledger)?;
+    write_conditions(transaction, &commit.conditions)?;
+    outbox::enqueue(transaction, &commit.outbox)?;
+    commit.scans.iter().try_for_each(|scan| write_scan(transaction, scan))
+}
+
+fn remove(transaction: &Transaction<'_>, removed: &[RowId]) -> Outcome<()> {
+    let mut certificate = transaction.prepare_cached(FORGET_CERTIFICATE)?;
+    let mut said = transaction.prepare_cached(FORGET_SAID)?;
+    for row in removed {
+        certificate.execute([row.0])?;
+        said.execute([row.0])?;
+    }
+    Ok(())
+}
+
+fn write_rows(transaction: &Transaction<'_>, rows: &[RowWrite]) -> Outcome<()> {
+    let mut statement = transaction.prepare_cached(ROW)?;
+    for RowWrite { row, scope, sighting, status, first_seen } in rows {
+        statement.execute(params![
+            row.0,
+            scope.0,
+            code::of_kind(sighting.kind),
+            code::of_status(sighting.status),
+            code::of_status(*status),
+            sighting.not_before.map(Timestamp::seconds),
+            sighting.not_after.map(Timestamp::seconds),
+            sighting.fingerprint().cast_signed(),
+            first_seen.seconds(),
+            sighting.issuer,
+            sighting.serial,
+            sighting.common_name,
+            sighting.holder,
+            sighting.unit,
+            strings(&sighting.names)?,
+            strings(&sighting.successors)?,
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_ledger(transaction: &Transaction<'_>, ledger: &[(RowId, Option<Said>)]) -> Outcome<()> {
+    let mut say = transaction.prepare_cached(SAY)?;
+    let mut forget = transaction.prepare_cached(FORGET_SAID)?;
+    for (row, said) in ledger {
+        match said {
+            None => forget.execute([row.0])?,
+            Some(Said { rung, at, told }) => {
+                let told: Vec<&str> = told.iter().map(AsRef::as_ref).collect();
+                say.execute(params![row.0, code::of_rung(*rung), at.seconds(), json(&told)?])?
+            }
+        };
+    }
+    Ok(())
+}
+
+fn write_conditions(
+    transaction: &Transaction<'_>,
+    conditions: &[(String, Option<Timestamp>)],
+) -> Outcome<()> {
+    for (key, at) in conditions {
+        match at {
+            None => transaction.prepare_cached(FORGET_CONDITION)?.execute([key])?,
+            Some(at) => {
+                transaction.prepare_cached(SAY_CONDITION)?.execute(params![key, at.seconds()])?
+            }
+        };
+    }
+    Ok(())
+}
+
+fn write_scan(transaction: &Transaction<'_>, scan: &ScanRecord) -> Outcome<()> {
+    transaction.prepare_cached(SCAN)?.execute(params![
+        scan.source,
+        scan.scope,
+        scan.window,
+        scan.started.seconds(),
+        scan.ended.seconds(),
+        scan.proven,
+        count(scan.reported),
+        count(scan.collected),
+        scan.last_proven.map(Timestamp::seconds),
+        scan.error,
+    ])?;
+    Ok(())
+}
+
+/// A provider may claim any total; one beyond `SQLite`'s numbers is as wrong as the largest of them.
+fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn strings(list: &[String]) -> Outcome<Option<String>> {
+    if list.is_empty() { Ok(None) } else { json(list).map(Some) }
+}
+
+fn json<T: serde::Serialize + ?Sized>(value: &T) -> Outcome<String> {
+    serde_json::to_string(value)
+        .map_err(|error| Failure::Rule(format!("a list cannot be written: {error}")))
+}

@@ -1,0 +1,194 @@
+//! A store in one `SQLite` file.
+//!
+//! Write-ahead logging lets two connections read while one thread writes. Every SQL text is prepared when the file is
+//! opened, so that a mistake in one fails the first test and not the first night.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::Transaction;
+use tokio::sync::mpsc;
+
+use super::{
+    Batch, BatchUpdate, ChannelState, Commit, ListQuery, Pending, Saved, ScanRecord, Store,
+    StoreError,
+};
+use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
+
+mod certificates;
+mod commit;
+mod failure;
+mod file;
+mod forget;
+mod outbox;
+mod readers;
+mod schema;
+mod writer;
+#[cfg(test)]
+mod measure;
+#[cfg(test)]
+mod tests;
+
+use failure::Outcome;
+use forget::Kept;
+use readers::Readers;
+use writer::{Durability, Writer};
+
+/// Chunks of certificates that wait to be taken; reading goes on meanwhile.
+const CHUNKS_AHEAD: usize = 2;
+
+/// A store in one `SQLite` file.
+pub struct Sqlite {
+    writer: Option<Writer>,
+    readers: Readers,
+    /// Held for as long as this process may write.
+    _lock: Option<File>,
+}
+
+impl Sqlite {
+    /// Opens the file at `path`, creates it when it is not there, and brings its schema up to date.
+    ///
+    /// Only one process at a time can. Waits for the disk: call it before there is anything to hold up.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let path: Arc<Path> = file::resolve(path)?.into();
+        let lock = file::lock(&path)?;
+        file::create(&path)?;
+        let connection = schema::writing(&path).map_err(|failure| failure.at(&path))?;
+        let reading = schema::reading(&path).map_err(|failure| failure.at(&path))?;
+        let writer = Writer::start(connection, Arc::clone(&path))?;
+        Ok(Self { writer: Some(writer), readers: Readers::new(reading, path), _lock: Some(lock) })
+    }
+
+    /// Opens the file at `path` for reading, beside a daemon that may be writing it.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let path: Arc<Path> = file::resolve(path)?.into();
+        let connection = schema::reading(&path)
+            .and_then(|connection| schema::check(&connection).map(|()| connection))
+            .map_err(|failure| failure.at(&path))?;
+        Ok(Self { writer: None, readers: Readers::new(connection, path), _lock: None })
+    }
+
+    /// Writes what is queued, empties the write-ahead log and closes the file.
+    ///
+    /// Dropping the store does the same, and blocks the thread that drops it meanwhile.
+    pub async fn close(mut self) -> Result<(), StoreError> {
+        tokio::task::spawn_blocking(move || self.stop())
+            .await
+            .map_err(|_| StoreError::Unavailable("closing it was interrupted".to_owned()))?
+    }
+
+    fn stop(&mut self) -> Result<(), StoreError> {
+        self.readers.close();
+        self.writer.take().map_or(Ok(()), |mut writer| writer.stop())
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&Transaction<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let writer = self.writer.as_ref().ok_or_else(|| {
+            StoreError::Unavailable("it was opened for reading; ask the daemon to write".to_owned())
+        })?;
+        writer.transact(durability, work).await
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::warn!(%error, "the store was not closed cleanly; the next start recovers it");
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn saved(&self) -> Result<Saved, StoreError> {
+        self.readers.read(certificates::saved).await
+    }
+
+    async fn rows(
+        &self,
+        each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
+    ) -> Result<(), StoreError> {
+        let (taker, mut chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let reading = self.readers.read(move |transaction| certificates::rows(transaction, &taker));
+        let handing = async {
+            while let Some(chunk) = chunks.recv().await {
+                each(chunk);
+            }
+        };
+        tokio::join!(reading, handing).0
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let durability = commit::durability(&commit);
+        self.write(durability, move |transaction| commit::write(transaction, &commit)).await
+    }
+
+    async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
+        let rows = rows.to_vec();
+        self.readers.read(move |transaction| certificates::facts(transaction, &rows)).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Facts>, StoreError> {
+        let query = query.clone();
+        self.readers.read(move |transaction| certificates::list(transaction, &query)).await
+    }
+
+    async fn pending(&self, channel: &str, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        let channel = channel.to_owned();
+        self.readers.read(move |transaction| outbox::pending(transaction, &channel, limit)).await
+    }
+
+    async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
+        self.readers.read(outbox::backlog).await
+    }
+
+    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<(), StoreError> {
+        let (deliveries, batch) = (deliveries.to_vec(), batch.clone());
+        let work =
+            move |transaction: &Transaction<'_>| outbox::freeze(transaction, &deliveries, &batch);
+        self.write(Durability::Power, work).await
+    }
+
+    async fn settle(
+        &self,
+        channel: &str,
+        batch: &str,
+        update: &BatchUpdate,
+        state: &ChannelState,
+    ) -> Result<(), StoreError> {
+        let (channel, batch) = (channel.to_owned(), batch.to_owned());
+        let (update, state) = (update.clone(), state.clone());
+        let work = move |transaction: &Transaction<'_>| {
+            outbox::settle(transaction, (&channel, &batch), &update, &state)
+        };
+        self.write(Durability::Power, work).await
+    }
+
+    async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError> {
+        let channel = channel.to_owned();
+        self.readers.read(move |transaction| outbox::channel_state(transaction, &channel)).await
+    }
+
+    async fn scans(&self) -> Result<Vec<ScanRecord>, StoreError> {
+        self.readers.read(certificates::scans).await
+    }
+
+    async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError> {
+        let kept = Kept::new(sources);
+        let first = kept.clone();
+        let last = self.write(Durability::Power, move |t| first.drop_scans(t)).await?;
+        let mut from = 0;
+        while last.is_some_and(|last| from <= last) {
+            let step = kept.clone();
+            from =
+                self.write(Durability::Process, move |t| step.drop_certificates(t, from)).await?;
+        }
+        self.write(Durability::Power, move |t| kept.drop_scopes(t)).await
+    }
+}

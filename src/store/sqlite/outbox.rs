@@ -1,0 +1,283 @@
+//! Events that are to be delivered, and how far each delivery has come.
+
+use rusqlite::{Row, Transaction, params};
+
+use super::super::{Batch, BatchUpdate, ChannelState, Pending, event};
+use super::certificates::{all, collect, maybe_time, number, text, time};
+use super::failure::{Failure, Outcome};
+use crate::expiry::{Event, Timestamp};
+
+/// What was delivered is kept for this long, in seconds, so that it can be explained.
+const KEPT: i64 = 90 * 86_400;
+
+/// What one settlement clears away at most, beyond as many deliveries as it settled.
+const CLEARED: usize = 1000;
+
+const EVENT: &str = "INSERT INTO event (id, body) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING";
+
+const EVENT_NUMBER: &str = "SELECT number FROM event WHERE id = ?1";
+
+const DELIVERY: &str = "
+    INSERT INTO delivery (event, channel, created_at) VALUES (?1, ?2, ?3)
+    ON CONFLICT (event, channel) DO NOTHING";
+
+const PENDING: &str = "
+    SELECT d.id, e.body, d.batch, b.attempts, b.detail, b.next_at
+    FROM delivery d CROSS JOIN event e ON e.number = d.event LEFT JOIN batch b ON b.id = d.batch
+    WHERE d.channel = ?1 AND d.state = 'pending' ORDER BY d.id LIMIT ?2";
+
+const BACKLOG: &str = "
+    SELECT channel, count(*), min(created_at) FROM delivery WHERE state = 'pending'
+    GROUP BY channel ORDER BY channel";
+
+const CHANNEL_OF: &str = "SELECT channel FROM delivery WHERE id = ?1";
+
+const BATCH: &str = "
+    INSERT INTO batch (id, channel, attempts, detail, next_at) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, detail = excluded.detail,
+        next_at = excluded.next_at WHERE channel = excluded.channel";
+
+const FREEZE: &str = "
+    UPDATE delivery SET batch = ?2
+    WHERE id = ?1 AND channel = ?3 AND state = 'pending' AND (batch IS NULL OR batch = ?2)";
+
+const SENT: &str = "
+    UPDATE delivery SET state = 'sent', settled_at = ?3
+    WHERE batch = ?1 AND channel = ?2 AND state = 'pending'";
+
+const DEAD: &str = "
+    UPDATE delivery SET state = 'dead', settled_at = ?3, code = ?4
+    WHERE batch = ?1 AND channel = ?2 AND state = 'pending'";
+
+const RETRY: &str = "
+    UPDATE batch SET attempts = ?3, detail = ?4, next_at = ?5 WHERE id = ?1 AND channel = ?2";
+
+const FORGET_BATCH: &str = "DELETE FROM batch WHERE id = ?1 AND channel = ?2";
+
+const STATE: &str = "
+    INSERT INTO channel_state (channel, gate_until, down, failures, last_success) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (channel) DO UPDATE SET gate_until = excluded.gate_until, down = excluded.down,
+        failures = excluded.failures, last_success = excluded.last_success";
+
+const STATE_OF: &str =
+    "SELECT gate_until, down, failures, last_success FROM channel_state WHERE channel = ?1";
+
+const CLEAR: &str = "
+    DELETE FROM delivery WHERE id IN
+        (SELECT id FROM delivery WHERE state = 'sent' AND settled_at < ?1 ORDER BY settled_at LIMIT ?2)
+    RETURNING event";
+
+const CLEAR_EVENT: &str = "
+    DELETE FROM event WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM delivery WHERE event = ?1)";
+
+/// Every statement of this part.
+pub(super) const STATEMENTS: &[&str] = &[
+    EVENT,
+    EVENT_NUMBER,
+    DELIVERY,
+    PENDING,
+    BACKLOG,
+    CHANNEL_OF,
+    BATCH,
+    FREEZE,
+    SENT,
+    DEAD,
+    RETRY,
+    FORGET_BATCH,
+    STATE,
+    STATE_OF,
+    CLEAR,
+    CLEAR_EVENT,
+];
+
+/// Puts events into the outbox; what is in it already, by event and channel, stays as it is.
+pub(super) fn enqueue(
+    transaction: &Transaction<'_>,
+    outbox: &[(Event, Vec<String>)],
+) -> Outcome<()> {
+    let mut delivery = transaction.prepare_cached(DELIVERY)?;
+    for (event, channels) in outbox.iter().filter(|(_, channels)| !channels.is_empty()) {
+        let number = write_event(transaction, event)?;
+        for channel in channels {
+            delivery.execute(params![number, channel, event.at.seconds()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads what a channel has still to deliver, oldest first.
+pub(super) fn pending(
+    transaction: &Transaction<'_>,
+    channel: &str,
+    limit: usize,
+) -> Outcome<Vec<Pending>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = transaction.prepare_cached(PENDING)?;
+    collect(statement.query(params![channel, limit])?, |row| {
+        Ok(Pending {
+            delivery: row.get(0)?,
+            event: event::read(row.get_ref(1)?.as_str()?).map_err(Failure::Rule)?,
+            batch: read_batch(row)?,
+        })
+    })
+}
+
+/// Counts what each channel has still to deliver.
+pub(super) fn backlog(transaction: &Transaction<'_>) -> Outcome<Vec<(String, u64, Timestamp)>> {
+    all(transaction, BACKLOG, |row| Ok((text(row, 0)?, number(row, 1)?, time(row, 2)?)))
+}
+
+/// Freezes deliveries into a batch; all of them, or none when one is not free.
+pub(super) fn freeze(
+    transaction: &Transaction<'_>,
+    deliveries: &[i64],
+    batch: &Batch,
+) -> Outcome<()> {
+    let Some(first) = deliveries.first() else { return Ok(()) };
+    let mut channel_of = transaction.prepare_cached(CHANNEL_OF)?;
+    let channel = match channel_of.query([first])?.next()? {
+        Some(row) => text(row, 0)?,
+        None => return Err(not_free(*first, batch)),
+    };
+    let values = params![batch.id, channel, batch.attempts, batch.detail, batch.next_at.seconds()];
+    if transaction.prepare_cached(BATCH)?.execute(values)? == 0 {
+        let id = &batch.id;
+        return Err(Failure::Rule(format!("batch {id} belongs to another channel than {channel}")));
+    }
+    let mut freeze = transaction.prepare_cached(FREEZE)?;
+    for delivery in deliveries {
+        if freeze.execute(params![delivery, batch.id, channel])? == 0 {
+            return Err(not_free(*delivery, batch));
+        }
+    }
+    Ok(())
+}
+
+/// Records how a batch ended or goes on, and the channel's state with it.
+pub(super) fn settle(
+    transaction: &Transaction<'_>,
+    (channel, batch): (&str, &str),
+    update: &BatchUpdate,
+    state: &ChannelState,
+) -> Outcome<()> {
+    match update {
+        BatchUpdate::Delivered { at } => {
+            let sent = params![batch, channel, at.seconds()];
+            let settled = transaction.prepare_cached(SENT)?.execute(sent)?;
+            transaction.prepare_cached(FORGET_BATCH)?.execute([batch, channel])?;
+            clear(transaction, *at, settled.saturating_add(CLEARED))?;
+        }
+        BatchUpdate::Retry(next) if next.id == batch => {
+            let next = params![batch, channel, next.attempts, next.detail, next.next_at.seconds()];
+            transaction.prepare_cached(RETRY)?.execute(next)?;
+        }
+        BatchUpdate::Retry(next) => {
+            return Err(Failure::Rule(format!("batch {batch} cannot become {}", next.id)));
+        }
+        // The batch stays: an operator's retry uses the same id.
+        BatchUpdate::Dead { at, code } => {
+            let dead = params![batch, channel, at.seconds(), code];
+            transaction.prepare_cached(DEAD)?.execute(dead)?;
+        }
+    }
+    write_state(transaction, channel, state)
+}
+
+/// Reads a channel's state.
+pub(super) fn channel_state(transaction: &Transaction<'_>, channel: &str) -> Outcome<ChannelState> {
+    let mut statement = transaction.prepare_cached(STATE_OF)?;
+    let mut rows = statement.query([channel])?;
+    rows.next()?.map_or(Ok(ChannelState::default()), |row| {
+        Ok(ChannelState {
+            gate_until: maybe_time(row, 0)?,
+            down: row.get(1)?,
+            failures: number(row, 2)?,
+            last_success: maybe_time(row, 3)?,
+        })
+    })
+}
+
+fn write_event(transaction: &Transaction<'_>, event: &Event) -> Outcome<i64> {
+    let body = event::write(event).map_err(Failure::Rule)?;
+    let added = transaction.prepare_cached(EVENT)?.execute([&event.id, &body])?;
+    if added == 1 {
+        return Ok(transaction.last_insert_rowid());
+    }
+    Ok(transaction.prepare_cached(EVENT_NUMBER)?.query_row([&event.id], |row| row.get(0))?)
+}
+
+fn read_batch(row: &Row<'_>) -> Outcome<Option<Batch>> {
+    let Some(id) = row.get::<_, Option<String>>(2)? else { return Ok(None) };
+    Ok(Some(Batch {
+        attempts: number(row, 3)?,
+        detail: number(row, 4)?,
+        next_at: time(row, 5)?,
+        id,
+    }))
+}
+
+fn not_free(delivery: i64, batch: &Batch) -> Failure {
+    let id = &batch.id;
+    Failure::Rule(format!("delivery {delivery} is not free to be frozen into batch {id}"))
+}
+
+fn write_state(transaction: &Transaction<'_>, channel: &str, state: &ChannelState) -> Outcome<()> {
+    transaction.prepare_cached(STATE)?.execute(params![
+        channel,
+        state.gate_until.map(Timestamp::seconds),
+        state.down,
+        state.failures,
+        state.last_success.map(Timestamp::seconds),
+    ])?;
+    Ok(())
+}
+
+/// Clears away what was delivered long ago, a bounded piece at a time, and events that nothing points to any more.
+fn clear(transaction: &Transaction<'_>, now: Timestamp, limit: usize) -> Outcome<()> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let before = now.plus(-KEPT).seconds();
+    let mut statement = transaction.prepare_cached(CLEAR)?;
+    let events = collect(statement.query([before, limit])?, |row| Ok(row.get::<_, i64>(0)?))?;
+    let mut event = transaction.prepare_cached(CLEAR_EVENT)?;
+    events.into_iter().try_for_each(|number| event.execute([number]).map(drop))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    fn plan(sql: &str) -> String {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("0001_initial.sql")).unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        for parameter in 1..=statement.parameter_count() {
+            statement.raw_bind_parameter(parameter, 1).unwrap();
+        }
+        let mut rows = statement.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            steps.push(row.get::<_, String>(3).unwrap());
+        }
+        steps.join("; ")
+    }
+
+    #[test]
+    fn nothing_walks_over_the_whole_outbox() {
+        for (sql, index) in [
+            (PENDING, "INDEX delivery_pending (channel=?)"),
+            (SENT, "INDEX delivery_frozen (batch=?)"),
+            (DEAD, "INDEX delivery_frozen (batch=?)"),
+            (CLEAR, "INDEX delivery_sent (settled_at<?)"),
+            (FREEZE, "INTEGER PRIMARY KEY (rowid=?)"),
+        ] {
+            let plan = plan(sql);
+            assert!(plan.contains(index), "{sql}: {plan}");
+            assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+        }
+        let backlog = plan(BACKLOG);
+        assert_eq!(backlog, "SCAN delivery USING COVERING INDEX delivery_pending");
+    }
+}

@@ -1,0 +1,76 @@
+//! The connections that read, beside the writer and without waiting for it.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, Transaction};
+use tokio::sync::Semaphore;
+
+use super::super::StoreError;
+use super::failure::Outcome;
+use super::schema;
+
+/// Two: one long list must not keep the outbox waiting.
+const READERS: usize = 2;
+
+/// A few connections, each used by one call at a time.
+pub(super) struct Readers {
+    path: Arc<Path>,
+    permits: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Readers {
+    /// Keeps `first` and opens the others when they are needed.
+    pub(super) fn new(first: Connection, path: Arc<Path>) -> Self {
+        let permits = Arc::new(Semaphore::new(READERS));
+        Self { path, permits, idle: Arc::new(Mutex::new(vec![first])) }
+    }
+
+    /// Does `work` on one consistent state, on a thread that may wait for the disk.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
+        let (path, idle) = (Arc::clone(&self.path), Arc::clone(&self.idle));
+        let job = move || {
+            let result = on_idle(&idle, &path, work);
+            drop(permit);
+            result.map_err(|failure| failure.at(&path))
+        };
+        tokio::task::spawn_blocking(job).await.map_err(|_| closed())?
+    }
+
+    /// Closes what is idle and lets nobody in any more.
+    pub(super) fn close(&self) {
+        self.permits.close();
+        lock(&self.idle).clear();
+    }
+}
+
+fn on_idle<T>(
+    idle: &Mutex<Vec<Connection>>,
+    path: &Path,
+    work: impl FnOnce(&Transaction<'_>) -> Outcome<T>,
+) -> Outcome<T> {
+    let waiting = lock(idle).pop();
+    let mut connection = match waiting {
+        Some(connection) => connection,
+        None => schema::reading(path)?,
+    };
+    let transaction = connection.transaction()?;
+    let result = work(&transaction);
+    drop(transaction);
+    lock(idle).push(connection);
+    result
+}
+
+fn lock(idle: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    // A panic while the list was held cannot leave it half changed.
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("it is being closed".to_owned())
+}

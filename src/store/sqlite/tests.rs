@@ -1,0 +1,426 @@
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+
+use futures_util::FutureExt;
+use proptest::prelude::*;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use tempfile::TempDir;
+
+use super::super::conformance::{
+    Place, agrees_with_model, at, batch, conformance, input, pending, row, rows, said, scan, scope,
+    serials, step, stored,
+};
+use super::*;
+
+struct Directory(TempDir);
+
+impl Directory {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("notafter.db")
+    }
+
+    fn file(&self, suffix: &str) -> PathBuf {
+        self.0.path().join(format!("notafter.db{suffix}"))
+    }
+}
+
+impl Place for Directory {
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(Sqlite::open(&self.path()).unwrap())
+    }
+}
+
+/// Everything in the file, as another connection sees it.
+fn dump(path: &Path) -> Vec<String> {
+    let connection = Connection::open(path).unwrap();
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+    let mut statement = connection.prepare(tables).unwrap();
+    let tables: Vec<String> =
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    tables.iter().flat_map(|table| dump_table(&connection, table)).collect()
+}
+
+fn dump_table(connection: &Connection, table: &str) -> Vec<String> {
+    let mut statement = connection.prepare(&format!(r#"SELECT * FROM "{table}""#)).unwrap();
+    let columns = statement.column_count();
+    let row = |row: &rusqlite::Row<'_>| {
+        (0..columns).map(|column| row.get::<_, Value>(column)).collect::<Result<Vec<_>, _>>()
+    };
+    let rows = statement.query_map([], row).unwrap();
+    rows.map(|row| format!("{table} {:?}", row.unwrap())).collect()
+}
+
+/// One step that touches every table but those of batches and channels.
+fn full_step(number: u32) -> Commit {
+    Commit {
+        scopes: vec![scope(number, "iot", &format!("scope-{number}"))],
+        rows: vec![row(number, number), row(number + 1000, number)],
+        ledger: vec![(RowId(number), Some(said(5, &["ops"])))],
+        conditions: vec![(format!("condition-{number}"), Some(at(9)))],
+        scans: vec![scan("iot", &format!("window-{number}"), 100)],
+        ..step(&[&format!("e{number}")], &["ops", "dev"])
+    }
+}
+
+fn rows_step(numbers: std::ops::Range<u32>) -> Commit {
+    Commit { rows: numbers.map(|number| row(number, 1)).collect(), ..Commit::default() }
+}
+
+async fn pragma(store: &Sqlite, name: &'static str, value: i64) {
+    let set =
+        move |transaction: &Transaction<'_>| Ok(transaction.pragma_update(None, name, value)?);
+    store.write(Durability::Process, set).await.unwrap();
+}
+
+fn refusal(path: &Path) -> String {
+    Sqlite::open(path).map(drop).unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn conforms() {
+    conformance(Directory::new).await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn behaves_like_the_model(input in input()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(agrees_with_model(Directory::new(), input));
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_fails_anywhere_leaves_nothing() {
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    store.commit(full_step(1)).await.unwrap();
+    let before = dump(&directory.path());
+    let other = Connection::open(directory.path()).unwrap();
+    for table in ["scope", "certificate", "ledger", "condition", "event", "delivery", "scan"] {
+        let broken = format!(
+            "CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'broken'); END"
+        );
+        other.execute_batch(&broken).unwrap();
+        let error = store.commit(full_step(2)).await.unwrap_err();
+        assert!(matches!(error, StoreError::Damaged(_)), "{table}: {error}");
+        other.execute_batch("DROP TRIGGER broken").unwrap();
+        assert_eq!(dump(&directory.path()), before, "{table}");
+    }
+    store.commit(full_step(2)).await.unwrap();
+    assert_ne!(dump(&directory.path()), before);
+}
+
+#[tokio::test]
+async fn a_batch_is_settled_with_its_channel_or_not_at_all() {
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    store.commit(step(&["e1"], &["ops"])).await.unwrap();
+    let delivery = pending(&store, "ops").await[0].delivery;
+    store.freeze(&[delivery], &batch("b1")).await.unwrap();
+    let before = dump(&directory.path());
+    let broken = "CREATE TRIGGER broken BEFORE INSERT ON channel_state BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    Connection::open(directory.path()).unwrap().execute_batch(broken).unwrap();
+    let update = BatchUpdate::Delivered { at: at(9) };
+    store.settle("ops", "b1", &update, &ChannelState::default()).await.unwrap_err();
+    assert_eq!(dump(&directory.path()), before);
+}
+
+#[tokio::test]
+async fn a_killed_process_leaves_whole_steps() {
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    let mut states = vec![dump(&directory.path())];
+    for number in 0..5 {
+        store.commit(full_step(number)).await.unwrap();
+        states.push(dump(&directory.path()));
+    }
+    let delivery = pending(&store, "ops").await[0].delivery;
+    store.freeze(&[delivery], &batch("b1")).await.unwrap();
+    states.push(dump(&directory.path()));
+    // What is on the disk at this moment is what a killed process leaves; a power cut leaves less of the log.
+    let (file, log) =
+        (fs::read(directory.path()).unwrap(), fs::read(directory.file("-wal")).unwrap());
+    let mut furthest = 0;
+    for cut in (0..=40).map(|part| log.len() * part / 40) {
+        let copy = Directory::new();
+        fs::write(copy.path(), &file).unwrap();
+        fs::write(copy.file("-wal"), &log[..cut]).unwrap();
+        Sqlite::open(&copy.path()).unwrap().close().await.unwrap();
+        let found = dump(&copy.path());
+        let state = states.iter().position(|state| *state == found).unwrap();
+        assert!(state >= furthest, "{cut} bytes of the log say less than fewer did");
+        furthest = state;
+    }
+    assert_eq!(furthest, states.len() - 1);
+
+    // A command that only reads sees the same, without recovering the file for the daemon.
+    let copy = Directory::new();
+    fs::write(copy.path(), &file).unwrap();
+    fs::write(copy.file("-wal"), &log).unwrap();
+    let reader = Sqlite::open_read_only(&copy.path()).unwrap();
+    assert_eq!(rows(&reader).await, rows(&store).await);
+}
+
+#[tokio::test]
+async fn a_full_disk_changes_nothing_and_is_over_when_there_is_space() {
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    store.commit(full_step(1)).await.unwrap();
+    let before = dump(&directory.path());
+    pragma(&store, "max_page_count", 60).await;
+    let error = store.commit(rows_step(0..5000)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Full(_)), "{error}");
+    assert!(error.to_string().contains("free some space"), "{error}");
+    assert_eq!(dump(&directory.path()), before);
+    // What still fits is still written.
+    store.commit(step(&["small"], &["ops"])).await.unwrap();
+    pragma(&store, "max_page_count", 1_000_000).await;
+    store.commit(rows_step(0..5000)).await.unwrap();
+    assert_eq!(rows(&store).await.len(), 5000);
+}
+
+#[tokio::test]
+async fn a_file_that_turns_read_only_is_said_and_still_read() {
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    store.commit(full_step(1)).await.unwrap();
+    let before = dump(&directory.path());
+    pragma(&store, "query_only", 1).await;
+    let error = store.commit(full_step(2)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Full(_)), "{error}");
+    assert!(error.to_string().contains("make the file and its directory writable"), "{error}");
+    assert_eq!(rows(&store).await.len(), 2);
+    assert_eq!(dump(&directory.path()), before);
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_hold_a_file_is_said_with_what_to_do() {
+    let directory = Directory::new();
+    let missing = directory.0.path().join("missing/notafter.db");
+    let text = refusal(&missing);
+    assert!(text.contains("missing of the store") && text.contains("create it"), "{text}");
+    assert!(refusal(directory.0.path()).contains("is a directory; name a file in it"));
+    // Nobody can create a file there, the superuser included.
+    let error = Sqlite::open(Path::new("/proc/notafter.db")).map(drop).unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    assert!(error.to_string().contains("must be able to read and write"), "{error}");
+}
+
+#[tokio::test]
+async fn files_that_are_not_ours_are_refused_and_left_alone() {
+    let directory = Directory::new();
+    let foreign = Connection::open(directory.path()).unwrap();
+    foreign.execute_batch("CREATE TABLE recipe (name TEXT)").unwrap();
+    drop(foreign);
+    let before = fs::read(directory.path()).unwrap();
+    let error = Sqlite::open(&directory.path()).map(drop).unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    assert!(error.to_string().contains("database of another program"), "{error}");
+    assert_eq!(fs::read(directory.path()).unwrap(), before);
+
+    let text = Directory::new();
+    fs::write(text.path(), "not a database, but long enough to be taken for one".repeat(20))
+        .unwrap();
+    let error = Sqlite::open(&text.path()).map(drop).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+    let error = Sqlite::open_read_only(&text.path()).map(drop).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let directory = Directory::new();
+    Sqlite::open(&directory.path()).unwrap().close().await.unwrap();
+    let other = Connection::open(directory.path()).unwrap();
+    other.pragma_update(None, "user_version", 99).unwrap();
+    for opened in [Sqlite::open(&directory.path()), Sqlite::open_read_only(&directory.path())] {
+        let error = opened.map(drop).unwrap_err();
+        assert!(matches!(error, StoreError::TooNew { found: 99, known: 1 }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_said() {
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    store.commit(rows_step(0..5000)).await.unwrap();
+    store.close().await.unwrap();
+    let mut bytes = fs::read(directory.path()).unwrap();
+    let start = bytes.len() - 10 * 4096;
+    bytes[start..].fill(0xA5);
+    fs::write(directory.path(), bytes).unwrap();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    let error = store.rows(&mut drop).await.unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+    assert!(error.to_string().contains("restore a backup"), "{error}");
+}
+
+#[tokio::test]
+async fn what_breaks_the_rules_of_the_store_is_said() {
+    for (change, reason) in [
+        ("UPDATE certificate SET kind = 9", "9 is not a kind"),
+        ("UPDATE certificate SET status = -1", "-1 is not a status"),
+        ("UPDATE certificate SET names = '{'", "a list cannot be read"),
+        ("UPDATE certificate SET scope_id = -1", "-1 is out of its range"),
+        ("UPDATE certificate SET serial = CAST(x'ff' AS TEXT)", "UTF"),
+    ] {
+        let directory = Directory::new();
+        let store = Sqlite::open(&directory.path()).unwrap();
+        store.commit(rows_step(0..1)).await.unwrap();
+        Connection::open(directory.path()).unwrap().execute_batch(change).unwrap();
+        let error = store.rows(&mut drop).await.unwrap_err();
+        assert!(matches!(error, StoreError::Damaged(_)), "{change}: {error}");
+        assert!(error.to_string().to_uppercase().contains(&reason.to_uppercase()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn one_process_writes_and_others_read() {
+    let directory = Directory::new();
+    assert!(Sqlite::open_read_only(&directory.path()).is_err());
+    assert!(!directory.path().exists());
+
+    let store = Sqlite::open(&directory.path()).unwrap();
+    let reader = Sqlite::open_read_only(&directory.path()).unwrap();
+    store.commit(full_step(1)).await.unwrap();
+    assert_eq!(serials(&reader, ListQuery { limit: 9, ..ListQuery::default() }).await.len(), 2);
+    let error = reader.commit(full_step(2)).await.unwrap_err();
+    assert!(error.to_string().contains("opened for reading"), "{error}");
+
+    let alias = directory.0.path().join("alias.db");
+    symlink(directory.path(), &alias).unwrap();
+    let process = format!("in use by process {}", std::process::id());
+    for path in [directory.path(), alias] {
+        let text = refusal(&path);
+        assert!(text.contains(&process), "{text}");
+    }
+    drop(store);
+    Sqlite::open(&directory.path()).unwrap().commit(full_step(2)).await.unwrap();
+    assert_eq!(serials(&reader, ListQuery { limit: 9, ..ListQuery::default() }).await.len(), 4);
+}
+
+#[tokio::test]
+async fn only_the_owner_may_read_the_files_and_the_log_is_emptied() {
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    store.commit(full_step(1)).await.unwrap();
+    for suffix in ["", "-wal", "-shm", ".lock"] {
+        let mode = fs::metadata(directory.file(suffix)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{suffix}");
+    }
+    store.close().await.unwrap();
+    assert!(!directory.file("-wal").exists());
+
+    let store = Sqlite::open(&directory.path()).unwrap();
+    let mut long = rows_step(0..40);
+    long.rows.iter_mut().for_each(|write| write.sighting.unit = "x".repeat(1 << 20));
+    store.commit(long).await.unwrap();
+    // Forty MiB went through the log; the answer comes after it was cut.
+    assert_eq!(fs::metadata(directory.file("-wal")).unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn what_was_sent_is_forgotten_after_ninety_days_and_what_is_dead_is_kept() {
+    const DAY: i64 = 86_400;
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    store.commit(step(&["e1", "e2"], &["ops", "dev"])).await.unwrap();
+    store.commit(step(&["e3", "e4"], &["ops"])).await.unwrap();
+    let settle = async |id: &str, channel: &str, update: BatchUpdate| {
+        let delivery = pending(&store, channel).await[0].delivery;
+        store.freeze(&[delivery], &batch(id)).await.unwrap();
+        store.settle(channel, id, &update, &ChannelState::default()).await.unwrap();
+    };
+    let delivered = |days: i64| BatchUpdate::Delivered { at: at(days * DAY) };
+    let left = || {
+        let connection = Connection::open(directory.path()).unwrap();
+        let count = |table| dump_table(&connection, table).len();
+        (count("event"), count("delivery"), count("batch"))
+    };
+    settle("b1", "ops", delivered(0)).await;
+    settle("b2", "ops", BatchUpdate::Dead { at: at(0), code: "no".to_owned() }).await;
+    settle("b3", "ops", delivered(90)).await;
+    assert_eq!(left(), (4, 6, 1));
+    // e1 waits for the other channel and e2 is dead: of them only the one delivery of e1 goes.
+    settle("b4", "ops", delivered(91)).await;
+    assert_eq!(left(), (4, 5, 1));
+    settle("b5", "dev", delivered(92)).await;
+    settle("b6", "dev", delivered(182)).await;
+    // e3 and e4 have gone with their last deliveries.
+    assert_eq!(left(), (2, 3, 1));
+}
+
+#[tokio::test]
+async fn the_first_sight_of_a_certificate_is_kept() {
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    store.commit(rows_step(1..2)).await.unwrap();
+    let mut later = row(1, 1);
+    later.first_seen = at(900);
+    store.commit(Commit { rows: vec![later], ..Commit::default() }).await.unwrap();
+    let connection = Connection::open(directory.path()).unwrap();
+    let seen = "SELECT first_seen, provider_status, status FROM certificate";
+    let columns = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    assert_eq!(connection.query_row(seen, [], columns).unwrap(), (5_i64, 0_i64, 0_i64));
+}
+
+#[tokio::test]
+async fn only_certificates_alone_wait_for_the_next_step_to_survive_a_power_cut() {
+    let bulk = Commit { scopes: vec![scope(1, "iot", "all")], ..rows_step(0..2) };
+    assert_eq!(commit::durability(&bulk), Durability::Process);
+    for step in [
+        Commit { removed: vec![RowId(1)], ..bulk.clone() },
+        Commit { ledger: vec![(RowId(1), None)], ..bulk.clone() },
+        Commit { conditions: vec![("a".to_owned(), None)], ..bulk.clone() },
+        Commit { scans: vec![scan("iot", "all", 1)], ..bulk.clone() },
+        Commit { rows: bulk.rows, ..step(&["e1"], &["ops"]) },
+    ] {
+        assert_eq!(commit::durability(&step), Durability::Power, "{step:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_stops_waiting_changes_nothing() {
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    // Handed over at the first poll, then dropped.
+    drop(store.commit(rows_step(1..2)).now_or_never());
+    store.commit(rows_step(2..3)).await.unwrap();
+    assert_eq!(rows(&store).await, [stored(&row(1, 1)), stored(&row(2, 1))]);
+}
+
+#[tokio::test]
+async fn reading_goes_on_while_a_long_list_is_taken() {
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    store.commit(rows_step(0..20_000)).await.unwrap();
+    // Never polled again: its connection stays taken until it is dropped.
+    let mut each = |_| {};
+    let mut reading = Box::pin(store.rows(&mut each));
+    assert!(reading.as_mut().now_or_never().is_none());
+    store.commit(full_step(30_000)).await.unwrap();
+    assert_eq!(pending(&store, "ops").await.len(), 1);
+    drop(reading);
+    assert_eq!(rows(&store).await.len(), 20_002);
+}
+
+#[tokio::test]
+async fn a_writer_that_died_is_said() {
+    let directory = Directory::new();
+    let store = Sqlite::open(&directory.path()).unwrap();
+    let died =
+        store.write(Durability::Process, |_| -> Outcome<()> { panic!("for the test") }).await;
+    assert!(died.unwrap_err().to_string().contains("restart the daemon"));
+    let error = store.commit(full_step(1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    assert!(store.saved().await.unwrap().scopes.is_empty());
+    store.close().await.unwrap_err();
+}
