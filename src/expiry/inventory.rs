@@ -41,15 +41,27 @@ pub struct Applied {
 
 /// One certificate as the store hands it back at start.
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "a placeholder: the inventory's own type replaces it")]
 pub struct StoredRow {
-    #[expect(dead_code, reason = "a placeholder: the inventory's own type replaces it")]
-    text: String,
+    row: RowId,
+    texts: [Box<str>; 3],
+    lists: [Box<[String]>; 2],
+    states: (Kind, Status, Status),
+    times: [Option<Timestamp>; 2],
+    fingerprint: u64,
 }
 
 impl StoredRow {
     /// Takes a certificate as it is stored.
     pub fn new(row: RowId, parts: StoredParts<'_>) -> Self {
-        Self { text: format!("{row:?} {parts:?}") }
+        Self {
+            row,
+            texts: [parts.issuer, parts.serial, parts.holder].map(Box::from),
+            lists: [parts.names, parts.successors].map(Box::from),
+            states: (parts.kind, parts.provider, parts.status),
+            times: [parts.not_before, parts.not_after],
+            fingerprint: parts.fingerprint,
+        }
     }
 }
 
@@ -69,7 +81,7 @@ pub struct StoredParts<'a> {
     /// What it is used for.
     pub kind: Kind,
     /// The provider's status.
-    pub provider_status: Status,
+    pub provider: Status,
     /// The status after succession.
     pub status: Status,
     /// When it begins to be valid.

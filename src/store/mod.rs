@@ -128,7 +128,7 @@ pub struct Pending {
 /// Deliveries that are sent as one message. Frozen before the first attempt, so that a retry says the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// The id that the receiver sees; the same over retries and restarts.
+    /// The id that the receiver sees; the same over retries and restarts. Unique within its channel.
     pub id: String,
     /// Attempts so far.
     pub attempts: u32,

@@ -35,6 +35,7 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     outbox::takes_an_event_once_for_each_channel(fresh()).await;
     outbox::keeps_a_frozen_batch(fresh()).await;
     outbox::freezes_all_or_none(fresh()).await;
+    outbox::keeps_batches_of_channels_apart(fresh()).await;
     outbox::settles_in_each_way(fresh()).await;
     outbox::counts_what_waits(fresh()).await;
     outbox::keeps_the_state_of_a_channel(fresh()).await;
@@ -113,7 +114,7 @@ pub(crate) fn stored(write: &RowWrite) -> String {
         names: &sighting.names,
         successors: &sighting.successors,
         kind: sighting.kind,
-        provider_status: sighting.status,
+        provider: sighting.status,
         status: write.status,
         not_before: sighting.not_before,
         not_after: sighting.not_after,

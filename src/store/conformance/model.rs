@@ -87,7 +87,7 @@ struct Model {
     conditions: BTreeMap<String, Timestamp>,
     scans: BTreeMap<(String, String, String), ScanRecord>,
     deliveries: Vec<Delivery>,
-    batches: usize,
+    batches: BTreeMap<String, usize>,
     states: BTreeMap<&'static str, ChannelState>,
 }
 
@@ -153,8 +153,10 @@ impl Model {
     }
 
     async fn freeze(&mut self, store: &dyn Store, channel: &str, count: usize) {
-        self.batches += 1;
-        let batch = batch(&format!("b{}", self.batches));
+        // Counted by channel, so that channels have batches with the same id.
+        let number = self.batches.entry(channel.to_owned()).or_default();
+        *number += 1;
+        let batch = batch(&format!("b{number}"));
         let free = pending(store, channel).await.into_iter().filter(|one| one.batch.is_none());
         let free: Vec<i64> = free.take(count).map(|one| one.delivery).collect();
         store.freeze(&free, &batch).await.unwrap();

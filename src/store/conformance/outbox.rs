@@ -61,7 +61,6 @@ pub(super) async fn freezes_all_or_none(place: impl Place) {
     store.freeze(&[second, dev[0].delivery], &batch("b2")).await.unwrap_err();
     store.freeze(&[second, i64::MAX], &batch("b2")).await.unwrap_err();
     store.freeze(&[i64::MAX], &batch("b2")).await.unwrap_err();
-    store.freeze(&[dev[0].delivery], &batch("b1")).await.unwrap_err();
     let batches: Vec<_> = pending(&*store, "ops").await.into_iter().map(|one| one.batch).collect();
     assert_eq!(batches, [Some(batch("b1")), None]);
     assert_eq!(pending(&*store, "dev").await, dev);
@@ -70,6 +69,24 @@ pub(super) async fn freezes_all_or_none(place: impl Place) {
     store.freeze(&[first], &batch("b1")).await.unwrap();
     store.freeze(&[second], &batch("b2")).await.unwrap();
     assert_eq!(pending(&*store, "ops").await[1].batch, Some(batch("b2")));
+}
+
+pub(super) async fn keeps_batches_of_channels_apart(place: impl Place) {
+    let store = place.open().await;
+    store.commit(step(&["e1"], &["ops", "dev"])).await.unwrap();
+    // A batch of one event has the event's id, whatever the channel.
+    for channel in ["ops", "dev"] {
+        let delivery = pending(&*store, channel).await[0].delivery;
+        store.freeze(&[delivery], &batch("e1")).await.unwrap();
+    }
+    let next = Batch { attempts: 2, ..batch("e1") };
+    let update = BatchUpdate::Retry(next.clone());
+    store.settle("dev", "e1", &update, &ChannelState::default()).await.unwrap();
+    assert_eq!(pending(&*store, "ops").await[0].batch, Some(batch("e1")));
+    let update = BatchUpdate::Delivered { at: at(9) };
+    store.settle("ops", "e1", &update, &ChannelState::default()).await.unwrap();
+    assert_eq!(pending(&*store, "ops").await, []);
+    assert_eq!(pending(&*store, "dev").await[0].batch, Some(next));
 }
 
 pub(super) async fn settles_in_each_way(place: impl Place) {

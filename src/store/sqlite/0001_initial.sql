@@ -63,11 +63,12 @@ CREATE TABLE event (
 ) STRICT;
 
 CREATE TABLE batch (
-    id TEXT PRIMARY KEY,
     channel TEXT NOT NULL,
+    id TEXT NOT NULL,                  -- the event's own id when it is alone, so other channels have it too
     attempts INTEGER NOT NULL,
     detail INTEGER NOT NULL,
-    next_at INTEGER NOT NULL
+    next_at INTEGER NOT NULL,
+    PRIMARY KEY (channel, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE delivery (

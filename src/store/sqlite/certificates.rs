@@ -173,7 +173,7 @@ fn stored_row(row: &Row<'_>) -> Outcome<(ScopeId, StoredRow)> {
     let successors = strings(row.get_ref(12)?.as_str_or_null()?)?;
     let parts = StoredParts {
         kind: kind(row, 2)?,
-        provider_status: status(row, 3)?,
+        provider: status(row, 3)?,
         status: status(row, 4)?,
         not_before: maybe_time(row, 5)?,
         not_after: maybe_time(row, 6)?,

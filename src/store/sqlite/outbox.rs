@@ -23,7 +23,8 @@ const DELIVERY: &str = "
 
 const PENDING: &str = "
     SELECT d.id, e.body, d.batch, b.attempts, b.detail, b.next_at
-    FROM delivery d CROSS JOIN event e ON e.number = d.event LEFT JOIN batch b ON b.id = d.batch
+    FROM delivery d CROSS JOIN event e ON e.number = d.event LEFT JOIN batch b
+        ON b.channel = d.channel AND b.id = d.batch
     WHERE d.channel = ?1 AND d.state = 'pending' ORDER BY d.id LIMIT ?2";
 
 const BACKLOG: &str = "
@@ -34,8 +35,8 @@ const CHANNEL_OF: &str = "SELECT channel FROM delivery WHERE id = ?1";
 
 const BATCH: &str = "
     INSERT INTO batch (id, channel, attempts, detail, next_at) VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, detail = excluded.detail,
-        next_at = excluded.next_at WHERE channel = excluded.channel";
+    ON CONFLICT (channel, id) DO UPDATE SET attempts = excluded.attempts, detail = excluded.detail,
+        next_at = excluded.next_at";
 
 const FREEZE: &str = "
     UPDATE delivery SET batch = ?2
@@ -140,10 +141,7 @@ pub(super) fn freeze(
         None => return Err(not_free(*first, batch)),
     };
     let values = params![batch.id, channel, batch.attempts, batch.detail, batch.next_at.seconds()];
-    if transaction.prepare_cached(BATCH)?.execute(values)? == 0 {
-        let id = &batch.id;
-        return Err(Failure::Rule(format!("batch {id} belongs to another channel than {channel}")));
-    }
+    transaction.prepare_cached(BATCH)?.execute(values)?;
     let mut freeze = transaction.prepare_cached(FREEZE)?;
     for delivery in deliveries {
         if freeze.execute(params![delivery, batch.id, channel])? == 0 {
