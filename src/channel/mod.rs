@@ -9,9 +9,18 @@ use crate::client::Deps;
 use crate::config::{ChannelConfig, Fields, Mistakes};
 use crate::expiry::Message;
 
+mod address;
 mod dingtalk;
 mod feishu;
+mod fit;
+mod post;
+#[cfg(test)]
+mod sample;
+mod sign;
 mod slack;
+#[cfg(test)]
+mod tests;
+mod verdict;
 mod webhook;
 mod wecom;
 
@@ -98,6 +107,32 @@ impl SendError {
             Self::ChannelDown { .. } => "down",
         }
     }
+
+    /// Returns the service's word for it, or ours.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Throttled { code, .. }
+            | Self::Retry { code, .. }
+            | Self::Ambiguous { code }
+            | Self::RejectMessage { code }
+            | Self::ChannelDown { code, .. } => code,
+        }
+    }
+
+    /// Returns whether nobody knows what the answer means: it is retried a few times and no more.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Retry { code, .. } if code.starts_with(Self::UNKNOWN))
+    }
+
+    /// Returns whether the address is not found, which may pass: load balancers answer so while a service is deployed.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::ChannelDown { code, .. } if *code == format!("http {}", Self::NOT_FOUND))
+    }
+
+    /// What the code of an answer begins with that nobody knows the meaning of.
+    pub const UNKNOWN: &str = "unknown: ";
+
+    const NOT_FOUND: u16 = 404;
 }
 
 /// A kind of channel: its name in configuration and how to build one from its options.
@@ -132,4 +167,16 @@ pub fn build(
         return None;
     };
     (kind.build)(config, Fields::new(&config.options, mistakes), deps)
+}
+
+/// Reads the option `keyword`: a word that the robot asks for in every message.
+fn keyword(fields: &mut Fields<'_>) -> Option<String> {
+    let keyword = fields.string("keyword")?;
+    let usable = (1..=64).contains(&keyword.value.chars().count())
+        && keyword.value.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.'));
+    if !usable {
+        fields.mistake(keyword.span, "`keyword` must be 1 to 64 letters, digits, spaces, dots, `-` or `_`");
+        return None;
+    }
+    Some(keyword.value)
 }

@@ -1,11 +1,564 @@
-//! Stub.
+//! Slack incoming webhooks: Block Kit with plain text only, the verdict in a word.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::Channel;
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::address::{Address, Vendor, is_token};
+use super::fit::{self, Page, fit};
+use super::post::{bytes, post};
+use super::verdict::{self, down, passing, rejected, unknown};
+use super::{Channel, Pace, Receipt, SendError};
 use crate::client::Deps;
+use crate::client::http::Response;
 use crate::config::{ChannelConfig, Fields};
+use crate::expiry::text::cut_chars;
+use crate::expiry::{Message, Timestamp};
 
-pub(super) fn build(_: &ChannelConfig, _: Fields<'_>, _: &Deps) -> Option<Arc<dyn Channel>> {
-    todo!()
+/// Slack refuses somewhere above 13 000 characters over all blocks with `msg_blocks_too_long`; it documents no number.
+const LARGEST_MESSAGE: usize = 12_000;
+const LARGEST_HEADER: usize = 150;
+const LARGEST_SECTION: usize = 3000;
+/// One message a second and channel is tolerated, in short bursts more.
+const PACE: Pace = Pace { gap: Duration::from_millis(1200), per_minute: 50 };
+
+const VENDOR: Vendor = Vendor {
+    hosts: &["hooks.slack.com", "hooks.slack-gov.com"],
+    robot: is_robot,
+    form: "https://hooks.slack.com/services/T…/B/… (a Workflow Builder address does not work)",
+    key_base: None,
+};
+
+struct Slack {
+    deps: Deps,
+    address: Address,
+}
+
+pub(super) fn build(_: &ChannelConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Channel>> {
+    let url = fields.required_secret("url");
+    let address = url.and_then(|url| Address::of(url, Some(&VENDOR), &mut fields));
+    fields.finish()?;
+    Some(Arc::new(Slack { deps: deps.clone(), address: address? }))
+}
+
+#[async_trait]
+impl Channel for Slack {
+    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
+        let response = post(&self.deps.http, self.address.url()?, Vec::new(), body(message)).await?;
+        verdict(&response, self.deps.clock.now())
+    }
+
+    fn pace(&self) -> Pace {
+        PACE
+    }
+
+    fn destination(&self) -> String {
+        self.address.destination()
+    }
+}
+
+fn is_robot(url: &Url) -> bool {
+    let mut segments = url.path_segments().into_iter().flatten();
+    segments.next() == Some("services") && segments.clone().count() == 3 && segments.all(is_token)
+}
+
+/// Returns the request body, within every limit.
+fn body(message: &Message) -> Vec<u8> {
+    let characters = |value: &Value| value.to_string().chars().count();
+    bytes(&fit(message, None, LARGEST_MESSAGE, render, characters))
+}
+
+fn render(page: &Page<'_>) -> Value {
+    if page.plain {
+        return json!({ "text": escaped(&fit::plain_text(page)), "unfurl_links": false, "unfurl_media": false });
+    }
+    let header = json!({ "type": "header", "text": plain(&cut_chars(&page.title, LARGEST_HEADER)) });
+    let texts = page.lines.iter().map(|line| line.text).chain(page.left_out.as_deref());
+    let mut blocks = vec![header];
+    blocks.extend(sections(texts).iter().map(|text| json!({ "type": "section", "text": plain(text) })));
+    if let Some(link) = page.link {
+        let button = json!({ "type": "button", "text": plain(page.link_label), "url": link });
+        blocks.push(json!({ "type": "actions", "elements": [button] }));
+    }
+    blocks.push(json!({ "type": "context", "elements": [plain(&page.footer)] }));
+    // The top-level text is shown in notifications, and is read as mrkdwn.
+    json!({ "text": escaped(&page.title), "unfurl_links": false, "unfurl_media": false, "blocks": blocks })
+}
+
+fn plain(text: &str) -> Value {
+    json!({ "type": "plain_text", "emoji": false, "text": text })
+}
+
+/// Joins lines into sections, each within its limit.
+fn sections<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut sections = Vec::<String>::new();
+    for line in lines {
+        let line = cut_chars(line, LARGEST_SECTION);
+        match sections.last_mut() {
+            Some(last) if last.chars().count() + 1 + line.chars().count() <= LARGEST_SECTION => {
+                last.push('\n');
+                last.push_str(&line);
+            }
+            _ => sections.push(line),
+        }
+    }
+    sections
+}
+
+/// Escapes the three characters that mrkdwn has an escape for.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Judges by the word first: which status comes with a word is not the same everywhere.
+fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+    let text = std::str::from_utf8(&response.body).unwrap_or_default().trim();
+    let json: Option<Value> = serde_json::from_str(text).ok();
+    let accepted = json.as_ref().and_then(|json| json.get("ok")?.as_bool()).unwrap_or(text == "ok");
+    let word = json.as_ref().and_then(|json| json.get("error")?.as_str()).unwrap_or(text);
+    if let Some(error) = of_word(word, response, now) {
+        return Err(error);
+    }
+    verdict::of_status(response, now)?;
+    match (response.status, accepted) {
+        (200, true) => Ok(Receipt::default()),
+        _ if is_word(word) => Err(unknown(word)),
+        _ => Err(unknown("answer without a verdict")),
+    }
+}
+
+fn of_word(word: &str, response: &Response, now: Timestamp) -> Option<SendError> {
+    Some(match word {
+        "invalid_payload" | "no_text" | "invalid_blocks" | "invalid_blocks_format" | "msg_blocks_too_long"
+        | "too_many_attachments" | "user_not_found" => rejected(word),
+        "invalid_token" | "no_service" | "no_service_id" | "no_active_hooks" => {
+            down(word, "the webhook was removed, create a new one and set its url")
+        }
+        "no_team" | "team_disabled" => down(word, "the workspace is gone or disabled"),
+        "action_prohibited" | "posting_to_general_channel_denied" => {
+            down(word, "an administrator of the workspace must allow the webhook to post")
+        }
+        "channel_not_found" | "channel_is_archived" => {
+            down(word, "the room is gone or archived, create a webhook for another room")
+        }
+        "rollup_error" => passing(word, None),
+        "rate_limited" => SendError::Throttled {
+            after: verdict::retry_after(&response.headers, now).unwrap_or(Duration::from_secs(60)),
+            code: word.to_owned(),
+        },
+        _ => return None,
+    })
+}
+
+/// Returns whether `text` looks like one of Slack's own error words, and may be shown.
+fn is_word(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::address::check;
+    use super::super::sample::{self, NOW, answer, answer_with, pretty};
+    use super::*;
+    use crate::expiry::Detail;
+
+    #[test]
+    fn a_single_event() {
+        insta::assert_snapshot!(pretty(&body(&sample::single())), @r#"
+        {
+          "blocks": [
+            {
+              "text": {
+                "emoji": false,
+                "text": "[notafter] certificate www.example.com expires in 7 days",
+                "type": "plain_text"
+              },
+              "type": "header"
+            },
+            {
+              "text": {
+                "emoji": false,
+                "text": "Common name: www.example.com\nSource: web-certs\nScope: all\nIssuer: R11\nSerial: 04a1b2c3\nNot after: 2026-01-08T00:00:00Z\nDays left: 7",
+                "type": "plain_text"
+              },
+              "type": "section"
+            },
+            {
+              "elements": [
+                {
+                  "text": {
+                    "emoji": false,
+                    "text": "Open",
+                    "type": "plain_text"
+                  },
+                  "type": "button",
+                  "url": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"
+                }
+              ],
+              "type": "actions"
+            },
+            {
+              "elements": [
+                {
+                  "emoji": false,
+                  "text": "id 0193e4b0-7d",
+                  "type": "plain_text"
+                }
+              ],
+              "type": "context"
+            }
+          ],
+          "text": "[notafter] certificate www.example.com expires in 7 days",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+        insta::assert_snapshot!(pretty(&body(&sample::zh(&sample::single()))), @r#"
+        {
+          "blocks": [
+            {
+              "text": {
+                "emoji": false,
+                "text": "[notafter] 证书 www.example.com 将在 7 天后到期",
+                "type": "plain_text"
+              },
+              "type": "header"
+            },
+            {
+              "text": {
+                "emoji": false,
+                "text": "通用名: www.example.com\n来源: web-certs\n范围: all\n签发者: R11\n序列号: 04a1b2c3\n到期时间: 2026-01-08T00:00:00Z\n剩余天数: 7",
+                "type": "plain_text"
+              },
+              "type": "section"
+            },
+            {
+              "elements": [
+                {
+                  "text": {
+                    "emoji": false,
+                    "text": "查看",
+                    "type": "plain_text"
+                  },
+                  "type": "button",
+                  "url": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"
+                }
+              ],
+              "type": "actions"
+            },
+            {
+              "elements": [
+                {
+                  "emoji": false,
+                  "text": "id 0193e4b0-7d",
+                  "type": "plain_text"
+                }
+              ],
+              "type": "context"
+            }
+          ],
+          "text": "[notafter] 证书 www.example.com 将在 7 天后到期",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_list() {
+        insta::assert_snapshot!(pretty(&body(&sample::list())), @r#"
+        {
+          "blocks": [
+            {
+              "text": {
+                "emoji": false,
+                "text": "[notafter] 2 events: 2 expiring",
+                "type": "plain_text"
+              },
+              "type": "header"
+            },
+            {
+              "text": {
+                "emoji": false,
+                "text": "*.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all\nb.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all",
+                "type": "plain_text"
+              },
+              "type": "section"
+            },
+            {
+              "elements": [
+                {
+                  "text": {
+                    "emoji": false,
+                    "text": "Open",
+                    "type": "plain_text"
+                  },
+                  "type": "button",
+                  "url": "https://certs.example.com/"
+                }
+              ],
+              "type": "actions"
+            },
+            {
+              "elements": [
+                {
+                  "emoji": false,
+                  "text": "id 0193e4b0-7d",
+                  "type": "plain_text"
+                }
+              ],
+              "type": "context"
+            }
+          ],
+          "text": "[notafter] 2 events: 2 expiring",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+        insta::assert_snapshot!(pretty(&body(&sample::zh(&sample::list()))), @r#"
+        {
+          "blocks": [
+            {
+              "text": {
+                "emoji": false,
+                "text": "[notafter] 2 个事件: 2 个将到期",
+                "type": "plain_text"
+              },
+              "type": "header"
+            },
+            {
+              "text": {
+                "emoji": false,
+                "text": "*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs / all\nb.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs / all",
+                "type": "plain_text"
+              },
+              "type": "section"
+            },
+            {
+              "elements": [
+                {
+                  "text": {
+                    "emoji": false,
+                    "text": "查看",
+                    "type": "plain_text"
+                  },
+                  "type": "button",
+                  "url": "https://certs.example.com/"
+                }
+              ],
+              "type": "actions"
+            },
+            {
+              "elements": [
+                {
+                  "emoji": false,
+                  "text": "id 0193e4b0-7d",
+                  "type": "plain_text"
+                }
+              ],
+              "type": "context"
+            }
+          ],
+          "text": "[notafter] 2 个事件: 2 个将到期",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_digest() {
+        insta::assert_snapshot!(pretty(&body(&sample::digest(6))), @r#"
+        {
+          "blocks": [
+            {
+              "text": {
+                "emoji": false,
+                "text": "[notafter] 6 events: 6 expiring",
+                "type": "plain_text"
+              },
+              "type": "header"
+            },
+            {
+              "text": {
+                "emoji": false,
+                "text": "within 7d: 6\nsvc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all",
+                "type": "plain_text"
+              },
+              "type": "section"
+            },
+            {
+              "elements": [
+                {
+                  "text": {
+                    "emoji": false,
+                    "text": "Open",
+                    "type": "plain_text"
+                  },
+                  "type": "button",
+                  "url": "https://certs.example.com/"
+                }
+              ],
+              "type": "actions"
+            },
+            {
+              "elements": [
+                {
+                  "emoji": false,
+                  "text": "id 0193e4b0-7d",
+                  "type": "plain_text"
+                }
+              ],
+              "type": "context"
+            }
+          ],
+          "text": "[notafter] 6 events: 6 expiring",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+        insta::assert_snapshot!(pretty(&body(&sample::zh(&sample::digest(6)))), @r#"
+        {
+          "blocks": [
+            {
+              "text": {
+                "emoji": false,
+                "text": "[notafter] 6 个事件: 6 个将到期",
+                "type": "plain_text"
+              },
+              "type": "header"
+            },
+            {
+              "text": {
+                "emoji": false,
+                "text": "7d 内到期: 6\nsvc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all",
+                "type": "plain_text"
+              },
+              "type": "section"
+            },
+            {
+              "elements": [
+                {
+                  "text": {
+                    "emoji": false,
+                    "text": "查看",
+                    "type": "plain_text"
+                  },
+                  "type": "button",
+                  "url": "https://certs.example.com/"
+                }
+              ],
+              "type": "actions"
+            },
+            {
+              "elements": [
+                {
+                  "emoji": false,
+                  "text": "id 0193e4b0-7d",
+                  "type": "plain_text"
+                }
+              ],
+              "type": "context"
+            }
+          ],
+          "text": "[notafter] 6 个事件: 6 个将到期",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+    }
+
+    #[test]
+    fn the_last_resort() {
+        let message = Message { detail: Detail::OneLine, ..sample::digest(6) };
+        insta::assert_snapshot!(pretty(&body(&message)), @r#"
+        {
+          "text": "[notafter] 6 events need attention\nhttps://certs.example.com/\nid 0193e4b0-7d",
+          "unfurl_links": false,
+          "unfurl_media": false
+        }
+        "#);
+    }
+
+    #[test]
+    fn every_limit_holds() {
+        for message in [sample::digest(5000), sample::hostile(5000)] {
+            for detail in Detail::ALL {
+                let body = body(&Message { detail, ..message.clone() });
+                assert!(String::from_utf8(body.clone()).unwrap().chars().count() <= 12_000);
+                let value: Value = serde_json::from_slice(&body).unwrap();
+                let blocks = value["blocks"].as_array().cloned().unwrap_or_default();
+                assert!(blocks.len() <= 50);
+                for block in blocks {
+                    let limit = if block["type"] == "header" { 150 } else { 3000 };
+                    assert!(block["text"]["text"].as_str().unwrap_or_default().chars().count() <= limit);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_message_mentions_or_links() {
+        for detail in Detail::ALL {
+            let message = Message { detail, link: None, ..sample::hostile(3) };
+            let text = String::from_utf8(body(&message)).unwrap();
+            assert!(!text.contains(['<', '>', '@', '`', '\u{202E}']), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_are_judged_before_statuses() {
+        for (status, text, outcome) in [
+            (200, "ok", "delivered"),
+            (200, "ok\n", "delivered"),
+            (200, r#"{"ok":true}"#, "delivered"),
+            (200, r#"{"ok":false,"error":"invalid_blocks"}"#, "rejected"),
+            (200, r#"{"ok":false,"error":"new_word"}"#, "retry"),
+            (200, "<html>sign in</html>", "retry"),
+            (200, "", "retry"),
+            (201, "ok", "retry"),
+            (400, "invalid_payload", "rejected"),
+            (400, "invalid_token", "down"),
+            (403, "action_prohibited", "down"),
+            (404, "no_service", "down"),
+            (403, "no_team", "down"),
+            (410, "channel_is_archived", "down"),
+            (500, "rollup_error", "retry"),
+            (500, "ok", "retry"),
+            (429, "rate_limited", "throttled"),
+            (429, "", "throttled"),
+            (302, "ok", "down"),
+        ] {
+            let verdict = verdict(&answer(status, text), NOW);
+            let found = verdict.as_ref().map_or_else(SendError::outcome, |_| "delivered");
+            assert_eq!(found, outcome, "{status} {text}");
+        }
+        let limited = verdict(&answer_with(429, &[("retry-after", "17")], "rate_limited"), NOW);
+        assert_eq!(limited, Err(verdict::throttled("rate_limited", 17)));
+        assert_eq!(verdict(&answer(200, "new_word"), NOW).unwrap_err().code(), "unknown: new_word");
+        assert_eq!(
+            verdict(&answer(200, "A page of somebody"), NOW).unwrap_err().code(),
+            "unknown: answer without a verdict"
+        );
+    }
+
+    #[test]
+    fn only_robots_of_slack_are_accepted() {
+        for good in ["https://hooks.slack.com/services/T0/B0/x9", "https://hooks.slack-gov.com/services/T0/B0/x9"] {
+            assert!(check(good, Some(&VENDOR)).is_ok(), "{good}");
+        }
+        for bad in [
+            "https://hooks.slack.com/services/T0/B0",
+            "https://hooks.slack.com/services/T0/B0/x9/more",
+            "https://hooks.slack.com/services/T0/B0/",
+            "https://hooks.slack.com/triggers/T0/B0/x9",
+            "https://hooks.slack.com/services%2FT0/B0/x9",
+            "https://hooks.slack.com@evil.test/",
+        ] {
+            assert!(check(bad, Some(&VENDOR)).is_err(), "{bad}");
+        }
+    }
 }

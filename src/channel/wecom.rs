@@ -1,11 +1,301 @@
-//! Stub.
+//! `WeCom` group robots: `markdown_v2`, which cannot mention anybody, the verdict in `errcode`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::Channel;
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::address::{Address, Vendor, has_token};
+use super::fit::{self, Page, fit};
+use super::post::{bytes, post};
+use super::verdict::{self, down, passing, rejected, throttled, unknown};
+use super::{Channel, Pace, Receipt, SendError};
 use crate::client::Deps;
+use crate::client::http::Response;
 use crate::config::{ChannelConfig, Fields};
+use crate::expiry::text::cut_bytes;
+use crate::expiry::{Detail, Message, Timestamp};
 
-pub(super) fn build(_: &ChannelConfig, _: Fields<'_>, _: &Deps) -> Option<Arc<dyn Channel>> {
-    todo!()
+/// Markdown content may have 4096 bytes of UTF-8, text content 2048.
+const LARGEST_MARKDOWN: usize = 4000;
+const LARGEST_TEXT: usize = 2000;
+/// 20 a minute are allowed.
+const PACE: Pace = Pace { gap: Duration::from_secs(4), per_minute: 12 };
+
+const VENDOR: Vendor = Vendor {
+    hosts: &["qyapi.weixin.qq.com"],
+    robot: |url| url.path() == "/cgi-bin/webhook/send" && has_token(url, "key"),
+    form: "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…, nor such a key",
+    key_base: Some("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key="),
+};
+
+struct WeCom {
+    deps: Deps,
+    address: Address,
+}
+
+pub(super) fn build(_: &ChannelConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Channel>> {
+    let url = fields.required_secret("url");
+    let address = url.and_then(|url| Address::of(url, Some(&VENDOR), &mut fields));
+    fields.finish()?;
+    Some(Arc::new(WeCom { deps: deps.clone(), address: address? }))
+}
+
+#[async_trait]
+impl Channel for WeCom {
+    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
+        let response = post(&self.deps.http, self.address.url()?, Vec::new(), bytes(&body(message))).await?;
+        verdict(&response, self.deps.clock.now())
+    }
+
+    fn pace(&self) -> Pace {
+        PACE
+    }
+
+    fn destination(&self) -> String {
+        self.address.destination()
+    }
+}
+
+fn body(message: &Message) -> Value {
+    match message.detail {
+        Detail::Full | Detail::Shorter => {
+            let content = fit(message, None, LARGEST_MARKDOWN, markdown, String::len);
+            let content = cut_bytes(&content, LARGEST_MARKDOWN);
+            json!({ "msgtype": "markdown_v2", "markdown_v2": { "content": content } })
+        }
+        Detail::Plain | Detail::OneLine => {
+            let content = fit(message, None, LARGEST_TEXT, fit::plain_text, String::len);
+            let content = cut_bytes(&content, LARGEST_TEXT);
+            json!({ "msgtype": "text", "text": { "content": content } })
+        }
+    }
+}
+
+/// Lines stand in code spans: a name there is neither emphasis nor a link. Inert text has no backtick.
+fn markdown(page: &Page<'_>) -> String {
+    let mut lines = vec![format!("# {}", page.title)];
+    lines.extend(page.lines.iter().map(|line| match line.link {
+        Some(link) => format!("- {} [{}]({link})", spans(line.text), page.link_label),
+        None => format!("- {}", spans(line.text)),
+    }));
+    lines.extend(page.left_out.clone());
+    lines.extend(page.link.map(|link| format!("\n[{}]({link})", page.link_label)));
+    lines.push(format!("\n{}", page.footer));
+    lines.join("\n")
+}
+
+/// Returns `text` in a code span, or only its value when it is a labelled fact.
+fn spans(text: &str) -> String {
+    match text.split_once(": ") {
+        Some((label, value)) => format!("{label}: `{value}`"),
+        None => format!("`{text}`"),
+    }
+}
+
+fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+    verdict::of_code(response, "errcode", now, |code, _| judge(code))
+}
+
+fn judge(code: i64) -> SendError {
+    let word = code.to_string();
+    match code {
+        -1 => passing(word, None),
+        45_009 => throttled(word, 60),
+        40_058 | 40_008 | 44_004 => rejected(word),
+        93_000 => down(word, "the key of the url is not known, set the url of a robot that exists"),
+        93_004 | 93_008 => down(word, "the robot was disabled or removed from the group"),
+        _ => unknown(word),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::address::check;
+    use super::super::sample::{self, NOW, answer};
+    use super::*;
+
+    fn content(message: &Message) -> String {
+        let body = body(message);
+        let kind = body["msgtype"].as_str().unwrap().to_owned();
+        format!("{kind}\n{}", body[&kind]["content"].as_str().unwrap())
+    }
+
+    #[test]
+    fn a_single_event() {
+        insta::assert_snapshot!(content(&sample::single()), @r"
+        markdown_v2
+        # [notafter] certificate www.example.com expires in 7 days
+        - Common name: `www.example.com`
+        - Source: `web-certs`
+        - Scope: `all`
+        - Issuer: `R11`
+        - Serial: `04a1b2c3`
+        - Not after: `2026-01-08T00:00:00Z`
+        - Days left: `7`
+
+        [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+
+        id 0193e4b0-7d
+        ");
+        insta::assert_snapshot!(content(&sample::zh(&sample::single())), @r"
+        markdown_v2
+        # [notafter] 证书 www.example.com 将在 7 天后到期
+        - 通用名: `www.example.com`
+        - 来源: `web-certs`
+        - 范围: `all`
+        - 签发者: `R11`
+        - 序列号: `04a1b2c3`
+        - 到期时间: `2026-01-08T00:00:00Z`
+        - 剩余天数: `7`
+
+        [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+
+        id 0193e4b0-7d
+        ");
+    }
+
+    #[test]
+    fn a_list() {
+        insta::assert_snapshot!(content(&sample::list()), @r"
+        markdown_v2
+        # [notafter] 2 events: 2 expiring
+        - `*.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all` [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        - `b.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all` [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+
+        [Open](https://certs.example.com/)
+
+        id 0193e4b0-7d
+        ");
+        insta::assert_snapshot!(content(&sample::zh(&sample::list())), @r"
+        markdown_v2
+        # [notafter] 2 个事件: 2 个将到期
+        - `*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs / all` [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        - `b.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs / all` [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+
+        [查看](https://certs.example.com/)
+
+        id 0193e4b0-7d
+        ");
+    }
+
+    #[test]
+    fn a_digest() {
+        insta::assert_snapshot!(content(&sample::digest(6)), @r"
+        markdown_v2
+        # [notafter] 6 events: 6 expiring
+        - within 7d: `6`
+        - `svc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
+        - `svc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
+        - `svc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
+        - `svc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
+        - `svc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
+        - `svc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
+
+        [Open](https://certs.example.com/)
+
+        id 0193e4b0-7d
+        ");
+        insta::assert_snapshot!(content(&sample::zh(&sample::digest(6))), @r"
+        markdown_v2
+        # [notafter] 6 个事件: 6 个将到期
+        - 7d 内到期: `6`
+        - `svc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
+        - `svc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
+        - `svc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
+        - `svc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
+        - `svc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
+        - `svc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
+
+        [查看](https://certs.example.com/)
+
+        id 0193e4b0-7d
+        ");
+    }
+
+    #[test]
+    fn plain_text_and_the_last_resort() {
+        insta::assert_snapshot!(content(&Message { detail: Detail::Plain, ..sample::list() }), @r"
+        text
+        [notafter] 2 events: 2 expiring
+        *.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all
+        b.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all
+        id 0193e4b0-7d
+        ");
+        insta::assert_snapshot!(content(&Message { detail: Detail::OneLine, ..sample::list() }), @r"
+        text
+        [notafter] 2 events need attention
+        https://certs.example.com/
+        id 0193e4b0-7d
+        ");
+    }
+
+    #[test]
+    fn the_limit_is_in_bytes_of_the_content() {
+        for message in [sample::digest(5000), sample::hostile(5000)] {
+            for detail in Detail::ALL {
+                let body = body(&Message { detail, ..message.clone() });
+                let kind = body["msgtype"].as_str().unwrap();
+                let size = body[kind]["content"].as_str().unwrap().len();
+                assert!(size <= if kind == "text" { 2000 } else { 4000 }, "{size}");
+                assert!(detail > Detail::Full || size > 3600, "{size}: more would fit");
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_too_long_still_leaves_a_message() {
+        let message = Message { link: Some(format!("https://certs.example.com/{}", "x".repeat(5000))), ..sample::single() };
+        assert_eq!(content(&message).strip_prefix("markdown_v2\n").map(str::len), Some(4000));
+    }
+
+    #[test]
+    fn nothing_in_a_message_mentions_or_links() {
+        for detail in Detail::ALL {
+            let text = content(&Message { detail, link: None, ..sample::hostile(9) });
+            assert!(!text.contains(['@', '<', '(', '*']), "{text}");
+            assert_eq!(text.matches('`').count() % 2, 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn codes_are_judged_with_the_status() {
+        for (status, text, outcome) in [
+            (200, r#"{"errcode":0,"errmsg":"ok"}"#, "delivered"),
+            (200, r#"{"errcode":93000,"errmsg":"invalid webhook url, hint: [1], from ip: 203.0.113.7"}"#, "down"),
+            (200, r#"{"errcode":45009,"errmsg":"api freq out of limit"}"#, "throttled"),
+            (200, r#"{"errcode":40058,"errmsg":"markdown.content exceed max length 4096"}"#, "rejected"),
+            (200, r#"{"errcode":-1}"#, "retry"),
+            (200, r#"{"errcode":40008}"#, "rejected"),
+            (200, r#"{"errcode":44004}"#, "rejected"),
+            (200, r#"{"errcode":93004}"#, "down"),
+            (200, r#"{"errcode":93008}"#, "down"),
+            (200, r#"{"errcode":42}"#, "retry"),
+            (200, "<html>", "retry"),
+            (503, r#"{"errcode":0}"#, "retry"),
+            (302, "", "down"),
+        ] {
+            let verdict = verdict(&answer(status, text), NOW);
+            let found = verdict.as_ref().map_or_else(SendError::outcome, |_| "delivered");
+            assert_eq!(found, outcome, "{status} {text}");
+        }
+        assert!(verdict(&answer(200, r#"{"errcode":42}"#), NOW).unwrap_err().is_unknown());
+    }
+
+    #[test]
+    fn only_robots_of_wecom_are_accepted() {
+        let key = "693a91f6-7aa6-4b0c-9d1e-0123456789ab";
+        let full = format!("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key={key}");
+        assert_eq!(check(&full, Some(&VENDOR)).unwrap().as_str(), full);
+        assert_eq!(check(key, Some(&VENDOR)).unwrap().as_str(), full);
+        for bad in [
+            "https://qyapi.weixin.qq.com/cgi-bin/webhook/send",
+            "https://qyapi.weixin.qq.com/cgi-bin/webhook/upload_media?key=a",
+            "https://qyapi.weixin.qq.com@evil.test/cgi-bin/webhook/send?key=a",
+            "http://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=a",
+        ] {
+            assert!(check(bad, Some(&VENDOR)).is_err(), "{bad}");
+        }
+    }
 }

@@ -1,0 +1,75 @@
+//! Messages and answers that the channels' tests share.
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::client::http::Response;
+use crate::expiry::{Event, Facts, Kind, Language, Message, Rung, Severity, Status, Timestamp, Topic};
+
+pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
+const DAY: i64 = 86_400;
+const BASE: Option<&str> = Some("https://certs.example.com");
+
+pub(super) fn facts(name: &str, days: i64) -> Facts {
+    Facts {
+        source: "web-certs".into(),
+        scope: "all".into(),
+        issuer: "R11".into(),
+        serial: "04a1b2c3".into(),
+        kind: Kind::Server,
+        status: Status::Active,
+        common_name: name.into(),
+        holder: String::new(),
+        unit: String::new(),
+        not_before: Some(NOW.plus(-83 * DAY)),
+        not_after: Some(NOW.plus(days * DAY)),
+    }
+}
+
+pub(super) fn expiring(name: &str, days: i64) -> Event {
+    let topic = Topic::Expiring { facts: facts(name, days), rung: Rung::Before(7 * 86_400), leaves: None };
+    Event { id: "0193e4b0-7d".into(), at: NOW, severity: Severity::Warning, topic }
+}
+
+pub(super) fn compose(language: Language, events: Vec<Event>) -> Message {
+    Message::compose("0193e4b0-7d", NOW, language, events, BASE)
+}
+
+pub(super) fn single() -> Message {
+    compose(Language::En, vec![expiring("www.example.com", 7)])
+}
+
+pub(super) fn list() -> Message {
+    compose(Language::En, vec![expiring("*.a.example.com", 3), expiring("b.example.com", 7)])
+}
+
+pub(super) fn digest(count: usize) -> Message {
+    let name = |n: usize| format!("svc-{n:04}.prod.eu-central-1.example.com");
+    compose(Language::En, (0..count).map(|n| expiring(&name(n), 6)).collect())
+}
+
+/// A digest whose every name tries to break out of every dialect.
+pub(super) fn hostile(count: usize) -> Message {
+    let name = "<!channel> @all <at user_id=\"all\"> [x](https://evil.test) `*_~\"\\\r\n\u{202E}证书";
+    compose(Language::Zh, (0..count).map(|_| expiring(name, 6)).collect())
+}
+
+pub(super) fn zh(message: &Message) -> Message {
+    compose(Language::Zh, message.events.clone())
+}
+
+pub(super) fn answer(status: u16, body: &str) -> Response {
+    answer_with(status, &[], body)
+}
+
+pub(super) fn answer_with(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response {
+    let headers: HeaderMap = headers
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+        .collect();
+    Response { status, headers, body: body.as_bytes().to_vec().into() }
+}
+
+pub(super) fn pretty(body: &[u8]) -> String {
+    let value: serde_json::Value = serde_json::from_slice(body).unwrap();
+    serde_json::to_string_pretty(&value).unwrap()
+}

@@ -1,0 +1,446 @@
+//! The JSON that receivers of the webhook read. Fields are only ever added.
+//!
+//! One event: `{"type": kind, "timestamp": when, "data": event}`, with `"schema": "notafter.event/1"` in the event.
+//!
+//! Several events: `{"type": "digest", "timestamp": when, "data": batch}`, with `"schema": "notafter.batch/1"`,
+//! `batch_id`, `page`, `pages`, `total`, `counts` by kind over all pages, `severity`, `link` and up to 100 `events`.
+//!
+//! Times are UTC. `seconds_left` and `days_left` (rounded down, negative after the end) are counted from
+//! `occurred_at`, so that a retry says exactly the same.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::super::post::bytes;
+use crate::expiry::text::{cut_chars, inert, iso};
+use crate::expiry::{Detail, Event, Facts, Message, Topic};
+
+const LARGEST_BODY: usize = 256 * 1024;
+/// What the envelope takes around its events.
+const ENVELOPE: usize = 4 * 1024;
+const MOST_EVENTS: usize = 100;
+/// The most characters of one value: providers set no limit of their own.
+const VALUE: usize = 1024;
+
+/// Returns the request bodies, one a page.
+pub(super) fn pages(message: &Message) -> Vec<Vec<u8>> {
+    match message.events.as_slice() {
+        [event] if message.detail != Detail::OneLine => {
+            let link = message.entries.first().map_or(message.link.as_deref(), |entry| entry.link.as_deref());
+            let timestamp = iso(event.at);
+            let data = of_event(event, shown(link, message));
+            vec![bytes(&json!({ "type": event.kind(), "timestamp": timestamp, "data": data }))]
+        }
+        _ => batch(message),
+    }
+}
+
+fn batch(message: &Message) -> Vec<Vec<u8>> {
+    let chunks = chunks(message);
+    let newest = message.events.iter().map(|event| event.at).max().unwrap_or(message.at);
+    let mut counts = BTreeMap::<&str, u64>::new();
+    for event in &message.events {
+        *counts.entry(event.kind()).or_default() += 1;
+    }
+    let mut data = json!({
+        "schema": "notafter.batch/1",
+        "batch_id": message.id,
+        "pages": chunks.len(),
+        "total": message.events.len(),
+        "counts": counts,
+        "severity": message.severity.as_str(),
+        "link": shown(message.link.as_deref(), message),
+    });
+    let envelope = |(index, events): (usize, Vec<Value>)| {
+        data["page"] = json!(index + 1);
+        data["events"] = Value::Array(events);
+        bytes(&json!({ "type": "digest", "timestamp": iso(newest), "data": data }))
+    };
+    chunks.into_iter().enumerate().map(envelope).collect()
+}
+
+/// Splits the events so that each page keeps to the limits of count and size. There is always a page.
+fn chunks(message: &Message) -> Vec<Vec<Value>> {
+    let limit = match message.detail {
+        Detail::OneLine => return vec![Vec::new()],
+        Detail::Full => LARGEST_BODY,
+        Detail::Shorter | Detail::Plain => LARGEST_BODY / 10 * 7,
+    };
+    let (mut chunks, mut size) = (vec![Vec::new()], ENVELOPE);
+    for (index, event) in message.events.iter().enumerate() {
+        let link = message.entries.get(index).and_then(|entry| entry.link.as_deref());
+        let value = of_event(event, shown(link, message));
+        let length = value.to_string().len() + 1;
+        match chunks.last_mut() {
+            Some(last) if last.len() < MOST_EVENTS && size + length <= limit => {
+                size += length;
+                last.push(value);
+            }
+            _ => {
+                size = ENVELOPE + length;
+                chunks.push(vec![value]);
+            }
+        }
+    }
+    chunks
+}
+
+fn shown<'a>(link: Option<&'a str>, message: &Message) -> Option<&'a str> {
+    link.filter(|_| message.detail < Detail::Plain)
+}
+
+fn of_event(event: &Event, link: Option<&str>) -> Value {
+    let mut data = json!({
+        "schema": "notafter.event/1",
+        "id": event.id,
+        "kind": event.kind(),
+        "severity": event.severity.as_str(),
+        "occurred_at": iso(event.at),
+        "link": link,
+    });
+    if let Value::Object(data) = &mut data {
+        data.append(&mut of_topic(event));
+    }
+    data
+}
+
+fn of_topic(event: &Event) -> Map<String, Value> {
+    let fields = match &event.topic {
+        Topic::Expiring { facts, rung, leaves } => {
+            let word = Message::rung_word(*rung);
+            let mut fields = of_certificate(facts, event, &["expiring", word.as_str()]);
+            fields["rung"] = json!(word);
+            fields["leaves"] = json!(leaves);
+            fields
+        }
+        Topic::Renewed { facts, successor, successor_not_after } => {
+            let mut fields = of_certificate(facts, event, &["renewed", successor]);
+            fields["successor"] = json!({ "serial": clean(successor), "not_after": iso(*successor_not_after) });
+            fields
+        }
+        Topic::SourceStale { source, last_proven, error } => json!({
+            "source": clean(source),
+            "last_proven": last_proven.map(iso),
+            "error": error.as_deref().map(clean),
+        }),
+        Topic::SourceRecovered { source } => json!({ "source": clean(source) }),
+        Topic::InventoryShrunk { source, scope, known, missing } => {
+            json!({ "source": clean(source), "scope": clean(scope), "known": known, "missing": missing })
+        }
+        Topic::InventoryRestored { source, scope } => json!({ "source": clean(source), "scope": clean(scope) }),
+        Topic::ChannelDown { channel, code, hint } => {
+            json!({ "channel": clean(channel), "code": clean(code), "hint": clean(hint) })
+        }
+        Topic::ChannelUp { channel } => json!({ "channel": clean(channel) }),
+        Topic::ClockSuspect { detail } => json!({ "detail": clean(detail) }),
+        Topic::ClockOffset { source, seconds } => json!({ "source": clean(source), "offset_seconds": seconds }),
+        Topic::ClockRecovered | Topic::Test => json!({}),
+    };
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+fn of_certificate(facts: &Facts, event: &Event, said: &[&str]) -> Value {
+    let identity = [&facts.source, &facts.scope, &facts.issuer, &facts.serial].map(String::as_str);
+    let seconds_left = facts.not_after.map(|end| end.since(event.at));
+    let names = [&facts.common_name, &facts.holder, &facts.serial];
+    let name = names.into_iter().find(|name| !name.is_empty()).map_or("", String::as_str);
+    json!({
+        "source": clean(&facts.source),
+        "scope": clean(&facts.scope),
+        "certificate": {
+            "kind": facts.kind.as_str(),
+            "status": facts.status.as_str(),
+            "display_name": inert(name, 64),
+            "subject_cn": clean(&facts.common_name),
+            "holder": clean(&facts.holder),
+            "organizational_unit": clean(&facts.unit),
+            "issuer": clean(&facts.issuer),
+            "serial": clean(&facts.serial),
+            "not_before": facts.not_before.map(iso),
+            "not_after": facts.not_after.map(iso),
+        },
+        "seconds_left": seconds_left,
+        "days_left": seconds_left.map(|seconds| seconds.div_euclid(86_400)),
+        "dedup_key": key(&[&said[..1], &identity, &said[1..]].concat()),
+        "problem_key": key(&[&["problem"], &identity[..]].concat()),
+    })
+}
+
+/// Returns a key that is the same whenever the parts are.
+fn key(parts: &[&str]) -> String {
+    let all = [&["notafter/v1"], parts].concat();
+    hex::encode(Sha256::digest(all.join("\u{1F}")))
+}
+
+/// Returns the value as it is, without what can hide or reorder text, and not endless.
+fn clean(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+    };
+    cut_chars(&text.replace(hidden, ""), VALUE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::sample::{self, NOW, expiring};
+    use super::*;
+    use crate::expiry::{Language, Severity};
+
+    fn values(message: &Message) -> Vec<Value> {
+        pages(message).iter().map(|body| serde_json::from_slice(body).unwrap()).collect()
+    }
+
+    fn shown(message: &Message) -> String {
+        sample::pretty(pages(message).first().unwrap())
+    }
+
+    #[test]
+    fn a_single_event() {
+        insta::assert_snapshot!(shown(&sample::single()), @r#"
+        {
+          "data": {
+            "certificate": {
+              "display_name": "www.example.com",
+              "holder": "",
+              "issuer": "R11",
+              "kind": "server",
+              "not_after": "2026-01-08T00:00:00Z",
+              "not_before": "2025-10-10T00:00:00Z",
+              "organizational_unit": "",
+              "serial": "04a1b2c3",
+              "status": "active",
+              "subject_cn": "www.example.com"
+            },
+            "days_left": 7,
+            "dedup_key": "e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46",
+            "id": "0193e4b0-7d",
+            "kind": "certificate.expiring",
+            "leaves": null,
+            "link": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3",
+            "occurred_at": "2026-01-01T00:00:00Z",
+            "problem_key": "56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae",
+            "rung": "7d",
+            "schema": "notafter.event/1",
+            "scope": "all",
+            "seconds_left": 604800,
+            "severity": "warning",
+            "source": "web-certs"
+          },
+          "timestamp": "2026-01-01T00:00:00Z",
+          "type": "certificate.expiring"
+        }
+        "#);
+        assert_eq!(pages(&sample::single()), pages(&sample::zh(&sample::single())));
+    }
+
+    #[test]
+    fn a_list() {
+        insta::assert_snapshot!(shown(&sample::list()), @r#"
+        {
+          "data": {
+            "batch_id": "0193e4b0-7d",
+            "counts": {
+              "certificate.expiring": 2
+            },
+            "events": [
+              {
+                "certificate": {
+                  "display_name": "*.a.example.com",
+                  "holder": "",
+                  "issuer": "R11",
+                  "kind": "server",
+                  "not_after": "2026-01-04T00:00:00Z",
+                  "not_before": "2025-10-10T00:00:00Z",
+                  "organizational_unit": "",
+                  "serial": "04a1b2c3",
+                  "status": "active",
+                  "subject_cn": "*.a.example.com"
+                },
+                "days_left": 3,
+                "dedup_key": "e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46",
+                "id": "0193e4b0-7d",
+                "kind": "certificate.expiring",
+                "leaves": null,
+                "link": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3",
+                "occurred_at": "2026-01-01T00:00:00Z",
+                "problem_key": "56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae",
+                "rung": "7d",
+                "schema": "notafter.event/1",
+                "scope": "all",
+                "seconds_left": 259200,
+                "severity": "warning",
+                "source": "web-certs"
+              },
+              {
+                "certificate": {
+                  "display_name": "b.example.com",
+                  "holder": "",
+                  "issuer": "R11",
+                  "kind": "server",
+                  "not_after": "2026-01-08T00:00:00Z",
+                  "not_before": "2025-10-10T00:00:00Z",
+                  "organizational_unit": "",
+                  "serial": "04a1b2c3",
+                  "status": "active",
+                  "subject_cn": "b.example.com"
+                },
+                "days_left": 7,
+                "dedup_key": "e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46",
+                "id": "0193e4b0-7d",
+                "kind": "certificate.expiring",
+                "leaves": null,
+                "link": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3",
+                "occurred_at": "2026-01-01T00:00:00Z",
+                "problem_key": "56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae",
+                "rung": "7d",
+                "schema": "notafter.event/1",
+                "scope": "all",
+                "seconds_left": 604800,
+                "severity": "warning",
+                "source": "web-certs"
+              }
+            ],
+            "link": "https://certs.example.com/",
+            "page": 1,
+            "pages": 1,
+            "schema": "notafter.batch/1",
+            "severity": "warning",
+            "total": 2
+          },
+          "timestamp": "2026-01-01T00:00:00Z",
+          "type": "digest"
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_digest_in_pages() {
+        let pages = values(&sample::digest(250));
+        let of = |page: &Value| (page["data"]["page"].clone(), page["data"]["events"].as_array().unwrap().len());
+        assert_eq!(pages.iter().map(of).collect::<Vec<_>>(), [(json!(1), 100), (json!(2), 100), (json!(3), 50)]);
+        for page in &pages {
+            assert_eq!(page["type"], "digest");
+            let data = &page["data"];
+            assert_eq!((&data["pages"], &data["total"]), (&json!(3), &json!(250)));
+            assert_eq!(data["counts"], json!({ "certificate.expiring": 250 }));
+        }
+        let message = sample::digest(6);
+        let mut page = values(&message).remove(0);
+        page["data"]["events"] = json!([]);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&page).unwrap(), @r#"
+        {
+          "data": {
+            "batch_id": "0193e4b0-7d",
+            "counts": {
+              "certificate.expiring": 6
+            },
+            "events": [],
+            "link": "https://certs.example.com/",
+            "page": 1,
+            "pages": 1,
+            "schema": "notafter.batch/1",
+            "severity": "warning",
+            "total": 6
+          },
+          "timestamp": "2026-01-01T00:00:00Z",
+          "type": "digest"
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_page_keeps_to_its_size() {
+        let mut event = expiring(&"长".repeat(5000), 3);
+        let Topic::Expiring { facts, .. } = &mut event.topic else { panic!("made above") };
+        (facts.holder, facts.unit, facts.issuer) = ("名".repeat(5000), "\"".repeat(5000), "\\".repeat(5000));
+        for (detail, limit) in [(Detail::Full, 256 * 1024), (Detail::Shorter, 180 * 1024)] {
+            let message = Message { detail, ..sample::compose(Language::En, vec![event.clone(); 300]) };
+            let pages = pages(&message);
+            assert!(pages.iter().all(|page| page.len() <= limit), "{:?}", pages.iter().map(Vec::len).max());
+            let events = values(&message).iter().map(|page| page["data"]["events"].as_array().unwrap().len()).sum::<usize>();
+            assert_eq!(events, 300);
+        }
+    }
+
+    #[test]
+    fn the_last_resort_has_counts_and_no_events() {
+        let message = Message { detail: Detail::OneLine, ..sample::digest(250) };
+        let pages = values(&message);
+        assert_eq!(pages.len(), 1);
+        assert_eq!(pages[0]["data"]["events"], json!([]));
+        assert_eq!(pages[0]["data"]["total"], 250);
+        let plain = values(&Message { detail: Detail::Plain, ..sample::single() });
+        assert_eq!(plain[0]["data"]["link"], Value::Null);
+    }
+
+    #[test]
+    fn a_retry_says_exactly_the_same() {
+        let first = sample::single();
+        let later = Message::compose(first.id.clone(), NOW.plus(9000), Language::En, first.events.clone(), Some("https://certs.example.com"));
+        assert_eq!(pages(&first), pages(&later));
+    }
+
+    #[test]
+    fn values_are_raw_but_for_what_hides() {
+        let event = expiring("a\u{202E}b\n<c>\u{200B}\"证", 3);
+        let page = values(&sample::compose(Language::En, vec![event])).remove(0);
+        let certificate = &page["data"]["certificate"];
+        assert_eq!(certificate["subject_cn"], "ab<c>\"证");
+        assert_eq!(certificate["display_name"], "a%E2%80%AEb%0A%3Cc%3E%E2%80%8B%22证");
+    }
+
+    #[test]
+    fn keys_match_the_vectors() {
+        let leaf = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+        assert_eq!(key(&["expiring", leaf, "7d"]), "bf357983b9da429dfc20ce1af1d67ae8a0023839d5a91501f8d57ff187f7eeec");
+        assert_eq!(
+            key(&["problem", "www.example.com:443"]),
+            "79d96f893ee936ade3d14a4bbaf60bc9b5030c4b98b31329dc0e64ecc21bc2c4"
+        );
+    }
+
+    #[test]
+    fn every_topic_has_its_fields() {
+        let text = || "x".to_owned();
+        let topics = [
+            Topic::Renewed { facts: sample::facts("a", 3), successor: text(), successor_not_after: NOW },
+            Topic::SourceStale { source: text(), last_proven: Some(NOW), error: None },
+            Topic::SourceRecovered { source: text() },
+            Topic::InventoryShrunk { source: text(), scope: text(), known: 9, missing: 8 },
+            Topic::InventoryRestored { source: text(), scope: text() },
+            Topic::ChannelDown { channel: text(), code: text(), hint: text() },
+            Topic::ChannelUp { channel: text() },
+            Topic::ClockSuspect { detail: text() },
+            Topic::ClockRecovered,
+            Topic::ClockOffset { source: text(), seconds: -75 },
+            Topic::Test,
+        ];
+        let mut told = Vec::new();
+        for topic in topics {
+            let event = Event { id: text(), at: NOW, severity: Severity::Info, topic };
+            let page = values(&sample::compose(Language::En, vec![event])).remove(0);
+            let common = ["schema", "id", "kind", "severity", "occurred_at", "link"];
+            let own = page["data"].as_object().unwrap().keys().filter(|key| !common.contains(&key.as_str())).cloned();
+            told.push(format!("{}: {:?}", page["type"].as_str().unwrap(), own.collect::<Vec<_>>()));
+        }
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        certificate.renewed: ["certificate", "days_left", "dedup_key", "problem_key", "scope", "seconds_left", "source", "successor"]
+        source.stale: ["error", "last_proven", "source"]
+        source.recovered: ["source"]
+        inventory.shrunk: ["known", "missing", "scope", "source"]
+        inventory.restored: ["scope", "source"]
+        channel.down: ["channel", "code", "hint"]
+        channel.up: ["channel"]
+        clock.suspect: ["detail"]
+        clock.recovered: []
+        clock.offset: ["offset_seconds", "source"]
+        test: []
+        "#);
+    }
+}

@@ -1,0 +1,128 @@
+//! How many events of each sort: the title of a list, the summary of a digest.
+
+use std::collections::BTreeMap;
+
+use super::Language::{self, En, Zh};
+use super::{Message, is_digest_only, words};
+use crate::expiry::event::{Event, Topic};
+use crate::expiry::ladder::Rung;
+
+/// The sorts of events that a title tells apart, in the order it names them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sort {
+    Expired,
+    Expiring,
+    Renewed,
+    Fault,
+    Recovery,
+    Test,
+}
+
+/// Returns the title of a message with several events: `12 events: 3 expired, 9 expiring`.
+pub(super) fn title(events: &[Event], language: Language) -> String {
+    let mut counts = BTreeMap::<Sort, u64>::new();
+    for event in events {
+        *counts.entry(sort(&event.topic)).or_default() += 1;
+    }
+    let parts: Vec<_> =
+        counts.into_iter().map(|(sort, count)| sort.counted(count, language)).collect();
+    let total = u64::try_from(events.len()).unwrap_or(u64::MAX);
+    match language {
+        En => format!("{}: {}", words::counted(total, "event"), parts.join(", ")),
+        Zh => format!("{total} 个事件: {}", parts.join("，")),
+    }
+}
+
+/// Returns one line for each rung and each other sort of event, the most urgent first. Every event is in one line.
+pub(super) fn lines(events: &[Event], language: Language) -> Vec<String> {
+    let mut counts = BTreeMap::<(u64, String), u64>::new();
+    for event in events {
+        *counts.entry(bucket(event, language)).or_default() += 1;
+    }
+    counts.into_iter().map(|((_, label), count)| format!("{label}: {count}")).collect()
+}
+
+const fn sort(topic: &Topic) -> Sort {
+    match topic {
+        Topic::Expiring { rung: Rung::Expired, .. } => Sort::Expired,
+        Topic::Expiring { .. } => Sort::Expiring,
+        Topic::Renewed { .. } => Sort::Renewed,
+        Topic::SourceStale { .. }
+        | Topic::InventoryShrunk { .. }
+        | Topic::ChannelDown { .. }
+        | Topic::ClockSuspect { .. }
+        | Topic::ClockOffset { .. } => Sort::Fault,
+        Topic::SourceRecovered { .. }
+        | Topic::InventoryRestored { .. }
+        | Topic::ChannelUp { .. }
+        | Topic::ClockRecovered => Sort::Recovery,
+        Topic::Test => Sort::Test,
+    }
+}
+
+impl Sort {
+    fn counted(self, count: u64, language: Language) -> String {
+        match (self, language) {
+            (Self::Expired, En) => format!("{count} expired"),
+            (Self::Expired, Zh) => format!("{count} 个已到期"),
+            (Self::Expiring, En) => format!("{count} expiring"),
+            (Self::Expiring, Zh) => format!("{count} 个将到期"),
+            (Self::Renewed, En) => format!("{count} renewed"),
+            (Self::Renewed, Zh) => format!("{count} 个已续期"),
+            (Self::Fault, En) => words::counted(count, "fault"),
+            (Self::Fault, Zh) => format!("{count} 个故障"),
+            (Self::Recovery, En) => format!("{count} recovered"),
+            (Self::Recovery, Zh) => format!("{count} 个恢复"),
+            (Self::Test, En) => words::counted(count, "test"),
+            (Self::Test, Zh) => format!("{count} 个测试"),
+        }
+    }
+}
+
+/// Returns where the event is counted: an order and a label.
+fn bucket(event: &Event, language: Language) -> (u64, String) {
+    // Rungs are at most u32::MAX seconds; what is not a rung comes after all of them.
+    const AFTER_RUNGS: u64 = 1 << 33;
+    match (&event.topic, language) {
+        (_, En) if is_digest_only(event) => (AFTER_RUNGS, "inactive or pending".to_owned()),
+        (_, Zh) if is_digest_only(event) => (AFTER_RUNGS, "未启用或待启用".to_owned()),
+        (Topic::Expiring { rung: Rung::Expired, .. }, En) => (0, "expired".to_owned()),
+        (Topic::Expiring { rung: Rung::Expired, .. }, Zh) => (0, "已到期".to_owned()),
+        (Topic::Expiring { rung: rung @ Rung::Before(seconds), .. }, _) => {
+            let word = Message::rung_word(*rung);
+            let label =
+                if language == En { format!("within {word}") } else { format!("{word} 内到期") };
+            (1 + u64::from(*seconds), label)
+        }
+        (topic, _) => (AFTER_RUNGS + 1 + sort(topic) as u64, label(topic, language).to_owned()),
+    }
+}
+
+const fn label(topic: &Topic, language: Language) -> &'static str {
+    match (topic, language) {
+        (Topic::Expiring { .. }, En) => "expiring",
+        (Topic::Expiring { .. }, Zh) => "将到期",
+        (Topic::Renewed { .. }, En) => "renewed",
+        (Topic::Renewed { .. }, Zh) => "已续期",
+        (Topic::SourceStale { .. }, En) => "source without a proven scan",
+        (Topic::SourceStale { .. }, Zh) => "来源缺少完整扫描",
+        (Topic::SourceRecovered { .. }, En) => "source recovered",
+        (Topic::SourceRecovered { .. }, Zh) => "来源已恢复",
+        (Topic::InventoryShrunk { .. }, En) => "inventory shrunk",
+        (Topic::InventoryShrunk { .. }, Zh) => "清单骤减",
+        (Topic::InventoryRestored { .. }, En) => "inventory restored",
+        (Topic::InventoryRestored { .. }, Zh) => "清单已恢复",
+        (Topic::ChannelDown { .. }, En) => "channel down",
+        (Topic::ChannelDown { .. }, Zh) => "通道故障",
+        (Topic::ChannelUp { .. }, En) => "channel up",
+        (Topic::ChannelUp { .. }, Zh) => "通道已恢复",
+        (Topic::ClockSuspect { .. }, En) => "clock not trusted",
+        (Topic::ClockSuspect { .. }, Zh) => "时钟不可信",
+        (Topic::ClockRecovered, En) => "clock trusted again",
+        (Topic::ClockRecovered, Zh) => "时钟已恢复",
+        (Topic::ClockOffset { .. }, En) => "clocks differ",
+        (Topic::ClockOffset { .. }, Zh) => "时钟有偏差",
+        (Topic::Test, En) => "test",
+        (Topic::Test, Zh) => "测试",
+    }
+}

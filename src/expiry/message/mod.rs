@@ -1,0 +1,234 @@
+//! Events become one channel-neutral message in a language.
+
+use std::cmp::Reverse;
+
+use super::certificate::{Status, Timestamp};
+use super::event::{Event, Severity, Topic};
+use super::ladder::Rung;
+
+mod counts;
+mod phrases;
+mod words;
+
+/// More events than this for one channel at once become a digest.
+const MOST_LISTED: usize = 5;
+
+/// The language of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// English.
+    En,
+    /// Chinese.
+    Zh,
+}
+
+impl Language {
+    /// Every language.
+    pub const ALL: [Self; 2] = [Self::En, Self::Zh];
+
+    /// Returns the word used in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Zh => "zh",
+        }
+    }
+
+    /// Returns the language that `word` names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|language| language.as_str() == word)
+    }
+}
+
+/// How much of a message a channel is asked to send; lowered when a service refuses the fuller form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Detail {
+    /// Everything that fits.
+    Full,
+    /// At most 70 % of the limit.
+    Shorter,
+    /// Plain text, no links.
+    Plain,
+    /// One line.
+    OneLine,
+}
+
+impl Detail {
+    /// Every detail, the fullest first.
+    pub const ALL: [Self; 4] = [Self::Full, Self::Shorter, Self::Plain, Self::OneLine];
+
+    /// Returns the detail that the store keeps as `index`; one that is not known is the last.
+    pub fn from_index(index: u8) -> Self {
+        Self::ALL.get(usize::from(index)).copied().unwrap_or(Self::OneLine)
+    }
+
+    /// Returns the number that the store keeps.
+    pub const fn index(self) -> u8 {
+        match self {
+            Self::Full => 0,
+            Self::Shorter => 1,
+            Self::Plain => 2,
+            Self::OneLine => 3,
+        }
+    }
+
+    /// Returns the next step down, if there is one.
+    pub fn lower(self) -> Option<Self> {
+        Self::ALL.into_iter().find(|detail| *detail > self)
+    }
+}
+
+/// One line about one event, already inert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The line, ready for any dialect.
+    pub text: String,
+    /// Where to read more, when an external URL is configured.
+    pub link: Option<String>,
+}
+
+/// What a channel is given to deliver. Every text in it is inert in every chat dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Stays the same over retries: the receiver's idempotency key.
+    pub id: String,
+    /// When it was composed.
+    pub at: Timestamp,
+    /// The most severe of its events.
+    pub severity: Severity,
+    /// The language of its texts.
+    pub language: Language,
+    /// One line that says it all, with the constant envelope `[notafter]` in front.
+    pub title: String,
+    /// Lines that are always sent: counts by rung for a digest, facts for a single event.
+    pub summary: Vec<String>,
+    /// One line an event, the most urgent first; a channel sends as many as fit.
+    pub entries: Vec<Entry>,
+    /// Where to see everything, when an external URL is configured.
+    pub link: Option<String>,
+    /// How much of it to send.
+    pub detail: Detail,
+    /// The events themselves, for channels that speak to programs.
+    pub events: Vec<Event>,
+}
+
+impl Message {
+    /// Composes one message that says all of `events`, as things stand at `at`.
+    ///
+    /// One event is told with its facts, up to five become a list, more become a digest. Events about certificates
+    /// that are not in use are only ever told in a digest. Events and entries end up in the same order.
+    pub fn compose(
+        id: impl Into<String>,
+        at: Timestamp,
+        language: Language,
+        mut events: Vec<Event>,
+        external_url: Option<&str>,
+    ) -> Self {
+        events.sort_by_cached_key(urgency);
+        let severity = events.iter().map(|event| event.severity).max().unwrap_or(Severity::Info);
+        let digest = events.len() > MOST_LISTED || events.iter().any(is_digest_only);
+        let say = phrases::Phrases { language, at };
+        let (title, summary, link) = match events.as_slice() {
+            [event] if !digest => {
+                (say.headline(event), say.facts(event), event_link(event, external_url))
+            }
+            _ if digest => (
+                counts::title(&events, language),
+                counts::lines(&events, language),
+                root_link(external_url),
+            ),
+            _ => (counts::title(&events, language), Vec::new(), root_link(external_url)),
+        };
+        let entry = |event: &Event| Entry {
+            text: say.line(event),
+            link: event_link(event, external_url).filter(|_| !digest),
+        };
+        let entries = if events.len() == 1 && !digest {
+            Vec::new()
+        } else {
+            events.iter().map(entry).collect()
+        };
+        let title = words::envelope(&title);
+        let id = id.into();
+        Self {
+            id,
+            at,
+            severity,
+            language,
+            title,
+            summary,
+            entries,
+            link,
+            detail: Detail::Full,
+            events,
+        }
+    }
+
+    /// Says in front that the message may have been delivered before.
+    pub fn mark_possible_duplicate(&mut self) {
+        self.summary.insert(0, words::possible_duplicate(self.language).to_owned());
+    }
+
+    /// Returns the last resort: one line of constant words, with nothing from any certificate.
+    pub fn one_line(&self) -> String {
+        words::envelope(&words::need_attention(self.events.len(), self.language))
+    }
+
+    /// Returns the line that says how many entries are left out.
+    pub fn left_out(&self, count: usize) -> String {
+        words::and_more(count, self.language)
+    }
+
+    /// Returns the text of a link.
+    pub const fn link_label(&self) -> &'static str {
+        words::open(self.language)
+    }
+
+    /// Returns the short form of a rung: `30d`, `6h`, `expired`.
+    pub fn rung_word(rung: Rung) -> String {
+        match rung {
+            Rung::Expired => "expired".to_owned(),
+            Rung::Before(seconds) => [(86_400, "d"), (3600, "h"), (60, "m")]
+                .into_iter()
+                .find(|(unit, _)| seconds >= *unit && seconds % unit == 0)
+                .map_or_else(
+                    || format!("{seconds}s"),
+                    |(unit, letter)| format!("{}{letter}", seconds / unit),
+                ),
+        }
+    }
+}
+
+/// Orders events by severity, then by end, then by name; what has no end comes last.
+fn urgency(event: &Event) -> (Reverse<Severity>, i64, String) {
+    let end = event.facts().and_then(|facts| facts.not_after).map_or(i64::MAX, Timestamp::seconds);
+    (Reverse(event.severity), end, phrases::name(event))
+}
+
+/// Returns whether the event is about the end of a certificate that is not in use.
+fn is_digest_only(event: &Event) -> bool {
+    matches!(&event.topic, Topic::Expiring { facts, .. }
+        if matches!(facts.status, Status::Inactive | Status::Pending))
+}
+
+fn root_link(external_url: Option<&str>) -> Option<String> {
+    external_url.map(|base| format!("{}/", base.trim_end_matches('/')))
+}
+
+/// Returns a link to the page with what the event is about picked out. Its target is never taken from a certificate
+/// but in percent-encoded form.
+fn event_link(event: &Event, external_url: Option<&str>) -> Option<String> {
+    let root = root_link(external_url)?;
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    if let Some(source) = event.source() {
+        query.append_pair("source", source);
+    }
+    if let Some(facts) = event.facts() {
+        query.append_pair("scope", &facts.scope).append_pair("q", &facts.serial);
+    }
+    let query = query.finish();
+    Some(if query.is_empty() { root } else { format!("{root}?{query}") })
+}
+
+#[cfg(test)]
+mod tests;

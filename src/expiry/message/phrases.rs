@@ -1,0 +1,241 @@
+//! What is said about one event: a headline, one line of a list, lines of facts.
+
+use super::Language::{self, En, Zh};
+use super::words::{self, Label};
+use crate::expiry::certificate::{Kind, Status, Timestamp};
+use crate::expiry::event::{Event, Facts, Topic};
+use crate::expiry::text::{inert, iso};
+
+/// The most characters of a name in a headline or an entry.
+const NAME: usize = 64;
+/// The most characters of a fact.
+const FACT: usize = 128;
+/// The most characters of somebody else's sentence.
+const SENTENCE: usize = 300;
+
+/// Returns the name that a reader knows the event's subject by, inert.
+pub(super) fn name(event: &Event) -> String {
+    match (event.facts(), &event.topic) {
+        (Some(facts), _) => certificate_name(facts),
+        (None, Topic::ChannelDown { channel, .. } | Topic::ChannelUp { channel }) => {
+            inert(channel, NAME)
+        }
+        (None, _) => inert(event.source().unwrap_or_default(), NAME),
+    }
+}
+
+/// Says things in one language, as they stand at one time.
+#[derive(Clone, Copy)]
+pub(super) struct Phrases {
+    pub(super) language: Language,
+    pub(super) at: Timestamp,
+}
+
+impl Phrases {
+    /// Returns one sentence about the event.
+    pub(super) fn headline(self, event: &Event) -> String {
+        let name = name(event);
+        match (&event.topic, self.language) {
+            (Topic::Expiring { facts, leaves, .. }, _) => self.expiring(facts, *leaves),
+            (Topic::Renewed { .. }, En) => format!("certificate {name} is renewed"),
+            (Topic::Renewed { .. }, Zh) => format!("证书 {name} 已续期"),
+            (Topic::SourceStale { last_proven, .. }, _) => self.stale(&name, *last_proven),
+            (Topic::SourceRecovered { .. }, En) => format!("source {name} has a proven scan again"),
+            (Topic::SourceRecovered { .. }, Zh) => format!("来源 {name} 已恢复完整扫描"),
+            (Topic::InventoryShrunk { scope, known, missing, .. }, _) => {
+                self.shrunk(&format!("{name} / {}", inert(scope, NAME)), *known, *missing)
+            }
+            (Topic::InventoryRestored { scope, .. }, En) => {
+                format!("{name} / {} agrees with its provider again", inert(scope, NAME))
+            }
+            (Topic::InventoryRestored { scope, .. }, Zh) => {
+                format!("{name} / {} 与云端重新一致", inert(scope, NAME))
+            }
+            (Topic::ChannelDown { .. }, En) => format!("channel {name} cannot deliver"),
+            (Topic::ChannelDown { .. }, Zh) => format!("通道 {name} 无法投递"),
+            (Topic::ChannelUp { .. }, En) => format!("channel {name} delivers again"),
+            (Topic::ChannelUp { .. }, Zh) => format!("通道 {name} 恢复投递"),
+            (Topic::ClockSuspect { .. }, En) => {
+                "the clock of this machine cannot be trusted, nothing is evaluated".to_owned()
+            }
+            (Topic::ClockSuspect { .. }, Zh) => "本机时钟不可信，已停止判断到期".to_owned(),
+            (Topic::ClockRecovered, En) => {
+                "the clock of this machine can be trusted again".to_owned()
+            }
+            (Topic::ClockRecovered, Zh) => "本机时钟恢复可信".to_owned(),
+            (Topic::ClockOffset { seconds, .. }, _) => self.offset(&name, *seconds),
+            (Topic::Test, En) => "test message, this channel works".to_owned(),
+            (Topic::Test, Zh) => "测试消息，此通道工作正常".to_owned(),
+        }
+    }
+
+    /// Returns one line of a list. It carries one untrusted name, so that stray `*` or `_` cannot pair up.
+    pub(super) fn line(self, event: &Event) -> String {
+        let (facts, end) = match &event.topic {
+            Topic::Expiring { facts, .. } => (facts, facts.not_after),
+            Topic::Renewed { facts, successor_not_after, .. } => {
+                (facts, Some(*successor_not_after))
+            }
+            _ => return self.headline(event),
+        };
+        let mut parts = vec![certificate_name(facts)];
+        match &event.topic {
+            Topic::Renewed { .. } => parts.push(words::renewed(self.language).to_owned()),
+            _ => parts.push(self.when(facts.not_after)),
+        }
+        parts.extend(end.map(iso));
+        parts.push(format!("{} / {}", inert(&facts.source, NAME), inert(&facts.scope, NAME)));
+        if let Topic::Expiring { leaves: Some(leaves), .. } = &event.topic {
+            parts.push(format!("{}: {leaves}", Label::Leaves.word(self.language)));
+        }
+        if matches!(facts.status, Status::Inactive | Status::Pending) {
+            parts.push(words::status(facts.status, self.language).to_owned());
+        }
+        parts.join(" · ")
+    }
+
+    /// Returns what is known about the event, one fact a line.
+    pub(super) fn facts(self, event: &Event) -> Vec<String> {
+        match &event.topic {
+            Topic::Expiring { facts, leaves, .. } => self.lines(
+                [&self.certificate(facts)[..], &[(Label::Leaves, number(*leaves))]].concat(),
+            ),
+            Topic::Renewed { facts, successor, successor_not_after } => {
+                let new = [
+                    (Label::Successor, inert(successor, FACT)),
+                    (Label::SuccessorNotAfter, iso(*successor_not_after)),
+                ];
+                self.lines([&self.identity(facts)[..], &new].concat())
+            }
+            topic => self.lines(own_facts(topic)),
+        }
+    }
+
+    fn lines(self, facts: Vec<(Label, String)>) -> Vec<String> {
+        let filled = facts.into_iter().filter(|(_, value)| !value.is_empty());
+        filled.map(|(label, value)| format!("{}: {value}", label.word(self.language))).collect()
+    }
+
+    fn identity(self, facts: &Facts) -> Vec<(Label, String)> {
+        vec![
+            (Label::CommonName, inert(&facts.common_name, FACT)),
+            (Label::Holder, inert(&facts.holder, FACT)),
+            (Label::Unit, inert(&facts.unit, FACT)),
+            (Label::Source, inert(&facts.source, FACT)),
+            (Label::Scope, inert(&facts.scope, FACT)),
+            (Label::Issuer, inert(&facts.issuer, FACT)),
+            (Label::Serial, inert(&facts.serial, FACT)),
+            (Label::NotAfter, facts.not_after.map(iso).unwrap_or_default()),
+        ]
+    }
+
+    fn certificate(self, facts: &Facts) -> Vec<(Label, String)> {
+        let mut all = self.identity(facts);
+        if let Some(end) = facts.not_after {
+            let seconds = end.since(self.at);
+            let label = if seconds > 0 { Label::DaysLeft } else { Label::DaysPast };
+            all.push((label, (seconds.unsigned_abs() / 86_400).to_string()));
+        }
+        all
+    }
+
+    fn expiring(self, facts: &Facts, leaves: Option<u64>) -> String {
+        let (name, when) = (certificate_name(facts), self.when(facts.not_after));
+        let leaves = leaves.unwrap_or(0);
+        match (self.language, facts.kind == Kind::Ca) {
+            (En, false) => format!("certificate {name} {when}"),
+            (Zh, false) => format!("证书 {name} {when}"),
+            (En, true) => {
+                format!(
+                    "CA certificate {name} {when}, with {}",
+                    words::counted(leaves, "active certificate")
+                )
+            }
+            (Zh, true) => format!("CA 证书 {name} {when}，涉及 {leaves} 张有效证书"),
+        }
+    }
+
+    /// Returns when the end is or was, as a verb phrase.
+    fn when(self, end: Option<Timestamp>) -> String {
+        let Some(end) = end else { return words::no_known_end(self.language).to_owned() };
+        let seconds = end.since(self.at);
+        let span = words::span(seconds.unsigned_abs(), self.language);
+        match (self.language, seconds > 0) {
+            (En, true) => format!("expires in {span}"),
+            (En, false) => format!("expired {span} ago"),
+            (Zh, true) => format!("将在 {span}后到期"),
+            (Zh, false) => format!("已到期 {span}"),
+        }
+    }
+
+    fn stale(self, name: &str, last_proven: Option<Timestamp>) -> String {
+        match (self.language, last_proven.map(iso)) {
+            (En, Some(time)) => format!("source {name} has no proven scan since {time}"),
+            (En, None) => format!("source {name} has never had a proven scan"),
+            (Zh, Some(time)) => format!("来源 {name} 自 {time} 起没有完整扫描"),
+            (Zh, None) => format!("来源 {name} 从未完成完整扫描"),
+        }
+    }
+
+    fn shrunk(self, place: &str, known: u64, missing: u64) -> String {
+        match self.language {
+            En => format!("{place} misses {missing} of {known} certificates, removals are frozen"),
+            Zh => format!("{place} 的 {known} 张证书中缺失 {missing} 张，已暂停移除"),
+        }
+    }
+
+    fn offset(self, name: &str, seconds: i64) -> String {
+        let span = seconds.unsigned_abs();
+        match (self.language, seconds > 0) {
+            (En, true) => format!("the clock of {name} is {span} s ahead of ours"),
+            (En, false) => format!("the clock of {name} is {span} s behind ours"),
+            (Zh, true) => format!("{name} 的时钟比本机快 {span} 秒"),
+            (Zh, false) => format!("{name} 的时钟比本机慢 {span} 秒"),
+        }
+    }
+}
+
+/// Returns the first of common name, holder and serial that is there, inert.
+fn certificate_name(facts: &Facts) -> String {
+    let known = [&facts.common_name, &facts.holder, &facts.serial];
+    let name = known.into_iter().find(|name| !name.trim().is_empty());
+    inert(name.map_or("", |name| name.as_str()), NAME)
+}
+
+fn number(count: Option<u64>) -> String {
+    count.map(|count| count.to_string()).unwrap_or_default()
+}
+
+/// Returns the facts of an event that is about the daemon itself.
+fn own_facts(topic: &Topic) -> Vec<(Label, String)> {
+    match topic {
+        Topic::SourceStale { source, last_proven, error } => vec![
+            (Label::Source, inert(source, FACT)),
+            (Label::LastProven, last_proven.map(iso).unwrap_or_default()),
+            (Label::Error, inert(error.as_deref().unwrap_or_default(), SENTENCE)),
+        ],
+        Topic::SourceRecovered { source } => vec![(Label::Source, inert(source, FACT))],
+        Topic::InventoryShrunk { source, scope, known, missing } => vec![
+            (Label::Source, inert(source, FACT)),
+            (Label::Scope, inert(scope, FACT)),
+            (Label::Known, known.to_string()),
+            (Label::Missing, missing.to_string()),
+        ],
+        Topic::InventoryRestored { source, scope } => {
+            vec![(Label::Source, inert(source, FACT)), (Label::Scope, inert(scope, FACT))]
+        }
+        Topic::ChannelDown { channel, code, hint } => vec![
+            (Label::Channel, inert(channel, FACT)),
+            (Label::Code, inert(code, FACT)),
+            (Label::Hint, inert(hint, SENTENCE)),
+        ],
+        Topic::ChannelUp { channel } => vec![(Label::Channel, inert(channel, FACT))],
+        Topic::ClockSuspect { detail } => vec![(Label::Detail, inert(detail, SENTENCE))],
+        Topic::ClockOffset { source, seconds } => {
+            vec![(Label::Source, inert(source, FACT)), (Label::Offset, seconds.to_string())]
+        }
+        Topic::Expiring { .. } | Topic::Renewed { .. } | Topic::ClockRecovered | Topic::Test => {
+            Vec::new()
+        }
+    }
+}

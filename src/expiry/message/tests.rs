@@ -1,0 +1,551 @@
+use super::*;
+use crate::expiry::certificate::Kind;
+use crate::expiry::event::Facts;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
+const DAY: i64 = 86_400;
+const BASE: Option<&str> = Some("https://certs.example.com/");
+
+fn facts(name: &str, days: i64) -> Facts {
+    Facts {
+        source: "web-certs".into(),
+        scope: "all".into(),
+        issuer: "R11".into(),
+        serial: "04a1b2c3".into(),
+        kind: Kind::Server,
+        status: Status::Active,
+        common_name: name.into(),
+        holder: String::new(),
+        unit: String::new(),
+        not_before: None,
+        not_after: Some(NOW.plus(days * DAY)),
+    }
+}
+
+fn event(severity: Severity, topic: Topic) -> Event {
+    Event { id: "0193e4b0".into(), at: NOW, severity, topic }
+}
+
+fn expiring(name: &str, days: i64) -> Event {
+    let rung = if days > 0 { Rung::Before(7 * 86_400) } else { Rung::Expired };
+    let severity = if days > 0 { Severity::Warning } else { Severity::Critical };
+    event(severity, Topic::Expiring { facts: facts(name, days), rung, leaves: None })
+}
+
+fn inactive(name: &str) -> Event {
+    let facts = Facts { status: Status::Inactive, ..facts(name, 2) };
+    event(Severity::Info, Topic::Expiring { facts, rung: Rung::Before(3 * 86_400), leaves: None })
+}
+
+fn renewed(name: &str) -> Event {
+    let topic = Topic::Renewed {
+        facts: facts(name, 3),
+        successor: "05ffee".into(),
+        successor_not_after: NOW.plus(90 * DAY),
+    };
+    event(Severity::Info, topic)
+}
+
+fn shown(message: &Message) -> String {
+    let entries = message.entries.iter().map(|entry| match &entry.link {
+        Some(link) => format!("- {} <{link}>", entry.text),
+        None => format!("- {}", entry.text),
+    });
+    let link = message.link.iter().map(|link| format!("<{link}>"));
+    let title = std::iter::once(format!("{} ({})", message.title, message.severity.as_str()));
+    title.chain(message.summary.clone()).chain(entries).chain(link).collect::<Vec<_>>().join("\n")
+}
+
+fn said(events: &[Event]) -> String {
+    let both = Language::ALL
+        .map(|language| shown(&Message::compose("id", NOW, language, events.to_vec(), BASE)));
+    both.join("\n\n")
+}
+
+fn said_of(topic: Topic) -> String {
+    said(&[event(Severity::Warning, topic)])
+}
+
+#[test]
+fn one_certificate_is_told_with_its_facts() {
+    insta::assert_snapshot!(said(&[expiring("www.example.com", 7)]), @r"
+    [notafter] certificate www.example.com expires in 7 days (warning)
+    Common name: www.example.com
+    Source: web-certs
+    Scope: all
+    Issuer: R11
+    Serial: 04a1b2c3
+    Not after: 2026-01-08T00:00:00Z
+    Days left: 7
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+
+    [notafter] 证书 www.example.com 将在 7 天后到期 (warning)
+    通用名: www.example.com
+    来源: web-certs
+    范围: all
+    签发者: R11
+    序列号: 04a1b2c3
+    到期时间: 2026-01-08T00:00:00Z
+    剩余天数: 7
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    ");
+}
+
+#[test]
+fn an_expired_certificate_is_told_with_its_facts() {
+    let mut event = expiring("", -2);
+    let Topic::Expiring { facts, .. } = &mut event.topic else { panic!("made above") };
+    facts.holder = "meter 7/@all".into();
+    facts.unit = "plant-7".into();
+    insta::assert_snapshot!(said(&[event]), @r"
+    [notafter] certificate meter 7%2F%40all expired 2 days ago (critical)
+    Holder: meter 7%2F%40all
+    Unit: plant-7
+    Source: web-certs
+    Scope: all
+    Issuer: R11
+    Serial: 04a1b2c3
+    Not after: 2025-12-30T00:00:00Z
+    Days past: 2
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+
+    [notafter] 证书 meter 7%2F%40all 已到期 2 天 (critical)
+    持有者: meter 7%2F%40all
+    组织单元: plant-7
+    来源: web-certs
+    范围: all
+    签发者: R11
+    序列号: 04a1b2c3
+    到期时间: 2025-12-30T00:00:00Z
+    已过天数: 2
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    ");
+}
+
+#[test]
+fn a_ca_is_told_with_its_leaves() {
+    let facts = Facts { kind: Kind::Ca, ..facts("Root CA", 13) };
+    let topic = Topic::Expiring { facts, rung: Rung::Before(14 * 86_400), leaves: Some(1234) };
+    insta::assert_snapshot!(said_of(topic), @r"
+    [notafter] CA certificate Root CA expires in 13 days, with 1234 active certificates (warning)
+    Common name: Root CA
+    Source: web-certs
+    Scope: all
+    Issuer: R11
+    Serial: 04a1b2c3
+    Not after: 2026-01-14T00:00:00Z
+    Days left: 13
+    Active certificates that end with it: 1234
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+
+    [notafter] CA 证书 Root CA 将在 13 天后到期，涉及 1234 张有效证书 (warning)
+    通用名: Root CA
+    来源: web-certs
+    范围: all
+    签发者: R11
+    序列号: 04a1b2c3
+    到期时间: 2026-01-14T00:00:00Z
+    剩余天数: 13
+    随之失效的有效证书: 1234
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    ");
+}
+
+#[test]
+fn a_renewal_names_the_successor() {
+    insta::assert_snapshot!(said(&[renewed("www.example.com")]), @r"
+    [notafter] certificate www.example.com is renewed (info)
+    Common name: www.example.com
+    Source: web-certs
+    Scope: all
+    Issuer: R11
+    Serial: 04a1b2c3
+    Not after: 2026-01-04T00:00:00Z
+    Successor: 05ffee
+    New end: 2026-04-01T00:00:00Z
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+
+    [notafter] 证书 www.example.com 已续期 (info)
+    通用名: www.example.com
+    来源: web-certs
+    范围: all
+    签发者: R11
+    序列号: 04a1b2c3
+    到期时间: 2026-01-04T00:00:00Z
+    新证书: 05ffee
+    新的到期时间: 2026-04-01T00:00:00Z
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    ");
+}
+
+#[test]
+fn a_stale_source_is_told() {
+    let topic = Topic::SourceStale {
+        source: "iot-prod".into(),
+        last_proven: Some(NOW.plus(-3600)),
+        error: Some("throttled: RequestLimitExceeded".into()),
+    };
+    insta::assert_snapshot!(said_of(topic), @r"
+    [notafter] source iot-prod has no proven scan since 2025-12-31T23:00:00Z (warning)
+    Source: iot-prod
+    Last proven scan: 2025-12-31T23:00:00Z
+    Last error: throttled%3A RequestLimitExceeded
+    <https://certs.example.com/?source=iot-prod>
+
+    [notafter] 来源 iot-prod 自 2025-12-31T23:00:00Z 起没有完整扫描 (warning)
+    来源: iot-prod
+    上次完整扫描: 2025-12-31T23:00:00Z
+    最近的错误: throttled%3A RequestLimitExceeded
+    <https://certs.example.com/?source=iot-prod>
+    ");
+    insta::assert_snapshot!(said_of(Topic::SourceStale { source: "new".into(), last_proven: None, error: None }), @r"
+    [notafter] source new has never had a proven scan (warning)
+    Source: new
+    <https://certs.example.com/?source=new>
+
+    [notafter] 来源 new 从未完成完整扫描 (warning)
+    来源: new
+    <https://certs.example.com/?source=new>
+    ");
+}
+
+#[test]
+fn a_recovered_source_is_told() {
+    insta::assert_snapshot!(said_of(Topic::SourceRecovered { source: "iot-prod".into() }), @r"
+    [notafter] source iot-prod has a proven scan again (warning)
+    Source: iot-prod
+    <https://certs.example.com/?source=iot-prod>
+
+    [notafter] 来源 iot-prod 已恢复完整扫描 (warning)
+    来源: iot-prod
+    <https://certs.example.com/?source=iot-prod>
+    ");
+}
+
+#[test]
+fn a_shrunken_inventory_is_told() {
+    let (source, scope) = ("iot-prod".to_owned(), "mqtt-1".to_owned());
+    let shrunk = Topic::InventoryShrunk {
+        source: source.clone(),
+        scope: scope.clone(),
+        known: 5000,
+        missing: 4000,
+    };
+    insta::assert_snapshot!(said_of(shrunk), @r"
+    [notafter] iot-prod / mqtt-1 misses 4000 of 5000 certificates, removals are frozen (warning)
+    Source: iot-prod
+    Scope: mqtt-1
+    Known: 5000
+    Missing: 4000
+    <https://certs.example.com/?source=iot-prod>
+
+    [notafter] iot-prod / mqtt-1 的 5000 张证书中缺失 4000 张，已暂停移除 (warning)
+    来源: iot-prod
+    范围: mqtt-1
+    已知: 5000
+    缺失: 4000
+    <https://certs.example.com/?source=iot-prod>
+    ");
+    insta::assert_snapshot!(said_of(Topic::InventoryRestored { source, scope }), @r"
+    [notafter] iot-prod / mqtt-1 agrees with its provider again (warning)
+    Source: iot-prod
+    Scope: mqtt-1
+    <https://certs.example.com/?source=iot-prod>
+
+    [notafter] iot-prod / mqtt-1 与云端重新一致 (warning)
+    来源: iot-prod
+    范围: mqtt-1
+    <https://certs.example.com/?source=iot-prod>
+    ");
+}
+
+#[test]
+fn a_channel_going_down_and_up_is_told() {
+    let topic = Topic::ChannelDown {
+        channel: "ops".into(),
+        code: "19024".into(),
+        hint: "set the option keyword to a word the robot asks for".into(),
+    };
+    insta::assert_snapshot!(said_of(topic), @r"
+    [notafter] channel ops cannot deliver (warning)
+    Channel: ops
+    Code: 19024
+    What to do: set the option keyword to a word the robot asks for
+    <https://certs.example.com/>
+
+    [notafter] 通道 ops 无法投递 (warning)
+    通道: ops
+    代码: 19024
+    处理办法: set the option keyword to a word the robot asks for
+    <https://certs.example.com/>
+    ");
+    insta::assert_snapshot!(said_of(Topic::ChannelUp { channel: "ops".into() }), @r"
+    [notafter] channel ops delivers again (warning)
+    Channel: ops
+    <https://certs.example.com/>
+
+    [notafter] 通道 ops 恢复投递 (warning)
+    通道: ops
+    <https://certs.example.com/>
+    ");
+}
+
+#[test]
+fn clock_trouble_is_told() {
+    insta::assert_snapshot!(said_of(Topic::ClockSuspect { detail: "it jumped by 3600 s".into() }), @r"
+    [notafter] the clock of this machine cannot be trusted, nothing is evaluated (warning)
+    Detail: it jumped by 3600 s
+    <https://certs.example.com/>
+
+    [notafter] 本机时钟不可信，已停止判断到期 (warning)
+    详情: it jumped by 3600 s
+    <https://certs.example.com/>
+    ");
+    insta::assert_snapshot!(said_of(Topic::ClockRecovered), @r"
+    [notafter] the clock of this machine can be trusted again (warning)
+    <https://certs.example.com/>
+
+    [notafter] 本机时钟恢复可信 (warning)
+    <https://certs.example.com/>
+    ");
+    insta::assert_snapshot!(said_of(Topic::ClockOffset { source: "plant".into(), seconds: 75 }), @r"
+    [notafter] the clock of plant is 75 s ahead of ours (warning)
+    Source: plant
+    Seconds: 75
+    <https://certs.example.com/?source=plant>
+
+    [notafter] plant 的时钟比本机快 75 秒 (warning)
+    来源: plant
+    秒数: 75
+    <https://certs.example.com/?source=plant>
+    ");
+    insta::assert_snapshot!(said_of(Topic::ClockOffset { source: "plant".into(), seconds: -75 }), @r"
+    [notafter] the clock of plant is 75 s behind ours (warning)
+    Source: plant
+    Seconds: -75
+    <https://certs.example.com/?source=plant>
+
+    [notafter] plant 的时钟比本机慢 75 秒 (warning)
+    来源: plant
+    秒数: -75
+    <https://certs.example.com/?source=plant>
+    ");
+}
+
+#[test]
+fn a_test_says_that_it_is_one() {
+    insta::assert_snapshot!(said_of(Topic::Test), @r"
+    [notafter] test message, this channel works (warning)
+    <https://certs.example.com/>
+
+    [notafter] 测试消息，此通道工作正常 (warning)
+    <https://certs.example.com/>
+    ");
+}
+
+#[test]
+fn up_to_five_events_are_a_list() {
+    let stale = Topic::SourceStale { source: "iot-prod".into(), last_proven: None, error: None };
+    let events = [
+        renewed("b.example.com"),
+        event(Severity::Warning, stale),
+        expiring("a.example.com", 6),
+        expiring("*.x.com", -1),
+    ];
+    insta::assert_snapshot!(said(&events), @r"
+    [notafter] 4 events: 1 expired, 1 expiring, 1 renewed, 1 fault (critical)
+    - *.x.com · expired 1 day ago · 2025-12-31T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - a.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - source iot-prod has never had a proven scan <https://certs.example.com/?source=iot-prod>
+    - b.example.com · renewed · 2026-04-01T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    <https://certs.example.com/>
+
+    [notafter] 4 个事件: 1 个已到期，1 个将到期，1 个已续期，1 个故障 (critical)
+    - *.x.com · 已到期 1 天 · 2025-12-31T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - a.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - 来源 iot-prod 从未完成完整扫描 <https://certs.example.com/?source=iot-prod>
+    - b.example.com · 已续期 · 2026-04-01T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    <https://certs.example.com/>
+    ");
+}
+
+#[test]
+fn more_than_five_events_are_a_digest() {
+    let mut events: Vec<_> =
+        (0..4).map(|n| expiring(&format!("h{n}.example.com"), 6 - n)).collect();
+    events.extend([
+        expiring("gone.example.com", -3),
+        inactive("spare.example.com"),
+        renewed("new.example.com"),
+    ]);
+    events.push(event(Severity::Warning, Topic::ChannelUp { channel: "ops".into() }));
+    insta::assert_snapshot!(said(&events), @r"
+    [notafter] 8 events: 1 expired, 5 expiring, 1 renewed, 1 recovered (critical)
+    expired: 1
+    within 7d: 4
+    inactive or pending: 1
+    renewed: 1
+    channel up: 1
+    - gone.example.com · expired 3 days ago · 2025-12-29T00:00:00Z · web-certs / all
+    - h3.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all
+    - h2.example.com · expires in 4 days · 2026-01-05T00:00:00Z · web-certs / all
+    - h1.example.com · expires in 5 days · 2026-01-06T00:00:00Z · web-certs / all
+    - h0.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all
+    - channel ops delivers again
+    - spare.example.com · expires in 2 days · 2026-01-03T00:00:00Z · web-certs / all · inactive
+    - new.example.com · renewed · 2026-04-01T00:00:00Z · web-certs / all
+    <https://certs.example.com/>
+
+    [notafter] 8 个事件: 1 个已到期，5 个将到期，1 个已续期，1 个恢复 (critical)
+    已到期: 1
+    7d 内到期: 4
+    未启用或待启用: 1
+    已续期: 1
+    通道已恢复: 1
+    - gone.example.com · 已到期 3 天 · 2025-12-29T00:00:00Z · web-certs / all
+    - h3.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs / all
+    - h2.example.com · 将在 4 天后到期 · 2026-01-05T00:00:00Z · web-certs / all
+    - h1.example.com · 将在 5 天后到期 · 2026-01-06T00:00:00Z · web-certs / all
+    - h0.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all
+    - 通道 ops 恢复投递
+    - spare.example.com · 将在 2 天后到期 · 2026-01-03T00:00:00Z · web-certs / all · 未启用
+    - new.example.com · 已续期 · 2026-04-01T00:00:00Z · web-certs / all
+    <https://certs.example.com/>
+    ");
+}
+
+#[test]
+fn a_certificate_that_is_not_in_use_is_told_in_a_digest_only() {
+    let message =
+        Message::compose("id", NOW, Language::En, vec![inactive("spare.example.com")], BASE);
+    assert_eq!(message.summary, ["inactive or pending: 1"]);
+    assert_eq!(message.entries.len(), 1);
+}
+
+#[test]
+fn events_are_told_by_severity_then_end_then_name() {
+    let mut late = expiring("a", 6);
+    late.severity = Severity::Critical;
+    let events = vec![
+        renewed("r"),
+        expiring("c", 2),
+        expiring("b", 2),
+        expiring("d", 1),
+        late,
+        expiring("e", -1),
+    ];
+    let message = Message::compose("id", NOW, Language::En, events, None);
+    let names: Vec<_> = message.events.iter().map(phrases::name).collect();
+    assert_eq!(names, ["e", "a", "d", "b", "c", "r"]);
+    let first_words: Vec<_> =
+        message.entries.iter().map(|entry| entry.text.split(' ').next().unwrap()).collect();
+    assert_eq!(first_words, names);
+}
+
+#[test]
+fn hostile_names_reach_no_link_and_no_line() {
+    let hostile = "](https://evil.test) <!channel> @all\r\n[x";
+    let mut event = expiring(hostile, 3);
+    let Topic::Expiring { facts, .. } = &mut event.topic else { panic!("made above") };
+    (facts.serial, facts.scope, facts.issuer) = (hostile.into(), hostile.into(), hostile.into());
+    (facts.holder, facts.unit, facts.source) = (hostile.into(), hostile.into(), hostile.into());
+    for events in [vec![event.clone()], vec![event.clone(); 3], vec![event; 9]] {
+        let message = Message::compose("id", NOW, Language::En, events, BASE);
+        let links: Vec<_> = message
+            .entries
+            .iter()
+            .filter_map(|entry| entry.link.clone())
+            .chain(message.link.clone())
+            .collect();
+        assert!(
+            links.iter().all(|link| link.starts_with("https://certs.example.com/")),
+            "{links:?}"
+        );
+        assert!(
+            links.iter().all(|link| !link.contains(['(', ')', '<', '[', ']', '@', ' ', '\n'])),
+            "{links:?}"
+        );
+        let texts: Vec<_> =
+            message.entries.iter().map(|entry| &entry.text).chain(&message.summary).collect();
+        assert!(
+            texts.iter().all(|text| !text.contains(['@', '<', '>', '(', '[', '\n', '\r', '!'])),
+            "{texts:?}"
+        );
+    }
+}
+
+#[test]
+fn without_an_external_url_nothing_is_linked() {
+    for count in [1, 3, 9] {
+        let message =
+            Message::compose("id", NOW, Language::En, vec![expiring("a", 3); count], None);
+        assert_eq!(message.link, None);
+        assert!(message.entries.iter().all(|entry| entry.link.is_none()));
+    }
+}
+
+#[test]
+fn nothing_to_say_is_still_a_message() {
+    let message = Message::compose("id", NOW, Language::En, Vec::new(), BASE);
+    assert_eq!((message.severity, message.entries.len()), (Severity::Info, 0));
+    assert!(message.title.starts_with("[notafter] "));
+}
+
+#[test]
+fn the_last_resort_names_nothing_untrusted() {
+    let message =
+        Message::compose("id", NOW, Language::En, vec![expiring("evil.test", 3); 2], BASE);
+    assert_eq!(message.one_line(), "[notafter] 2 events need attention");
+    let message = Message { language: Language::Zh, ..message };
+    assert_eq!(message.one_line(), "[notafter] 2 个事件需要处理");
+    assert_eq!((message.left_out(3).as_str(), message.link_label()), ("……另有 3 条", "查看"));
+}
+
+#[test]
+fn a_possible_duplicate_says_so_first() {
+    let mut message =
+        Message::compose("id", NOW, Language::En, vec![expiring("a.example.com", 3)], None);
+    message.mark_possible_duplicate();
+    assert_eq!(message.summary.first().map(String::as_str), Some("(possible duplicate)"));
+}
+
+#[test]
+fn words_and_numbers_round_trip() {
+    for language in Language::ALL {
+        assert_eq!(Language::from_word(language.as_str()), Some(language));
+    }
+    assert_eq!(Language::from_word("de"), None);
+    for detail in Detail::ALL {
+        assert_eq!(Detail::from_index(detail.index()), detail);
+    }
+    assert_eq!(Detail::from_index(9), Detail::OneLine);
+    assert_eq!(Detail::Full.lower(), Some(Detail::Shorter));
+    assert_eq!(Detail::OneLine.lower(), None);
+}
+
+#[test]
+fn rungs_have_short_words() {
+    for (rung, word) in [
+        (Rung::Before(30 * 86_400), "30d"),
+        (Rung::Before(3600 * 6), "6h"),
+        (Rung::Before(90 * 60), "90m"),
+        (Rung::Before(61), "61s"),
+        (Rung::Before(0), "0s"),
+        (Rung::Expired, "expired"),
+    ] {
+        assert_eq!(Message::rung_word(rung), word);
+    }
+}
+
+#[test]
+fn lengths_of_time_are_whole_units_rounded_down() {
+    for (seconds, en, zh) in [
+        (0, "1 minute", "1 分钟"),
+        (7199, "1 hour", "1 小时"),
+        (86_399, "23 hours", "23 小时"),
+        (2 * 86_400, "2 days", "2 天"),
+    ] {
+        assert_eq!(words::span(seconds, Language::En), en);
+        assert_eq!(words::span(seconds, Language::Zh), zh);
+    }
+}

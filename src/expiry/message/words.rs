@@ -1,0 +1,175 @@
+//! The fixed words, in both languages.
+
+use super::Language::{self, En, Zh};
+use crate::expiry::certificate::Status;
+
+/// The constant that every message begins with, so that a robot's keyword filter lets all of them pass.
+const ENVELOPE: &str = "[notafter]";
+
+pub(super) fn envelope(text: &str) -> String {
+    format!("{ENVELOPE} {text}")
+}
+
+pub(super) const fn open(language: Language) -> &'static str {
+    match language {
+        En => "Open",
+        Zh => "查看",
+    }
+}
+
+pub(super) const fn possible_duplicate(language: Language) -> &'static str {
+    match language {
+        En => "(possible duplicate)",
+        Zh => "（可能重复）",
+    }
+}
+
+pub(super) fn and_more(count: usize, language: Language) -> String {
+    match language {
+        En => format!("…and {count} more"),
+        Zh => format!("……另有 {count} 条"),
+    }
+}
+
+pub(super) fn need_attention(count: usize, language: Language) -> String {
+    match language {
+        En if count == 1 => "1 event needs attention".to_owned(),
+        En => format!("{count} events need attention"),
+        Zh => format!("{count} 个事件需要处理"),
+    }
+}
+
+pub(super) const fn renewed(language: Language) -> &'static str {
+    match language {
+        En => "renewed",
+        Zh => "已续期",
+    }
+}
+
+pub(super) const fn no_known_end(language: Language) -> &'static str {
+    match language {
+        En => "has no known end",
+        Zh => "到期时间未知",
+    }
+}
+
+/// Returns `count` of `noun`, an English noun with a regular plural.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Returns a length of time in its largest whole unit, rounded down; under a minute is one minute.
+pub(super) fn span(seconds: u64, language: Language) -> String {
+    let (count, noun, zh) = match seconds {
+        86_400.. => (seconds / 86_400, "day", "天"),
+        3600.. => (seconds / 3600, "hour", "小时"),
+        _ => ((seconds / 60).max(1), "minute", "分钟"),
+    };
+    match language {
+        En => counted(count, noun),
+        Zh => format!("{count} {zh}"),
+    }
+}
+
+pub(super) const fn status(status: Status, language: Language) -> &'static str {
+    match (language, status) {
+        (En, status) => status.as_str(),
+        (Zh, Status::Active) => "使用中",
+        (Zh, Status::Inactive) => "未启用",
+        (Zh, Status::Pending) => "待启用",
+        (Zh, Status::Revoked) => "已吊销",
+        (Zh, Status::Superseded) => "已被替换",
+        (Zh, Status::Retired) => "已停用",
+        (Zh, Status::Undated) => "到期时间未知",
+    }
+}
+
+/// What a line of facts begins with.
+#[derive(Clone, Copy)]
+pub(super) enum Label {
+    CommonName,
+    Holder,
+    Unit,
+    Source,
+    Scope,
+    Issuer,
+    Serial,
+    NotAfter,
+    DaysLeft,
+    DaysPast,
+    Leaves,
+    Successor,
+    SuccessorNotAfter,
+    LastProven,
+    Error,
+    Known,
+    Missing,
+    Channel,
+    Code,
+    Hint,
+    Detail,
+    Offset,
+}
+
+impl Label {
+    pub(super) const fn word(self, language: Language) -> &'static str {
+        match language {
+            En => self.english(),
+            Zh => self.chinese(),
+        }
+    }
+
+    const fn english(self) -> &'static str {
+        match self {
+            Self::CommonName => "Common name",
+            Self::Holder => "Holder",
+            Self::Unit => "Unit",
+            Self::Source => "Source",
+            Self::Scope => "Scope",
+            Self::Issuer => "Issuer",
+            Self::Serial => "Serial",
+            Self::NotAfter => "Not after",
+            Self::DaysLeft => "Days left",
+            Self::DaysPast => "Days past",
+            Self::Leaves => "Active certificates that end with it",
+            Self::Successor => "Successor",
+            Self::SuccessorNotAfter => "New end",
+            Self::LastProven => "Last proven scan",
+            Self::Error => "Last error",
+            Self::Known => "Known",
+            Self::Missing => "Missing",
+            Self::Channel => "Channel",
+            Self::Code => "Code",
+            Self::Hint => "What to do",
+            Self::Detail => "Detail",
+            Self::Offset => "Seconds",
+        }
+    }
+
+    const fn chinese(self) -> &'static str {
+        match self {
+            Self::CommonName => "通用名",
+            Self::Holder => "持有者",
+            Self::Unit => "组织单元",
+            Self::Source => "来源",
+            Self::Scope => "范围",
+            Self::Issuer => "签发者",
+            Self::Serial => "序列号",
+            Self::NotAfter => "到期时间",
+            Self::DaysLeft => "剩余天数",
+            Self::DaysPast => "已过天数",
+            Self::Leaves => "随之失效的有效证书",
+            Self::Successor => "新证书",
+            Self::SuccessorNotAfter => "新的到期时间",
+            Self::LastProven => "上次完整扫描",
+            Self::Error => "最近的错误",
+            Self::Known => "已知",
+            Self::Missing => "缺失",
+            Self::Channel => "通道",
+            Self::Code => "代码",
+            Self::Hint => "处理办法",
+            Self::Detail => "详情",
+            Self::Offset => "秒数",
+        }
+    }
+}

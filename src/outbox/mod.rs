@@ -1,0 +1,99 @@
+//! At-least-once delivery, one worker per channel.
+//!
+//! A worker waits `group_wait` after the oldest unsent event, freezes what there is into a batch, and sends it as one
+//! message until the service's verdict is final. The batch and the channel's state are in the store, so a restart
+//! goes on where the last process stopped, with the same id. One message is in flight at a time, which keeps order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+mod chance;
+mod pace;
+mod policy;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use chance::{Chance, SystemChance};
+pub use pace::Pacers;
+pub use worker::Worker;
+
+use crate::clock::Clock;
+use crate::expiry::{Language, Timestamp};
+use crate::store::Store;
+
+/// Every outcome of an attempt, for [`Watcher::notification`].
+pub const OUTCOMES: [&str; 7] = [DELIVERED, "throttled", "retry", "ambiguous", "rejected", "down", DEAD];
+
+const DELIVERED: &str = "delivered";
+const DEAD: &str = "dead";
+
+/// Counts deliveries. Implemented by the daemon's own metrics.
+pub trait Watcher: Send + Sync {
+    /// Counts one outcome out of [`OUTCOMES`]. A message that is given up counts its last outcome and `dead`.
+    fn notification(&self, channel: &str, outcome: &str);
+
+    /// Keeps how many events wait, and since when the oldest does.
+    fn pending(&self, channel: &str, count: u64, oldest: Option<Timestamp>);
+
+    /// Keeps the time of the last delivery.
+    fn delivered(&self, channel: &str, at: Timestamp);
+
+    /// Keeps whether the channel can deliver.
+    fn up(&self, channel: &str, up: bool);
+}
+
+/// What a worker tells the pipeline, which tells the other channels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The channel cannot deliver until a person acts. Said once.
+    Down {
+        /// The channel.
+        channel: String,
+        /// The service's word for it.
+        code: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The channel delivers again.
+    Up {
+        /// The channel.
+        channel: String,
+    },
+}
+
+/// What the configuration says about one channel.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The channel's name.
+    pub name: String,
+    /// The language of its messages.
+    pub language: Language,
+    /// How long the first event waits for others.
+    pub group_wait: Duration,
+    /// The base of links in messages.
+    pub external_url: Option<String>,
+    /// Whether a channel that is down is tested at once, as after a reload.
+    pub retest: bool,
+}
+
+/// What all workers share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Where events, batches and the states of channels are kept.
+    pub store: Arc<dyn Store>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Counts deliveries.
+    pub watcher: Arc<dyn Watcher>,
+    /// Randomness.
+    pub chance: Arc<dyn Chance>,
+    /// The paces of all destinations.
+    pub pacers: Pacers,
+    /// Where reports go.
+    pub reports: mpsc::Sender<Report>,
+    /// Grows with every commit that put something into the outbox.
+    pub commits: watch::Receiver<u64>,
+}
