@@ -58,3 +58,27 @@ pub struct Message {
     /// The events themselves, for channels that speak to programs.
     pub events: Vec<Event>,
 }
+
+impl Message {
+    /// Placeholder.
+    pub fn compose(
+        id: impl Into<String>,
+        at: Timestamp,
+        language: Language,
+        events: Vec<Event>,
+        _: Option<&str>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            at,
+            severity: Severity::Info,
+            language,
+            title: "[notafter]".to_owned(),
+            summary: Vec::new(),
+            entries: Vec::new(),
+            link: None,
+            detail: Detail::Full,
+            events,
+        }
+    }
+}
