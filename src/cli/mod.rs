@@ -1,1 +1,207 @@
-//! Stub.
+//! The command line: one file for each command.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+mod arguments;
+mod run;
+mod check;
+mod scan;
+mod list;
+mod channel;
+mod generate;
+mod file;
+mod logging;
+mod output;
+
+use crate::config::Environment;
+
+const EXIT_CODES: &str = "0 done; 1 failed; 2 wrong arguments; 3 a certificate ends within --fail-within; \
+                          78 mistakes in the configuration.";
+const VARIABLES: &str = "RUST_LOG sets what is logged, such as info or notafter=debug; STATE_DIRECTORY and \
+                         CREDENTIALS_DIRECTORY are what systemd gives a service.";
+
+/// Knows when every certificate ends.
+#[derive(Debug, Parser)]
+#[command(name = "notafter", version, max_term_width = 100)]
+#[command(after_long_help = format!("Exit codes: {EXIT_CODES}\n\nEnvironment: {VARIABLES}"))]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+struct Common {
+    /// The configuration.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "NOTAFTER_CONFIG",
+        default_value = "/etc/notafter/notafter.toml"
+    )]
+    config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the daemon. SIGHUP reads the configuration again, SIGTERM ends it in order.
+    Run,
+    /// Reports every mistake in the configuration at once, with its place.
+    Check(check::Arguments),
+    /// Scans every source once and prints what ends soonest.
+    Scan(scan::Arguments),
+    /// Lists what the daemon knows, from its store, soonest first.
+    List(list::Arguments),
+    /// Looks after channels.
+    #[command(subcommand)]
+    Channel(channel::Command),
+    /// Prints a completion script for a shell.
+    Completions(generate::Arguments),
+    /// Prints the manual page.
+    Man,
+}
+
+/// How a command ended, as the process says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Done,
+    Failed,
+    /// A certificate ends within `--fail-within`.
+    EndsSoon,
+    /// The configuration has mistakes: starting again does not help (`EX_CONFIG` of sysexits.h).
+    Configuration,
+}
+
+impl Exit {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::EndsSoon => 3,
+            Self::Configuration => 78,
+        }
+    }
+}
+
+/// Where a command writes.
+struct Console<'a> {
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+    /// Whether somebody watches `err`.
+    watched: bool,
+}
+
+/// Runs the command that `args` name, the program's own name first, and returns the process's exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to clap too, with code 0. Nobody is left to tell when this fails.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let environment = Environment::process();
+    logging::start(&environment, matches!(cli.command, Command::Run));
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut err = io::stderr();
+    let watched = err.is_terminal();
+    let mut console = Console { out: &mut out, err: &mut err, watched };
+    let outcome = perform(cli, &environment, &mut console).and_then(|exit| {
+        console.out.flush()?;
+        Ok(exit)
+    });
+    ExitCode::from(settle(outcome, console.err).code())
+}
+
+fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let path = &cli.common.config;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Run => run::run(path, environment, console).await,
+            Command::Check(arguments) => check::check(&arguments, path, environment, console).await,
+            Command::Scan(arguments) => scan::scan(&arguments, path, environment, console).await,
+            Command::List(arguments) => list::list(&arguments, path, environment, console).await,
+            Command::Channel(command) => channel::run(&command, path, environment, console).await,
+            Command::Completions(arguments) => generate::completions(&arguments, console),
+            Command::Man => generate::manual(console),
+        }
+    })
+}
+
+/// Says what failed, unless it is only that the reader of our output has seen enough.
+fn settle(outcome: anyhow::Result<Exit>, err: &mut dyn Write) -> Exit {
+    outcome.unwrap_or_else(|error| {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            return Exit::Done;
+        }
+        // Nobody is left to tell when this fails.
+        drop(writeln!(err, "error: {}", output::printable(&format!("{error:#}"))));
+        Exit::Failed
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_are_those_of_the_design() {
+        let mut names = Vec::new();
+        for command in Cli::command().get_subcommands() {
+            names.push(command.get_name().to_owned());
+            names.extend(
+                command
+                    .get_subcommands()
+                    .map(|inner| format!("{} {}", command.get_name(), inner.get_name())),
+            );
+        }
+        assert_eq!(
+            names,
+            ["run", "check", "scan", "list", "channel", "channel test", "completions", "man"]
+        );
+    }
+
+    #[test]
+    fn the_configuration_may_be_named_before_or_after_the_command() {
+        for args in
+            [["notafter", "--config", "x.toml", "run"], ["notafter", "run", "--config", "x.toml"]]
+        {
+            assert_eq!(Cli::try_parse_from(args).unwrap().common.config, PathBuf::from("x.toml"));
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure_and_anything_else_is() {
+        let mut err = Vec::new();
+        let closed = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(settle(Err(closed.into()), &mut err), Exit::Done);
+        assert_eq!(String::from_utf8_lossy(&err), "");
+        let full = anyhow::anyhow!("disk \u{1b}[31mfull").context("cannot write");
+        assert_eq!(settle(Err(full), &mut err), Exit::Failed);
+        assert_eq!(String::from_utf8_lossy(&err), "error: cannot write: disk \\u{1b}[31mfull\n");
+    }
+
+    #[test]
+    fn exit_codes() {
+        let codes = [Exit::Done, Exit::Failed, Exit::EndsSoon, Exit::Configuration].map(Exit::code);
+        assert_eq!(codes, [0, 1, 3, 78]);
+    }
+}

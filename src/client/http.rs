@@ -3,3 +3,10 @@
 /// The HTTP client.
 #[derive(Clone, Debug)]
 pub struct Http;
+
+impl Http {
+    /// Placeholder.
+    pub fn new() -> Result<Self, String> {
+        Ok(Self)
+    }
+}

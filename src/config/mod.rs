@@ -4,19 +4,35 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-mod fields;
 mod load;
-mod mistakes;
+mod server;
+mod source;
+mod alerts;
+mod channel;
+mod route;
+mod metrics;
+mod name;
 mod schedule;
 mod secret;
+mod fields;
+mod address;
+mod duration;
+mod glob;
+mod spelling;
+mod mistakes;
+mod tree;
+mod environment;
 
+pub use duration::duration;
+pub use environment::Environment;
 pub use fields::Fields;
 pub use load::{load, load_file};
 pub use mistakes::{Mistake, Mistakes};
 pub use schedule::Schedule;
 pub use secret::{Secret, SecretRef};
+pub use tree::Table;
 
-use crate::expiry::{Language, Ladder, Severity};
+use crate::expiry::{Ladder, Language, Severity};
 
 /// A byte range in the configuration text.
 pub type Span = Range<usize>;
@@ -34,9 +50,13 @@ pub struct Placed<T> {
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The table.
-    pub table: toml::de::DeTable<'static>,
+    pub table: Table,
     /// Where the table stands, for a mistake about something missing.
     pub span: Span,
+    /// Where secrets are looked up.
+    pub environment: Environment,
+    /// Keys that have been read and taken out; known all the same.
+    pub taken: &'static [&'static str],
 }
 
 /// The whole configuration, checked.
@@ -125,7 +145,7 @@ pub struct Route {
 }
 
 /// What an event must match. Patterns are globs with `*` and `?`; an absent one matches everything.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matcher {
     /// The source's name.
     pub source: Option<String>,

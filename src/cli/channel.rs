@@ -1,0 +1,134 @@
+//! `notafter channel test`: does a message arrive?
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::Subcommand;
+use uuid::{NoContext, Uuid};
+
+use super::file::{File, deps, now};
+use super::output::printable;
+use super::{Console, Exit};
+use crate::channel::{Receipt, SendError};
+use crate::config::{ChannelConfig, Environment};
+use crate::expiry::{Event, Message, Severity, Timestamp, Topic};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Sends a message that is marked as a test, and prints what the service said.
+    Test {
+        /// The channel's name in the configuration.
+        name: String,
+    },
+}
+
+/// Runs a command about channels.
+pub(super) async fn run(
+    command: &Command,
+    path: &Path,
+    environment: &Environment,
+    console: &mut Console<'_>,
+) -> anyhow::Result<Exit> {
+    let Command::Test { name } = command;
+    let Some(mut file) = File::read(path, environment, console)? else {
+        return Ok(Exit::Configuration);
+    };
+    let found = file.config.channels.iter().find(|channel| channel.name == *name).cloned();
+    let Some(config) = found else {
+        let known: Vec<_> =
+            file.config.channels.iter().map(|channel| channel.name.as_str()).collect();
+        anyhow::bail!("no channel has the name `{name}` (known: {})", known.join(", "));
+    };
+    // Only this one: the secrets of the others need not be at hand.
+    let channel = file.channel(&config, &deps()?);
+    let (true, Some(channel)) = (file.is_good(console)?, channel) else {
+        return Ok(Exit::Configuration);
+    };
+    let external_url = file.config.server.external_url.as_ref().map(url::Url::as_str);
+    let message = test_message(&config, now(), external_url);
+    verdict(name, &channel.send(&message).await, console.out).map_err(Into::into)
+}
+
+fn test_message(config: &ChannelConfig, at: Timestamp, external_url: Option<&str>) -> Message {
+    let seconds = u64::try_from(at.seconds()).unwrap_or(0);
+    let id = || Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, 0)).to_string();
+    let event = Event { id: id(), at, severity: Severity::Info, topic: Topic::Test };
+    Message::compose(id(), at, config.language, vec![event], external_url)
+}
+
+/// Says what the service decided, in words that tell what to do.
+fn verdict(
+    name: &str,
+    outcome: &Result<Receipt, SendError>,
+    out: &mut dyn Write,
+) -> io::Result<Exit> {
+    let text = match outcome {
+        Ok(Receipt { id: Some(id) }) => format!("delivered; the service calls it {id}"),
+        Ok(Receipt { id: None }) => "delivered".to_owned(),
+        Err(SendError::Throttled { after, code }) => {
+            format!("not delivered: too many messages ({code}); try again in {} s", after.as_secs())
+        }
+        Err(SendError::Retry { after: None, code }) => {
+            format!("not delivered: {code}; the daemon would try again")
+        }
+        Err(SendError::Retry { after: Some(after), code }) => {
+            format!("not delivered: {code}; the daemon would try again in {} s", after.as_secs())
+        }
+        Err(SendError::Ambiguous { code }) => {
+            format!("nobody knows: {code}; look into the room before trying again")
+        }
+        Err(SendError::RejectMessage { code }) => {
+            format!("not delivered: the service refuses this message ({code})")
+        }
+        Err(SendError::ChannelDown { code, hint }) => {
+            format!("not delivered: the channel does not work ({code}): {hint}")
+        }
+    };
+    writeln!(out, "{name}: {}", printable(&text))?;
+    Ok(if outcome.is_ok() { Exit::Done } else { Exit::Failed })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn verdicts() {
+        let code = || "19001 bad\u{1b}token".to_owned();
+        let after = Duration::from_secs(60);
+        for (outcome, expected, exit) in [
+            (Ok(Receipt { id: None }), "ops: delivered\n", Exit::Done),
+            (
+                Ok(Receipt { id: Some("m1".to_owned()) }),
+                "ops: delivered; the service calls it m1\n",
+                Exit::Done,
+            ),
+            (
+                Err(SendError::Throttled { after, code: code() }),
+                "ops: not delivered: too many messages (19001 bad\\u{1b}token); try again in 60 s\n",
+                Exit::Failed,
+            ),
+            (
+                Err(SendError::Retry { after: None, code: code() }),
+                "ops: not delivered: 19001 bad\\u{1b}token; the daemon would try again\n",
+                Exit::Failed,
+            ),
+            (
+                Err(SendError::Ambiguous { code: code() }),
+                "ops: nobody knows: 19001 bad\\u{1b}token; look into the room before trying again\n",
+                Exit::Failed,
+            ),
+            (
+                Err(SendError::ChannelDown { code: code(), hint: "make a new robot".to_owned() }),
+                "ops: not delivered: the channel does not work (19001 bad\\u{1b}token): make a new robot\n",
+                Exit::Failed,
+            ),
+        ] {
+            let mut out = Vec::new();
+            assert_eq!(verdict("ops", &outcome, &mut out).unwrap(), exit);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The configuration of a command: read, built, and its mistakes told.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Console;
+use crate::channel::{self, Channel};
+use crate::client::{Deps, NoMeter, http, limiter};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{self, ChannelConfig, Config, Environment, Mistakes, SourceConfig};
+use crate::expiry::Timestamp;
+use crate::source::{self, Source};
+
+/// A configuration file and the mistakes found in it so far.
+pub(super) struct File {
+    path: String,
+    text: String,
+    mistakes: Mistakes,
+    /// What it says; to be believed after [`File::is_good`].
+    pub(super) config: Config,
+}
+
+impl File {
+    /// Reads the file. `None` when there is nothing to go on with; then the reason has been told.
+    pub(super) fn read(
+        path: &Path,
+        environment: &Environment,
+        console: &mut Console<'_>,
+    ) -> std::io::Result<Option<Self>> {
+        let shown = path.display().to_string();
+        match config::load_file(path, environment) {
+            Ok((text, Some(config), mistakes)) => {
+                Ok(Some(Self { path: shown, text, mistakes, config }))
+            }
+            Ok((text, None, mistakes)) => {
+                console.err.write_all(mistakes.render(&shown, &text).as_bytes())?;
+                Ok(None)
+            }
+            Err(error) => {
+                writeln!(console.err, "{shown}: {error}")?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Builds a source, noting the mistakes in its options.
+    pub(super) fn source(&mut self, config: &SourceConfig, deps: &Deps) -> Option<Arc<dyn Source>> {
+        source::build(config, deps, &mut self.mistakes)
+    }
+
+    /// Builds a channel, noting the mistakes in its options.
+    pub(super) fn channel(
+        &mut self,
+        config: &ChannelConfig,
+        deps: &Deps,
+    ) -> Option<Arc<dyn Channel>> {
+        channel::build(config, deps, &mut self.mistakes)
+    }
+
+    /// Builds everything, noting every mistake.
+    pub(super) fn build_all(&mut self, deps: &Deps) -> Vec<(SourceConfig, Arc<dyn Source>)> {
+        let mut sources = Vec::new();
+        for config in self.config.sources.clone() {
+            if let Some(source) = self.source(&config, deps) {
+                sources.push((config, source));
+            }
+        }
+        for config in self.config.channels.clone() {
+            drop(self.channel(&config, deps));
+        }
+        sources
+    }
+
+    /// Tells every mistake and warning, and returns whether there is no mistake.
+    pub(super) fn is_good(&self, console: &mut Console<'_>) -> std::io::Result<bool> {
+        let lines = self.mistakes.render(&self.path, &self.text);
+        console.err.write_all(lines.as_bytes())?;
+        Ok(self.mistakes.errors.is_empty())
+    }
+
+    /// Returns how many warnings there are.
+    pub(super) const fn warnings(&self) -> usize {
+        self.mistakes.warnings.len()
+    }
+}
+
+/// Returns what sources and channels are built with outside the daemon.
+pub(super) fn deps() -> anyhow::Result<Deps> {
+    Ok(Deps {
+        http: http::Http::new().map_err(anyhow::Error::msg)?,
+        limiters: limiter::Limiters::default(),
+        clock: Arc::new(SystemClock),
+        meter: Arc::new(NoMeter),
+    })
+}
+
+/// Returns the time for a command's output.
+pub(super) fn now() -> Timestamp {
+    SystemClock.now()
+}

@@ -1,0 +1,318 @@
+//! `notafter scan`: one look at every source, without a daemon.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::time::Instant;
+
+use super::arguments::{ahead, duration};
+use super::file::{File, deps, now};
+use super::output::{self, Format, Listing, printable};
+use super::{Console, Exit};
+use crate::config::{Config, Environment, SourceConfig};
+use crate::expiry::{Facts, Timestamp};
+use crate::scan::{Collected, collect};
+use crate::source::{Source, SourceError};
+
+/// More lines than this are not read.
+const TABLE_LIMIT: usize = 50;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// Only this source; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    source: Vec<String>,
+    /// Prints only what ends within this time, or has ended.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    within: Option<Duration>,
+    /// Prints at most this many; 50 in a table, all in other formats.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// How to print them.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Exits with 3 when something ends within this time, or has ended, and is neither revoked nor replaced.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    fail_within: Option<Duration>,
+}
+
+/// Scans the sources one after the other and prints what ends soonest.
+pub(super) async fn scan(
+    arguments: &Arguments,
+    path: &Path,
+    environment: &Environment,
+    console: &mut Console<'_>,
+) -> anyhow::Result<Exit> {
+    let Some(mut file) = File::read(path, environment, console)? else {
+        return Ok(Exit::Configuration);
+    };
+    let deps = deps()?;
+    let mut sources = Vec::new();
+    for config in chosen(&file.config, &arguments.source)? {
+        // The others are not built: their secrets need not be at hand.
+        sources.extend(file.source(&config, &deps).map(|source| (config.name, source)));
+    }
+    if !file.is_good(console)? {
+        return Ok(Exit::Configuration);
+    }
+    let mut rows = Vec::new();
+    let mut proven = true;
+    for (name, source) in sources {
+        let outcome = watch(&name, source, console).await?;
+        proven &= tell(&name, &outcome, console.err)?;
+        rows.extend(outcome.into_iter().flat_map(|collected| facts(&name, collected)));
+    }
+    let now = now();
+    let exit = exit(&rows, proven, arguments.fail_within, now);
+    print(rows, arguments, now, console)?;
+    Ok(exit)
+}
+
+fn chosen(config: &Config, names: &[String]) -> anyhow::Result<Vec<SourceConfig>> {
+    if names.is_empty() {
+        return Ok(config.sources.clone());
+    }
+    let mut chosen: Vec<SourceConfig> = Vec::new();
+    for name in names {
+        let Some(source) = config.sources.iter().find(|source| source.name == *name) else {
+            let known: Vec<_> = config.sources.iter().map(|source| source.name.as_str()).collect();
+            anyhow::bail!("no source has the name `{name}` (known: {})", known.join(", "));
+        };
+        if !chosen.iter().any(|already| already.name == *name) {
+            chosen.push(source.clone());
+        }
+    }
+    Ok(chosen)
+}
+
+/// Scans one source. While somebody watches, a line tells how far it is.
+async fn watch(
+    name: &str,
+    source: Arc<dyn Source>,
+    console: &mut Console<'_>,
+) -> io::Result<Result<Collected, SourceError>> {
+    if !console.watched {
+        return Ok(collect(source, |_, _| {}).await);
+    }
+    let mut shown: Option<Instant> = None;
+    let mut failure = Ok(());
+    let outcome = collect(source, |read, total| {
+        if shown.is_none_or(|shown| shown.elapsed() >= Duration::from_millis(100)) {
+            shown = Some(Instant::now());
+            failure = progress(name, read, total, console.err);
+        }
+    })
+    .await;
+    failure?;
+    // Back to the beginning of the line, and the line empty.
+    write!(console.err, "\r\u{1b}[K")?;
+    Ok(outcome)
+}
+
+fn progress(name: &str, read: u64, total: u64, err: &mut dyn Write) -> io::Result<()> {
+    // A total may lie; the line must not.
+    let percent = read.saturating_mul(100).checked_div(total).unwrap_or(0).min(100);
+    write!(err, "\r\u{1b}[K{name}: {read} of {total}, {percent} %")?;
+    err.flush()
+}
+
+/// Says what was not as it should be, and returns whether the scan is proven.
+fn tell(
+    name: &str,
+    outcome: &Result<Collected, SourceError>,
+    err: &mut dyn Write,
+) -> io::Result<bool> {
+    let collected = match outcome {
+        Ok(collected) => collected,
+        Err(error) => {
+            writeln!(err, "{name}: not scanned: {}", printable(&error.to_string()))?;
+            return Ok(false);
+        }
+    };
+    for problem in &collected.problems {
+        writeln!(err, "{name}: {}", printable(problem))?;
+    }
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for rejected in &collected.rejected {
+        reasons.entry(rejected.reason.as_str()).or_default().push(&rejected.what);
+    }
+    for (reason, what) in reasons {
+        let example = printable(what.first().unwrap_or(&""));
+        writeln!(err, "{name}: not understood, {reason}: {}, such as {example}", what.len())?;
+    }
+    if !collected.proven {
+        writeln!(err, "{name}: the scan is partial; there may be more than is listed")?;
+    }
+    Ok(collected.proven)
+}
+
+fn facts(source: &str, collected: Collected) -> Vec<Facts> {
+    let sightings = collected.sightings.into_iter();
+    sightings.map(|(scope, sighting)| output::facts(source, &scope, sighting)).collect()
+}
+
+/// A scan that failed or is partial comes first: what it did not see may end sooner.
+fn exit(rows: &[Facts], proven: bool, fail_within: Option<Duration>, now: Timestamp) -> Exit {
+    let ends_soon = |row: &Facts, within| {
+        row.status.alerts() && row.not_after.is_some_and(|end| end <= ahead(now, within))
+    };
+    match fail_within {
+        _ if !proven => Exit::Failed,
+        Some(within) if rows.iter().any(|row| ends_soon(row, within)) => Exit::EndsSoon,
+        _ => Exit::Done,
+    }
+}
+
+fn print(
+    mut rows: Vec<Facts>,
+    arguments: &Arguments,
+    now: Timestamp,
+    console: &mut Console<'_>,
+) -> io::Result<()> {
+    if let Some(within) = arguments.within {
+        let unknown = rows.iter().filter(|row| row.not_after.is_none()).count();
+        if unknown > 0 {
+            writeln!(console.err, "certificates with an unknown end, not listed: {unknown}")?;
+        }
+        rows.retain(|row| row.not_after.is_some_and(|end| end <= ahead(now, within)));
+    }
+    let default = (arguments.format == Format::Table).then_some(TABLE_LIMIT);
+    let listing = Listing::soonest_first(rows, now, arguments.limit.or(default));
+    listing.print(arguments.format, console.out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expiry::{Kind, Reason, Rejected, Sighting, Status};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
+    const DAY: u64 = 86_400;
+
+    fn sighting(status: Status, ends_in_days: Option<i64>) -> Sighting {
+        Sighting {
+            issuer: String::new(),
+            serial: "01".to_owned(),
+            kind: Kind::Server,
+            status,
+            not_before: None,
+            not_after: ends_in_days.map(|days| NOW.plus(days * 86_400)),
+            common_name: "example.com".to_owned(),
+            holder: String::new(),
+            unit: String::new(),
+            names: Vec::new(),
+            successors: Vec::new(),
+        }
+    }
+
+    fn row(status: Status, ends_in_days: Option<i64>) -> Facts {
+        output::facts("web", "all", sighting(status, ends_in_days))
+    }
+
+    #[test]
+    fn exits() {
+        let week = Some(Duration::from_secs(7 * DAY));
+        for (status, ends_in, proven, within, expected) in [
+            (Status::Active, Some(7), true, week, Exit::EndsSoon),
+            (Status::Active, Some(-1), true, week, Exit::EndsSoon),
+            (Status::Inactive, Some(3), true, week, Exit::EndsSoon),
+            (Status::Active, Some(8), true, week, Exit::Done),
+            (Status::Active, Some(7), true, None, Exit::Done),
+            (Status::Active, None, true, week, Exit::Done),
+            (Status::Revoked, Some(-1), true, week, Exit::Done),
+            (Status::Superseded, Some(1), true, week, Exit::Done),
+            (Status::Retired, Some(1), true, week, Exit::Done),
+            (Status::Active, Some(1), false, week, Exit::Failed),
+            (Status::Active, Some(99), false, None, Exit::Failed),
+        ] {
+            let actual = exit(&[row(status, ends_in)], proven, within, NOW);
+            assert_eq!(actual, expected, "{status} {ends_in:?} {proven}");
+        }
+    }
+
+    fn told(outcome: &Result<Collected, SourceError>) -> (bool, String) {
+        let mut err = Vec::new();
+        let proven = tell("web", outcome, &mut err).unwrap();
+        (proven, String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn what_went_wrong_is_told() {
+        let rejected = |reason, what: &str| Rejected { reason, what: what.to_owned() };
+        let collected = Collected {
+            sightings: Vec::new(),
+            proven: false,
+            rejected: vec![
+                rejected(Reason::BadTime, "01\n"),
+                rejected(Reason::BadField, "02"),
+                rejected(Reason::BadTime, "03"),
+            ],
+            problems: vec!["the total moved \u{1b}[1m".to_owned()],
+        };
+        let (proven, text) = told(&Ok(collected));
+        assert!(!proven);
+        insta::assert_snapshot!(text, @r"
+        web: the total moved \u{1b}[1m
+        web: not understood, bad_field: 1, such as 02
+        web: not understood, bad_time: 2, such as 01\u{a}
+        web: the scan is partial; there may be more than is listed
+        ");
+        let refused = told(&Err(SourceError::Refused("AuthFailure".to_owned())));
+        assert_eq!(refused, (false, "web: not scanned: refused: AuthFailure\n".to_owned()));
+        let good = Collected { proven: true, ..Collected::default() };
+        assert_eq!(told(&Ok(good)), (true, String::new()));
+    }
+
+    fn printed(within: Option<Duration>) -> (String, String) {
+        let arguments = Arguments {
+            source: Vec::new(),
+            within,
+            limit: None,
+            format: Format::Table,
+            fail_within: None,
+        };
+        let rows = vec![
+            row(Status::Active, None),
+            row(Status::Active, Some(40)),
+            row(Status::Active, Some(3)),
+        ];
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut console = Console { out: &mut out, err: &mut err, watched: false };
+        print(rows, &arguments, NOW, &mut console).unwrap();
+        (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    #[test]
+    fn a_window_leaves_out_the_unknown_and_says_so() {
+        let (out, err) = printed(Some(Duration::from_secs(30 * DAY)));
+        assert_eq!(err, "certificates with an unknown end, not listed: 1\n");
+        insta::assert_snapshot!(out, @r"
+        ENDS                  IN  STATUS  KIND    SOURCE  SCOPE  SERIAL  NAME
+        2026-01-04T00:00:00Z  3d  active  server  web     all    01      example.com
+        ");
+        let (out, err) = printed(None);
+        assert_eq!(err, "");
+        insta::assert_snapshot!(out, @r"
+        ENDS                  IN   STATUS   KIND    SOURCE  SCOPE  SERIAL  NAME
+        2026-01-04T00:00:00Z  3d   active   server  web     all    01      example.com
+        2026-02-10T00:00:00Z  40d  active   server  web     all    01      example.com
+        unknown                    undated  server  web     all    01      example.com
+        ");
+    }
+
+    #[test]
+    fn progress_never_says_more_than_all() {
+        let shown = |read, total| {
+            let mut err = Vec::new();
+            progress("web", read, total, &mut err).unwrap();
+            String::from_utf8(err).unwrap()
+        };
+        assert_eq!(shown(50, 200), "\r\u{1b}[Kweb: 50 of 200, 25 %");
+        assert_eq!(shown(300, 200), "\r\u{1b}[Kweb: 300 of 200, 100 %");
+        assert_eq!(shown(5, 0), "\r\u{1b}[Kweb: 5 of 0, 0 %");
+    }
+}

@@ -1,0 +1,53 @@
+//! How a secret is written.
+
+use super::Fields;
+use crate::config::secret::HOW;
+use crate::config::tree::{Node, Table, Value};
+use crate::config::{Secret, SecretRef, Span};
+
+impl Fields<'_> {
+    pub(super) fn secret_in(&mut self, node: &Node) -> Option<Secret> {
+        let Value::Table(table) = &node.value else {
+            // Never the value itself: it may be the secret.
+            self.mistake(node.span.clone(), format!("a secret is never written here: {HOW}"));
+            return None;
+        };
+        let reference = self.secret_reference(table, node.span.clone())?;
+        let secret = Secret::new(reference, self.environment);
+        if let Err(why) = secret.read() {
+            self.mistake(node.span.clone(), why);
+            return None;
+        }
+        if let Some(danger) = secret.danger() {
+            self.warn(node.span.clone(), danger);
+        }
+        Some(secret)
+    }
+
+    fn secret_reference(&mut self, table: &Table, span: Span) -> Option<SecretRef> {
+        let mut fields = self.inside(table, span.clone());
+        let env = fields.non_empty("env").map(|name| SecretRef::Env(name.value));
+        let file = fields.non_empty("file");
+        let credential = fields.non_empty("credential");
+        for relative in file.iter().filter(|path| !path.value.starts_with('/')) {
+            fields.mistake(relative.span.clone(), "the path of a secret file must begin with `/`");
+        }
+        for path in
+            credential.iter().filter(|name| name.value.contains('/') || name.value.starts_with('.'))
+        {
+            fields
+                .mistake(path.span.clone(), "the name of a credential is a file name, without `/`");
+        }
+        fields.finish()?;
+        let file = file.map(|path| SecretRef::File(path.value.into()));
+        let credential = credential.map(|name| SecretRef::Credential(name.value));
+        let mut given = [env, file, credential].into_iter().flatten();
+        match (given.next(), given.next()) {
+            (Some(reference), None) => Some(reference),
+            _ => {
+                self.mistake(span, format!("a secret has one place: {HOW}"));
+                None
+            }
+        }
+    }
+}

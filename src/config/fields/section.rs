@@ -1,0 +1,130 @@
+//! What only the sections of the file itself need.
+
+use std::time::Duration;
+
+use super::Fields;
+use crate::config::tree::{Table, Value};
+use crate::config::{Environment, Placed, Span, duration};
+
+impl<'a> Fields<'a> {
+    /// Returns where the table stands.
+    pub(in crate::config) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Returns the environment.
+    pub(in crate::config) const fn environment(&self) -> &'a Environment {
+        self.environment
+    }
+
+    /// Begins to read a table inside this one.
+    pub(in crate::config) fn inside<'b>(&'b mut self, table: &'b Table, span: Span) -> Fields<'b> {
+        Fields::of(table, span, self.environment, self.mistakes)
+    }
+
+    /// Returns whether `key` is written here, whatever its value.
+    pub(in crate::config) fn has(&self, key: &str) -> bool {
+        self.table.0.contains_key(key)
+    }
+
+    /// Reports `key` when it is absent; `hint` says what to write.
+    pub(in crate::config) fn require(&mut self, key: &'static str, hint: &str) {
+        if !self.has(key) {
+            self.read.push(key);
+            self.mistake(self.span(), format!("missing key `{key}`{hint}"));
+        }
+    }
+
+    /// Reads a string that is not empty.
+    pub(in crate::config) fn non_empty(&mut self, key: &'static str) -> Option<Placed<String>> {
+        if self.has(key) { self.required_string(key) } else { self.string(key) }
+    }
+
+    /// Reads a list of strings with the place of each; those that are wrong have been reported.
+    pub(in crate::config) fn placed_strings(
+        &mut self,
+        key: &'static str,
+    ) -> Option<Placed<Vec<Placed<String>>>> {
+        let node = self.node(key)?;
+        let Value::Array(items) = &node.value else {
+            self.wrong_type(node, "a list of strings, such as `[\"a\", \"b\"]`");
+            return None;
+        };
+        let mut texts = Vec::new();
+        for item in items {
+            match self.text(item, "a string") {
+                Some(text) if text.value.trim().is_empty() => {
+                    self.mistake(text.span, format!("`{key}` holds an empty string"));
+                }
+                text => texts.extend(text),
+            }
+        }
+        Some(Placed { value: texts, span: node.span.clone() })
+    }
+
+    /// Reads a length of time.
+    pub(in crate::config) fn duration(&mut self, key: &'static str) -> Option<Placed<Duration>> {
+        let text = self.string(key)?;
+        match duration(&text.value) {
+            Ok(value) => Some(Placed { value, span: text.span }),
+            Err(why) => {
+                self.mistake(text.span, why);
+                None
+            }
+        }
+    }
+
+    /// Reads a number that counts something.
+    pub(in crate::config) fn count(&mut self, key: &'static str) -> Option<Placed<usize>> {
+        let node = self.node(key)?;
+        let Value::Integer(integer) = node.value else {
+            self.wrong_type(node, "a whole number");
+            return None;
+        };
+        let Some(value) = integer.and_then(|integer| usize::try_from(integer).ok()) else {
+            self.mistake(node.span.clone(), format!("`{key}` must be 0 or more"));
+            return None;
+        };
+        Some(Placed { value, span: node.span.clone() })
+    }
+
+    /// Reads `true` or `false`.
+    pub(in crate::config) fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        let node = self.node(key)?;
+        let Value::Boolean(value) = node.value else {
+            self.wrong_type(node, "`true` or `false`");
+            return None;
+        };
+        Some(value)
+    }
+
+    /// Reads a table.
+    pub(in crate::config) fn table(&mut self, key: &'static str) -> Option<(&'a Table, Span)> {
+        let node = self.node(key)?;
+        let Value::Table(table) = &node.value else {
+            self.wrong_type(node, "a table");
+            return None;
+        };
+        Some((table, node.span.clone()))
+    }
+
+    /// Reads a list of tables.
+    pub(in crate::config) fn list_of_tables(
+        &mut self,
+        key: &'static str,
+    ) -> Option<Vec<(&'a Table, Span)>> {
+        let node = self.node(key)?;
+        let Value::Array(items) = &node.value else {
+            self.wrong_type(node, &format!("a list of tables, each under `[[{key}]]`"));
+            return None;
+        };
+        let mut tables = Vec::new();
+        for item in items {
+            match &item.value {
+                Value::Table(table) => tables.push((table, item.span.clone())),
+                _ => self.wrong_type(item, "a table"),
+            }
+        }
+        Some(tables)
+    }
+}

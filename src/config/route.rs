@@ -1,0 +1,311 @@
+//! `[[route]]`: which events go to which channels.
+
+use super::glob;
+use super::name::Names;
+use super::spelling::{known, quoted};
+use super::{ChannelConfig, Config, Fields, Matcher, Placed, Route};
+use crate::expiry::{Event, Facts, Kind, Severity, Topic};
+
+impl Config {
+    /// Returns the channels that `event` goes to, each once.
+    ///
+    /// The first route that matches wins, unless it says `continue`. What a channel does is never said to that
+    /// channel; when its route leads nowhere else, every other channel is told, since somebody must be.
+    pub fn route(&self, event: &Event) -> Vec<&str> {
+        let mut channels: Vec<&str> = Vec::new();
+        for route in self.routes.iter().filter(|route| route.matcher.matches(event)) {
+            for name in &route.channels {
+                if !channels.contains(&name.as_str()) {
+                    channels.push(name);
+                }
+            }
+            if !route.continues {
+                break;
+            }
+        }
+        if let Topic::ChannelDown { channel, .. } | Topic::ChannelUp { channel } = &event.topic {
+            channels.retain(|name| name != channel);
+            if channels.is_empty() {
+                let others = self.channels.iter().map(|other| other.name.as_str());
+                channels.extend(others.filter(|name| name != channel));
+            }
+        }
+        channels
+    }
+}
+
+impl Matcher {
+    /// Returns whether `event` has everything that is asked for here.
+    ///
+    /// What an event does not have (a clock has no holder) matches only where nothing is asked.
+    pub fn matches(&self, event: &Event) -> bool {
+        let facts = event.facts();
+        let of = |field: fn(&Facts) -> &str| facts.map(field);
+        let asked = [
+            (&self.source, event.source()),
+            (&self.scope, scope(event)),
+            (&self.kind, of(|facts| facts.kind.as_str())),
+            (&self.organizational_unit, of(|facts| &facts.unit)),
+            (&self.common_name, of(|facts| &facts.common_name)),
+            (&self.holder, of(|facts| &facts.holder)),
+            (&self.issuer, of(|facts| &facts.issuer)),
+        ];
+        let severe = self.severity.is_empty() || self.severity.contains(&event.severity);
+        severe
+            && asked.into_iter().all(|(pattern, found)| match (pattern, found) {
+                (None, _) => true,
+                (Some(pattern), Some(found)) => glob::matches(pattern, found),
+                (Some(_), None) => false,
+            })
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn scope(event: &Event) -> Option<&str> {
+    match &event.topic {
+        Topic::InventoryShrunk { scope, .. } | Topic::InventoryRestored { scope, .. } => {
+            Some(scope)
+        }
+        _ => event.facts().map(|facts| facts.scope.as_str()),
+    }
+}
+
+/// Reads every `[[route]]` and checks that each event has a way and each channel an event.
+pub(super) fn routes(
+    root: &mut Fields<'_>,
+    names: &Names,
+    channels: &[ChannelConfig],
+) -> Vec<Route> {
+    let routes: Vec<Placed<Route>> = root
+        .list_of_tables("route")
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(table, span)| {
+            let mut fields = root.inside(table, span.clone());
+            Placed { value: route(&mut fields, names), span }
+        })
+        .collect();
+    check_ends(root, &routes, channels);
+    check_reach(root, &routes, channels);
+    routes.into_iter().map(|route| route.value).collect()
+}
+
+fn route(fields: &mut Fields<'_>, names: &Names) -> Route {
+    let mut route =
+        Route { continues: fields.boolean("continue").unwrap_or(false), ..Route::default() };
+    if let Some((table, span)) = fields.table("match") {
+        route.matcher = matcher(&mut fields.inside(table, span), &names.sources);
+    }
+    fields.require("channels", ": the names of those to tell, or `[]` for nobody");
+    let channels: Vec<_> = names.channels.iter().map(String::as_str).collect();
+    for name in fields.placed_strings("channels").map(|list| list.value).unwrap_or_default() {
+        if !channels.contains(&name.value.as_str()) {
+            let hint = known(&name.value, &channels);
+            fields.mistake(name.span, format!("unknown channel {}; {hint}", quoted(&name.value)));
+        }
+        route.channels.push(name.value);
+    }
+    fields.report_unknown();
+    route
+}
+
+fn matcher(fields: &mut Fields<'_>, sources: &[String]) -> Matcher {
+    let source = pattern(fields, "source", sources.iter().map(String::as_str));
+    let kind = pattern(fields, "kind", Kind::ALL.into_iter().map(Kind::as_str));
+    let mut text = |key| fields.non_empty(key).map(|pattern| pattern.value);
+    let matcher = Matcher {
+        source,
+        kind,
+        scope: text("scope"),
+        organizational_unit: text("organizational_unit"),
+        common_name: text("common_name"),
+        holder: text("holder"),
+        issuer: text("issuer"),
+        severity: severities(fields),
+    };
+    fields.report_unknown();
+    matcher
+}
+
+/// Reads a pattern for one of the words `possible`; one that fits none of them can only be a slip.
+fn pattern<'a>(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    possible: impl Iterator<Item = &'a str>,
+) -> Option<String> {
+    let pattern = fields.non_empty(key)?;
+    let possible: Vec<_> = possible.collect();
+    if !possible.iter().any(|word| glob::matches(&pattern.value, word)) {
+        let hint = known(&pattern.value, &possible);
+        fields
+            .mistake(pattern.span, format!("no {key} matches {}; {hint}", quoted(&pattern.value)));
+    }
+    Some(pattern.value)
+}
+
+fn severities(fields: &mut Fields<'_>) -> Vec<Severity> {
+    let mut severities = Vec::new();
+    for word in fields.placed_strings("severity").map(|list| list.value).unwrap_or_default() {
+        match Severity::from_word(&word.value) {
+            Some(severity) => severities.push(severity),
+            None => {
+                let hint = known(&word.value, &Severity::ALL.map(Severity::as_str));
+                fields.mistake(
+                    word.span,
+                    format!("unknown severity {}; {hint}", quoted(&word.value)),
+                );
+            }
+        }
+    }
+    severities
+}
+
+/// Every event must have a way.
+fn check_ends(root: &mut Fields<'_>, routes: &[Placed<Route>], channels: &[ChannelConfig]) {
+    let example = channels.first().map_or("NAME", |channel| channel.name.as_str());
+    let add = format!("add `[[route]]` with `channels = [\"{example}\"]` at the end");
+    match (routes.last(), channels.first()) {
+        (None, None) => {
+            root.warn(
+                root.span(),
+                "no channel is configured: alerts are off, and only metrics tell",
+            );
+        }
+        (None, Some(first)) => {
+            let place = first.kind.span.clone();
+            root.mistake(place, format!("no route leads to a channel: {add}"));
+        }
+        (Some(last), _) if !last.value.matcher.is_empty() => {
+            root.mistake(last.span.clone(), format!("the last route must match everything: {add}"));
+        }
+        (Some(_), _) => {}
+    }
+}
+
+/// Every route must be reached, and every channel.
+fn check_reach(root: &mut Fields<'_>, routes: &[Placed<Route>], channels: &[ChannelConfig]) {
+    let catches = |route: &Placed<Route>| route.value.matcher.is_empty() && !route.value.continues;
+    let reached = routes.iter().position(catches).map_or(routes.len(), |position| position + 1);
+    for route in routes.iter().skip(reached) {
+        root.warn(
+            route.span.clone(),
+            "this route is never reached: a route above it matches everything and does not `continue`",
+        );
+    }
+    for channel in channels.iter().filter(|_| !routes.is_empty()) {
+        let mut named = routes.iter().take(reached).flat_map(|route| &route.value.channels);
+        if !named.any(|name| *name == channel.name) && !channel.name.is_empty() {
+            root.warn(
+                channel.kind.span.clone(),
+                format!("no route leads to the channel `{}`", channel.name),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, load};
+    use crate::expiry::{Rung, Status, Timestamp};
+
+    const TEXT: &str = r#"
+[[source]]
+name = "iot-prod"
+kind = "files"
+schedule = "every 1h"
+[[channel]]
+name = "all"
+kind = "slack"
+[[channel]]
+name = "plant"
+kind = "slack"
+[[channel]]
+name = "cas"
+kind = "slack"
+[[channel]]
+name = "ops"
+kind = "slack"
+[[route]]
+match = { severity = ["critical"] }
+channels = ["all"]
+continue = true
+[[route]]
+match = { source = "iot-*", organizational_unit = "plant-?" }
+channels = ["plant", "all"]
+[[route]]
+match = { source = "iot-*", kind = "ca" }
+channels = ["cas"]
+[[route]]
+match = { scope = "quiet" }
+channels = []
+[[route]]
+channels = ["ops"]
+"#;
+
+    fn event(severity: Severity, topic: Topic) -> Event {
+        Event { id: "e".to_owned(), at: Timestamp::from_seconds(0), severity, topic }
+    }
+
+    fn expiring(severity: Severity, kind: Kind, unit: &str, scope: &str) -> Event {
+        let facts = Facts {
+            source: "iot-prod".to_owned(),
+            scope: scope.to_owned(),
+            issuer: String::new(),
+            serial: "01".to_owned(),
+            kind,
+            status: Status::Active,
+            common_name: String::new(),
+            holder: String::new(),
+            unit: unit.to_owned(),
+            not_before: None,
+            not_after: Some(Timestamp::from_seconds(0)),
+        };
+        event(severity, Topic::Expiring { facts, rung: Rung::Expired, leaves: None })
+    }
+
+    fn down(channel: &str) -> Event {
+        let (code, hint) = (String::new(), String::new());
+        event(Severity::Warning, Topic::ChannelDown { channel: channel.to_owned(), code, hint })
+    }
+
+    #[test]
+    fn the_first_route_wins_unless_it_continues() {
+        use Severity::{Critical, Warning};
+        let (config, mistakes) = load(TEXT, &Environment::of([]));
+        assert_eq!(mistakes.render("x.toml", TEXT), "");
+        let config = config.unwrap();
+        let stale = |source: &str| Topic::SourceStale {
+            source: source.to_owned(),
+            last_proven: None,
+            error: None,
+        };
+        let shrunk = |scope: &str| Topic::InventoryShrunk {
+            source: "iot-prod".to_owned(),
+            scope: scope.to_owned(),
+            known: 9,
+            missing: 9,
+        };
+        for (event, expected) in [
+            (expiring(Warning, Kind::Device, "plant-7", "a"), vec!["plant", "all"]),
+            (expiring(Critical, Kind::Device, "plant-7", "a"), vec!["all", "plant"]),
+            (expiring(Critical, Kind::Ca, "", "a"), vec!["all", "cas"]),
+            (expiring(Warning, Kind::Device, "plant-17", "a"), vec!["ops"]),
+            (expiring(Warning, Kind::Device, "", "quiet"), vec![]),
+            // An event about a source has no unit and no kind.
+            (event(Warning, stale("iot-prod")), vec!["ops"]),
+            (event(Critical, stale("iot-prod")), vec!["all", "ops"]),
+            (event(Warning, shrunk("quiet")), vec![]),
+            (event(Warning, Topic::ClockRecovered), vec!["ops"]),
+            (down("plant"), vec!["ops"]),
+            (event(Warning, Topic::ChannelUp { channel: "plant".to_owned() }), vec!["ops"]),
+            // Its only route leads to the channel itself.
+            (down("ops"), vec!["all", "plant", "cas"]),
+        ] {
+            assert_eq!(config.route(&event), expected, "{event:?}");
+        }
+    }
+}

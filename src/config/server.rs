@@ -1,0 +1,122 @@
+//! `[server]` and `[store]`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::address::base;
+use super::{Environment, Fields, Placed, Server, StoreUrl};
+
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10793);
+const DEFAULT_STORE: &str = "notafter.db";
+
+/// Reads `[server]`.
+pub(super) fn server(root: &mut Fields<'_>) -> Server {
+    let mut server = Server { listen: DEFAULT_LISTEN, external_url: None };
+    let Some((table, span)) = root.table("server") else { return server };
+    let mut fields = root.inside(table, span);
+    if let Some(listen) = fields.string("listen") {
+        server.listen = listen_address(&mut fields, &listen).unwrap_or(DEFAULT_LISTEN);
+    }
+    if let Some(text) = fields.string("external_url") {
+        match base(&text.value) {
+            Ok(url) => server.external_url = Some(url),
+            Err(why) => fields.mistake(text.span, format!("`external_url` {why}")),
+        }
+    }
+    if let Some(file) = fields.string("web_config_file") {
+        fields.mistake(
+            file.span,
+            "`web_config_file` is not supported yet: listen on loopback behind a proxy that \
+             terminates TLS and checks who asks",
+        );
+    }
+    fields.finish();
+    server
+}
+
+fn listen_address(fields: &mut Fields<'_>, text: &Placed<String>) -> Option<SocketAddr> {
+    let Ok(address) = text.value.parse::<SocketAddr>() else {
+        fields.mistake(
+            text.span.clone(),
+            "not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`",
+        );
+        return None;
+    };
+    if !address.ip().is_loopback() {
+        fields.warn(
+            text.span.clone(),
+            "whoever reaches this address can read the names of all certificates and ask for a reload",
+        );
+    }
+    Some(address)
+}
+
+/// Reads `[store]`.
+pub(super) fn store(root: &mut Fields<'_>) -> StoreUrl {
+    let environment = root.environment();
+    let default = || StoreUrl::Sqlite(under_state(DEFAULT_STORE, environment));
+    let Some((table, span)) = root.table("store") else { return default() };
+    let mut fields = root.inside(table, span);
+    let mut store = default();
+    if let Some(text) = fields.string("url") {
+        match store_url(&text.value, environment) {
+            Ok(url) => store = url,
+            // Never the text itself: the URL of a database may hold a password.
+            Err(why) => fields.mistake(text.span, why),
+        }
+    }
+    fields.finish();
+    store
+}
+
+fn store_url(text: &str, environment: &Environment) -> Result<StoreUrl, String> {
+    let how = "write `sqlite:PATH`, such as `sqlite:notafter.db` or `sqlite:/var/lib/notafter/notafter.db`";
+    let Some(path) = text.trim().strip_prefix("sqlite:") else {
+        return Err(format!("this kind of store is not known: {how}"));
+    };
+    // `sqlite://x.db` would be the file `/x.db`, which nobody means; three slashes are what other tools write.
+    let path = match (path.strip_prefix("//"), path) {
+        (Some(absolute), _) if absolute.starts_with('/') => absolute,
+        (Some(_), _) => return Err(format!("two slashes name a host, and a file has none: {how}")),
+        (None, "") => return Err(format!("the path is missing: {how}")),
+        (None, ":memory:") => return Err(format!("memory does not survive a restart: {how}")),
+        (None, path) => path,
+    };
+    Ok(StoreUrl::Sqlite(under_state(path, environment)))
+}
+
+fn under_state(path: &str, environment: &Environment) -> PathBuf {
+    match environment.state_directory() {
+        Some(directory) => directory.join(path),
+        None => PathBuf::from(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stores() {
+        let how = "write `sqlite:PATH`, such as `sqlite:notafter.db` or `sqlite:/var/lib/notafter/notafter.db`";
+        let given = Environment::of([("STATE_DIRECTORY", "/var/lib/notafter:/var/lib/other")]);
+        let absent = Environment::of([("STATE_DIRECTORY", "")]);
+        for (text, environment, expected) in [
+            ("sqlite:x.db", &given, Ok("/var/lib/notafter/x.db")),
+            ("sqlite:x.db", &absent, Ok("x.db")),
+            ("sqlite:/srv/x.db", &given, Ok("/srv/x.db")),
+            ("sqlite:///srv/x.db", &given, Ok("/srv/x.db")),
+            ("sqlite://x.db", &given, Err("two slashes name a host, and a file has none: ")),
+            ("sqlite::memory:", &given, Err("memory does not survive a restart: ")),
+            ("sqlite:", &given, Err("the path is missing: ")),
+            ("postgres://u:p@h/d", &given, Err("this kind of store is not known: ")),
+        ] {
+            let expected = match expected {
+                Ok(path) => Ok(StoreUrl::Sqlite(PathBuf::from(path))),
+                Err(why) => Err(format!("{why}{how}")),
+            };
+            assert_eq!(store_url(text, environment), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `[[source]]`: where certificates come from.
+
+use std::time::Duration;
+
+use chrono_tz::{TZ_VARIANTS, Tz};
+
+use super::name::unique_name;
+use super::spelling::{nearest, quoted};
+use super::{Fields, Options, Placed, Schedule, SourceConfig};
+
+/// Kinds that read a part often and the whole seldom.
+const WITH_FULL_SCAN: [&str; 2] = ["enos", "tencent-mqtt"];
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Reads every `[[source]]`. One with mistakes is kept where it can be, so that its options are checked as well.
+///
+/// `names` holds the names of all, of those as well that cannot be kept.
+pub(super) fn sources(root: &mut Fields<'_>, names: &mut Vec<String>) -> Vec<SourceConfig> {
+    root.require("source", ": there is nothing to watch; add a `[[source]]`");
+    let mut sources = Vec::new();
+    for (table, span) in root.list_of_tables("source").unwrap_or_default() {
+        sources.extend(source(&mut root.inside(table, span), names));
+    }
+    sources
+}
+
+fn source(fields: &mut Fields<'_>, names: &mut Vec<String>) -> Option<SourceConfig> {
+    let name = unique_name(fields, names);
+    let kind = fields.required_string("kind");
+    let zone = timezone(fields);
+    fields.require("schedule", ", such as `schedule = \"every 1h\"`");
+    let schedule = schedule(fields, "schedule", zone);
+    let mut options = options(fields);
+    fields.report_unknown();
+    let kind = kind?;
+    let full_scan = if WITH_FULL_SCAN.contains(&kind.value.as_str()) {
+        full_scan(fields, &kind, &mut options, zone)
+    } else {
+        None
+    };
+    // What is missing has been reported: nothing is read with these stand-ins.
+    let (name, schedule) = (name.unwrap_or_default(), schedule.unwrap_or(Schedule::Every(DAY)));
+    Some(SourceConfig { name, kind, schedule, full_scan, options })
+}
+
+/// Reads `[source.options]` or `[channel.options]`.
+pub(super) fn options(fields: &mut Fields<'_>) -> Options {
+    let environment = fields.environment().clone();
+    let (table, span) = match fields.table("options") {
+        Some((table, span)) => (table.clone(), span),
+        None => (super::Table::default(), fields.span()),
+    };
+    Options { table, span, environment, taken: &[] }
+}
+
+fn full_scan(
+    fields: &mut Fields<'_>,
+    kind: &Placed<String>,
+    options: &mut Options,
+    zone: Tz,
+) -> Option<Schedule> {
+    let written = {
+        let mut inside = fields.inside(&options.table, options.span.clone());
+        schedule(&mut inside, "full_scan", zone)
+    };
+    options.table.0.remove("full_scan");
+    options.taken = &["full_scan"];
+    let default = (kind.value == "tencent-mqtt").then_some(Schedule::Every(DAY));
+    written.or(default)
+}
+
+fn schedule(fields: &mut Fields<'_>, key: &'static str, zone: Tz) -> Option<Schedule> {
+    let text = fields.string(key)?;
+    match Schedule::parse(&text.value, zone) {
+        Ok(schedule) => Some(schedule),
+        Err(why) => {
+            fields.mistake(text.span, format!("`{key}`: {why}"));
+            None
+        }
+    }
+}
+
+fn timezone(fields: &mut Fields<'_>) -> Tz {
+    let Some(text) = fields.string("timezone") else { return Tz::UTC };
+    text.value.parse().unwrap_or_else(|_| {
+        let meant = nearest(&text.value, TZ_VARIANTS.iter().map(|zone| zone.name()));
+        let hint = match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "write a name such as `Asia/Shanghai` or `UTC`".to_owned(),
+        };
+        fields.mistake(text.span, format!("unknown time zone {}; {hint}", quoted(&text.value)));
+        Tz::UTC
+    })
+}
