@@ -153,7 +153,8 @@ fn cas<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()> {
     out.family(f::OUTLIVING);
     for scope in scopes {
         let mut outliving: BTreeMap<_, u64> = scope.cas.keys().map(|serial| (serial, 0)).collect();
-        outliving.extend(scope.sums.iter().flat_map(|sums| &sums.outliving).map(|(ca, n)| (ca, *n)));
+        outliving
+            .extend(scope.sums.iter().flat_map(|sums| &sums.outliving).map(|(ca, n)| (ca, *n)));
         for (ca, count) in outliving {
             out.sample(&scope.labels_and("ca", ca), Value::Count(count))?;
         }

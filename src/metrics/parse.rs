@@ -61,11 +61,7 @@ pub(crate) fn parse(text: &str, format: Format) -> Result<Vec<Family>, String> {
             if families.iter().any(|family| family.name == name) {
                 return Err(format!("{name} comes twice"));
             }
-            families.push(Family {
-                name: name.to_owned(),
-                kind: kind.to_owned(),
-                samples: vec![],
-            });
+            families.push(Family { name: name.to_owned(), kind: kind.to_owned(), samples: vec![] });
         } else {
             let family = families.last_mut().ok_or("a sample before any family")?;
             family.samples.push(sample(line)?);

@@ -52,6 +52,9 @@ struct Text {
     identity: usize,
 }
 
+/// A source and its rows, the most urgent first.
+type Ranked = (Arc<str>, Vec<(RowId, Row)>);
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Built {
     version: u64,
@@ -75,7 +78,7 @@ impl Series {
             return Arc::clone(&self.listed);
         }
         let sources: BTreeSet<_> = view.scopes().map(|(_, source, _)| Arc::clone(source)).collect();
-        let ranked: Vec<_> = sources
+        let ranked: Vec<Ranked> = sources
             .into_iter()
             .map(|source| {
                 let rows = view.soonest(&source, limit, now).into_iter();
@@ -85,7 +88,8 @@ impl Series {
             .collect();
         let read = self.read_names(ranked.iter().flat_map(|(_, rows)| rows), names).await;
         self.listed = Arc::new(self.list(view, &ranked, limit));
-        let kept: HashSet<_> = ranked.iter().flat_map(|(_, rows)| rows).map(|(id, _)| *id).collect();
+        let kept: HashSet<_> =
+            ranked.iter().flat_map(|(_, rows)| rows).map(|(id, _)| *id).collect();
         self.texts.retain(|id, _| kept.contains(id));
         self.built = match read {
             Ok(()) => Some(wanted),
@@ -118,7 +122,7 @@ impl Series {
         Ok(())
     }
 
-    fn list(&self, view: &View, ranked: &[(Arc<str>, Vec<(RowId, Row)>)], limit: usize) -> Listed {
+    fn list(&self, view: &View, ranked: &[Ranked], limit: usize) -> Listed {
         let prefixes: HashMap<ScopeId, Arc<str>> = view
             .scopes()
             .map(|(id, source, scope)| {
@@ -141,12 +145,7 @@ impl Series {
         Listed { sources, limit }
     }
 
-    fn entry(
-        &self,
-        id: RowId,
-        row: &Row,
-        prefixes: &HashMap<ScopeId, Arc<str>>,
-    ) -> Option<Entry> {
+    fn entry(&self, id: RowId, row: &Row, prefixes: &HashMap<ScopeId, Arc<str>>) -> Option<Entry> {
         let text = self.texts.get(&id).filter(|text| text.fingerprint == row.fingerprint)?;
         Some(Entry {
             scope: Arc::clone(prefixes.get(&row.scope)?),
@@ -161,7 +160,8 @@ impl Series {
 impl Built {
     fn serves(self, wanted: Self) -> bool {
         let age = wanted.at.since(self.at);
-        (self.version, self.limit) == (wanted.version, wanted.limit) && (0..RANKED_FOR).contains(&age)
+        (self.version, self.limit) == (wanted.version, wanted.limit)
+            && (0..RANKED_FOR).contains(&age)
     }
 }
 
@@ -211,13 +211,10 @@ impl Listed {
         self.write_limits(configured, out)
     }
 
-    fn write_limits<W: Write>(
-        &self,
-        configured: &[String],
-        out: &mut Writer<W>,
-    ) -> io::Result<()> {
+    fn write_limits<W: Write>(&self, configured: &[String], out: &mut Writer<W>) -> io::Result<()> {
         let configured = configured.iter().map(String::as_str);
-        let sources: BTreeSet<_> = configured.chain(self.sources.keys().map(|name| &**name)).collect();
+        let sources: BTreeSet<_> =
+            configured.chain(self.sources.keys().map(|name| &**name)).collect();
         let limit = Value::Count(u64::try_from(self.limit).unwrap_or(u64::MAX));
         out.family(f::SERIES_LIMIT);
         for source in sources {
@@ -304,7 +301,10 @@ mod tests {
         let listed = series.refresh(&view(2, &known), &names, 9, NOW.plus(61)).await;
         assert_eq!(names.asked.load(Ordering::SeqCst), 4);
         let families = read(&listed);
-        assert_eq!(value(&families, INFO, &[("cert", "soon"), ("cn", "new")]).as_deref(), Some("1"));
+        assert_eq!(
+            value(&families, INFO, &[("cert", "soon"), ("cn", "new")]).as_deref(),
+            Some("1")
+        );
     }
 
     #[tokio::test]

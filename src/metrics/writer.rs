@@ -138,7 +138,9 @@ impl<W: Write> Writer<W> {
     pub(super) fn prepared(&mut self, labels: &[&str], value: Value) -> io::Result<()> {
         self.open("");
         self.buffer.push('{');
-        labels.iter().for_each(|part| self.buffer.push_str(part));
+        for part in labels {
+            self.buffer.push_str(part);
+        }
         self.buffer.push('}');
         self.close(value)
     }

@@ -24,13 +24,12 @@ impl Tally {
         config(&counts, out)?;
         gathered.extend(counts.sources.values().flat_map(|source| source.registry.gather()));
         gathered.extend(counts.channels.values().flat_map(|channel| channel.registry.gather()));
-        // A slow reader must not hold up those who count.
-        drop(counts);
         counted(gathered, out)
     }
 }
 
 type Gauge<T> = (Family<'static>, fn(&T) -> Option<Value>);
+type GaugeByWindow = (Family<'static>, fn(&Known) -> &BTreeMap<String, f64>);
 
 fn source_gauges<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
     let gauges: [Gauge<Known>; 4] = [
@@ -47,7 +46,7 @@ fn source_gauges<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<(
             }
         }
     }
-    let timed: [(Family<'_>, fn(&Known) -> &BTreeMap<String, f64>); 2] = [
+    let timed: [GaugeByWindow; 2] = [
         (f::SOURCE_INTERVAL, |known| &known.intervals),
         (f::SOURCE_DURATION, |known| &known.durations),
     ];
@@ -155,7 +154,7 @@ fn counted<W: Write>(gathered: Vec<MetricFamily>, out: &mut Writer<W>) -> io::Re
             MetricType::GAUGE | MetricType::SUMMARY | MetricType::UNTYPED => Shape::Gauge,
         };
         out.family(Family { name, shape, help: first.help() });
-        for metric in parts.iter().flat_map(|part| part.get_metric()) {
+        for metric in parts.iter().flat_map(MetricFamily::get_metric) {
             write_metric(shape, metric, out)?;
         }
     }
@@ -163,7 +162,8 @@ fn counted<W: Write>(gathered: Vec<MetricFamily>, out: &mut Writer<W>) -> io::Re
 }
 
 fn write_metric<W: Write>(shape: Shape, metric: &Metric, out: &mut Writer<W>) -> io::Result<()> {
-    let labels: Vec<_> = metric.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
+    let labels: Vec<_> =
+        metric.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
     match shape {
         Shape::Counter => out.sample(&labels, Value::Float(metric.get_counter().get_value())),
         Shape::Histogram => {

@@ -78,7 +78,9 @@ impl Source {
             skipped,
             known: Mutex::default(),
         };
-        actions(&setup.kind).iter().for_each(|action| drop(source.outcomes(action)));
+        for action in actions(&setup.kind) {
+            source.outcomes(action);
+        }
         if matches!(setup.kind.as_str(), "tencent-ssl" | "files") {
             source.scope("all", |_| ());
         }

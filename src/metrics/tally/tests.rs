@@ -36,11 +36,8 @@ fn every_closed_label_is_there_at_zero() {
     assert_eq!(requests.len(), (1 + 5) * Outcome::ALL.len());
     assert!(requests.iter().all(|sample| sample.value == "0"));
     for outcome in Outcome::ALL {
-        let labels = [
-            ("source", "ssl"),
-            ("action", "DescribeCertificates"),
-            ("outcome", outcome.as_str()),
-        ];
+        let labels =
+            [("source", "ssl"), ("action", "DescribeCertificates"), ("outcome", outcome.as_str())];
         let count = value(&families, "notafter_source_requests_total", &labels);
         assert_eq!(count.as_deref(), Some("0"), "{labels:?}");
     }
