@@ -89,19 +89,6 @@ pub(crate) fn value(families: &[Family], name: &str, labels: &[(&str, &str)]) ->
     matching.first().map(|sample| sample.value.clone())
 }
 
-/// Undoes what stands for a NUL.
-pub(crate) fn unescaped_nul(text: &str) -> String {
-    let mut plain = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        plain.push(match c {
-            '␀' if chars.next() == Some('0') => '\0',
-            other => other,
-        });
-    }
-    plain
-}
-
 fn sample(line: &str) -> Result<Sample, String> {
     let end = line.find(['{', ' ']).ok_or_else(|| format!("no value: {line}"))?;
     let (name, rest) = line.split_at(end);
@@ -149,7 +136,6 @@ fn quoted(text: &str) -> Option<(String, &str)> {
                 c @ ('\\' | '"') => c,
                 _ => return None,
             }),
-            '\0' => return None,
             c => value.push(c),
         }
     }

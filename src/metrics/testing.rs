@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use proptest::prelude::*;
 
 use super::{Names, NamesError};
 use crate::expiry::{Facts, Kind, Row, RowId, ScopeId, Status, Timestamp, View};
@@ -65,6 +66,11 @@ impl Known {
         unit.clone_into(&mut self.0.unit);
         self
     }
+}
+
+/// Makes texts of which many break a careless writer.
+pub(crate) fn hostile() -> impl Strategy<Value = String> {
+    prop_oneof![any::<String>(), r#"[\"'\n\r\x00\u2028{}=, #a中]{0,12}"#]
 }
 
 /// Returns a view of `known`, numbered in their order from 0.
