@@ -1,1 +1,35 @@
-//! Stub.
+//! The inventory and the daemon's own counts, as Prometheus reads them.
+//!
+//! [`Tally`] is counted into by the rest of the daemon. [`Exposition`] joins it with a view of the inventory and
+//! streams both in the format that the scraper asked for.
+
+use async_trait::async_trait;
+
+use crate::expiry::{Facts, RowId};
+
+mod aggregates;
+mod exposition;
+mod families;
+mod series;
+mod tally;
+mod writer;
+#[cfg(test)]
+pub(crate) mod parse;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use exposition::{Exposition, Moment};
+pub use tally::{ActiveAlerts, Setup, SourceSetup, Tally};
+pub use writer::Format;
+
+/// Tells what certificates are called. Memory holds their numbers; the names are in the store.
+#[async_trait]
+pub trait Names: Send + Sync {
+    /// Reads the facts of certificates, in the order asked; `None` for a number that is not there.
+    async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, NamesError>;
+}
+
+/// Why names could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the names of certificates cannot be read: {0}")]
+pub struct NamesError(pub String);

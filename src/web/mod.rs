@@ -1,1 +1,136 @@
-//! Stub.
+//! HTTP: metrics, health, reload, and a plain page.
+//!
+//! Reads what the rest of the daemon publishes and changes nothing: a reload is asked for, not done here.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::X_CONTENT_TYPE_OPTIONS;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::clock::Clock;
+use crate::expiry::{Timestamp, View};
+use crate::metrics::{Exposition, Names, Tally};
+
+mod control;
+mod limits;
+mod negotiate;
+mod page;
+mod patient;
+mod problem;
+mod scrape;
+mod server;
+mod words;
+#[cfg(test)]
+mod tests;
+
+use limits::Limits;
+
+/// What the pages are made from.
+pub struct State {
+    /// The newest state of the inventory.
+    pub view: watch::Receiver<Arc<View>>,
+    /// The daemon's own counts.
+    pub own: Arc<Tally>,
+    /// What certificates are called.
+    pub names: Arc<dyn Names>,
+    /// How the sources are.
+    pub sources: watch::Receiver<Arc<Vec<SourceStatus>>>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Takes the wish for a reload, and answers with the mistakes when there are any.
+    pub reload: mpsc::Sender<oneshot::Sender<Result<(), String>>>,
+    /// Whether the store is open and the first view is published.
+    pub ready: watch::Receiver<bool>,
+    /// How many certificates of each source have series of their own.
+    pub max_series_per_source: watch::Receiver<usize>,
+}
+
+/// How a source is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Whether the last poll succeeded; `None` before the first.
+    pub up: Option<bool>,
+    /// When the last poll began.
+    pub last_attempt: Option<Timestamp>,
+    /// Why the last poll failed, if it did. Never a secret.
+    pub last_error: Option<String>,
+    /// The last scan of each scope and window.
+    pub scans: Vec<ScanStatus>,
+}
+
+/// How the last scan of one scope and window ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScanStatus {
+    /// The scope.
+    pub scope: String,
+    /// `near` or `all`.
+    pub window: String,
+    /// When the last proven scan ended.
+    pub last_proven: Option<Timestamp>,
+    /// The provider's total.
+    pub reported: Option<u64>,
+    /// Distinct certificates that were read.
+    pub collected: Option<u64>,
+    /// Certificates that the provider counted and did not list.
+    pub missing: Option<u64>,
+}
+
+/// Answers requests on `listener` until `stop`, then lets those under way end within a deadline.
+pub async fn serve(
+    listener: TcpListener,
+    state: State,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    serve_within(listener, state, Limits::default(), stop).await;
+    Ok(())
+}
+
+/// What every handler sees.
+struct Shared {
+    state: State,
+    exposition: Arc<Exposition>,
+    scrapes: Arc<Semaphore>,
+    limits: Limits,
+}
+
+async fn serve_within(
+    listener: TcpListener,
+    state: State,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let exposition = Arc::new(Exposition::new(Arc::clone(&state.own)));
+    let scrapes = Arc::new(Semaphore::new(limits.scrapes));
+    let shared = Arc::new(Shared { state, exposition, scrapes, limits });
+    server::run(listener, router(shared), limits, stop).await;
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    let nosniff = SetResponseHeaderLayer::overriding(
+        X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    Router::new()
+        .route("/", get(page::page))
+        .route("/style.css", get(page::style))
+        .route("/metrics", get(scrape::scrape))
+        .route("/-/healthy", get(control::healthy))
+        .route("/-/ready", get(control::ready))
+        .route("/-/reload", post(control::reload).put(control::reload))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(nosniff)
+        .with_state(shared)
+}

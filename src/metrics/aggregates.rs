@@ -1,0 +1,289 @@
+//! Sums over scopes. Their number grows with scopes, never with certificates.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::families as f;
+use super::writer::{Format, Value, Writer, bound};
+use crate::expiry::{ScopeId, Status, Sums, Timestamp, View};
+
+/// The bounds of the buckets in [`Sums`], in days.
+const DAYS: [u32; 12] = [0, 1, 3, 7, 14, 30, 60, 90, 180, 365, 730, 1825];
+
+/// One scope with everything that is written about it.
+struct Scope<'a> {
+    source: &'a str,
+    name: &'a str,
+    // None where the scope is known and holds nothing.
+    sums: Option<&'a Sums>,
+    cas: BTreeMap<Arc<str>, Option<Timestamp>>,
+}
+
+/// Writes the sums of every scope of `view`.
+pub(super) fn write<W: Write>(
+    view: &View,
+    sums: &BTreeMap<ScopeId, Sums>,
+    out: &mut Writer<W>,
+) -> io::Result<()> {
+    let mut scopes: Vec<_> = view
+        .scopes()
+        .map(|(id, source, name)| Scope {
+            source,
+            name,
+            sums: sums.get(&id),
+            cas: authorities(view, id),
+        })
+        .collect();
+    scopes.sort_by_key(|scope| (scope.source, scope.name));
+    statuses(&scopes, out)?;
+    remaining(&scopes, out)?;
+    months(&scopes, out)?;
+    earliest(&scopes, out)?;
+    cas(&scopes, out)
+}
+
+impl Scope<'_> {
+    fn labels(&self) -> [(&str, &str); 2] {
+        [("source", self.source), ("scope", self.name)]
+    }
+
+    fn labels_and<'a>(&'a self, name: &'a str, value: &'a str) -> [(&'a str, &'a str); 3] {
+        let [source, scope] = self.labels();
+        [source, scope, (name, value)]
+    }
+}
+
+/// Returns the authorities of a scope by serial; several that share one serial are one series.
+fn authorities(view: &View, scope: ScopeId) -> BTreeMap<Arc<str>, Option<Timestamp>> {
+    let mut authorities: BTreeMap<Arc<str>, Option<Timestamp>> = BTreeMap::new();
+    for ca in view.cas(scope) {
+        let end = authorities.entry(ca.serial).or_default();
+        *end = [*end, ca.not_after].into_iter().flatten().min();
+    }
+    authorities
+}
+
+fn statuses<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()> {
+    out.family(f::CERTIFICATES);
+    for scope in scopes {
+        let counts = scope.sums.map_or([0; 7], |sums| sums.by_status);
+        for (status, count) in Status::ALL.into_iter().zip(counts) {
+            out.sample(&scope.labels_and("status", status.as_str()), Value::Count(count))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the gauge histogram: one family where the format knows it, three where it does not.
+fn remaining<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()> {
+    let bounds = DAYS.map(|days| bound(f64::from(days) * 86_400.0));
+    if out.format() == Format::OpenMetrics {
+        out.family(f::REMAINING);
+        for scope in scopes {
+            buckets(scope, &bounds, "_bucket", out)?;
+            let (count, sum) = scope.sums.map_or((0, 0), |sums| (sums.count, sums.sum_remaining));
+            // The format forbids a negative sum where no bound is negative, and a count without a sum.
+            if sum >= 0 {
+                out.part("_gcount", &scope.labels(), None, Value::Count(count))?;
+                out.part("_gsum", &scope.labels(), None, Value::Wide(sum))?;
+            }
+        }
+        return Ok(());
+    }
+    out.family(f::REMAINING_BUCKET);
+    for scope in scopes {
+        buckets(scope, &bounds, "", out)?;
+    }
+    out.family(f::REMAINING_COUNT);
+    for scope in scopes {
+        out.sample(&scope.labels(), Value::Count(scope.sums.map_or(0, |sums| sums.count)))?;
+    }
+    out.family(f::REMAINING_SUM);
+    for scope in scopes {
+        let sum = scope.sums.map_or(0, |sums| sums.sum_remaining);
+        out.sample(&scope.labels(), Value::Wide(sum))?;
+    }
+    Ok(())
+}
+
+fn buckets<W: Write>(
+    scope: &Scope<'_>,
+    bounds: &[String],
+    suffix: &str,
+    out: &mut Writer<W>,
+) -> io::Result<()> {
+    let (buckets, count) = scope.sums.map_or(([0; 12], 0), |sums| (sums.buckets, sums.count));
+    for (le, count) in bounds.iter().zip(buckets) {
+        out.part(suffix, &scope.labels(), Some(le), Value::Count(count))?;
+    }
+    out.part(suffix, &scope.labels(), Some("+Inf"), Value::Count(count))
+}
+
+fn months<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()> {
+    out.family(f::EXPIRING_IN_MONTH);
+    for scope in scopes {
+        for ((year, month), count) in scope.sums.iter().flat_map(|sums| &sums.months) {
+            let month = format!("{year:04}-{month:02}");
+            out.sample(&scope.labels_and("expiry_month", &month), Value::Count(*count))?;
+        }
+    }
+    Ok(())
+}
+
+fn earliest<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()> {
+    out.family(f::EARLIEST);
+    for scope in scopes {
+        if let Some(earliest) = scope.sums.and_then(|sums| sums.earliest) {
+            out.sample(&scope.labels(), Value::Int(earliest.seconds()))?;
+        }
+    }
+    Ok(())
+}
+
+fn cas<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()> {
+    out.family(f::CA_NOT_AFTER);
+    for scope in scopes {
+        for (serial, end) in &scope.cas {
+            if let Some(end) = end {
+                out.sample(&scope.labels_and("ca", serial), Value::Int(end.seconds()))?;
+            }
+        }
+    }
+    out.family(f::OUTLIVING);
+    for scope in scopes {
+        let mut outliving: BTreeMap<_, u64> = scope.cas.keys().map(|serial| (serial, 0)).collect();
+        outliving
+            .extend(scope.sums.iter().flat_map(|sums| &sums.outliving).map(|(ca, n)| (ca, *n)));
+        for (ca, count) in outliving {
+            out.sample(&scope.labels_and("ca", ca), Value::Count(count))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::parse::{parse, value};
+    use super::super::testing::{Known, NOW, view};
+    use super::*;
+    use crate::expiry::{Kind, SumsCache};
+
+    fn written(known: &[Known], format: Format) -> (String, View, BTreeMap<ScopeId, Sums>) {
+        let view = view(1, known);
+        let sums = SumsCache::new().refresh(&view, NOW).clone();
+        let mut out = Writer::new(Vec::new(), format);
+        write(&view, &sums, &mut out).unwrap();
+        (String::from_utf8(out.finish().unwrap()).unwrap(), view, sums)
+    }
+
+    #[test]
+    fn a_gauge_histogram_is_three_plain_families_in_the_old_format() {
+        let known = [Known::new("s", "all", "1").ends_in(86_400)];
+        let (text, ..) = written(&known, Format::Text);
+        for line in [
+            "# TYPE notafter_certificate_remaining_seconds_bucket untyped",
+            "notafter_certificate_remaining_seconds_bucket{source=\"s\",scope=\"all\",le=\"0.0\"} 0",
+            "notafter_certificate_remaining_seconds_bucket{source=\"s\",scope=\"all\",le=\"86400.0\"} 1",
+            "notafter_certificate_remaining_seconds_bucket{source=\"s\",scope=\"all\",le=\"+Inf\"} 1",
+            "# TYPE notafter_certificate_remaining_seconds_gcount gauge",
+            "notafter_certificate_remaining_seconds_gcount{source=\"s\",scope=\"all\"} 1",
+            "# TYPE notafter_certificate_remaining_seconds_gsum gauge",
+            "notafter_certificate_remaining_seconds_gsum{source=\"s\",scope=\"all\"} 86400",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        parse(&text, Format::Text).unwrap();
+    }
+
+    #[test]
+    fn a_negative_sum_is_told_only_where_the_format_allows_it() {
+        let known = [Known::new("s", "all", "1").ends_in(-5)];
+        let (text, ..) = written(&known, Format::OpenMetrics);
+        let families = parse(&text, Format::OpenMetrics).unwrap();
+        let name = "notafter_certificate_remaining_seconds";
+        assert_eq!(value(&families, &format!("{name}_gsum"), &[]), None);
+        let infinite = value(&families, &format!("{name}_bucket"), &[("le", "+Inf")]);
+        assert_eq!(infinite.as_deref(), Some("1"));
+        let (text, ..) = written(&known, Format::Text);
+        let families = parse(&text, Format::Text).unwrap();
+        assert_eq!(value(&families, &format!("{name}_gsum"), &[]).as_deref(), Some("-5"));
+    }
+
+    #[test]
+    fn authorities_that_share_a_serial_are_one_series() {
+        let ca = |issuer: &str, seconds| {
+            Known::new("f", "all", "00").kind(Kind::Ca).issuer(issuer).ends_in(seconds)
+        };
+        let (text, ..) = written(&[ca("CN=a", 90), ca("CN=b", 60)], Format::Text);
+        let families = parse(&text, Format::Text).unwrap();
+        let labels = [("source", "f"), ("scope", "all"), ("ca", "00")];
+        let end = value(&families, "notafter_ca_not_after_timestamp_seconds", &labels);
+        assert_eq!(end, Some(NOW.plus(60).seconds().to_string()));
+        let outliving = value(&families, "notafter_certificates_outliving_issuer", &labels);
+        assert_eq!(outliving.as_deref(), Some("0"));
+    }
+
+    #[test]
+    fn an_unknown_end_has_no_sample() {
+        let (text, ..) = written(&[Known::new("s", "all", "1").undated()], Format::Text);
+        assert!(!text.contains("earliest_not_after"), "{text}");
+        let families = parse(&text, Format::Text).unwrap();
+        let undated = value(&families, "notafter_certificates", &[("status", "undated")]);
+        assert_eq!(undated.as_deref(), Some("1"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_equals_the_sums(
+            rows in proptest::collection::vec(
+                (0_usize..3, -100_000_000_i64..300_000_000, 0_usize..7), 0..40),
+            open_metrics in any::<bool>(),
+        ) {
+            let format = if open_metrics { Format::OpenMetrics } else { Format::Text };
+            let scopes = [("p1", "23"), ("p12", "3"), ("p\"\\", "\n")];
+            let known: Vec<_> = rows
+                .iter()
+                .enumerate()
+                .map(|(index, (scope, seconds, status))| {
+                    let (source, scope) = scopes[*scope];
+                    let known = Known::new(source, scope, &index.to_string());
+                    match Status::ALL[*status] {
+                        Status::Undated => known.undated(),
+                        status => known.status(status).ends_in(*seconds),
+                    }
+                })
+                .collect();
+            let (text, view, sums) = written(&known, format);
+            let families = parse(&text, format).map_err(TestCaseError::fail)?;
+            for (id, source, scope) in view.scopes() {
+                let sums = &sums[&id];
+                let labels = [("source", &**source), ("scope", &**scope)];
+                let find = |name: &str, label: (&str, &str)| {
+                    value(&families, name, &[labels[0], labels[1], label])
+                };
+                for (status, count) in Status::ALL.iter().zip(sums.by_status) {
+                    let found = find("notafter_certificates", ("status", status.as_str()));
+                    prop_assert_eq!(found, Some(count.to_string()));
+                }
+                for (days, count) in DAYS.iter().zip(sums.buckets) {
+                    let le = format!("{}.0", u64::from(*days) * 86_400);
+                    let found = find("notafter_certificate_remaining_seconds_bucket", ("le", &le));
+                    prop_assert_eq!(found, Some(count.to_string()));
+                }
+                let sum = value(&families, "notafter_certificate_remaining_seconds_gsum", &labels);
+                let told = !open_metrics || sums.sum_remaining >= 0;
+                prop_assert_eq!(sum, told.then(|| sums.sum_remaining.to_string()));
+                let earliest = value(&families, "notafter_earliest_not_after_timestamp_seconds", &labels);
+                prop_assert_eq!(earliest, sums.earliest.map(|at| at.seconds().to_string()));
+                for ((year, month), count) in &sums.months {
+                    let month = format!("{year:04}-{month:02}");
+                    let found = find("notafter_certificates_expiring_in_month", ("expiry_month", &month));
+                    prop_assert_eq!(found, Some(count.to_string()));
+                }
+            }
+        }
+    }
+}

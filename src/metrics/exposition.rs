@@ -1,0 +1,102 @@
+//! What one scrape says: a view of the inventory at a moment, and the daemon's own counts.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::series::{Listed, Series};
+use super::writer::{Format, Writer};
+use super::{Names, Tally, aggregates};
+use crate::expiry::{SumsCache, Timestamp, View};
+
+/// Writes scrapes, and keeps between them what is dear to compute.
+pub struct Exposition {
+    tally: Arc<Tally>,
+    sums: Mutex<SumsCache>,
+    series: tokio::sync::Mutex<Series>,
+}
+
+/// One state of the inventory at one moment, ready to be written.
+pub struct Moment {
+    view: View,
+    now: Timestamp,
+    listed: Arc<Listed>,
+}
+
+impl Exposition {
+    /// Returns an exposition of `tally` and of whatever view a scrape is about.
+    pub fn new(tally: Arc<Tally>) -> Self {
+        Self { tally, sums: Mutex::new(SumsCache::new()), series: tokio::sync::Mutex::default() }
+    }
+
+    /// Reads from the store what a scrape of `view` needs and is not known yet.
+    ///
+    /// `limit` is the number of certificates of each source that have series of their own.
+    pub async fn prepare(
+        &self,
+        view: &View,
+        names: &dyn Names,
+        limit: usize,
+        now: Timestamp,
+    ) -> Moment {
+        let listed = self.series.lock().await.refresh(view, names, limit, now).await;
+        Moment { view: view.clone(), now, listed }
+    }
+
+    /// Writes everything about `moment`. May block for as long as `out` does; holds no lock meanwhile.
+    pub fn write<W: Write>(&self, moment: &Moment, format: Format, mut out: W) -> io::Result<W> {
+        out.write_all(&self.summary(moment, format)?)?;
+        let mut out = Writer::new(out, format);
+        moment.listed.write(&self.tally.source_names(), &mut out)?;
+        out.finish()
+    }
+
+    /// Writes what does not grow with certificates into memory.
+    fn summary(&self, moment: &Moment, format: Format) -> io::Result<Vec<u8>> {
+        let mut out = Writer::new(Vec::new(), format);
+        {
+            // A panic while summing left a cache that the next refresh brings up to date.
+            let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+            aggregates::write(&moment.view, sums.refresh(&moment.view, moment.now), &mut out)?;
+        }
+        self.tally.write_to(&mut out)?;
+        out.pause()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse::{parse, samples};
+    use super::super::testing::{Known, Memory, NOW, view};
+    use super::super::{Setup, SourceSetup};
+    use super::*;
+
+    #[tokio::test]
+    async fn everything_is_one_valid_exposition_in_both_formats() {
+        let known = [
+            Known::new("p1", "23", "a").names("c\"n", "hol\\der", "u\nnit"),
+            Known::new("p12", "3", "a").ends_in(-9),
+        ];
+        let source = |name: &str| SourceSetup {
+            name: name.to_owned(),
+            kind: "tencent-mqtt".to_owned(),
+            intervals: vec![("near".to_owned(), 600.0), ("all".to_owned(), 86_400.0)],
+        };
+        let setup =
+            Setup { sources: vec![source("p1"), source("p12")], channels: vec!["ops".to_owned()] };
+        let tally = Arc::new(Tally::new(&setup));
+        tally.added("p1", "23", 1);
+        tally.added("p12", "3", 2);
+        let exposition = Exposition::new(tally);
+        let moment = exposition.prepare(&view(1, &known), &Memory::of(&known), 9, NOW).await;
+        for format in [Format::Text, Format::OpenMetrics] {
+            let text = exposition.write(&moment, format, Vec::new()).unwrap();
+            let families = parse(std::str::from_utf8(&text).unwrap(), format).unwrap();
+            // The pair that the `prometheus` crate's vectors take for one series.
+            for name in ["notafter_certificates_added_total", "notafter_certificate_info"] {
+                assert_eq!(samples(&families, name).len(), 2, "{name}");
+            }
+            let cpu = samples(&families, "process_cpu_seconds_total");
+            assert_eq!(cpu.len(), 1);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Every family that is written by hand, with its unit and how old its numbers may be.
+//!
+//! Counters and histograms of sources and channels are named in `tally`, where they are counted.
+
+use super::writer::{Family, Shape};
+
+macro_rules! families {
+    ($($constant:ident, $shape:ident, $name:literal, $help:literal;)*) => {
+        $(
+            pub(super) const $constant: Family<'static> = Family {
+                name: concat!("notafter_", $name),
+                shape: Shape::$shape,
+                help: $help,
+            };
+        )*
+    };
+}
+
+families! {
+    CERTIFICATES, Gauge, "certificates",
+        "Certificates known, by status. Cached: as of the last poll.";
+    REMAINING, GaugeHistogram, "certificate_remaining_seconds",
+        "Seconds that remain to active certificates, negative when ended; le=0.0 counts the ended ones. The distribution now, of ends cached at the last poll: never rate() it. Under OpenMetrics a negative sum is left out, and the count with it.";
+    REMAINING_BUCKET, Untyped, "certificate_remaining_seconds_bucket",
+        "Active certificates to which at most le seconds remain, cumulative. The distribution now, of ends cached at the last poll: never rate() it.";
+    REMAINING_COUNT, Gauge, "certificate_remaining_seconds_gcount",
+        "Active certificates in the distribution. Cached: as of the last poll.";
+    REMAINING_SUM, Gauge, "certificate_remaining_seconds_gsum",
+        "Sum of the seconds that remain to active certificates now; ended ones count negative. Ends are cached at the last poll.";
+    EXPIRING_IN_MONTH, Gauge, "certificates_expiring_in_month",
+        "Active certificates by the UTC month that they end in. Cached: as of the last poll.";
+    EARLIEST, Gauge, "earliest_not_after_timestamp_seconds",
+        "Earliest end of an active certificate that has no successor, in Unix seconds. Cached: as of the last poll.";
+    CA_NOT_AFTER, Gauge, "ca_not_after_timestamp_seconds",
+        "End of a certificate authority, by its serial, in Unix seconds; the earliest where several share a serial. Cached: as of the last poll.";
+    OUTLIVING, Gauge, "certificates_outliving_issuer",
+        "Active certificates that end after the certificate authority that signed them, by its serial. Cached: as of the last poll.";
+    CERTIFICATE, Gauge, "certificate_not_after_timestamp_seconds",
+        "End of one certificate, in Unix seconds; cert is its serial. Only the soonest certificates of each source have one, see notafter_certificate_series_omitted. Cached: as of the last poll.";
+    CERTIFICATE_INFO, Info, "certificate_info",
+        "What is known of one certificate; always 1. Cached: as of the last poll.";
+    SERIES_LIMIT, Gauge, "certificate_series_limit",
+        "Certificates of the source that may have series of their own.";
+    SERIES_OMITTED, Gauge, "certificate_series_omitted",
+        "Certificates of the source with a known end that have no series of their own. Cached: as of the last poll.";
+
+    ADDED, Counter, "certificates_added_total",
+        "Certificates seen for the first time, since this process started.";
+    GONE, Counter, "certificates_gone_total",
+        "Certificates that a proven scan showed to be gone, since this process started.";
+    RENEWED, Counter, "certificates_renewed_total",
+        "Certificates that got a successor or a later end, since this process started.";
+
+    SOURCE_UP, Gauge, "source_up",
+        "Whether the last poll of the source succeeded (1) or failed (0). Absent before the first poll has ended.";
+    SOURCE_ATTEMPT, Gauge, "source_last_attempt_timestamp_seconds",
+        "When the last poll of the source began, in Unix seconds.";
+    SOURCE_SUCCESS, Gauge, "source_last_success_timestamp_seconds",
+        "When the last successful poll of the source ended, in Unix seconds.";
+    SOURCE_PROVEN, Gauge, "source_last_proven_scan_timestamp_seconds",
+        "When the last scan that proved itself complete ended, in Unix seconds. The window is `near` or `all`.";
+    SOURCE_INTERVAL, Gauge, "source_poll_interval_seconds",
+        "Seconds between two scans of the window, as configured.";
+    SOURCE_DURATION, Gauge, "source_scan_duration_seconds",
+        "Seconds that the last scan of the window took.";
+    SOURCE_REPORTED, Gauge, "source_reported_certificates",
+        "Certificates that the provider says it has. Cached: as of the last scan of the whole scope, or of the near window until there was one.";
+    SOURCE_COLLECTED, Gauge, "source_collected_certificates",
+        "Distinct certificates that were read. Cached: as of the last scan of the whole scope, or of the near window until there was one.";
+    SOURCE_MISSING, Gauge, "source_scan_missing",
+        "Certificates that the provider counted and did not list, in the last scan; the larger number where windows differ.";
+    SOURCE_CLOCK_OFFSET, Gauge, "source_clock_offset_seconds",
+        "The provider's clock minus ours in seconds, from the Date of its last answer.";
+
+    ALERTS_ACTIVE, Gauge, "alerts_active",
+        "Certificates that stand on a rung of the ladder. Cached: as of the last evaluation.";
+    PENDING, Gauge, "notifications_pending",
+        "Events that wait to be delivered to the channel.";
+    OLDEST_PENDING, Gauge, "notifications_oldest_pending_timestamp_seconds",
+        "When the oldest event that waits for the channel was decided, in Unix seconds. Absent when none waits.";
+    DELIVERED, Gauge, "notifications_last_success_timestamp_seconds",
+        "When the channel last delivered a message, in Unix seconds.";
+    CHANNEL_UP, Gauge, "channel_up",
+        "Whether the channel delivers (1) or is down (0). Absent before the first verdict.";
+
+    BUILD, Info, "build_info",
+        "Which build of notafter this is; always 1.";
+    RELOAD_OK, Gauge, "config_last_reload_successful",
+        "Whether the last attempt to load the configuration succeeded (1) or failed (0).";
+    RELOAD_AT, Gauge, "config_last_reload_success_timestamp_seconds",
+        "When the configuration was last loaded successfully, in Unix seconds.";
+}

@@ -1,0 +1,269 @@
+//! The daemon's own counts: what sources, channels and the process do.
+//!
+//! Counters and histograms are the `prometheus` crate's, one registry for each source and channel, so that its name
+//! is a constant label there. Never a vector with two free labels: the crate hashes label values without a
+//! separator, and two series become one. What may be unknown, or has a free label, is kept as plain values.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::client::{Meter, Outcome};
+use crate::expiry::{Reason, Timestamp};
+
+mod channel;
+mod counters;
+mod render;
+mod source;
+
+use channel::Channel;
+use source::Source;
+
+/// The sources and channels that are counted.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Every configured source.
+    pub sources: Vec<SourceSetup>,
+    /// Every configured channel, by name.
+    pub channels: Vec<String>,
+}
+
+/// A source that is counted.
+#[derive(Clone, Debug)]
+pub struct SourceSetup {
+    /// Its name.
+    pub name: String,
+    /// Its kind, which tells the actions and the scope that it always has.
+    pub kind: String,
+    /// Its windows, `near` or `all`, and the seconds between two scans of each.
+    pub intervals: Vec<(String, f64)>,
+}
+
+/// How many certificates of a scope stand on one rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveAlerts {
+    /// The source.
+    pub source: Arc<str>,
+    /// The scope.
+    pub scope: Arc<str>,
+    /// The rung's label.
+    pub rung: String,
+    /// Certificates that stand on it.
+    pub count: u64,
+}
+
+/// The daemon's own counts. Counting for a source or channel that is not configured does nothing.
+pub struct Tally {
+    counts: RwLock<Counts>,
+    process: prometheus::Registry,
+}
+
+struct Counts {
+    sources: BTreeMap<String, Source>,
+    channels: BTreeMap<String, Channel>,
+    alerts: BTreeMap<(Arc<str>, Arc<str>, String), u64>,
+    reload: Option<bool>,
+    reloaded_at: Option<Timestamp>,
+}
+
+impl Tally {
+    /// Begins to count, with every closed combination of labels at zero.
+    pub fn new(setup: &Setup) -> Self {
+        let counts = Counts {
+            sources: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+            reload: None,
+            reloaded_at: None,
+        };
+        let tally = Self { counts: RwLock::new(counts), process: counters::process() };
+        tally.reconfigure(setup);
+        tally
+    }
+
+    /// Drops the series of sources and channels that are not in `setup`, keeps the counts of those that stay.
+    pub fn reconfigure(&self, setup: &Setup) {
+        let mut counts = self.write();
+        let mut sources = std::mem::take(&mut counts.sources);
+        for wanted in &setup.sources {
+            let kept = sources.remove(&wanted.name).filter(|source| source.kind == wanted.kind);
+            let source = kept.unwrap_or_else(|| Source::new(wanted));
+            source.lock().intervals = wanted.intervals.iter().cloned().collect();
+            counts.sources.insert(wanted.name.clone(), source);
+        }
+        let mut channels = std::mem::take(&mut counts.channels);
+        for name in &setup.channels {
+            let channel = channels.remove(name).unwrap_or_else(|| Channel::new(name));
+            counts.channels.insert(name.clone(), channel);
+        }
+        let Counts { sources, alerts, .. } = &mut *counts;
+        alerts.retain(|(source, _, _), _| sources.contains_key(&**source));
+    }
+
+    /// Drops the scopes of `source` that are not in `scopes`: it does not have them any more.
+    pub fn retain_scopes(&self, source: &str, scopes: &[&str]) {
+        self.source(source, |source| {
+            source.lock().scopes.retain(|scope, _| scopes.contains(&scope.as_str()));
+        });
+    }
+
+    /// Keeps when the last poll began.
+    pub fn attempt(&self, source: &str, at: Timestamp) {
+        self.source(source, |source| source.lock().attempt = Some(at));
+    }
+
+    /// Keeps whether the last poll succeeded.
+    pub fn up(&self, source: &str, up: bool) {
+        self.source(source, |source| source.lock().up = Some(up));
+    }
+
+    /// Keeps when the last successful poll ended.
+    pub fn success(&self, source: &str, at: Timestamp) {
+        self.source(source, |source| source.lock().success = Some(at));
+    }
+
+    /// Keeps when the last proven scan of a window ended.
+    pub fn proven(&self, source: &str, scope: &str, window: &str, at: Timestamp) {
+        self.source(source, |source| source.window(scope, window, |w| w.proven = Some(at)));
+    }
+
+    /// Keeps the seconds between two scans of a window.
+    pub fn interval(&self, source: &str, window: &str, seconds: f64) {
+        self.source(source, |source| {
+            source.lock().intervals.insert(window.to_owned(), seconds);
+        });
+    }
+
+    /// Keeps the seconds that the last scan of a window took.
+    pub fn duration(&self, source: &str, window: &str, seconds: f64) {
+        self.source(source, |source| {
+            source.lock().durations.insert(window.to_owned(), seconds);
+        });
+    }
+
+    /// Keeps the provider's total.
+    pub fn reported(&self, source: &str, scope: &str, window: &str, count: u64) {
+        self.source(source, |source| source.window(scope, window, |w| w.reported = Some(count)));
+    }
+
+    /// Keeps how many distinct certificates were read.
+    pub fn collected(&self, source: &str, scope: &str, window: &str, count: u64) {
+        self.source(source, |source| source.window(scope, window, |w| w.collected = Some(count)));
+    }
+
+    /// Keeps how many certificates the provider counted and did not list.
+    pub fn missing(&self, source: &str, scope: &str, window: &str, count: u64) {
+        self.source(source, |source| source.window(scope, window, |w| w.missing = Some(count)));
+    }
+
+    /// Counts rows that could not be understood.
+    pub fn rejected(&self, source: &str, reason: Reason, count: u64) {
+        self.source(source, |source| source.rejected(reason, count));
+    }
+
+    /// Counts a bell that was not answered because the last scan was still running.
+    pub fn skipped(&self, source: &str) {
+        self.source(source, Source::skipped);
+    }
+
+    /// Counts certificates seen for the first time.
+    pub fn added(&self, source: &str, scope: &str, count: u64) {
+        self.source(source, |source| source.scope(scope, |s| s.added += count));
+    }
+
+    /// Counts certificates that are gone.
+    pub fn gone(&self, source: &str, scope: &str, count: u64) {
+        self.source(source, |source| source.scope(scope, |s| s.gone += count));
+    }
+
+    /// Counts certificates that were renewed.
+    pub fn renewed(&self, source: &str, scope: &str, count: u64) {
+        self.source(source, |source| source.scope(scope, |s| s.renewed += count));
+    }
+
+    /// Replaces every count of certificates on rungs.
+    pub fn alerts_active(&self, alerts: Vec<ActiveAlerts>) {
+        let mut counts = self.write();
+        counts.alerts.clear();
+        for alert in alerts {
+            if counts.sources.contains_key(&*alert.source) {
+                *counts.alerts.entry((alert.source, alert.scope, alert.rung)).or_default() +=
+                    alert.count;
+            }
+        }
+    }
+
+    /// Counts how a message ended: one of [`Self::NOTIFICATION_OUTCOMES`].
+    pub fn notification(&self, channel: &str, outcome: &str) {
+        self.channel(channel, |channel| channel.notified(outcome));
+    }
+
+    /// Keeps how many events wait for a channel, and when the oldest of them was decided.
+    pub fn pending(&self, channel: &str, count: u64, oldest: Option<Timestamp>) {
+        self.channel(channel, |channel| {
+            let mut known = channel.lock();
+            known.pending = Some(count);
+            known.oldest = oldest;
+        });
+    }
+
+    /// Keeps when a channel last delivered.
+    pub fn delivered(&self, channel: &str, at: Timestamp) {
+        self.channel(channel, |channel| channel.lock().delivered = Some(at));
+    }
+
+    /// Keeps whether a channel delivers.
+    pub fn channel_up(&self, channel: &str, up: bool) {
+        self.channel(channel, |channel| channel.lock().up = Some(up));
+    }
+
+    /// Keeps how the last attempt to load the configuration ended, and when.
+    pub fn reload(&self, successful: bool, at: Timestamp) {
+        let mut counts = self.write();
+        counts.reload = Some(successful);
+        if successful {
+            counts.reloaded_at = Some(at);
+        }
+    }
+
+    /// Every way in which a message can end.
+    pub const NOTIFICATION_OUTCOMES: [&'static str; 7] =
+        ["delivered", "throttled", "retry", "ambiguous", "rejected", "down", "dead"];
+
+    pub(super) fn source_names(&self) -> Vec<String> {
+        self.read().sources.keys().cloned().collect()
+    }
+
+    fn source(&self, name: &str, count: impl FnOnce(&Source)) {
+        if let Some(source) = self.read().sources.get(name) {
+            count(source);
+        }
+    }
+
+    fn channel(&self, name: &str, count: impl FnOnce(&Channel)) {
+        if let Some(channel) = self.read().channels.get(name) {
+            count(channel);
+        }
+    }
+
+    // A panic while counting leaves counts behind that are still counts.
+    fn read(&self) -> RwLockReadGuard<'_, Counts> {
+        self.counts.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Counts> {
+        self.counts.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Meter for Tally {
+    fn request(&self, source: &str, action: &'static str, outcome: Outcome, seconds: f64) {
+        self.source(source, |source| source.request(action, outcome, seconds));
+    }
+
+    fn clock_offset(&self, source: &str, seconds: i64) {
+        self.source(source, |source| source.lock().clock_offset = Some(seconds));
+    }
+}
+
+#[cfg(test)]
+mod tests;

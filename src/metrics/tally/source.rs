@@ -1,0 +1,157 @@
+//! What one source does.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use prometheus::{Histogram, IntCounter, IntCounterVec, Opts, Registry};
+
+use super::{SourceSetup, counters};
+use crate::client::Outcome;
+use crate::expiry::{Reason, Timestamp};
+
+/// The counts of one source.
+pub(super) struct Source {
+    pub(super) kind: String,
+    pub(super) registry: Registry,
+    requests: Mutex<BTreeMap<&'static str, IntCounterVec>>,
+    durations: Histogram,
+    rejected: IntCounterVec,
+    skipped: IntCounter,
+    known: Mutex<Known>,
+}
+
+/// What is known of a source so far. Unknown is never zero.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) up: Option<bool>,
+    pub(super) attempt: Option<Timestamp>,
+    pub(super) success: Option<Timestamp>,
+    pub(super) clock_offset: Option<i64>,
+    pub(super) intervals: BTreeMap<String, f64>,
+    pub(super) durations: BTreeMap<String, f64>,
+    pub(super) scopes: BTreeMap<String, Scope>,
+}
+
+/// What is known of one scope.
+#[derive(Default)]
+pub(super) struct Scope {
+    pub(super) windows: BTreeMap<String, Window>,
+    pub(super) added: u64,
+    pub(super) gone: u64,
+    pub(super) renewed: u64,
+}
+
+/// What the last scans of one window said.
+#[derive(Default)]
+pub(super) struct Window {
+    pub(super) proven: Option<Timestamp>,
+    pub(super) reported: Option<u64>,
+    pub(super) collected: Option<u64>,
+    pub(super) missing: Option<u64>,
+}
+
+impl Source {
+    pub(super) fn new(setup: &SourceSetup) -> Self {
+        let registry = counters::registry("source", &setup.name);
+        let rejected = counters::counters(
+            &registry,
+            Opts::new("source_rejected_rows_total", "Rows that could not be understood."),
+            "reason",
+            Reason::ALL.map(Reason::as_str),
+        );
+        let durations = counters::histogram(
+            &registry,
+            "source_request_duration_seconds",
+            "Seconds that requests to the provider took.",
+        );
+        let skipped = counters::counter(
+            &registry,
+            "source_skipped_ticks_total",
+            "Times that a scan was due while the one before was still running.",
+        );
+        let source = Self {
+            kind: setup.kind.clone(),
+            registry,
+            requests: Mutex::default(),
+            durations,
+            rejected,
+            skipped,
+            known: Mutex::default(),
+        };
+        for action in actions(&setup.kind) {
+            source.outcomes(action);
+        }
+        if matches!(setup.kind.as_str(), "tencent-ssl" | "files") {
+            source.scope("all", |_| ());
+        }
+        source
+    }
+
+    pub(super) fn request(&self, action: &'static str, outcome: Outcome, seconds: f64) {
+        self.outcomes(action).with_label_values(&[outcome.as_str()]).inc();
+        self.durations.observe(seconds);
+    }
+
+    pub(super) fn rejected(&self, reason: Reason, count: u64) {
+        self.rejected.with_label_values(&[reason.as_str()]).inc_by(count);
+    }
+
+    pub(super) fn skipped(&self) {
+        self.skipped.inc();
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn scope(&self, scope: &str, count: impl FnOnce(&mut Scope)) {
+        count(self.lock().scopes.entry(scope.to_owned()).or_default());
+    }
+
+    pub(super) fn window(&self, scope: &str, window: &str, count: impl FnOnce(&mut Window)) {
+        self.scope(scope, |scope| count(scope.windows.entry(window.to_owned()).or_default()));
+    }
+
+    fn outcomes(&self, action: &'static str) -> IntCounterVec {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let counters = requests.entry(action).or_insert_with(|| {
+            let help = "Requests to the provider, by how they ended.";
+            let opts = Opts::new("source_requests_total", help).const_label("action", action);
+            counters::counters(&self.registry, opts, "outcome", Outcome::ALL.map(Outcome::as_str))
+        });
+        counters.clone()
+    }
+}
+
+impl Scope {
+    /// Returns what the whole scope's last scan said; until there was one, what the near window's said.
+    ///
+    /// The two are never mixed: a total that jumps between them would look like a loss.
+    pub(super) fn total(&self, part: impl Fn(&Window) -> Option<u64>) -> Option<u64> {
+        let whole = self.windows.get("all").and_then(&part);
+        whole.or_else(|| self.windows.values().find_map(&part))
+    }
+
+    /// Returns the worst of what the windows' last scans missed.
+    pub(super) fn missing(&self) -> Option<u64> {
+        self.windows.values().filter_map(|window| window.missing).max()
+    }
+}
+
+/// Lists the actions that a kind is known to use, so that their counters exist before the first request.
+/// Others get theirs when they are used.
+fn actions(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "tencent-mqtt" => &[
+            "DescribeCaCertificates",
+            "DescribeDeviceCertificate",
+            "DescribeDeviceCertificates",
+            "DescribeInstance",
+            "DescribeInstanceList",
+        ],
+        "tencent-ssl" => &["DescribeCertificates"],
+        "enos" => &["certificates", "devices", "products", "token"],
+        "files" => &["read"],
+        _ => &[],
+    }
+}

@@ -1,0 +1,244 @@
+//! Tests of what is counted, by reading back what is written.
+
+use super::*;
+use crate::metrics::parse::{Family, parse, samples, value};
+use crate::metrics::writer::{Format, Writer};
+
+const AT: Timestamp = Timestamp::from_seconds(1_795_305_600);
+
+fn setup(sources: &[(&str, &str)], channels: &[&str]) -> Setup {
+    let source = |(name, kind): &(&str, &str)| SourceSetup {
+        name: (*name).to_owned(),
+        kind: (*kind).to_owned(),
+        intervals: vec![("all".to_owned(), 3600.0)],
+    };
+    Setup {
+        sources: sources.iter().map(source).collect(),
+        channels: channels.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+fn read(tally: &Tally) -> Vec<Family> {
+    let [text, open_metrics] = [Format::Text, Format::OpenMetrics].map(|format| {
+        let mut out = Writer::new(Vec::new(), format);
+        tally.write_to(&mut out).unwrap();
+        parse(std::str::from_utf8(&out.finish().unwrap()).unwrap(), format).unwrap()
+    });
+    assert_eq!(text.len(), open_metrics.len());
+    text
+}
+
+#[test]
+fn every_closed_label_is_there_at_zero() {
+    let tally = Tally::new(&setup(&[("ssl", "tencent-ssl"), ("iot", "tencent-mqtt")], &["ops"]));
+    let families = read(&tally);
+    let requests = samples(&families, "notafter_source_requests_total");
+    assert_eq!(requests.len(), (1 + 5) * Outcome::ALL.len());
+    assert!(requests.iter().all(|sample| sample.value == "0"));
+    for outcome in Outcome::ALL {
+        let labels =
+            [("source", "ssl"), ("action", "DescribeCertificates"), ("outcome", outcome.as_str())];
+        let count = value(&families, "notafter_source_requests_total", &labels);
+        assert_eq!(count.as_deref(), Some("0"), "{labels:?}");
+    }
+    for reason in Reason::ALL {
+        let labels = [("source", "iot"), ("reason", reason.as_str())];
+        let count = value(&families, "notafter_source_rejected_rows_total", &labels);
+        assert_eq!(count.as_deref(), Some("0"), "{labels:?}");
+    }
+    let ended = samples(&families, "notafter_notifications_total");
+    let outcomes: Vec<_> = ended.iter().filter_map(|sample| sample.label("outcome")).collect();
+    let mut expected = Tally::NOTIFICATION_OUTCOMES;
+    expected.sort_unstable();
+    assert_eq!(outcomes, expected);
+    let added = [("source", "ssl"), ("scope", "all")];
+    let added = value(&families, "notafter_certificates_added_total", &added);
+    assert_eq!(added.as_deref(), Some("0"));
+}
+
+#[test]
+fn what_is_unknown_has_no_sample() {
+    let families = read(&Tally::new(&setup(&[("s", "files")], &["ops"])));
+    for name in [
+        "source_up",
+        "source_last_attempt_timestamp_seconds",
+        "source_last_success_timestamp_seconds",
+        "source_last_proven_scan_timestamp_seconds",
+        "source_scan_duration_seconds",
+        "source_reported_certificates",
+        "source_collected_certificates",
+        "source_scan_missing",
+        "source_clock_offset_seconds",
+        "alerts_active",
+        "channel_up",
+        "notifications_pending",
+        "notifications_oldest_pending_timestamp_seconds",
+        "notifications_last_success_timestamp_seconds",
+        "config_last_reload_successful",
+        "config_last_reload_success_timestamp_seconds",
+    ] {
+        assert_eq!(samples(&families, &format!("notafter_{name}")).len(), 0, "{name}");
+    }
+}
+
+#[test]
+fn what_a_source_does_is_told() {
+    let tally = Tally::new(&setup(&[("s", "enos")], &[]));
+    tally.attempt("s", AT);
+    tally.up("s", true);
+    tally.success("s", AT.plus(1));
+    tally.proven("s", "o1", "all", AT.plus(2));
+    tally.interval("s", "near", 60.0);
+    tally.duration("s", "all", 1.5);
+    tally.reported("s", "o1", "all", 10);
+    tally.collected("s", "o1", "all", 9);
+    tally.missing("s", "o1", "all", 1);
+    tally.rejected("s", Reason::BadTime, 2);
+    tally.skipped("s");
+    tally.added("s", "o1", 3);
+    tally.gone("s", "o1", 4);
+    tally.renewed("s", "o1", 5);
+    tally.clock_offset("s", -7);
+    tally.request("s", "token", Outcome::Timeout, 4.0);
+    tally.request("s", "unheard of", Outcome::Ok, 0.01);
+    let families = read(&tally);
+    let (source, scope) = (("source", "s"), ("scope", "o1"));
+    let all = ("window", "all");
+    for (name, labels, expected) in [
+        ("source_last_attempt_timestamp_seconds", vec![source], "1795305600"),
+        ("source_up", vec![source], "1"),
+        ("source_last_success_timestamp_seconds", vec![source], "1795305601"),
+        ("source_last_proven_scan_timestamp_seconds", vec![source, scope, all], "1795305602"),
+        ("source_poll_interval_seconds", vec![source, ("window", "near")], "60"),
+        ("source_poll_interval_seconds", vec![source, all], "3600"),
+        ("source_scan_duration_seconds", vec![source, all], "1.5"),
+        ("source_reported_certificates", vec![source, scope], "10"),
+        ("source_collected_certificates", vec![source, scope], "9"),
+        ("source_scan_missing", vec![source, scope], "1"),
+        ("source_rejected_rows_total", vec![source, ("reason", "bad_time")], "2"),
+        ("source_skipped_ticks_total", vec![source], "1"),
+        ("certificates_added_total", vec![source, scope], "3"),
+        ("certificates_gone_total", vec![source, scope], "4"),
+        ("certificates_renewed_total", vec![source, scope], "5"),
+        ("source_clock_offset_seconds", vec![source], "-7"),
+        ("source_requests_total", vec![source, ("action", "token"), ("outcome", "timeout")], "1"),
+        ("source_requests_total", vec![("action", "unheard of"), ("outcome", "ok")], "1"),
+        ("source_requests_total", vec![("action", "unheard of"), ("outcome", "clock")], "0"),
+        ("source_request_duration_seconds_bucket", vec![source, ("le", "5.0")], "2"),
+        ("source_request_duration_seconds_bucket", vec![source, ("le", "2.5")], "1"),
+        ("source_request_duration_seconds_count", vec![source], "2"),
+        ("source_request_duration_seconds_sum", vec![source], "4.01"),
+    ] {
+        let found = value(&families, &format!("notafter_{name}"), &labels);
+        assert_eq!(found.as_deref(), Some(expected), "{name} {labels:?}");
+    }
+    let attempts = samples(&families, "notafter_source_last_attempt_timestamp_seconds");
+    assert_eq!(attempts[0].labels, [("source".to_owned(), "s".to_owned())]);
+}
+
+#[test]
+fn what_a_channel_and_the_configuration_do_is_told() {
+    let tally = Tally::new(&setup(&[("s", "files")], &["ops"]));
+    tally.notification("ops", "dead");
+    tally.notification("ops", "no such word");
+    tally.pending("ops", 4, Some(AT));
+    tally.delivered("ops", AT.plus(1));
+    tally.channel_up("ops", false);
+    tally.reload(true, AT);
+    tally.reload(false, AT.plus(9));
+    let alert = |source: &str, rung: &str, count| ActiveAlerts {
+        source: Arc::from(source),
+        scope: Arc::from("all"),
+        rung: rung.to_owned(),
+        count,
+    };
+    tally.alerts_active(vec![alert("s", "7d", 1)]);
+    tally.alerts_active(vec![alert("s", "3d", 2), alert("s", "3d", 3), alert("gone", "3d", 9)]);
+    let families = read(&tally);
+    let channel = [("channel", "ops")];
+    for (name, labels, expected) in [
+        ("notifications_total", &[channel[0], ("outcome", "dead")][..], "1"),
+        ("notifications_pending", &channel, "4"),
+        ("notifications_oldest_pending_timestamp_seconds", &channel, "1795305600"),
+        ("notifications_last_success_timestamp_seconds", &channel, "1795305601"),
+        ("channel_up", &channel, "0"),
+        ("config_last_reload_successful", &[], "0"),
+        ("config_last_reload_success_timestamp_seconds", &[], "1795305600"),
+        ("alerts_active", &[("source", "s"), ("scope", "all"), ("rung", "3d")], "5"),
+        ("build_info", &[("version", env!("CARGO_PKG_VERSION"))], "1"),
+    ] {
+        let found = value(&families, &format!("notafter_{name}"), labels);
+        assert_eq!(found.as_deref(), Some(expected), "{name} {labels:?}");
+    }
+    assert_eq!(samples(&families, "notafter_alerts_active").len(), 1);
+    tally.pending("ops", 0, None);
+    let families = read(&tally);
+    let oldest = "notafter_notifications_oldest_pending_timestamp_seconds";
+    assert_eq!(samples(&families, oldest).len(), 0);
+}
+
+#[test]
+fn the_near_window_does_not_shake_the_total() {
+    let tally = Tally::new(&setup(&[("s", "tencent-mqtt")], &[]));
+    let total = |tally: &Tally| {
+        let families = read(tally);
+        let of = |name: &str| value(&families, &format!("notafter_{name}"), &[("scope", "i")]);
+        (of("source_reported_certificates"), of("source_scan_missing"))
+    };
+    tally.reported("s", "i", "near", 5);
+    tally.missing("s", "i", "near", 2);
+    assert_eq!(total(&tally), (Some("5".to_owned()), Some("2".to_owned())));
+    tally.reported("s", "i", "all", 1000);
+    tally.missing("s", "i", "all", 0);
+    tally.reported("s", "i", "near", 6);
+    assert_eq!(total(&tally), (Some("1000".to_owned()), Some("2".to_owned())));
+    tally.missing("s", "i", "near", 0);
+    assert_eq!(total(&tally).1.as_deref(), Some("0"));
+}
+
+#[test]
+fn a_reload_keeps_what_stays_and_drops_what_goes() {
+    let tally = Tally::new(&setup(&[("a", "enos"), ("b", "files")], &["x", "y"]));
+    for source in ["a", "b"] {
+        tally.skipped(source);
+        tally.up(source, true);
+    }
+    tally.notification("x", "delivered");
+    tally.reconfigure(&setup(&[("a", "enos"), ("c", "files")], &["x"]));
+    tally.skipped("b");
+    tally.skipped("a");
+    let families = read(&tally);
+    let ticks = samples(&families, "notafter_source_skipped_ticks_total");
+    let ticks: Vec<_> = ticks.iter().map(|s| (s.label("source"), s.value.as_str())).collect();
+    assert_eq!(ticks, [(Some("a"), "2"), (Some("c"), "0")]);
+    assert_eq!(samples(&families, "notafter_source_up").len(), 1);
+    let delivered = [("channel", "x"), ("outcome", "delivered")];
+    let delivered = value(&families, "notafter_notifications_total", &delivered);
+    assert_eq!(delivered.as_deref(), Some("1"));
+    assert!(families.iter().flat_map(|f| &f.samples).all(|s| s.label("channel") != Some("y")));
+}
+
+#[test]
+fn scopes_that_a_source_lost_have_no_series() {
+    let tally = Tally::new(&setup(&[("s", "tencent-mqtt")], &[]));
+    tally.added("s", "old", 1);
+    tally.added("s", "new", 1);
+    tally.retain_scopes("s", &["new"]);
+    let families = read(&tally);
+    let added = samples(&families, "notafter_certificates_added_total");
+    assert_eq!(added.iter().map(|s| s.label("scope")).collect::<Vec<_>>(), [Some("new")]);
+}
+
+#[test]
+fn names_that_read_alike_together_stay_apart() {
+    let tally = Tally::new(&setup(&[("p1", "tencent-mqtt"), ("p12", "tencent-mqtt")], &[]));
+    tally.added("p1", "23", 1);
+    tally.added("p12", "3", 2);
+    tally.request("p1", "DescribeDeviceCertificate", Outcome::Ok, 0.1);
+    let families = read(&tally);
+    let added = samples(&families, "notafter_certificates_added_total");
+    let added: Vec<_> = added.iter().map(|s| (s.label("source"), s.label("scope"))).collect();
+    assert_eq!(added, [(Some("p1"), Some("23")), (Some("p12"), Some("3"))]);
+    let counted = samples(&families, "notafter_source_requests_total");
+    assert_eq!(counted.iter().filter(|s| s.value == "1").count(), 1);
+}

@@ -1,0 +1,131 @@
+//! Builds views and names for tests. The one place in `metrics` and `web` that knows how a view is made.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+
+use super::{Names, NamesError};
+use crate::expiry::{Facts, Kind, Row, RowId, ScopeId, Status, Timestamp, View};
+
+/// The time that it is in tests: 2026-11-22T00:00:00Z.
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_795_305_600);
+
+/// A certificate that is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Known(pub(crate) Facts);
+
+impl Known {
+    pub(crate) fn new(source: &str, scope: &str, serial: &str) -> Self {
+        Self(Facts {
+            source: source.to_owned(),
+            scope: scope.to_owned(),
+            issuer: String::new(),
+            serial: serial.to_owned(),
+            kind: Kind::Device,
+            status: Status::Active,
+            common_name: String::new(),
+            holder: String::new(),
+            unit: String::new(),
+            not_before: None,
+            not_after: Some(NOW.plus(86_400)),
+        })
+    }
+
+    pub(crate) fn ends_in(mut self, seconds: i64) -> Self {
+        self.0.not_after = Some(NOW.plus(seconds));
+        self
+    }
+
+    pub(crate) fn undated(mut self) -> Self {
+        self.0.not_after = None;
+        self.0.status = Status::Undated;
+        self
+    }
+
+    pub(crate) fn status(mut self, status: Status) -> Self {
+        self.0.status = status;
+        self
+    }
+
+    pub(crate) fn kind(mut self, kind: Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    pub(crate) fn issuer(mut self, issuer: &str) -> Self {
+        issuer.clone_into(&mut self.0.issuer);
+        self
+    }
+
+    pub(crate) fn names(mut self, common_name: &str, holder: &str, unit: &str) -> Self {
+        common_name.clone_into(&mut self.0.common_name);
+        holder.clone_into(&mut self.0.holder);
+        unit.clone_into(&mut self.0.unit);
+        self
+    }
+}
+
+/// Makes texts of which many break a careless writer.
+pub(crate) fn hostile() -> impl Strategy<Value = String> {
+    prop_oneof![any::<String>(), r#"[\"'\n\r\x00\u2028{}=, #a中]{0,12}"#]
+}
+
+/// Returns a view of `known`, numbered in their order from 0.
+pub(crate) fn view(version: u64, known: &[Known]) -> View {
+    let mut scopes: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+    let mut rows = BTreeMap::new();
+    for (id, Known(facts)) in (0..).zip(known) {
+        let scope = (Arc::from(&*facts.source), Arc::from(&*facts.scope));
+        let place = scopes.iter().position(|known| *known == scope).unwrap_or_else(|| {
+            scopes.push(scope);
+            scopes.len() - 1
+        });
+        let row = Row {
+            scope: ScopeId(u32::try_from(place).unwrap()),
+            kind: facts.kind,
+            status: facts.status,
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+            fingerprint: fingerprint(facts),
+        };
+        rows.insert(RowId(id), (row, Arc::from(&*facts.serial)));
+    }
+    View::placeholder(version, scopes, rows)
+}
+
+fn fingerprint(facts: &Facts) -> u64 {
+    // Without the status: the fingerprint covers what the provider said, and the core derives the status.
+    let Facts { issuer, serial, common_name, holder, unit, not_after, .. } = facts;
+    let kept = format!("{issuer:?}{serial:?}{common_name:?}{holder:?}{unit:?}{not_after:?}");
+    xxhash_rust::xxh3::xxh3_64(kept.as_bytes())
+}
+
+/// Names from memory, which counts what it is asked and can be made to fail.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) facts: Mutex<Vec<Known>>,
+    pub(crate) asked: AtomicUsize,
+    pub(crate) fails: std::sync::atomic::AtomicBool,
+}
+
+impl Memory {
+    pub(crate) fn of(known: &[Known]) -> Self {
+        Self { facts: Mutex::new(known.to_vec()), ..Self::default() }
+    }
+}
+
+#[async_trait]
+impl Names for Memory {
+    async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, NamesError> {
+        self.asked.fetch_add(rows.len(), Ordering::SeqCst);
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(NamesError("the disk is gone".to_owned()));
+        }
+        let facts = self.facts.lock().unwrap();
+        let at = |row: &RowId| usize::try_from(row.0).ok().and_then(|place| facts.get(place));
+        Ok(rows.iter().map(|row| at(row).map(|known| known.0.clone())).collect())
+    }
+}

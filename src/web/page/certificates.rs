@@ -1,0 +1,168 @@
+//! What ends soonest.
+
+use std::cmp::Reverse;
+
+use maud::{Markup, html};
+
+use super::{Wish, moment, shown};
+use crate::expiry::{Facts, Row, RowId, Status, Timestamp};
+use crate::metrics::NamesError;
+use crate::web::{SourceStatus, State, words};
+
+/// Certificates on the page.
+const SHOWN: usize = 100;
+/// Certificates of each source that a search looks at.
+const SEARCHED: usize = 1000;
+/// Names that are read from the store at once.
+const BATCH: usize = 1000;
+const DAY: i64 = 86_400;
+
+/// What the search found.
+pub(super) struct Found {
+    rows: Vec<(Row, Option<Facts>)>,
+    more: bool,
+    error: Option<NamesError>,
+}
+
+/// Finds what the reader looks for among the certificates that matter most.
+pub(super) async fn find(state: &State, wish: &Wish, now: Timestamp) -> Found {
+    let view = state.view.borrow().clone();
+    let each = if wish.q.trim().is_empty() { SHOWN + 1 } else { SEARCHED };
+    let mut sources: Vec<_> = view.scopes().map(|(_, source, _)| source).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    sources.retain(|name| wish.source.is_empty() || ***name == *wish.source);
+    let mut rows: Vec<(RowId, Row)> = sources
+        .into_iter()
+        .flat_map(|source| view.soonest(source, each, now))
+        .filter_map(|id| Some((id, view.row(id)?)))
+        .collect();
+    rows.sort_by_key(|(_, row)| rank(row, now));
+    let wanted = wish.q.trim().to_lowercase();
+    let mut found = Found { rows: vec![], more: false, error: None };
+    for batch in rows.chunks(BATCH) {
+        let ids: Vec<_> = batch.iter().map(|(id, _)| *id).collect();
+        let facts = state.names.facts(&ids).await.unwrap_or_else(|error| {
+            found.error = Some(error);
+            vec![None; ids.len()]
+        });
+        let named = batch.iter().map(|(_, row)| *row).zip(facts);
+        found.rows.extend(named.filter(|(_, facts)| matches(facts.as_ref(), &wanted)));
+        if found.rows.len() > SHOWN {
+            break;
+        }
+    }
+    found.more = found.rows.len() > SHOWN;
+    found.rows.truncate(SHOWN);
+    found
+}
+
+/// Orders certificates of several sources as the inventory orders those of one.
+fn rank(row: &Row, now: Timestamp) -> (bool, bool, Option<i64>, Option<Reverse<i64>>) {
+    let end = row.not_after.map_or(i64::MAX, Timestamp::seconds);
+    let long_ended = end < now.plus(-30 * DAY).seconds();
+    let (soonest, latest) = if long_ended { (None, Some(Reverse(end))) } else { (Some(end), None) };
+    (row.status != Status::Active, long_ended, soonest, latest)
+}
+
+fn matches(facts: Option<&Facts>, wanted: &str) -> bool {
+    if wanted.is_empty() {
+        return true;
+    }
+    facts.is_some_and(|facts| {
+        [&facts.common_name, &facts.holder, &facts.issuer, &facts.serial, &facts.scope, &facts.unit]
+            .into_iter()
+            .any(|name| name.to_lowercase().contains(wanted))
+    })
+}
+
+/// Shows what was found, and the form to look for something else.
+pub(super) fn section(
+    sources: &[SourceStatus],
+    wish: &Wish,
+    found: &Found,
+    now: Timestamp,
+) -> Markup {
+    html! {
+        section {
+            h2 { "Soonest certificates" }
+            (form(sources, wish))
+            @if let Some(error) = &found.error { p.error { (shown(&error.to_string())) } }
+            @if found.rows.is_empty() {
+                p { "None is known" @if !wish.q.is_empty() || !wish.source.is_empty() { " by that name" } "." }
+            } @else {
+                (table(found, now))
+            }
+            @if found.more { p.dim { "Only the first " (SHOWN) " are shown." } }
+            @if !wish.q.trim().is_empty() {
+                p.dim { "Searched among the " (SEARCHED) " soonest certificates of each source." }
+            }
+        }
+    }
+}
+
+fn form(sources: &[SourceStatus], wish: &Wish) -> Markup {
+    html! {
+        form method="get" action="/" {
+            label { "Name " input type="search" name="q" value=(wish.q); }
+            label { "Source "
+                select name="source" {
+                    option value="" { "all" }
+                    @for source in sources {
+                        option value=(source.name) selected[source.name == wish.source] {
+                            (shown(&source.name))
+                        }
+                    }
+                }
+            }
+            button { "Show" }
+        }
+    }
+}
+
+fn table(found: &Found, now: Timestamp) -> Markup {
+    html! {
+        table {
+            thead { tr {
+                th { "Ends" } th { "Remaining" } th { "Status" } th { "Kind" } th { "Holder" }
+                th { "Common name" } th { "Issuer" } th { "Serial" } th { "Source" } th { "Scope" }
+            } }
+            tbody { @for (row, facts) in &found.rows { (line(row, facts.as_ref(), now)) } }
+        }
+    }
+}
+
+fn line(row: &Row, facts: Option<&Facts>, now: Timestamp) -> Markup {
+    let name =
+        |read: fn(&Facts) -> &String| facts.map_or_else(|| "–".to_owned(), |f| shown(read(f)));
+    html! {
+        tr {
+            @if let Some(end) = row.not_after {
+                td data-label="Ends" { (moment(end)) }
+                td data-label="Remaining" {
+                    span class=(urgency(row.status, end.since(now))) { (words::distance(end, now)) }
+                }
+            } @else {
+                td data-label="Ends" { "unknown" }
+                td data-label="Remaining" { "–" }
+            }
+            td data-label="Status" { (row.status.as_str()) }
+            td data-label="Kind" { (row.kind.as_str()) }
+            td data-label="Holder" { (name(|facts| &facts.holder)) }
+            td data-label="Common name" { (name(|facts| &facts.common_name)) }
+            td data-label="Issuer" { (name(|facts| &facts.issuer)) }
+            td data-label="Serial" { code { (name(|facts| &facts.serial)) } }
+            td data-label="Source" { (name(|facts| &facts.source)) }
+            td data-label="Scope" { (name(|facts| &facts.scope)) }
+        }
+    }
+}
+
+fn urgency(status: Status, left: i64) -> &'static str {
+    match (status, left) {
+        (Status::Active, ..=0) => "bad",
+        (Status::Active, 1..=604_800) => "soon",
+        (Status::Active, _) => "good",
+        _ => "dim",
+    }
+}

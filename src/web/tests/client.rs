@@ -1,0 +1,154 @@
+//! A server with a small inventory, and a client that shows every byte.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::super::*;
+use crate::metrics::testing::{Known, Memory, NOW, view};
+use crate::metrics::{Setup, SourceSetup};
+
+type Reloads = mpsc::Receiver<oneshot::Sender<Result<(), String>>>;
+
+/// A running server, and what it is fed from.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    pub(super) view: watch::Sender<Arc<View>>,
+    pub(super) sources: watch::Sender<Arc<Vec<SourceStatus>>>,
+    pub(super) names: Arc<Memory>,
+    pub(super) ready: watch::Sender<bool>,
+    pub(super) reloads: Reloads,
+    pub(super) stop: CancellationToken,
+    pub(super) tasks: JoinSet<()>,
+    _limit: watch::Sender<usize>,
+}
+
+/// Always shows the same time, so that two answers can be compared.
+struct Stopped;
+
+impl Clock for Stopped {
+    fn millis(&self) -> i64 {
+        NOW.seconds() * 1000
+    }
+}
+
+/// Starts a server that knows `known`.
+pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
+    let source = SourceSetup { name: "s".to_owned(), kind: "files".to_owned(), intervals: vec![] };
+    let setup = Setup { sources: vec![source], channels: vec!["ops".to_owned()] };
+    let names = Arc::new(Memory::of(known));
+    let (view, views) = watch::channel(Arc::new(view(1, known)));
+    let (sources, statuses) = watch::channel(Arc::default());
+    let (ready, readiness) = watch::channel(false);
+    let (limit, max_series_per_source) = watch::channel(1_000_000);
+    let (reload, reloads) = mpsc::channel(1);
+    let state = State {
+        view: views,
+        own: Arc::new(Tally::new(&setup)),
+        names: Arc::clone(&names) as Arc<dyn Names>,
+        sources: statuses,
+        clock: Arc::new(Stopped),
+        reload,
+        ready: readiness,
+        max_series_per_source,
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serve_within(listener, state, limits, stop.clone()));
+    Server { address, view, sources, names, ready, reloads, stop, tasks, _limit: limit }
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: Vec<u8>,
+    /// Whether the body came to its own end.
+    pub(super) whole: bool,
+}
+
+impl Answer {
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+impl Server {
+    pub(super) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends one request with these header lines and reads the whole answer.
+    pub(super) async fn ask(&self, request: &str, headers: &[&str]) -> Answer {
+        let mut stream = self.connect().await;
+        send(&mut stream, request, headers).await;
+        answer(&mut stream).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.ask(&format!("GET {path}"), &[]).await
+    }
+}
+
+/// Sends one request, after which the server closes the connection.
+pub(super) async fn send(stream: &mut TcpStream, request: &str, headers: &[&str]) {
+    let mut head = format!("{request} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n");
+    for header in headers {
+        head.push_str(header);
+        head.push_str("\r\n");
+    }
+    stream.write_all((head + "\r\n").as_bytes()).await.unwrap();
+}
+
+/// Reads until the server closes, which it must do in time.
+pub(super) async fn answer(stream: &mut TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    // A reset counts as an end: what came before it is looked at.
+    let read = stream.read_to_end(&mut bytes);
+    drop(tokio::time::timeout(Duration::from_mins(1), read).await.unwrap());
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let mut lines = head.split("\r\n");
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let mut headers = BTreeMap::new();
+    for (name, value) in lines.map(|line| line.split_once(": ").unwrap()) {
+        let value = match headers.remove(name) {
+            Some(known) => format!("{known}, {value}"),
+            None => value.to_owned(),
+        };
+        headers.insert(name.to_owned(), value);
+    }
+    let raw = &bytes[end + 4..];
+    let chunked = headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked");
+    let (body, whole) = if chunked { dechunk(raw) } else { (raw.to_vec(), true) };
+    Answer { status, headers, body, whole }
+}
+
+fn dechunk(mut raw: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    while let Some(end) = raw.windows(2).position(|window| window == b"\r\n") {
+        let size = std::str::from_utf8(&raw[..end]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        let rest = &raw[end + 2..];
+        if size == 0 {
+            return (body, true);
+        }
+        if rest.len() < size + 2 {
+            break;
+        }
+        body.extend_from_slice(&rest[..size]);
+        raw = &rest[size + 2..];
+    }
+    (body, false)
+}

@@ -1,0 +1,97 @@
+//! Clients that are slow, silent or gone, and the end of the server.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::super::limits::Limits;
+use super::client::{answer, send, start};
+
+fn hasty() -> Limits {
+    Limits { head: Duration::from_millis(100), ..Limits::default() }
+}
+
+async fn closes(stream: &mut TcpStream) -> Vec<u8> {
+    let mut said = Vec::new();
+    let read = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut said));
+    drop(read.await.expect("the server keeps the connection"));
+    said
+}
+
+#[tokio::test]
+async fn a_silent_connection_is_closed() {
+    let server = start(&[], hasty()).await;
+    let mut stream = server.connect().await;
+    assert_eq!(closes(&mut stream).await, b"");
+}
+
+#[tokio::test]
+async fn a_half_head_is_closed() {
+    let server = start(&[], hasty()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: ").await.unwrap();
+    let said = String::from_utf8(closes(&mut stream).await).unwrap();
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_its_answer() {
+    let server = start(&[], hasty()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /-/healthy HTTP/1.1\r\nhost: h\r\n\r\n").await.unwrap();
+    let said = String::from_utf8(closes(&mut stream).await).unwrap();
+    assert!(said.starts_with("HTTP/1.1 200 OK\r\n"), "{said}");
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_refused() {
+    let server = start(&[], Limits { head_bytes: 16 * 1024, ..Limits::default() }).await;
+    let mut stream = server.connect().await;
+    let long = "x".repeat(64 * 1024);
+    let head = format!("GET / HTTP/1.1\r\nhost: h\r\nlong: {long}\r\n\r\n");
+    // The server may close before everything is written.
+    drop(stream.write_all(head.as_bytes()).await);
+    let said = String::from_utf8(closes(&mut stream).await).unwrap();
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 431"), "{said}");
+}
+
+#[tokio::test]
+async fn more_connections_than_allowed_wait_for_room() {
+    let server = start(&[], Limits { connections: 1, ..hasty() }).await;
+    let mut silent = server.connect().await;
+    // Answered only once the silent one has been closed.
+    assert_eq!(server.get("/-/healthy").await.status, 200);
+    assert_eq!(closes(&mut silent).await, b"");
+}
+
+#[tokio::test]
+async fn a_stop_lets_the_request_under_way_end_and_takes_no_other() {
+    let mut server = start(&[], Limits::default()).await;
+    let idle = server.connect().await;
+    let mut stream = server.connect().await;
+    send(&mut stream, "POST /-/reload", &[]).await;
+    let waiting = server.reloads.recv().await.unwrap();
+    server.stop.cancel();
+    // The listener is gone once a connection is refused.
+    let refused = async { while TcpStream::connect(server.address).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_mins(1), refused).await.unwrap();
+    waiting.send(Ok(())).unwrap();
+    assert_eq!(answer(&mut stream).await.status, 200);
+    let ended = tokio::time::timeout(Duration::from_mins(1), server.tasks.join_next());
+    ended.await.unwrap().unwrap().unwrap();
+    drop(idle);
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_ever() {
+    let limits = Limits { drain: Duration::from_millis(50), ..Limits::default() };
+    let mut server = start(&[], limits).await;
+    let mut stream = server.connect().await;
+    send(&mut stream, "POST /-/reload", &[]).await;
+    let waiting = server.reloads.recv().await.unwrap();
+    server.stop.cancel();
+    let ended = tokio::time::timeout(Duration::from_mins(1), server.tasks.join_next());
+    ended.await.unwrap().unwrap().unwrap();
+    drop(waiting);
+}
