@@ -1,6 +1,43 @@
 //! Thresholds before the end, scaled to a certificate's lifetime.
+//!
+//! A rung is *crossed*, not equal to a count of days: it is crossed from its instant on, for ever. Each threshold is
+//! worth at most a fraction of the lifetime, so that a certificate that lives six days does not spend all of them
+//! inside the rung `30d`.
 
-/// A threshold before the end.
+use std::cmp::Ordering;
+use std::fmt;
+
+use super::certificate::Timestamp;
+
+/// Seconds in a day.
+const DAY: u32 = 86_400;
+
+/// The units that a threshold is written in, largest first.
+const UNITS: [(u32, char); 4] = [(DAY, 'd'), (3600, 'h'), (60, 'm'), (1, 's')];
+
+/// The part of a lifetime that a threshold is worth at most, in 480ths, by threshold in seconds.
+///
+/// The five thresholds of the default ladder have the fractions 1/32, 1/16, 1/8, 1/5 and 1/3. Between two of them the
+/// fraction is interpolated in a straight line; below `1d` it falls to nothing with the threshold; above `30d` it
+/// rises to one half at `90d` and stays there. It never falls as the threshold grows, so a tighter rung is never
+/// looser after scaling.
+const FRACTIONS: [(u32, u64); 7] = [
+    (0, 0),
+    (DAY, 15),
+    (3 * DAY, 30),
+    (7 * DAY, 60),
+    (14 * DAY, 96),
+    (30 * DAY, 160),
+    (90 * DAY, 240),
+];
+
+/// How finely a 480th is divided. A fraction times a lifetime stays below 2^61.
+const PRECISION: u64 = 1 << 20;
+
+/// The whole of a lifetime, in divided 480ths.
+const WHOLE: u64 = 480 * PRECISION;
+
+/// A threshold before the end. Ordered by tightness: loosest first, [`Rung::Expired`] last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rung {
     /// This many seconds before the end, before scaling.
@@ -9,24 +46,330 @@ pub enum Rung {
     Expired,
 }
 
+impl Rung {
+    /// Returns how long before the end it is, before scaling; 0 for the end itself.
+    pub const fn seconds(self) -> u32 {
+        match self {
+            Self::Before(seconds) => seconds,
+            Self::Expired => 0,
+        }
+    }
+
+    /// Returns whether it is closer to the end than `other`.
+    pub fn is_tighter_than(self, other: Self) -> bool {
+        self > other
+    }
+
+    /// Returns the word used in configuration, metrics and messages: `30d`, `12h`, `90m`, `45s`, `expired`.
+    ///
+    /// It is written in the largest unit that leaves nothing over.
+    pub fn as_label(&self) -> String {
+        let Self::Before(seconds) = *self else { return "expired".to_owned() };
+        UNITS
+            .into_iter()
+            .find(|(unit, _)| seconds.is_multiple_of(*unit) && seconds >= *unit)
+            .map_or_else(|| "0s".to_owned(), |(unit, letter)| format!("{}{letter}", seconds / unit))
+    }
+
+    /// Returns the rung that `label` names: a whole number above zero with one of the units `d`, `h`, `m`, `s`, or
+    /// `expired`.
+    pub fn from_label(label: &str) -> Option<Self> {
+        if label == "expired" {
+            return Some(Self::Expired);
+        }
+        let (unit, letter) = UNITS.into_iter().find(|(_, letter)| label.ends_with(*letter))?;
+        let number = label.strip_suffix(letter)?;
+        let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let count: u32 = digits.then(|| number.parse().ok())??;
+        let seconds = count.checked_mul(unit)?;
+        (seconds > 0).then_some(Self::Before(seconds))
+    }
+
+    /// Returns the instant from which it is crossed. The lifetime is in seconds; without one nothing is scaled.
+    pub fn crossing(self, not_after: Timestamp, lifetime: Option<u32>) -> Timestamp {
+        Step::of(self).crossing(not_after, lifetime)
+    }
+}
+
+impl Ord for Rung {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let place = |rung: &Self| (rung.seconds(), matches!(rung, Self::Before(_)));
+        place(other).cmp(&place(self))
+    }
+}
+
+impl PartialOrd for Rung {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.as_label())
+    }
+}
+
+/// Why thresholds are not a ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LadderError {
+    /// The end itself is always a rung and is not written.
+    #[error("a threshold must be longer than zero; `expired` is always the last rung")]
+    Zero,
+}
+
 /// The thresholds of the configuration, loosest first; `expired` is always the last rung.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ladder;
+pub struct Ladder {
+    steps: Vec<Step>,
+}
 
 impl Ladder {
-    /// Stand-in until the core's ladder is merged.
-    pub fn new(_: Vec<u32>) -> Result<Self, LadderError> {
-        Ok(Self)
+    /// Returns the ladder of `thresholds`, in seconds, given in any order and any number of times.
+    pub fn new(mut thresholds: Vec<u32>) -> Result<Self, LadderError> {
+        thresholds.sort_unstable_by(|a, b| b.cmp(a));
+        thresholds.dedup();
+        if thresholds.last() == Some(&0) {
+            return Err(LadderError::Zero);
+        }
+        Ok(Self::of(&thresholds))
+    }
+
+    /// Returns every rung, loosest first, `expired` included.
+    pub fn rungs(&self) -> impl DoubleEndedIterator<Item = Rung> + ExactSizeIterator + '_ {
+        self.steps.iter().map(|step| step.rung)
+    }
+
+    /// Returns the tightest rung that is crossed at `now`, if any.
+    ///
+    /// Rungs that scaling moved to the same instant are one, and the tightest names it.
+    pub fn rung_at(
+        &self,
+        not_after: Timestamp,
+        lifetime: Option<u32>,
+        now: Timestamp,
+    ) -> Option<Rung> {
+        self.standing(not_after, lifetime, now).map(|(_, rung, _)| rung)
+    }
+
+    /// Returns when the next rung after `now` is crossed; `None` once the certificate has ended.
+    pub fn next_crossing(
+        &self,
+        not_after: Timestamp,
+        lifetime: Option<u32>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        self.steps
+            .iter()
+            .map(|step| step.crossing(not_after, lifetime))
+            .find(|crossing| *crossing > now)
+    }
+
+    /// Returns the tightest rung that is crossed: its place from the loosest, itself, and since when.
+    pub(super) fn standing(
+        &self,
+        not_after: Timestamp,
+        lifetime: Option<u32>,
+        now: Timestamp,
+    ) -> Option<(usize, Rung, Timestamp)> {
+        self.steps
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(place, step)| (place, step.rung, step.crossing(not_after, lifetime)))
+            .find(|(_, _, crossing)| *crossing <= now)
+    }
+
+    /// Returns the loosest threshold in seconds. No rung is crossed earlier before an end than this.
+    pub(super) fn reach(&self) -> i64 {
+        self.steps.first().map_or(0, |step| i64::from(step.rung.seconds()))
+    }
+
+    fn of(thresholds: &[u32]) -> Self {
+        let rungs = thresholds.iter().map(|seconds| Rung::Before(*seconds));
+        Self { steps: rungs.chain([Rung::Expired]).map(Step::of).collect() }
     }
 }
 
 impl Default for Ladder {
+    /// Returns `30d 14d 7d 3d 1d expired`.
     fn default() -> Self {
-        Self
+        Self::of(&[30 * DAY, 14 * DAY, 7 * DAY, 3 * DAY, DAY])
     }
 }
 
-/// Stand-in until the core's ladder is merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a rung is above zero")]
-pub struct LadderError;
+/// A rung with the part of a lifetime that it is worth at most, in divided 480ths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Step {
+    rung: Rung,
+    fraction: u64,
+}
+
+impl Step {
+    fn of(rung: Rung) -> Self {
+        Self { rung, fraction: fraction(rung.seconds()) }
+    }
+
+    fn crossing(self, not_after: Timestamp, lifetime: Option<u32>) -> Timestamp {
+        not_after.plus(-i64::from(self.before_the_end(lifetime)))
+    }
+
+    fn before_the_end(self, lifetime: Option<u32>) -> u32 {
+        let seconds = self.rung.seconds();
+        let Some(lifetime) = lifetime else { return seconds };
+        let scaled = u64::from(lifetime) * self.fraction / WHOLE;
+        seconds.min(u32::try_from(scaled).unwrap_or(u32::MAX))
+    }
+}
+
+fn fraction(seconds: u32) -> u64 {
+    let mut lower = (0, 0);
+    for (threshold, parts) in FRACTIONS {
+        if seconds <= threshold {
+            return between(lower, (threshold, parts), seconds);
+        }
+        lower = (threshold, parts);
+    }
+    lower.1 * PRECISION
+}
+
+fn between(lower: (u32, u64), upper: (u32, u64), seconds: u32) -> u64 {
+    let width = u64::from(upper.0 - lower.0).max(1);
+    let inside = u64::from(seconds - lower.0);
+    lower.1 * PRECISION + (upper.1 - lower.1) * PRECISION * inside / width
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const END: Timestamp = Timestamp::from_seconds(2_000_000_000);
+    const YEAR: Option<u32> = Some(365 * DAY);
+
+    #[test]
+    fn a_label_is_written_in_the_largest_unit_that_fits() {
+        for (seconds, label) in [
+            (30 * DAY, "30d"),
+            (DAY, "1d"),
+            (43_200, "12h"),
+            (5400, "90m"),
+            (45, "45s"),
+            (86_401, "86401s"),
+        ] {
+            assert_eq!(Rung::Before(seconds).as_label(), label);
+            assert_eq!(Rung::from_label(label), Some(Rung::Before(seconds)));
+        }
+        assert_eq!(Rung::Expired.to_string(), "expired");
+        assert_eq!(Rung::from_label("expired"), Some(Rung::Expired));
+    }
+
+    #[test]
+    fn what_is_not_a_label_is_refused() {
+        for label in
+            ["", "d", "0d", "+1d", "-1d", "1.5d", "1w", "30", "d30", "99999999d", "1 d", "日"]
+        {
+            assert_eq!(Rung::from_label(label), None, "{label:?}");
+        }
+    }
+
+    #[test]
+    fn a_ladder_is_sorted_and_has_each_threshold_once() {
+        let ladder = Ladder::new(vec![DAY, 30 * DAY, 7 * DAY, DAY]).unwrap();
+        let labels: Vec<_> = ladder.rungs().map(|rung| rung.as_label()).collect();
+        assert_eq!(labels, ["30d", "7d", "1d", "expired"]);
+        assert_eq!(Ladder::new(vec![DAY, 0]), Err(LadderError::Zero));
+        let bare = Ladder::new(Vec::new()).unwrap();
+        assert_eq!(bare.rung_at(END, None, END.plus(-1)), None);
+        assert_eq!(bare.rung_at(END, None, END), Some(Rung::Expired));
+    }
+
+    #[test]
+    fn the_tightest_crossed_rung_is_said_from_its_very_second() {
+        let ladder = Ladder::default();
+        let at = |before: i64| ladder.rung_at(END, YEAR, END.plus(-before));
+        for (days, rung) in [(30, 30), (14, 14), (7, 7), (3, 3), (1, 1)] {
+            assert_eq!(at(days * 86_400), Some(Rung::Before(rung * DAY)));
+        }
+        assert_eq!(at(30 * 86_400 + 1), None);
+        assert_eq!(at(2 * 86_400), Some(Rung::Before(3 * DAY)));
+        assert_eq!(at(1), Some(Rung::Before(DAY)));
+        assert_eq!(at(0), Some(Rung::Expired));
+        assert_eq!(at(-1_000_000), Some(Rung::Expired));
+    }
+
+    #[test]
+    fn short_lifetimes_shrink_the_rungs() {
+        let crossing =
+            |rung, days: u32| END.since(Rung::Before(rung * DAY).crossing(END, Some(days * DAY)));
+        // 47 days: a third, a fifth, an eighth, a sixteenth and a thirty-second of it.
+        for (rung, seconds) in
+            [(30, 1_353_600), (14, 812_160), (7, 507_600), (3, 253_800), (1, 86_400)]
+        {
+            assert_eq!(crossing(rung, 47), seconds, "{rung}d of 47 days");
+        }
+        for (rung, seconds) in [(30, 172_800), (14, 103_680), (7, 64_800), (3, 32_400), (1, 16_200)]
+        {
+            assert_eq!(crossing(rung, 6), seconds, "{rung}d of 6 days");
+        }
+        assert_eq!(crossing(60, 90), 60 * 86_400 * 5 / 8, "5/12 of 90 days");
+        assert_eq!(crossing(365, 365), 365 * 43_200, "never more than half a lifetime");
+    }
+
+    #[test]
+    fn rungs_at_one_instant_are_named_by_the_tightest() {
+        let ladder = Ladder::default();
+        assert_eq!(ladder.rung_at(END, Some(2), END.plus(-1)), None);
+        assert_eq!(ladder.rung_at(END, Some(4), END.plus(-1)), Some(Rung::Before(30 * DAY)));
+        assert_eq!(ladder.rung_at(END, Some(2), END), Some(Rung::Expired));
+        let close = Ladder::new(vec![10 * DAY, 10 * DAY + 1]).unwrap();
+        assert_eq!(close.rung_at(END, Some(5), END), Some(Rung::Expired));
+        assert_eq!(close.rung_at(END, Some(7), END.plus(-1)), Some(Rung::Before(10 * DAY)));
+    }
+
+    #[test]
+    fn times_at_the_edge_of_the_range_do_not_overflow() {
+        let ladder = Ladder::default();
+        let first = Timestamp::from_seconds(i64::MIN);
+        let last = Timestamp::from_seconds(i64::MAX);
+        assert_eq!(ladder.rung_at(first, YEAR, last), Some(Rung::Expired));
+        assert_eq!(ladder.rung_at(last, None, first), None);
+        assert_eq!(ladder.next_crossing(last, None, last), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_tighter_rung_is_never_looser_after_scaling(
+            a in 1..400 * DAY, b in 1..400 * DAY, lifetime in proptest::option::of(0..u32::MAX)
+        ) {
+            let (looser, tighter) = (Rung::Before(a.max(b)), Rung::Before(a.min(b)));
+            prop_assert!(looser.crossing(END, lifetime) <= tighter.crossing(END, lifetime));
+            prop_assert!(tighter.crossing(END, lifetime) <= Rung::Expired.crossing(END, lifetime));
+            prop_assert!(END.since(looser.crossing(END, lifetime)) <= i64::from(a.max(b)));
+        }
+
+        #[test]
+        fn every_label_is_read_back(seconds in 1..u32::MAX) {
+            prop_assert_eq!(Rung::from_label(&Rung::Before(seconds).as_label()), Some(Rung::Before(seconds)));
+        }
+
+        #[test]
+        fn walking_the_crossings_meets_every_change_of_rung(
+            thresholds in proptest::collection::vec(1..60 * DAY, 0..6),
+            lifetime in proptest::option::of(0..800 * DAY),
+        ) {
+            let ladder = Ladder::new(thresholds).unwrap();
+            let mut now = END.plus(-100 * 86_400);
+            while let Some(next) = ladder.next_crossing(END, lifetime, now) {
+                prop_assert!(next > now);
+                let before = ladder.rung_at(END, lifetime, now);
+                prop_assert_eq!(ladder.rung_at(END, lifetime, next.plus(-1)), before);
+                let after = ladder.rung_at(END, lifetime, next);
+                prop_assert!(after > before, "{:?} then {:?}", before, after);
+                now = next;
+            }
+            prop_assert_eq!(ladder.rung_at(END, lifetime, now), Some(Rung::Expired));
+        }
+    }
+}

@@ -1,21 +1,43 @@
 //! The pure core: what is known, what it means now, and what is to be said about it.
 //!
 //! Values in, values out: no async, no I/O, no clock, no serde, no logging.
+//!
+//! Reading order, which is the way of the data:
+//!
+//! - [`Sighting`] and its fields are one certificate as a provider reported it, in our words.
+//! - [`Ladder`] and [`Rung`] are the thresholds before an end.
+//! - [`Inventory`] takes sightings and says what changed ([`Applied`]); `succession` tells which certificate replaced
+//!   which. [`View`] is one state of it for readers, [`SumsCache`] adds a view up.
+//! - [`Evaluator`] turns a view and the time into [`Verdict`]s.
+//! - [`plan`](fn@plan) holds verdicts against the [`Ledger`] and says what is news; [`plan_renewed`] says which open alerts
+//!   ended. [`Conditions`] do the same for what the daemon says about itself.
+//! - [`Event`] is one thing worth saying, [`Message`] is what a channel is given; `text` makes names inert.
+//!
+//! ```text
+//! sighting ─► Inventory::apply ─► Applied ─► plan_renewed(ledger) ─► renewed
+//!                  └─► View ─► Evaluator::due(now) ─► plan(ledger) ─► say
+//! ```
 
 mod certificate;
-mod event;
-mod evaluate;
-mod inventory;
 mod ladder;
-mod message;
-mod plan;
+mod inventory;
 mod succession;
+mod evaluate;
+mod plan;
+mod event;
+mod message;
 pub mod text;
 
 pub use certificate::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
-pub use event::{Event, Facts, Severity, Topic};
 pub use evaluate::{Evaluator, Verdict};
-pub use inventory::{Applied, Change, Inventory, RowId, ScopeId, StoredParts, StoredRow, Sums, SumsCache, View};
-pub use ladder::{Ladder, Rung};
+pub use event::{Event, Facts, Severity, Topic};
+pub use inventory::{
+    Applied, BUCKETS, CaRow, Change, Inventory, Row, RowId, ScopeId, StoredParts, StoredRow, Sums,
+    SumsCache, View,
+};
+pub use ladder::{Ladder, LadderError, Rung};
 pub use message::{Detail, Entry, Language, Message};
-pub use plan::{Ledger, Plan, Said, Told};
+pub use plan::{
+    ConditionPlan, Conditions, Ledger, Plan, Renewal, Renewals, Said, Told, plan, plan_renewed,
+    severity,
+};

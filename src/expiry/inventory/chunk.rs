@@ -1,0 +1,314 @@
+//! Up to 4096 certificates of one scope, in columns.
+
+use std::sync::Arc;
+
+use super::super::certificate::{Kind, Status, Timestamp};
+use super::record::{Mark, NO_END, Record};
+use super::{Row, RowId, ScopeId};
+
+/// Certificates in a chunk. The number of a certificate is its chunk's number times this, plus its offset.
+pub(super) const ROWS: u32 = 4096;
+
+/// Columns grow from this many slots in doublings, so that small scopes stay small.
+const FIRST_SLOTS: usize = 16;
+
+/// Up to 4096 certificates of one scope. Shared between the writer and its views; never changed once shared.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Chunk {
+    scope: Option<ScopeId>,
+    /// The version of the inventory that last touched it; tells two states of the same chunk apart.
+    pub(super) stamp: u64,
+    occupied: u32,
+    dated: u32,
+    identities: Vec<u128>,
+    ends: Vec<i64>,
+    lifetimes: Vec<u32>,
+    fingerprints: Vec<u64>,
+    groups: Vec<u64>,
+    issuers: Vec<u64>,
+    marks: Vec<Mark>,
+}
+
+/// A certificate as a pass over a chunk meets it.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Slot {
+    /// Its place in the chunk.
+    pub(in super::super) offset: u32,
+    pub(super) mark: Mark,
+    pub(super) end: i64,
+}
+
+impl Slot {
+    /// Returns its end, if known.
+    pub(in super::super) fn not_after(self) -> Option<Timestamp> {
+        (self.end != NO_END).then(|| Timestamp::from_seconds(self.end))
+    }
+
+    /// Returns its status after succession.
+    pub(in super::super) fn status(self) -> Option<Status> {
+        self.mark.status()
+    }
+
+    /// Returns what it is used for.
+    pub(in super::super) fn kind(self) -> Kind {
+        self.mark.kind()
+    }
+}
+
+impl Chunk {
+    /// Returns a chunk of `scope`; of no scope when it only fills a gap in the numbers.
+    pub(super) fn new(scope: Option<ScopeId>) -> Self {
+        Self {
+            scope,
+            stamp: 0,
+            occupied: 0,
+            dated: 0,
+            identities: Vec::new(),
+            ends: Vec::new(),
+            lifetimes: Vec::new(),
+            fingerprints: Vec::new(),
+            groups: Vec::new(),
+            issuers: Vec::new(),
+            marks: Vec::new(),
+        }
+    }
+
+    /// Returns the scope that all its certificates belong to.
+    pub(in super::super) fn scope(&self) -> Option<ScopeId> {
+        self.scope
+    }
+
+    /// Returns the version of the inventory that last touched it.
+    pub(in super::super) fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
+    /// Returns the slots in use or freed, from the first on.
+    pub(super) fn slots(&self) -> u32 {
+        u32::try_from(self.marks.len()).unwrap_or(ROWS)
+    }
+
+    pub(super) fn occupied(&self) -> u32 {
+        self.occupied
+    }
+
+    pub(super) fn dated(&self) -> u32 {
+        self.dated
+    }
+
+    /// Returns every certificate in it.
+    pub(in super::super) fn iter(&self) -> impl Iterator<Item = Slot> + '_ {
+        (0_u32..)
+            .zip(self.marks.iter().zip(&self.ends))
+            .map(|(offset, (mark, end))| Slot { offset, mark: *mark, end: *end })
+            .filter(|slot| !slot.mark.is_vacant())
+    }
+
+    /// Returns every active certificate in it that is not an authority, with the digest of its issuer.
+    pub(super) fn active_leaves(&self) -> impl Iterator<Item = (u64, i64)> + '_ {
+        self.marks
+            .iter()
+            .zip(&self.issuers)
+            .zip(&self.ends)
+            .filter(|((mark, _), _)| mark.is_active() && mark.kind() != Kind::Ca)
+            .map(|((_, issuer), end)| (*issuer, *end))
+    }
+
+    /// Returns the offsets of the certificates that share `group`.
+    pub(super) fn sharing(&self, group: u64) -> impl Iterator<Item = u32> + '_ {
+        (0_u32..)
+            .zip(&self.groups)
+            .filter(move |(_, other)| **other == group)
+            .map(|(offset, _)| offset)
+    }
+
+    /// Returns everything that is kept about one certificate.
+    pub(super) fn record(&self, offset: usize) -> Option<Record> {
+        let mark = self.mark(offset)?;
+        Some(Record {
+            identity: *self.identities.get(offset)?,
+            end: *self.ends.get(offset)?,
+            lifetime: *self.lifetimes.get(offset)?,
+            fingerprint: *self.fingerprints.get(offset)?,
+            group: *self.groups.get(offset)?,
+            issuer: *self.issuers.get(offset)?,
+            mark,
+        })
+    }
+
+    pub(super) fn mark(&self, offset: usize) -> Option<Mark> {
+        self.marks.get(offset).copied().filter(|mark| !mark.is_vacant())
+    }
+
+    pub(super) fn fingerprint(&self, offset: usize) -> Option<u64> {
+        self.fingerprints.get(offset).copied()
+    }
+
+    pub(super) fn identity(&self, offset: usize) -> u128 {
+        self.identities.get(offset).copied().unwrap_or(0)
+    }
+
+    pub(super) fn group(&self, offset: usize) -> u64 {
+        self.groups.get(offset).copied().unwrap_or(0)
+    }
+
+    /// Returns the end of a certificate that its provider calls active, if the end is known.
+    pub(super) fn active_end(&self, offset: usize) -> Option<i64> {
+        let active = self.mark(offset)?.provider() == Some(Status::Active);
+        self.ends.get(offset).copied().filter(|end| active && *end != NO_END)
+    }
+
+    /// Returns the lifetime in seconds, if known.
+    pub(in super::super) fn lifetime(&self, offset: u32) -> Option<u32> {
+        self.lifetimes.get(offset as usize).copied().filter(|seconds| *seconds != 0)
+    }
+
+    /// Returns one certificate as readers see it.
+    pub(super) fn row(&self, offset: usize) -> Option<Row> {
+        let record = self.record(offset)?;
+        let not_after = (record.end != NO_END).then(|| Timestamp::from_seconds(record.end));
+        // A lifetime beyond 136 years does not fit the column, and the beginning is not known from it.
+        let lifetime = Some(record.lifetime).filter(|seconds| !matches!(*seconds, 0 | u32::MAX));
+        let not_before = not_after.zip(lifetime).map(|(end, life)| end.plus(-i64::from(life)));
+        Some(Row {
+            scope: self.scope?,
+            kind: record.mark.kind(),
+            status: record.mark.status()?,
+            not_before,
+            not_after,
+            fingerprint: record.fingerprint,
+        })
+    }
+
+    /// Writes one certificate, with vacant slots before it where there are none yet.
+    pub(super) fn put(&mut self, offset: usize, record: &Record) {
+        self.forget(offset);
+        while self.marks.len() <= offset {
+            self.make_room();
+            self.push(&Record::VACANT);
+        }
+        self.write(offset, record);
+        self.occupied += 1;
+        self.dated += u32::from(record.end != NO_END);
+    }
+
+    /// Frees the slot of one certificate.
+    pub(super) fn vacate(&mut self, offset: usize) {
+        self.forget(offset);
+        if offset < self.marks.len() {
+            self.write(offset, &Record::VACANT);
+        }
+    }
+
+    pub(super) fn set_status(&mut self, offset: usize, status: Status) {
+        if let Some(mark) = self.marks.get_mut(offset).filter(|mark| !mark.is_vacant()) {
+            *mark = mark.with_status(status);
+        }
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.identities.capacity() * size_of::<u128>()
+            + self.lifetimes.capacity() * size_of::<u32>()
+            + self.marks.capacity()
+            + (self.ends.capacity()
+                + self.fingerprints.capacity()
+                + self.groups.capacity()
+                + self.issuers.capacity())
+                * size_of::<u64>()
+    }
+
+    fn forget(&mut self, offset: usize) {
+        if let Some(record) = self.record(offset) {
+            self.occupied -= 1;
+            self.dated -= u32::from(record.end != NO_END);
+        }
+    }
+
+    /// Doubles the columns when they are full, and never beyond a chunk: a copy of a shared chunk is exactly as large
+    /// as its contents, so leaving it to the vectors would give most chunks twice the memory that they can use.
+    fn make_room(&mut self) {
+        let used = self.marks.len();
+        if used < self.marks.capacity() {
+            return;
+        }
+        let more = used.max(FIRST_SLOTS).min((ROWS as usize).saturating_sub(used)).max(1);
+        self.identities.reserve_exact(more);
+        self.ends.reserve_exact(more);
+        self.lifetimes.reserve_exact(more);
+        self.fingerprints.reserve_exact(more);
+        self.groups.reserve_exact(more);
+        self.issuers.reserve_exact(more);
+        self.marks.reserve_exact(more);
+    }
+
+    fn push(&mut self, record: &Record) {
+        self.identities.push(record.identity);
+        self.ends.push(record.end);
+        self.lifetimes.push(record.lifetime);
+        self.fingerprints.push(record.fingerprint);
+        self.groups.push(record.group);
+        self.issuers.push(record.issuer);
+        self.marks.push(record.mark);
+    }
+
+    fn write(&mut self, offset: usize, record: &Record) {
+        self.identities[offset] = record.identity;
+        self.ends[offset] = record.end;
+        self.lifetimes[offset] = record.lifetime;
+        self.fingerprints[offset] = record.fingerprint;
+        self.groups[offset] = record.group;
+        self.issuers[offset] = record.issuer;
+        self.marks[offset] = record.mark;
+    }
+}
+
+/// Every chunk, by number.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chunks(pub(super) Vec<Arc<Chunk>>);
+
+impl Chunks {
+    /// Returns the chunk that holds `row` and its offset inside.
+    pub(super) fn of(&self, row: RowId) -> Option<(&Chunk, usize)> {
+        let (number, offset) = place(row);
+        self.0.get(number).map(|chunk| (&**chunk, offset))
+    }
+
+    pub(super) fn record(&self, row: RowId) -> Option<Record> {
+        self.of(row).and_then(|(chunk, offset)| chunk.record(offset))
+    }
+
+    pub(super) fn mark(&self, row: RowId) -> Option<Mark> {
+        self.of(row).and_then(|(chunk, offset)| chunk.mark(offset))
+    }
+
+    pub(super) fn identity(&self, row: RowId) -> u128 {
+        self.of(row).map_or(0, |(chunk, offset)| chunk.identity(offset))
+    }
+
+    pub(super) fn group(&self, row: RowId) -> u64 {
+        self.of(row).map_or(0, |(chunk, offset)| chunk.group(offset))
+    }
+
+    pub(super) fn active_end(&self, row: RowId) -> Option<i64> {
+        self.of(row).and_then(|(chunk, offset)| chunk.active_end(offset))
+    }
+
+    /// Returns the chunk that holds `row`, copied first when a view shares it, marked as touched by `version`.
+    pub(super) fn touch(&mut self, row: RowId, version: u64) -> Option<(&mut Chunk, usize)> {
+        let (number, offset) = place(row);
+        let chunk = Arc::make_mut(self.0.get_mut(number)?);
+        chunk.stamp = version;
+        Some((chunk, offset))
+    }
+}
+
+/// Returns the number of the chunk that holds `row` and its offset inside.
+pub(super) const fn place(row: RowId) -> (usize, usize) {
+    ((row.0 / ROWS) as usize, (row.0 % ROWS) as usize)
+}
+
+/// Returns the number of the certificate at `offset` in a chunk. Chunk numbers stay below 2^20.
+pub(in super::super) const fn row_at(chunk: u32, offset: u32) -> RowId {
+    RowId(chunk.saturating_mul(ROWS).saturating_add(offset))
+}

@@ -1,0 +1,75 @@
+//! Everything known, held compactly; what changed; sums for any window.
+//!
+//! Reading order: `record` (what is kept about one certificate), `chunk` (4096 of them in columns), `slots` (which
+//! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `writer` (the
+//! [`Inventory`]), `restate` (succession applied), `view` (what readers get), `part` and `sums`.
+//!
+//! # Memory
+//!
+//! A certificate costs 53 bytes of columns and 6 to 12 bytes in each of two hash tables. Names, holders and other
+//! texts are in the store; only certificates with provider links or names, and authorities, keep some text here.
+//! Publishing a [`View`] shares every chunk; the writer copies a chunk (217 KB) when it changes one that a view still
+//! holds, so views should not be kept for longer than they are looked at.
+
+mod record;
+mod chunk;
+mod slots;
+mod index;
+mod authorities;
+mod writer;
+mod restate;
+mod view;
+mod part;
+mod sums;
+
+#[cfg(test)]
+pub(super) mod model;
+#[cfg(test)]
+mod tests;
+
+use super::certificate::{Status, Timestamp};
+
+pub(super) use chunk::{Chunk, row_at};
+pub use record::{StoredParts, StoredRow};
+pub use sums::{BUCKETS, Sums, SumsCache};
+pub use view::{CaRow, Row, View};
+pub use writer::Inventory;
+
+/// The number of a certificate: its place in the inventory and its key in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(pub u32);
+
+/// The number of a (source, scope).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScopeId(pub u32);
+
+/// What a sighting did to the inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The certificate was not known.
+    Added,
+    /// Something about it differs and is to be written.
+    Changed {
+        /// The end before, when the end of the same certificate moved later: a renewal in place.
+        renewed_from: Option<Timestamp>,
+    },
+    /// Nothing differs; nothing is to be written.
+    Unchanged,
+}
+
+/// The result of applying one sighting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The certificate's number.
+    pub row: RowId,
+    /// What the sighting did.
+    pub change: Change,
+    /// The status after succession.
+    pub status: Status,
+    /// Other certificates whose derived status changed with it.
+    pub restated: Vec<(RowId, Status)>,
+    /// Whether one known end was replaced by another, in either direction.
+    pub end_moved: bool,
+    /// Whether it was inactive or pending and is active now: what was said about it was said mildly.
+    pub activated: bool,
+}

@@ -1,0 +1,265 @@
+//! What is kept about one certificate, and how it is computed from texts that are not kept.
+
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use super::super::certificate::{Kind, Sighting, Status, Timestamp};
+use super::super::succession::Linked;
+use super::{RowId, ScopeId};
+
+/// Stands for "no known end" inside a column.
+pub(super) const NO_END: i64 = i64::MIN;
+
+/// One certificate as the store hands it back at start: digests, no texts but those that succession needs.
+#[derive(Clone, Debug)]
+pub struct StoredRow {
+    pub(super) row: RowId,
+    pub(super) record: Record,
+    pub(super) linked: Option<Box<Linked>>,
+}
+
+/// The texts and times that a [`StoredRow`] is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredParts<'a> {
+    /// Who signed it.
+    pub issuer: &'a str,
+    /// What names it under its issuer.
+    pub serial: &'a str,
+    /// Who presents it; empty when unknown.
+    pub holder: &'a str,
+    /// Every name it covers.
+    pub names: &'a [String],
+    /// Serials of the certificates that the provider links as its renewal.
+    pub successors: &'a [String],
+    /// What it is used for.
+    pub kind: Kind,
+    /// The provider's status.
+    pub provider: Status,
+    /// The status after succession.
+    pub status: Status,
+    /// When it begins.
+    pub not_before: Option<Timestamp>,
+    /// When it ends.
+    pub not_after: Option<Timestamp>,
+    /// The digest of everything that is kept in the store.
+    pub fingerprint: u64,
+}
+
+impl StoredRow {
+    /// Returns what the inventory keeps of `parts`. Allocates only for authorities and certificates with names or
+    /// links.
+    pub fn new(row: RowId, parts: StoredParts<'_>) -> Self {
+        Self { row, record: Record::of(&parts), linked: parts.linked() }
+    }
+}
+
+impl<'a> StoredParts<'a> {
+    pub(super) fn of(sighting: &'a Sighting, fingerprint: u64) -> Self {
+        Self {
+            issuer: &sighting.issuer,
+            serial: &sighting.serial,
+            holder: &sighting.holder,
+            names: &sighting.names,
+            successors: &sighting.successors,
+            kind: sighting.kind,
+            provider: sighting.status,
+            status: sighting.effective_status(),
+            not_before: sighting.not_before,
+            not_after: sighting.not_after,
+            fingerprint,
+        }
+    }
+
+    fn linked(&self) -> Option<Box<Linked>> {
+        let texts = self.kind == Kind::Ca || !self.names.is_empty() || !self.successors.is_empty();
+        texts.then(|| {
+            Box::new(Linked {
+                serial: Arc::from(self.serial),
+                names: self.names.iter().map(|name| name.as_str().into()).collect(),
+                successors: self.successors.iter().map(|serial| serial.as_str().into()).collect(),
+            })
+        })
+    }
+}
+
+/// One row of the columns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record {
+    pub(super) identity: u128,
+    pub(super) end: i64,
+    pub(super) lifetime: u32,
+    pub(super) fingerprint: u64,
+    pub(super) group: u64,
+    pub(super) issuer: u64,
+    pub(super) mark: Mark,
+}
+
+impl Record {
+    /// Fills a slot that nothing occupies.
+    pub(super) const VACANT: Self = Self {
+        identity: 0,
+        end: NO_END,
+        lifetime: 0,
+        fingerprint: 0,
+        group: 0,
+        issuer: 0,
+        mark: Mark::VACANT,
+    };
+
+    /// Returns the row with the digests that hold inside `scope`, so that scopes never share one.
+    pub(super) fn inside(self, scope: ScopeId) -> Self {
+        let group = if self.group == 0 { 0 } else { (self.group ^ spread(scope).1).max(1) };
+        Self { identity: self.identity ^ spread(scope).0, group, ..self }
+    }
+
+    fn of(parts: &StoredParts<'_>) -> Self {
+        // The lowest value stands for "no end" in the column; no certificate ended 292 billion years ago.
+        let end = parts.not_after.map_or(NO_END, |end| end.seconds().max(NO_END + 1));
+        let status = if end == NO_END { Status::Undated } else { parts.status };
+        Self {
+            identity: joined(parts.issuer, parts.serial, xxh3_128),
+            end,
+            lifetime: lifetime(parts.not_before, parts.not_after),
+            fingerprint: parts.fingerprint,
+            group: group(parts),
+            issuer: signer(parts.issuer),
+            mark: Mark::new(parts.kind, parts.provider, status),
+        }
+    }
+}
+
+/// Returns the digest of an identity inside a scope.
+pub(super) fn identity(scope: ScopeId, issuer: &str, serial: &str) -> u128 {
+    joined(issuer, serial, xxh3_128) ^ spread(scope).0
+}
+
+/// Returns the digest that ties a certificate to its authority: of the issuer as a leaf names it, which is the
+/// authority's serial. 0 when the issuer is not known.
+pub(super) fn signer(name: &str) -> u64 {
+    if name.is_empty() { 0 } else { xxh3_64(name.as_bytes()).max(1) }
+}
+
+/// Returns the digest that certificates of one holder under one issuer share; 0 for those that share with none.
+///
+/// An authority is presented by nobody: what an old one signed ends with it even when a new one has the same name.
+fn group(parts: &StoredParts<'_>) -> u64 {
+    if parts.holder.is_empty() || parts.kind == Kind::Ca {
+        return 0;
+    }
+    joined(parts.holder, parts.issuer, xxh3_64).max(1)
+}
+
+fn lifetime(not_before: Option<Timestamp>, not_after: Option<Timestamp>) -> u32 {
+    let (Some(begin), Some(end)) = (not_before, not_after) else { return 0 };
+    u32::try_from(end.since(begin).max(0)).unwrap_or(u32::MAX)
+}
+
+/// Hashes two texts with 0xFF between them, a byte that no UTF-8 text contains.
+fn joined<T>(first: &str, second: &str, hash: impl Fn(&[u8]) -> T) -> T {
+    let mut buffer = [0_u8; 256];
+    let length = first.len() + 1 + second.len();
+    let Some(bytes) = buffer.get_mut(..length) else {
+        return hash(&[first.as_bytes(), &[0xFF], second.as_bytes()].concat());
+    };
+    let (head, tail) = bytes.split_at_mut(first.len());
+    head.copy_from_slice(first.as_bytes());
+    if let Some((separator, rest)) = tail.split_first_mut() {
+        *separator = 0xFF;
+        rest.copy_from_slice(second.as_bytes());
+    }
+    hash(bytes)
+}
+
+/// Returns what tells the digests of one scope from those of another: odd multiples, so no two scopes share one.
+fn spread(scope: ScopeId) -> (u128, u64) {
+    const WIDE: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
+    const NARROW: u64 = 0x9E37_79B9_7F4A_7C15;
+    (u128::from(scope.0).wrapping_mul(WIDE), u64::from(scope.0).wrapping_mul(NARROW))
+}
+
+/// Kind, provider status and status after succession, in one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark(u8);
+
+impl Mark {
+    /// No status has the number 7, so no certificate has this mark.
+    pub(super) const VACANT: Self = Self(u8::MAX);
+
+    pub(super) const fn new(kind: Kind, provider: Status, status: Status) -> Self {
+        Self((kind as u8) << 6 | (provider as u8) << 3 | status as u8)
+    }
+
+    pub(super) const fn is_vacant(self) -> bool {
+        self.0 == Self::VACANT.0
+    }
+
+    pub(super) const fn is_active(self) -> bool {
+        self.0 & 7 == Status::Active as u8
+    }
+
+    pub(super) fn status(self) -> Option<Status> {
+        Status::ALL.get(usize::from(self.0 & 7)).copied()
+    }
+
+    pub(super) fn provider(self) -> Option<Status> {
+        Status::ALL.get(usize::from(self.0 >> 3 & 7)).copied()
+    }
+
+    pub(super) const fn kind(self) -> Kind {
+        Kind::ALL[(self.0 >> 6) as usize]
+    }
+
+    #[must_use]
+    pub(super) const fn with_status(self, status: Status) -> Self {
+        Self(self.0 & !7 | status as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_gives_back_what_it_was_made_of() {
+        for kind in Kind::ALL {
+            for provider in Status::ALL {
+                for status in Status::ALL {
+                    let mark = Mark::new(kind, provider, Status::Active).with_status(status);
+                    assert_eq!(
+                        (mark.kind(), mark.provider(), mark.status(), mark.is_vacant()),
+                        (kind, Some(provider), Some(status), false)
+                    );
+                    assert_eq!(mark.is_active(), status == Status::Active);
+                }
+            }
+        }
+        assert_eq!((Mark::VACANT.status(), Mark::VACANT.is_active()), (None, false));
+    }
+
+    #[test]
+    fn identities_do_not_run_into_each_other() {
+        let id = |scope, issuer, serial| identity(ScopeId(scope), issuer, serial);
+        assert_ne!(id(1, "ab", "c"), id(1, "a", "bc"));
+        assert_ne!(id(1, "a", "b"), id(2, "a", "b"));
+        assert_ne!(id(0, "a", "b"), id(1, "a", "b"));
+        let long = "x".repeat(300);
+        assert_eq!(id(3, &long, "y"), joined(&long, "y", xxh3_128) ^ spread(ScopeId(3)).0);
+        assert_ne!(id(3, &long, "y"), id(3, &long, "z"));
+    }
+
+    #[test]
+    fn a_lifetime_is_known_only_when_both_ends_are() {
+        let at = |seconds| Some(Timestamp::from_seconds(seconds));
+        for (begin, end, seconds) in [
+            (None, at(5), 0),
+            (at(5), None, 0),
+            (at(5), at(3), 0),
+            (at(5), at(15), 10),
+            (at(0), at(253_402_300_799), u32::MAX),
+            (at(i64::MIN), at(i64::MAX), u32::MAX),
+        ] {
+            assert_eq!(lifetime(begin, end), seconds, "{begin:?} {end:?}");
+        }
+    }
+}

@@ -1,0 +1,348 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::super::certificate::{Kind, Sighting, Status, Timestamp};
+use super::model::{DAY, NOW, Step, World, device, sighting, steps};
+use super::{CaRow, Change, Inventory, RowId, ScopeId, StoredParts, StoredRow, SumsCache, View};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn every_certificate_is_there_with_the_status_that_the_model_gives_it(steps in steps(40)) {
+        let mut world = World::default();
+        for step in &steps {
+            world.step(step);
+            world.check();
+        }
+    }
+
+    #[test]
+    fn sums_equal_a_fold_at_any_time(
+        steps in proptest::collection::vec((steps(6), -3000..3000_i64), 1..8)
+    ) {
+        let mut world = World::default();
+        let mut cache = SumsCache::new();
+        for (steps, hours) in steps {
+            let restarted = steps.iter().filter(|step| matches!(step, Step::Restart)).count() > 0;
+            steps.iter().for_each(|step| { world.step(step); });
+            if restarted {
+                cache = SumsCache::new();
+            }
+            let view = world.inventory.view();
+            for now in [at(NOW), at(NOW + hours * 3600), at(NOW + hours * 3600 + 60)] {
+                let expected: BTreeMap<_, _> =
+                    view.scopes().map(|(scope, _, _)| (scope, world.sums(scope, now))).collect();
+                prop_assert_eq!(cache.refresh(&view, now), &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_view_never_changes(before in steps(20), after in steps(20)) {
+        let mut world = World::default();
+        before.iter().for_each(|step| { world.step(step); });
+        let view = world.inventory.view();
+        let shown = show(&view);
+        after.iter().for_each(|step| { world.step(step); });
+        prop_assert_eq!(show(&view), shown);
+        let now = world.inventory.view();
+        // A restart makes another inventory, which counts its versions anew.
+        let restarted = after.iter().any(|step| matches!(step, Step::Restart));
+        let same = show(&now) == show(&view);
+        prop_assert!(restarted || same || now.version() != view.version());
+    }
+
+    #[test]
+    fn the_soonest_come_first(steps in steps(60), limit in 0..30_usize) {
+        let mut world = World::default();
+        steps.iter().for_each(|step| { world.step(step); });
+        let view = world.inventory.view();
+        for source in ["a", "b", "c"] {
+            let names: BTreeMap<_, _> = view.scopes().map(|(id, name, _)| (id, name)).collect();
+            let mut ranked: Vec<_> = view
+                .rows()
+                .filter(|(_, row)| **names[&row.scope] == *source)
+                .filter_map(|(id, row)| {
+                    let end = row.not_after?;
+                    Some((row.status != Status::Active, end < at(NOW - 30 * DAY), end, id))
+                })
+                .collect();
+            prop_assert_eq!(view.dated(source), ranked.len() as u64);
+            ranked.sort_unstable();
+            let expected: Vec<_> = ranked.iter().map(|(.., id)| *id).take(limit).collect();
+            prop_assert_eq!(view.soonest(source, limit, at(NOW)), expected);
+        }
+    }
+
+    #[test]
+    fn rows_of_a_scope_are_chosen_by_kind_and_end(steps in steps(30), from in -60..60_i64, days in 0..90_i64) {
+        let mut world = World::default();
+        steps.iter().for_each(|step| { world.step(step); });
+        let within = (at(NOW + from * DAY), at(NOW + (from + days) * DAY));
+        for scope in [ScopeId(1), ScopeId(2), ScopeId(9)] {
+            for kind in [None, Some(Kind::Device), Some(Kind::Ca)] {
+                for window in [None, Some(within)] {
+                    let fits = |end: Option<Timestamp>| window.is_none_or(|(from, to)| {
+                        end.is_some_and(|end| (from..=to).contains(&end))
+                    });
+                    let expected: Vec<_> = world.stored.iter()
+                        .filter(|(_, stored)| stored.scope == scope)
+                        .filter(|(_, stored)| kind.is_none_or(|kind| stored.sighting.kind == kind))
+                        .filter(|(_, stored)| fits(stored.sighting.not_after))
+                        .map(|(id, _)| *id)
+                        .collect();
+                    let mut rows: Vec<_> = world.inventory.rows(scope, kind, window).collect();
+                    rows.sort_unstable();
+                    prop_assert_eq!(rows, expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn leaves_are_counted_by_the_serial_of_their_authority(steps in steps(40)) {
+        let mut world = World::default();
+        steps.iter().for_each(|step| { world.step(step); });
+        for (id, ca) in &world.stored {
+            let expected = world.stored.values().filter(|leaf| {
+                ca.sighting.kind == Kind::Ca && leaf.sighting.kind != Kind::Ca
+                    && leaf.scope == ca.scope && leaf.status == Status::Active
+                    && leaf.sighting.issuer == ca.sighting.serial
+            });
+            prop_assert_eq!(world.inventory.leaves(*id), expected.count() as u64);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn a_holder_of_very_many_certificates_is_no_chain(
+        steps in proptest::collection::vec((0..75_usize, any::<bool>(), -9..9_i64), 1..25)
+    ) {
+        let mut world = World::default();
+        for serial in 0..63 {
+            world.apply(0, &device(&format!("d{serial}"), "fleet", Some(NOW + serial)));
+        }
+        for (serial, remove, end) in steps {
+            if remove {
+                world.remove_at(serial);
+            }
+            world.apply(0, &device(&format!("d{serial}"), "fleet", Some(NOW + end)));
+            world.apply(0, &device("other", if remove { "fleet" } else { "one" }, Some(NOW)));
+            world.check();
+        }
+        world.restart();
+        world.check();
+        while !world.stored.is_empty() {
+            world.remove_at(7);
+        }
+        world.check();
+    }
+}
+
+fn show(view: &View) -> String {
+    let scopes: Vec<_> = view.scopes().collect();
+    let cas: Vec<_> = scopes.iter().map(|(scope, ..)| view.cas(*scope)).collect();
+    format!("{} {scopes:?} {cas:?} {:?}", view.len(), view.rows().collect::<Vec<_>>())
+}
+
+#[test]
+fn a_successor_mutes_and_its_end_unmutes() {
+    let mut inventory = Inventory::new();
+    let (scope, new) = inventory.scope("iot", "mqtt-1");
+    assert_eq!((scope, new), (ScopeId(1), true));
+    assert_eq!(inventory.scope("iot", "mqtt-1"), (scope, false));
+    let old = inventory.apply(scope, &device("01", "pump", Some(NOW + DAY)));
+    assert_eq!((old.change, old.status, &*old.restated), (Change::Added, Status::Active, &[][..]));
+    let next = inventory.apply(scope, &device("02", "pump", Some(NOW + 300 * DAY)));
+    assert_eq!(next.restated, [(old.row, Status::Superseded)]);
+    assert_eq!(inventory.successor(old.row), Some(next.row));
+    let revoked =
+        Sighting { status: Status::Revoked, ..device("02", "pump", Some(NOW + 300 * DAY)) };
+    assert_eq!(inventory.apply(scope, &revoked).restated, [(old.row, Status::Active)]);
+    inventory.apply(scope, &device("02", "pump", Some(NOW + 300 * DAY)));
+    assert_eq!(inventory.remove(next.row), [(old.row, Status::Active)]);
+    assert_eq!(inventory.remove(next.row), []);
+}
+
+#[test]
+fn equal_ends_other_issuers_and_authorities_do_not_succeed() {
+    let mut inventory = Inventory::new();
+    let (scope, _) = inventory.scope("iot", "all");
+    let first = inventory.apply(scope, &device("01", "pump", Some(NOW))).row;
+    let ca = |serial: &str| Sighting { kind: Kind::Ca, ..device(serial, "pump", Some(NOW + DAY)) };
+    for other in [
+        device("02", "pump", Some(NOW)),
+        device("03", "", Some(NOW + DAY)),
+        Sighting { issuer: "ca2".to_owned(), ..device("04", "pump", Some(NOW + DAY)) },
+        Sighting { status: Status::Pending, ..device("05", "pump", Some(NOW + DAY)) },
+        device("06", "pump", None),
+        ca("07"),
+    ] {
+        assert_eq!(inventory.apply(scope, &other).restated, [], "{other:?}");
+    }
+    assert_eq!(inventory.successor(first), None);
+}
+
+#[test]
+fn an_end_that_moves_is_told_apart_from_other_changes() {
+    let mut inventory = Inventory::new();
+    let (scope, _) = inventory.scope("ssl", "all");
+    let mut see = |status, end| {
+        let applied = inventory.apply(scope, &Sighting { status, ..device("01", "", end) });
+        (applied.change, applied.end_moved, applied.activated)
+    };
+    let changed =
+        |renewed_from: Option<i64>| Change::Changed { renewed_from: renewed_from.map(at) };
+    for (status, end, expected) in [
+        (Status::Inactive, Some(100), (Change::Added, false, false)),
+        (Status::Inactive, Some(100), (Change::Unchanged, false, false)),
+        (Status::Active, Some(100), (changed(None), false, true)),
+        (Status::Active, Some(200), (changed(Some(100)), true, false)),
+        (Status::Active, Some(150), (changed(None), true, false)),
+        (Status::Active, None, (changed(None), false, false)),
+        (Status::Active, Some(900), (changed(None), false, false)),
+        (Status::Revoked, Some(900), (changed(None), false, false)),
+    ] {
+        assert_eq!(see(status, end), expected, "{status} {end:?}");
+    }
+}
+
+#[test]
+fn an_authority_is_listed_and_its_leaves_outlive_it() {
+    let mut world = World::default();
+    let ca = |end| Sighting { kind: Kind::Ca, issuer: "root".to_owned(), ..device("ca1", "", end) };
+    for (serial, days) in [("01", 10), ("02", 20), ("03", 30)] {
+        world.apply(0, &device(serial, "", Some(NOW + days * DAY)));
+    }
+    let row = world.apply(0, &ca(Some(NOW + 15 * DAY))).row;
+    let mut cache = SumsCache::new();
+    let mut outliving = |world: &mut World| {
+        let view = world.inventory.view();
+        let sums = &cache.refresh(&view, at(NOW))[&ScopeId(1)];
+        (sums.outliving.get("ca1").copied(), view.cas(ScopeId(1)))
+    };
+    let listed = |end| vec![CaRow { row, serial: "ca1".into(), not_after: end }];
+    assert_eq!(outliving(&mut world), (Some(2), listed(Some(at(NOW + 15 * DAY)))));
+    assert_eq!(world.inventory.leaves(row), 3);
+    world.apply(0, &ca(Some(NOW + 25 * DAY)));
+    assert_eq!(outliving(&mut world), (Some(1), listed(Some(at(NOW + 25 * DAY)))));
+    world.apply(0, &ca(None));
+    assert_eq!(outliving(&mut world), (None, listed(None)));
+    world.apply(0, &ca(Some(NOW)));
+    assert_eq!(outliving(&mut world).0, Some(3));
+    world.inventory.remove(row);
+    assert_eq!(outliving(&mut world), (None, Vec::new()));
+    assert_eq!(world.inventory.leaves(row), 0);
+}
+
+#[test]
+fn a_freed_number_rests_until_the_next_view_and_is_then_used_again() {
+    let mut inventory = Inventory::new();
+    let (scope, _) = inventory.scope("a", "all");
+    let (other, _) = inventory.scope("b", "all");
+    let mut apply = |inventory: &mut Inventory, scope, serial: &str| {
+        inventory.apply(scope, &device(serial, "", Some(NOW))).row
+    };
+    let first = apply(&mut inventory, scope, "01");
+    assert_eq!((first, apply(&mut inventory, scope, "02")), (RowId(0), RowId(1)));
+    assert_eq!(apply(&mut inventory, other, "01"), RowId(4096));
+    inventory.remove(first);
+    assert_eq!(apply(&mut inventory, scope, "03"), RowId(2));
+    assert_eq!(inventory.view().row(first), None);
+    assert_eq!(apply(&mut inventory, other, "02"), RowId(4097), "never of another scope");
+    assert_eq!(apply(&mut inventory, scope, "04"), first);
+    assert_eq!(apply(&mut inventory, scope, "05"), RowId(3));
+}
+
+#[test]
+fn gaps_in_restored_numbers_are_filled() {
+    let mut inventory = Inventory::new();
+    inventory.restore_scope(ScopeId(7), "a", "all");
+    let mut restore = |scope, row, serial: &str| {
+        let sighting = device(serial, "", Some(NOW));
+        let parts = StoredParts::of(&sighting, sighting.fingerprint());
+        inventory.restore(ScopeId(scope), StoredRow::new(RowId(row), parts))
+    };
+    assert!(restore(7, 8195, "01"));
+    assert!(restore(7, 8193, "02"));
+    assert!(!restore(7, 8193, "03"), "the number is taken");
+    assert!(!restore(8, 8200, "04"), "the chunk is another scope's");
+    assert!(!restore(7, 8194, "01"), "the certificate is known");
+    assert_eq!(inventory.scope("b", "all"), (ScopeId(8), true));
+    let mut rows = Vec::new();
+    for serial in 10..14 {
+        rows.push(inventory.apply(ScopeId(7), &device(&serial.to_string(), "", Some(NOW))).row.0);
+    }
+    rows.push(inventory.apply(ScopeId(8), &device("01", "", Some(NOW))).row.0);
+    rows.sort_unstable();
+    assert_eq!(rows[1..], [8192, 8194, 8196, 8197]);
+    assert!(rows[0] == 0 || rows[0] == 4096, "an unowned chunk is given to a scope: {rows:?}");
+    assert_eq!(inventory.view().len(), 7);
+}
+
+#[test]
+fn a_certificate_costs_at_most_80_bytes() {
+    for count in [50_000_u32, 100_000, 115_000, 230_000] {
+        let mut inventory = Inventory::new();
+        let (scope, _) = inventory.scope("iot", "all");
+        let mut view = inventory.view();
+        for number in 0..count {
+            let serial = format!("{number:040x}");
+            inventory.apply(scope, &device(&serial, &serial, Some(NOW + i64::from(number))));
+            if number % 1000 == 999 {
+                view = inventory.view();
+            }
+        }
+        assert_eq!(view.len(), count as usize);
+        let each = inventory.heap_bytes() / count as usize;
+        assert!(each <= 80, "{each} bytes for each of {count}");
+    }
+}
+
+#[test]
+fn small_scopes_stay_small() {
+    let mut inventory = Inventory::new();
+    for number in 0..100 {
+        let (scope, _) = inventory.scope("many", &number.to_string());
+        inventory.apply(scope, &device("01", "", Some(NOW)));
+    }
+    assert!(inventory.heap_bytes() < 100 * 1500, "{} bytes", inventory.heap_bytes());
+}
+
+#[test]
+fn times_at_the_edge_of_the_range_do_no_harm() {
+    let mut inventory = Inventory::new();
+    let (scope, _) = inventory.scope("a", "all");
+    for (serial, end) in [("01", i64::MIN), ("02", i64::MIN + 1), ("03", i64::MAX), ("04", 0)] {
+        let sighting = Sighting { not_before: Some(at(0)), ..device(serial, "", Some(0)) };
+        inventory.apply(scope, &Sighting { not_after: Some(at(end)), ..sighting });
+    }
+    let view = inventory.view();
+    let mut cache = SumsCache::new();
+    for now in [i64::MIN, -1, 0, i64::MAX] {
+        let sums = &cache.refresh(&view, at(now))[&scope];
+        assert_eq!((sums.count, sums.months.values().sum::<u64>()), (4, 1));
+    }
+    assert_eq!(view.soonest("a", 1, at(i64::MIN)).len(), 1);
+    assert_eq!(view.row(RowId(u32::MAX)), None);
+}
+
+proptest! {
+    #[test]
+    fn unchanged_is_said_exactly_when_nothing_is_to_be_written(first in sighting(), second in sighting()) {
+        let mut world = World::default();
+        world.apply(0, &first);
+        world.apply(0, &Sighting { serial: first.serial.clone(), issuer: first.issuer.clone(), ..second });
+        let again = world.stored.values().next().unwrap().sighting.clone();
+        prop_assert_eq!(world.apply(0, &again).change, Change::Unchanged);
+    }
+}

@@ -1,0 +1,205 @@
+//! What readers get: one state that never changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::super::certificate::{Kind, Status, Timestamp};
+use super::authorities::{Authorities, Signers};
+use super::chunk::{Chunk, Slot, place, row_at};
+use super::{RowId, ScopeId};
+
+/// A certificate that ended longer ago than this is ranked behind those that end in the future.
+const LONG_ENDED_SECONDS: i64 = 30 * 86_400;
+
+/// Source and scope by number.
+pub(super) type Names = BTreeMap<ScopeId, (Arc<str>, Arc<str>)>;
+
+/// An immutable state of the inventory. Cloning shares every chunk.
+///
+/// The chunks that a view holds are copied when the writer changes them, so a view is best dropped soon.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    version: u64,
+    chunks: Arc<[Arc<Chunk>]>,
+    names: Arc<Names>,
+    authorities: Arc<Authorities>,
+}
+
+/// One certificate, as the columns hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its scope.
+    pub scope: ScopeId,
+    /// What it is used for.
+    pub kind: Kind,
+    /// Its status after succession.
+    pub status: Status,
+    /// When it begins; known only together with its end, and for lifetimes below 136 years.
+    pub not_before: Option<Timestamp>,
+    /// When it ends.
+    pub not_after: Option<Timestamp>,
+    /// The digest of everything that the store keeps about it.
+    pub fingerprint: u64,
+}
+
+/// A certificate that signs others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaRow {
+    /// Its number.
+    pub row: RowId,
+    /// Its serial, which its leaves name as their issuer.
+    pub serial: Arc<str>,
+    /// When it ends.
+    pub not_after: Option<Timestamp>,
+}
+
+impl View {
+    pub(super) fn new(
+        version: u64,
+        chunks: Arc<[Arc<Chunk>]>,
+        names: Arc<Names>,
+        authorities: Arc<Authorities>,
+    ) -> Self {
+        Self { version, chunks, names, authorities }
+    }
+
+    /// Returns the number of the state: two states of one inventory with the same number are the same.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Returns how many certificates are known.
+    pub fn len(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.occupied() as usize).sum()
+    }
+
+    /// Returns whether no certificate is known.
+    pub fn is_empty(&self) -> bool {
+        self.chunks.iter().all(|chunk| chunk.occupied() == 0)
+    }
+
+    /// Returns every scope: its number, source and name.
+    pub fn scopes(&self) -> impl Iterator<Item = (ScopeId, &Arc<str>, &Arc<str>)> {
+        self.names.iter().map(|(id, (source, scope))| (*id, source, scope))
+    }
+
+    /// Returns one certificate.
+    pub fn row(&self, row: RowId) -> Option<Row> {
+        let (number, offset) = place(row);
+        self.chunks.get(number)?.row(offset)
+    }
+
+    /// Returns every certificate in the order of the numbers.
+    pub fn rows(&self) -> impl Iterator<Item = (RowId, Row)> + '_ {
+        self.numbered().flat_map(|(number, chunk)| {
+            chunk.iter().filter_map(move |slot| {
+                Some((row_at(number, slot.offset), chunk.row(slot.offset as usize)?))
+            })
+        })
+    }
+
+    /// Returns the certificates of a source with a known end that matter most, the first first.
+    ///
+    /// Active before other statuses; then those that end in the future or ended at most 30 days ago; then the soonest.
+    /// Walks over the whole source, so a caller that asks often keeps the answer until the version changes.
+    pub fn soonest(&self, source: &str, limit: usize, now: Timestamp) -> Vec<RowId> {
+        let mut best = Best::new(limit);
+        let long_ended = now.seconds().saturating_sub(LONG_ENDED_SECONDS);
+        for (number, chunk) in self.chunks_of(source) {
+            for slot in chunk.iter() {
+                best.offer(Rank::of(slot, long_ended, row_at(number, slot.offset)));
+            }
+        }
+        best.into_rows()
+    }
+
+    /// Counts the certificates of a source with a known end.
+    pub fn dated(&self, source: &str) -> u64 {
+        self.chunks_of(source).map(|(_, chunk)| u64::from(chunk.dated())).sum()
+    }
+
+    /// Returns the certificates of a scope that sign others, in the order of their numbers.
+    pub fn cas(&self, scope: ScopeId) -> Vec<CaRow> {
+        let signers = self.signers(scope).into_iter().flat_map(|signers| &signers.serials);
+        signers
+            .filter_map(|(row, serial)| {
+                let not_after = self.row(*row)?.not_after;
+                Some(CaRow { row: *row, serial: Arc::clone(serial), not_after })
+            })
+            .collect()
+    }
+
+    pub(super) fn signers(&self, scope: ScopeId) -> Option<&Signers> {
+        self.authorities.of(scope)
+    }
+
+    /// Returns every chunk with its number.
+    pub(in super::super) fn numbered(&self) -> impl Iterator<Item = (u32, &Chunk)> {
+        (0_u32..).zip(self.chunks.iter().map(|chunk| &**chunk))
+    }
+
+    fn chunks_of(&self, source: &str) -> impl Iterator<Item = (u32, &Chunk)> {
+        let scopes: BTreeSet<ScopeId> = self
+            .names
+            .iter()
+            .filter(|(_, (name, _))| **name == *source)
+            .map(|(id, _)| *id)
+            .collect();
+        self.numbered()
+            .filter(move |(_, chunk)| chunk.scope().is_some_and(|scope| scopes.contains(&scope)))
+    }
+}
+
+/// Where a certificate stands among all; the lowest matters most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    class: u8,
+    end: i64,
+    row: RowId,
+}
+
+impl Rank {
+    fn of(slot: Slot, long_ended: i64, row: RowId) -> Option<Self> {
+        let end = slot.not_after()?.seconds();
+        let class = u8::from(!slot.mark.is_active()) << 1 | u8::from(end < long_ended);
+        Some(Self { class, end, row })
+    }
+}
+
+/// The lowest `limit` ranks of those offered. Keeps up to twice as many and halves them when full, which costs a
+/// constant amount of work per rank.
+struct Best {
+    limit: usize,
+    ranks: Vec<Rank>,
+    worst: Option<Rank>,
+}
+
+impl Best {
+    fn new(limit: usize) -> Self {
+        Self { limit, ranks: Vec::new(), worst: None }
+    }
+
+    fn offer(&mut self, rank: Option<Rank>) {
+        let Some(rank) = rank.filter(|rank| self.worst.is_none_or(|worst| *rank < worst)) else {
+            return;
+        };
+        self.ranks.push(rank);
+        if self.ranks.len() >= self.limit.saturating_mul(2).max(1) {
+            self.halve();
+        }
+    }
+
+    fn halve(&mut self) {
+        if let Some(last) = self.limit.checked_sub(1) {
+            let (_, worst, _) = self.ranks.select_nth_unstable(last);
+            self.worst = Some(*worst);
+        }
+        self.ranks.truncate(self.limit);
+    }
+
+    fn into_rows(mut self) -> Vec<RowId> {
+        self.ranks.sort_unstable();
+        self.ranks.truncate(self.limit);
+        self.ranks.into_iter().map(|rank| rank.row).collect()
+    }
+}

@@ -1,0 +1,288 @@
+//! The inventory and everything that changes it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::certificate::{Kind, Sighting, Status, Timestamp};
+use super::super::succession::{Linked, Links};
+use super::authorities::Authorities;
+use super::chunk::{Chunks, row_at};
+use super::index::Index;
+use super::record::{NO_END, Record, StoredParts, StoredRow, identity, signer};
+use super::slots::Slots;
+use super::view::{Names, View};
+use super::{Applied, Change, Row, RowId, ScopeId};
+
+/// Everything known. Owned by the pipeline, which is the only writer.
+///
+/// Nothing leaves it but through [`Inventory::remove`].
+#[derive(Debug, Default)]
+pub struct Inventory {
+    pub(super) chunks: Chunks,
+    pub(super) index: Index,
+    pub(super) links: Links,
+    authorities: Arc<Authorities>,
+    slots: Slots,
+    names: Arc<Names>,
+    scopes: BTreeMap<Arc<str>, BTreeMap<Arc<str>, ScopeId>>,
+    version: u64,
+}
+
+impl Inventory {
+    /// Returns an inventory in which nothing is known.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Brings back a scope under the number that it had.
+    pub fn restore_scope(&mut self, id: ScopeId, source: &str, scope: &str) {
+        self.version += 1;
+        let (source, scope) = (Arc::<str>::from(source), Arc::<str>::from(scope));
+        self.scopes.entry(Arc::clone(&source)).or_default().insert(Arc::clone(&scope), id);
+        Arc::make_mut(&mut self.names).insert(id, (source, scope));
+    }
+
+    /// Brings back a certificate under the number and with the status that it had. Any order will do.
+    ///
+    /// Returns false, and changes nothing, when it contradicts what was restored before: its number is taken or lies
+    /// among those of another scope, or its identity is known. A store never hands out such a row.
+    pub fn restore(&mut self, scope: ScopeId, row: StoredRow) -> bool {
+        let record = row.record.inside(scope);
+        let known = self.index.find(&self.chunks, record.identity).is_some();
+        if known || self.chunks.mark(row.row).is_some() {
+            return false;
+        }
+        if !self.slots.claim(&mut self.chunks, scope, row.row) {
+            return false;
+        }
+        self.put(row.row, &record);
+        self.index.insert(&self.chunks, row.row);
+        self.index.join(&self.chunks, row.row);
+        self.relate(scope, row.row, record.mark.kind(), row.linked);
+        true
+    }
+
+    /// Returns the number of a scope, and whether it is new.
+    pub fn scope(&mut self, source: &str, scope: &str) -> (ScopeId, bool) {
+        if let Some(id) = self.find_scope(source, scope) {
+            return (id, false);
+        }
+        let id = ScopeId(self.names.keys().next_back().map_or(1, |last| last.0.saturating_add(1)));
+        self.restore_scope(id, source, scope);
+        (id, true)
+    }
+
+    /// Returns the number of a scope that is known.
+    pub fn find_scope(&self, source: &str, scope: &str) -> Option<ScopeId> {
+        self.scopes.get(source)?.get(scope).copied()
+    }
+
+    /// Brings in what a provider reported about one certificate.
+    ///
+    /// Nothing is copied or written when its fingerprint is the one that is known.
+    pub fn apply(&mut self, scope: ScopeId, sighting: &Sighting) -> Applied {
+        let fingerprint = sighting.fingerprint();
+        let key = identity(scope, &sighting.issuer, &sighting.serial);
+        let Some(row) = self.index.find(&self.chunks, key) else {
+            let row = self.slots.next(&mut self.chunks, scope);
+            return self.add(scope, StoredRow::new(row, StoredParts::of(sighting, fingerprint)));
+        };
+        if let Some(status) = self.unchanged(row, fingerprint) {
+            return Applied {
+                row,
+                change: Change::Unchanged,
+                status,
+                restated: Vec::new(),
+                end_moved: false,
+                activated: false,
+            };
+        }
+        self.change(scope, StoredRow::new(row, StoredParts::of(sighting, fingerprint)))
+    }
+
+    /// Forgets a certificate, and returns the others whose derived status changed because it is gone.
+    pub fn remove(&mut self, row: RowId) -> Vec<(RowId, Status)> {
+        let Some((chunk, _)) = self.chunks.of(row) else { return Vec::new() };
+        let (Some(scope), Some(record)) = (chunk.scope(), self.chunks.record(row)) else {
+            return Vec::new();
+        };
+        let mut affected = self.kin(row);
+        self.leave_group(scope, row);
+        affected.extend(self.index.members(&self.chunks, record.group));
+        self.index.remove(&self.chunks, row);
+        self.version += 1;
+        self.relate(scope, row, Kind::Device, None);
+        if let Some((chunk, offset)) = self.chunks.touch(row, self.version) {
+            chunk.vacate(offset);
+        }
+        self.slots.rest(scope, row);
+        affected.retain(|other| *other != row);
+        self.restate(affected)
+    }
+
+    /// Returns one certificate.
+    pub fn row(&self, row: RowId) -> Option<Row> {
+        self.chunks.of(row).and_then(|(chunk, offset)| chunk.row(offset))
+    }
+
+    /// Returns the certificates of a scope: of one kind, and with an end between two times, both included. A
+    /// certificate without a known end lies between no two times.
+    pub fn rows(
+        &self,
+        scope: ScopeId,
+        kind: Option<Kind>,
+        within: Option<(Timestamp, Timestamp)>,
+    ) -> impl Iterator<Item = RowId> + '_ {
+        let chunks = self.slots.chunks(scope).iter();
+        let found =
+            chunks.filter_map(|number| Some((*number, self.chunks.0.get(*number as usize)?)));
+        let slots = found.flat_map(|(number, chunk)| chunk.iter().map(move |slot| (number, slot)));
+        slots
+            .filter(move |(_, slot)| kind.is_none_or(|kind| slot.kind() == kind))
+            .filter(move |(_, slot)| {
+                within.is_none_or(|(from, to)| {
+                    slot.not_after().is_some_and(|end| from <= end && end <= to)
+                })
+            })
+            .map(|(number, slot)| row_at(number, slot.offset))
+    }
+
+    /// Counts the active certificates of the same scope that an authority has signed. Walks over the whole scope.
+    pub fn leaves(&self, ca: RowId) -> u64 {
+        let scope = self.chunks.of(ca).and_then(|(chunk, _)| chunk.scope());
+        let serial = scope.and_then(|scope| self.authorities.serial(scope, ca));
+        let (Some(scope), Some(serial)) = (scope, serial) else { return 0 };
+        let name = signer(serial);
+        let chunks = self.slots.chunks(scope).iter();
+        chunks
+            .filter_map(|number| self.chunks.0.get(*number as usize))
+            .map(|chunk| chunk.active_leaves().filter(|(issuer, _)| *issuer == name).count() as u64)
+            .sum()
+    }
+
+    /// Returns the state as it is now, sharing every chunk, and lets slots that were freed be used again.
+    pub fn view(&mut self) -> View {
+        self.slots.wake();
+        View::new(
+            self.version,
+            self.chunks.0.as_slice().into(),
+            Arc::clone(&self.names),
+            Arc::clone(&self.authorities),
+        )
+    }
+
+    /// Returns the bytes that columns and hash tables hold. Texts of authorities and links are not in it.
+    pub fn heap_bytes(&self) -> usize {
+        let chunks: usize = self.chunks.0.iter().map(|chunk| chunk.heap_bytes()).sum();
+        chunks + self.index.heap_bytes()
+    }
+
+    fn unchanged(&self, row: RowId, fingerprint: u64) -> Option<Status> {
+        let (chunk, offset) = self.chunks.of(row)?;
+        let same = chunk.fingerprint(offset) == Some(fingerprint);
+        same.then(|| chunk.mark(offset)?.status())?
+    }
+
+    fn add(&mut self, scope: ScopeId, fresh: StoredRow) -> Applied {
+        let (row, record) = (fresh.row, fresh.record.inside(scope));
+        let mut affected: Vec<_> = self.index.members(&self.chunks, record.group).collect();
+        self.put(row, &record);
+        self.index.insert(&self.chunks, row);
+        self.index.join(&self.chunks, row);
+        self.relate(scope, row, record.mark.kind(), fresh.linked);
+        affected.extend(self.kin(row));
+        self.applied(row, Change::Added, affected)
+    }
+
+    fn change(&mut self, scope: ScopeId, fresh: StoredRow) -> Applied {
+        let (row, record) = (fresh.row, fresh.record.inside(scope));
+        let old = self.chunks.record(row).unwrap_or(Record::VACANT);
+        let mut affected = self.kin(row);
+        let moves = old.group != record.group;
+        if moves {
+            self.leave_group(scope, row);
+            affected.extend(self.index.members(&self.chunks, old.group));
+            affected.extend(self.index.members(&self.chunks, record.group));
+        }
+        self.put(row, &record);
+        if moves {
+            self.index.join(&self.chunks, row);
+        }
+        self.relate(scope, row, record.mark.kind(), fresh.linked);
+        affected.extend(self.kin(row));
+        let was = old.mark.status();
+        let change = Change::Changed { renewed_from: renewed_from(&old, &record) };
+        let mut applied = self.applied(row, change, affected);
+        applied.end_moved =
+            [old.end, record.end].iter().all(|end| *end != NO_END) && old.end != record.end;
+        applied.activated = applied.status == Status::Active
+            && matches!(was, Some(Status::Inactive | Status::Pending));
+        applied
+    }
+
+    /// Settles the status of `row` and of the others that may depend on it.
+    fn applied(&mut self, row: RowId, change: Change, mut affected: Vec<RowId>) -> Applied {
+        affected.retain(|other| *other != row);
+        self.restate(vec![row]);
+        let restated = self.restate(affected);
+        let status = self.status(row).unwrap_or(Status::Undated);
+        Applied { row, change, status, restated, end_moved: false, activated: false }
+    }
+
+    /// Returns the others whose status may depend on `row` as things stand.
+    fn kin(&self, row: RowId) -> Vec<RowId> {
+        let group = self.chunks.group(row);
+        self.index.members(&self.chunks, group).chain(self.links.wanting(row)).collect()
+    }
+
+    fn leave_group(&mut self, scope: ScopeId, row: RowId) {
+        let numbers = self.slots.chunks(scope).iter().copied();
+        let chunks = &self.chunks;
+        self.index.leave(chunks, row, |group| {
+            numbers.flat_map(move |number| {
+                let found = chunks.0.get(number as usize).into_iter();
+                found
+                    .flat_map(move |chunk| chunk.sharing(group))
+                    .map(move |offset| row_at(number, offset))
+            })
+        });
+    }
+
+    /// Keeps the texts that authorities and links need, or forgets them.
+    fn relate(&mut self, scope: ScopeId, row: RowId, kind: Kind, linked: Option<Box<Linked>>) {
+        let was_signer = self.authorities.serial(scope, row).is_some();
+        match (kind, &linked) {
+            (Kind::Ca, Some(linked)) => {
+                let serial = Arc::clone(&linked.serial);
+                Arc::make_mut(&mut self.authorities).put(scope, row, serial, self.version);
+            }
+            _ if was_signer => {
+                Arc::make_mut(&mut self.authorities).remove(scope, row, self.version);
+            }
+            _ => {}
+        }
+        self.links.put(scope, row, linked);
+    }
+
+    fn put(&mut self, row: RowId, record: &Record) {
+        self.version += 1;
+        if let Some((chunk, offset)) = self.chunks.touch(row, self.version) {
+            chunk.put(offset, record);
+        }
+    }
+
+    pub(super) fn status(&self, row: RowId) -> Option<Status> {
+        self.chunks.mark(row)?.status()
+    }
+
+    pub(super) fn set_status(&mut self, row: RowId, status: Status) {
+        self.version += 1;
+        if let Some((chunk, offset)) = self.chunks.touch(row, self.version) {
+            chunk.set_status(offset, status);
+        }
+    }
+}
+
+fn renewed_from(old: &Record, new: &Record) -> Option<Timestamp> {
+    (old.end != NO_END && new.end > old.end).then(|| Timestamp::from_seconds(old.end))
+}

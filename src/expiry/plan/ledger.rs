@@ -1,0 +1,117 @@
+//! What was said about each certificate.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::super::certificate::Timestamp;
+use super::super::inventory::RowId;
+use super::super::ladder::Rung;
+use super::{Said, Told};
+
+/// What was said about each certificate, for as long as it is known. 24 bytes an entry: a fleet may have millions.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    entries: HashTable<Entry>,
+    /// Every set of channels that was ever told something. Routes make few of them.
+    told: Vec<Told>,
+    numbers: BTreeMap<Told, u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    at: i64,
+    row: u32,
+    /// Seconds before the end; 0 is the end itself.
+    rung: u32,
+    told: u32,
+}
+
+impl Ledger {
+    /// Returns a ledger in which nothing was said.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns what was last said about a certificate.
+    pub fn get(&self, row: RowId) -> Option<Said> {
+        let entry = self.find(row)?;
+        let told = self.told.get(entry.told as usize).map_or_else(|| Arc::from([]), Arc::clone);
+        Some(Said { rung: entry.rung(), at: Timestamp::from_seconds(entry.at), told })
+    }
+
+    /// Writes down what was said about a certificate, in place of what was said before.
+    pub fn set(&mut self, row: RowId, said: Said) {
+        let (at, rung) = (said.at.seconds(), said.rung.seconds());
+        let entry = Entry { at, row: row.0, rung, told: self.number(said.told) };
+        self.entries
+            .entry(place(row.0), |other| other.row == row.0, |other| place(other.row))
+            .insert(entry);
+    }
+
+    /// Forgets what was said about a certificate. Returns whether there was anything.
+    pub fn remove(&mut self, row: RowId) -> bool {
+        let found = self.entries.find_entry(place(row.0), |entry| entry.row == row.0);
+        found.map(hashbrown::hash_table::OccupiedEntry::remove).is_ok()
+    }
+
+    /// Returns whether anything was said about a certificate.
+    pub fn contains(&self, row: RowId) -> bool {
+        self.find(row).is_some()
+    }
+
+    /// Returns how many certificates something was said about.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns the tightest rung said about a certificate, and when.
+    pub(super) fn last(&self, row: RowId) -> Option<(Rung, Timestamp)> {
+        self.find(row).map(|entry| (entry.rung(), Timestamp::from_seconds(entry.at)))
+    }
+
+    fn find(&self, row: RowId) -> Option<&Entry> {
+        self.entries.find(place(row.0), |entry| entry.row == row.0)
+    }
+
+    fn number(&mut self, told: Told) -> u32 {
+        if let Some(number) = self.numbers.get(&told) {
+            return *number;
+        }
+        let number = u32::try_from(self.told.len()).expect("sets of channels fit into memory");
+        self.told.push(Arc::clone(&told));
+        self.numbers.insert(told, number);
+        number
+    }
+}
+
+impl Extend<(RowId, Said)> for Ledger {
+    fn extend<T: IntoIterator<Item = (RowId, Said)>>(&mut self, entries: T) {
+        entries.into_iter().for_each(|(row, said)| self.set(row, said));
+    }
+}
+
+impl FromIterator<(RowId, Said)> for Ledger {
+    fn from_iter<T: IntoIterator<Item = (RowId, Said)>>(entries: T) -> Self {
+        let mut ledger = Self::new();
+        ledger.extend(entries);
+        ledger
+    }
+}
+
+impl Entry {
+    fn rung(self) -> Rung {
+        if self.rung == 0 { Rung::Expired } else { Rung::Before(self.rung) }
+    }
+}
+
+/// Spreads the numbers, which are dense, over the table; they come from us, so nobody can make them collide.
+fn place(row: u32) -> u64 {
+    u64::from(row).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
