@@ -23,6 +23,8 @@ pub(super) struct Wires {
     pub(super) steps: mpsc::Sender<(Arc<str>, Step)>,
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) outbox: watch::Receiver<u64>,
+    /// Whether channels that are down are tested at once.
+    pub(super) retest: bool,
 }
 
 /// The running tasks of one configuration.

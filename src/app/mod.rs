@@ -1,6 +1,5 @@
 //! The composition root: wires everything, owns every long-lived task, stops them in order.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::config::{Config, StoreUrl};
+use crate::clock::{Clock, SystemClock};
+use crate::client::Meter;
+use crate::config::{Config, Environment, StoreUrl};
 use crate::expiry::{Inventory, View};
 use crate::metrics::Tally;
 use crate::pipeline::{Inbox, Means, Order, Outlets, Pipeline};
@@ -26,7 +26,8 @@ mod generation;
 mod plan;
 mod service;
 
-pub use plan::{Plan, deps};
+pub use plan::Plan;
+pub use service::asked_to_end;
 
 use generation::Generation;
 
@@ -42,6 +43,7 @@ pub type Reload = oneshot::Sender<Result<(), String>>;
 /// The daemon, wired and not yet running.
 pub struct App {
     path: PathBuf,
+    environment: Environment,
     plan: Plan,
     clock: Arc<dyn Clock>,
     tally: Arc<Tally>,
@@ -49,8 +51,9 @@ pub struct App {
 
 impl App {
     /// Wires the daemon that `plan` describes. `path` is read again on reload.
-    pub fn new(path: &Path, plan: Plan, clock: Arc<dyn Clock>, tally: Arc<Tally>) -> Self {
-        Self { path: path.to_owned(), plan, clock, tally }
+    pub fn new(path: &Path, environment: Environment, plan: Plan, tally: Arc<Tally>) -> Self {
+        tally.reconfigure(&plan.setup(&SystemClock));
+        Self { path: path.to_owned(), environment, plan, clock: Arc::new(SystemClock), tally }
     }
 
     /// Runs until `shutdown` resolves or a part of the spine ends early, which is an error.
@@ -64,25 +67,26 @@ impl App {
         let ended = daemon.serve(shutdown).await;
         service::tell(&[sd_notify::NotifyState::Stopping]);
         daemon.stop().await;
-        if let Ok(store) = Arc::try_unwrap(store) {
-            store.close();
+        match Arc::try_unwrap(store) {
+            Ok(store) => store.close().await?,
+            Err(_) => tracing::warn!("the store is still in use and is closed with the process"),
         }
         ended
     }
 
     async fn start(self, store: Arc<Sqlite>, listener: TcpListener) -> anyhow::Result<Daemon> {
-        let channels = Channels::new();
+        let channels = Channels::new(self.plan.config.metrics.max_series_per_source);
         let mut spine = JoinSet::new();
         let (web_stop, pipeline_stop) = (CancellationToken::new(), CancellationToken::new());
         let state = web::State {
             view: channels.view.subscribe(),
-            exposition: Arc::new(crate::metrics::Exposition::new(Arc::clone(&self.tally))),
+            own: Arc::clone(&self.tally),
             names: Arc::new(adapt::StoreNames(Arc::clone(&store) as Arc<dyn Store>)),
             sources: channels.sources.subscribe(),
             clock: Arc::clone(&self.clock),
             reload: channels.reload.clone(),
             ready: channels.ready.subscribe(),
-            max_series_per_source: self.plan.config.metrics.max_series_per_source,
+            max_series_per_source: channels.limit.subscribe(),
         };
         let stop = web_stop.clone();
         spine.spawn(async move { web::serve(listener, state, stop).await.map_err(Into::into) });
@@ -117,9 +121,11 @@ impl App {
             outbox: channels.outbox,
             reloads: channels.reloads,
             generation: None,
+            limit: channels.limit,
+            environment: self.environment,
             config: Arc::clone(&self.plan.config),
         };
-        daemon.generation = Some(Generation::start(self.plan, &daemon.wires(), last).await?);
+        daemon.generation = Some(Generation::start(self.plan, &daemon.wires(false), last).await?);
         daemon.tally.reload(true, daemon.means.clock.now());
         channels.ready.send_replace(true);
         service::tell(&[sd_notify::NotifyState::Ready]);
@@ -139,6 +145,7 @@ struct Channels {
     outbox: watch::Sender<u64>,
     pulse: watch::Sender<Instant>,
     ready: watch::Sender<bool>,
+    limit: watch::Sender<usize>,
     steps: mpsc::Sender<(Arc<str>, Step)>,
     steps_in: mpsc::Receiver<(Arc<str>, Step)>,
     orders: mpsc::Sender<Order>,
@@ -148,7 +155,7 @@ struct Channels {
 }
 
 impl Channels {
-    fn new() -> Self {
+    fn new(limit: usize) -> Self {
         let (steps, steps_in) = mpsc::channel(STEPS);
         let (orders, orders_in) = mpsc::channel(STEPS);
         let (reload, reloads) = mpsc::channel(1);
@@ -158,6 +165,7 @@ impl Channels {
             outbox: watch::Sender::new(0),
             pulse: watch::Sender::new(Instant::now()),
             ready: watch::Sender::new(false),
+            limit: watch::Sender::new(limit),
             steps,
             steps_in,
             orders,
@@ -182,12 +190,15 @@ struct Daemon {
     outbox: watch::Sender<u64>,
     reloads: mpsc::Receiver<Reload>,
     generation: Option<Generation>,
+    limit: watch::Sender<usize>,
+    environment: Environment,
     config: Arc<Config>,
 }
 
 impl Daemon {
-    fn wires(&self) -> generation::Wires {
+    fn wires(&self, retest: bool) -> generation::Wires {
         generation::Wires {
+            retest,
             means: self.means.clone(),
             steps: self.steps.clone(),
             orders: self.orders.clone(),
@@ -218,7 +229,7 @@ impl Daemon {
     /// Reads the configuration again. Everything is checked before anything is stopped; the ledger stays as it is.
     async fn reload(&mut self) -> Result<(), String> {
         let now = self.means.clock.now();
-        let plan = Plan::read(&self.path, &self.tally);
+        let plan = Plan::read(&self.path, &self.environment, Arc::clone(&self.tally) as Arc<dyn Meter>);
         let plan = match plan {
             Ok(plan) => plan,
             Err(mistakes) => {
@@ -231,6 +242,7 @@ impl Daemon {
             tracing::warn!("`server.listen` and `store.url` take effect at the next start only");
         }
         self.config = Arc::clone(&plan.config);
+        self.limit.send_replace(plan.config.metrics.max_series_per_source);
         let last = match self.generation.take() {
             Some(generation) => generation.stop(DRAIN).await,
             None => generation::LastReads::default(),
@@ -240,7 +252,7 @@ impl Daemon {
         if self.orders.send(Order::Reconfigure(settings)).await.is_err() {
             return Err("the daemon is stopping".to_owned());
         }
-        match Generation::start(plan, &self.wires(), last).await {
+        match Generation::start(plan, &self.wires(true), last).await {
             Ok(generation) => self.generation = Some(generation),
             Err(error) => return Err(format!("{error:#}")),
         }

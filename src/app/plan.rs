@@ -8,8 +8,8 @@ use crate::client::http::Http;
 use crate::client::limiter::Limiters;
 use crate::client::{Deps, Meter};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Mistakes, load_file};
-use crate::metrics::{Setup, SourceSetup, Tally};
+use crate::config::{Config, Environment, Mistakes, load_file};
+use crate::metrics::{Setup, SourceSetup};
 use crate::pipeline::{Settings, Watched};
 use crate::schedule;
 use crate::source::{self, Source};
@@ -26,26 +26,21 @@ pub struct Plan {
     pub warnings: String,
 }
 
-/// Returns what sources and channels are built with.
-pub fn deps(meter: Arc<dyn Meter>) -> Result<Deps, String> {
-    let http = Http::new()?;
-    Ok(Deps { http, limiters: Limiters::default(), clock: Arc::new(SystemClock), meter })
-}
-
 impl Plan {
     /// Reads and checks the file, every mistake at once, rendered with its place.
-    pub fn read(path: &Path, tally: &Arc<Tally>) -> Result<Self, String> {
-        let meter: Arc<dyn Meter> = Arc::<Tally>::clone(tally);
-        Self::read_with(path, meter)
-    }
-
-    /// The same with any meter, for commands that publish no metrics.
-    pub fn read_with(path: &Path, meter: Arc<dyn Meter>) -> Result<Self, String> {
-        let (text, config, mut mistakes) = load_file(path)
-            .map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
-        let deps = deps(meter)?;
+    pub fn read(
+        path: &Path,
+        environment: &Environment,
+        meter: Arc<dyn Meter>,
+    ) -> Result<Self, String> {
+        let shown = path.display().to_string();
+        let (text, config, mut mistakes) =
+            load_file(path, environment).map_err(|error| format!("{shown}: {error}\n"))?;
+        let http = Http::new()?;
+        let deps =
+            Deps { http, limiters: Limiters::default(), clock: Arc::new(SystemClock), meter };
         let built = config.map(|config| build(config, &deps, &mut mistakes));
-        let rendered = mistakes.render(path, &text);
+        let rendered = mistakes.render(&shown, &text);
         match built {
             Some(mut plan) if mistakes.errors.is_empty() => {
                 plan.warnings = rendered;
@@ -89,7 +84,7 @@ impl Plan {
                     intervals: source
                         .intervals
                         .into_iter()
-                        .map(|(window, seconds)| (window, seconds as f64))
+                        .map(|(window, seconds)| (window.to_owned(), seconds as f64))
                         .collect(),
                 })
                 .collect(),

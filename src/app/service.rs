@@ -41,12 +41,15 @@ pub(super) fn hangups() -> anyhow::Result<Signal> {
 }
 
 /// Resolves when the process is asked to end.
-pub async fn asked_to_end() -> anyhow::Result<()> {
+///
+/// Listens from the call on, so that a signal is not lost while the daemon starts.
+pub fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+        }
+    })
 }

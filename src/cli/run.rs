@@ -1,11 +1,13 @@
 //! `notafter run`: the daemon.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::file::{File, deps};
 use super::{Console, Exit};
-use crate::app;
+use crate::app::{App, Plan, asked_to_end};
+use crate::client::Meter;
 use crate::config::Environment;
+use crate::metrics::{Setup, Tally};
 
 /// Runs the daemon until it is told to end. It does not begin with a configuration that has mistakes.
 pub(super) async fn run(
@@ -13,13 +15,17 @@ pub(super) async fn run(
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
-    let Some(mut file) = File::read(path, environment, console)? else {
-        return Ok(Exit::Configuration);
+    let tally = Arc::new(Tally::new(&Setup::default()));
+    let meter = Arc::clone(&tally) as Arc<dyn Meter>;
+    let plan = match Plan::read(path, environment, meter) {
+        Ok(plan) => plan,
+        Err(mistakes) => {
+            console.err.write_all(mistakes.as_bytes())?;
+            return Ok(Exit::Configuration);
+        }
     };
-    drop(file.build_all(&deps()?));
-    if !file.is_good(console)? {
-        return Ok(Exit::Configuration);
-    }
-    app::run(file.config, path.to_owned()).await?;
+    console.err.write_all(plan.warnings.as_bytes())?;
+    let asked = asked_to_end()?;
+    App::new(path, environment.clone(), plan, tally).run(asked).await?;
     Ok(Exit::Done)
 }

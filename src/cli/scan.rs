@@ -13,6 +13,7 @@ use super::arguments::{ahead, duration};
 use super::file::{File, deps, now};
 use super::output::{self, Format, Listing, printable};
 use super::{Console, Exit};
+use crate::clock::SystemClock;
 use crate::config::{Config, Environment, SourceConfig};
 use crate::expiry::{Facts, Timestamp};
 use crate::scan::{Collected, collect};
@@ -96,11 +97,11 @@ async fn watch(
     console: &mut Console<'_>,
 ) -> io::Result<Result<Collected, SourceError>> {
     if !console.watched {
-        return Ok(collect(source, |_, _| {}).await);
+        return Ok(collect(&*source, &SystemClock, |_, _| {}).await);
     }
     let mut shown: Option<Instant> = None;
     let mut failure = Ok(());
-    let outcome = collect(source, |read, total| {
+    let outcome = collect(&*source, &SystemClock, |read, total| {
         if shown.is_none_or(|shown| shown.elapsed() >= Duration::from_millis(100)) {
             shown = Some(Instant::now());
             failure = progress(name, read, total, console.err);

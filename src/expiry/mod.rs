@@ -38,6 +38,6 @@ pub use inventory::{
 pub use ladder::{Ladder, LadderError, Rung};
 pub use message::{Detail, Entry, Language, Message};
 pub use plan::{
-    ConditionPlan, Conditions, Ledger, Plan, Renewal, Renewals, Said, Told, plan, plan_renewed,
+    Ledger, Plan, Renewal, Renewals, Said, Told, plan, plan_renewed,
     severity,
 };

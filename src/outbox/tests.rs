@@ -63,7 +63,7 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
         let mut rows = self.rows.lock().unwrap();
         for (event, channels) in commit.outbox {
             for channel in channels {

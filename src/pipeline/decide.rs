@@ -9,7 +9,8 @@ use super::condition::{Subject, Turn};
 use super::{Health, Pipeline};
 use crate::metrics::ActiveAlerts;
 use crate::expiry::{
-    Event, Facts, Kind, RowId, Said, Severity, Timestamp, Topic, Verdict, plan, severity,
+    Event, Facts, Kind, Renewal, RowId, Said, Severity, Timestamp, Topic, Verdict, plan,
+    plan_renewed, severity,
 };
 
 /// A provider's clock may differ from ours by this many seconds before it is said.
@@ -65,36 +66,39 @@ impl Pipeline {
 
     /// Says to those who were told of the old one that it has a successor.
     async fn say_renewed(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        let rows: Vec<RowId> = std::mem::take(&mut self.renewed)
-            .into_iter()
-            .filter(|row| self.ledger.get(*row).is_some())
-            .collect();
-        if rows.is_empty() {
+        let applied = std::mem::take(&mut self.applied);
+        let restated = std::mem::take(&mut self.restated);
+        let renewals = plan_renewed(&applied, &restated, &self.inventory, &self.ledger);
+        for row in &renewals.forgotten {
+            self.ledger.remove(*row);
+            self.draft.ledger.push((*row, None));
+        }
+        if renewals.renewed.is_empty() {
             return Ok(());
         }
-        let successors: Vec<RowId> =
-            rows.iter().map(|row| self.inventory.successor(*row).unwrap_or(*row)).collect();
+        let rows: Vec<RowId> = renewals.renewed.iter().map(|renewal| renewal.row).collect();
+        let successors: Vec<RowId> = renewals
+            .renewed
+            .iter()
+            .map(|renewal| renewal.successor.unwrap_or(renewal.row))
+            .collect();
         let old = self.facts(&rows).await?;
         let new = self.facts(&successors).await?;
-        for ((row, old), new) in rows.into_iter().zip(old).zip(new) {
+        for ((renewal, old), new) in renewals.renewed.iter().zip(old).zip(new) {
             if let (Some(old), Some(new)) = (old, new) {
-                self.say_one_renewed(row, old, &new, now);
+                self.say_one_renewed(renewal, old, &new, now);
             }
         }
         Ok(())
     }
 
-    fn say_one_renewed(&mut self, row: RowId, facts: Facts, new: &Facts, now: Timestamp) {
-        let (Some(said), Some(end)) = (self.ledger.remove(row), new.not_after) else { return };
-        self.draft.ledger.push((row, None));
+    fn say_one_renewed(&mut self, renewal: &Renewal, facts: Facts, new: &Facts, now: Timestamp) {
         self.means.own.renewed(&facts.source, &facts.scope, 1);
         // Nothing to cheer about while the successor has itself ended.
-        if end <= now {
-            return;
-        }
+        let Some(end) = new.not_after.filter(|end| *end > now) else { return };
         let topic =
             Topic::Renewed { facts, successor: new.serial.clone(), successor_not_after: end };
-        self.say(Severity::Info, topic, Some(&said.told));
+        self.say(Severity::Info, topic, Some(&renewal.told));
     }
 
     /// Looks up what messages may say, from the draft or from the store.
@@ -131,7 +135,7 @@ impl Pipeline {
     }
 
     /// Publishes how many certificates stand on each rung.
-    fn count_active(&self) {
+    fn count_active(&mut self) {
         let view = self.inventory.view();
         let names: HashMap<_, _> = view
             .scopes()

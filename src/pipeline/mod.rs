@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::expiry::{Evaluator, Inventory, Ledger, RowId, ScopeId, Timestamp, View};
+use crate::expiry::{
+    Applied, Evaluator, Inventory, Ledger, RowId, ScopeId, Status, Timestamp, View,
+};
 use crate::metrics::Tally;
 use crate::scan::{LastRead, SourceStatus, Step};
 use crate::store::{Commit, ScanRecord, Store, StoreError};
@@ -133,8 +135,10 @@ pub struct Pipeline {
     missing: BTreeMap<(String, String, String), u64>,
     /// What the next transaction will hold.
     draft: Commit,
-    /// Certificates whose end moved later or that were superseded since the last decision.
-    renewed: Vec<RowId>,
+    /// Changes since the last decision that may end an open alert.
+    applied: Vec<Applied>,
+    /// Certificates whose status changed because others were removed, since the last decision.
+    restated: Vec<(RowId, Status)>,
     saver: Saver,
     started: Timestamp,
     evaluated: Option<Instant>,
@@ -186,7 +190,8 @@ impl Pipeline {
             statuses: BTreeMap::new(),
             missing: BTreeMap::new(),
             draft: Commit::default(),
-            renewed: Vec::new(),
+            applied: Vec::new(),
+            restated: Vec::new(),
             started,
             evaluated: None,
             changed: false,
@@ -196,7 +201,8 @@ impl Pipeline {
             pipeline.remember(scan);
         }
         pipeline.follow_settings();
-        pipeline.publish(Arc::new(pipeline.inventory.view()));
+        let view = Arc::new(pipeline.inventory.view());
+        pipeline.publish(view);
         Ok(pipeline)
     }
 
@@ -232,7 +238,7 @@ impl Pipeline {
             self.take(&source, step).await?;
         }
         self.save().await?;
-        self.saver.finish(&self.means).await.map(|_| ()).map_err(Into::into)
+        self.saver.finish().await.map(|_| ()).map_err(Into::into)
     }
 
     /// Takes the steps that wait, up to a batch. Answers whether there are none left.
@@ -278,7 +284,7 @@ impl Pipeline {
 
     /// Waits for the transaction in flight and publishes what it wrote.
     async fn settle(&mut self) -> anyhow::Result<()> {
-        if let Some(saved) = self.saver.finish(&self.means).await? {
+        if let Some(saved) = self.saver.finish().await? {
             if let Some(view) = saved.view {
                 self.publish(view);
             }
@@ -331,7 +337,8 @@ impl Pipeline {
 
     /// Drops what belongs to sources and channels that are not configured any more, without a word.
     fn follow_settings(&mut self) {
-        let known = |name: &str| self.settings.watched.iter().any(|source| source.name == name);
+        let watched = self.settings.watched.clone();
+        let known = |name: &str| watched.iter().any(|source| source.name == name);
         let dropped: Vec<ScopeId> = self
             .inventory
             .view()
@@ -341,7 +348,7 @@ impl Pipeline {
             .collect();
         for scope in dropped {
             let rows: Vec<RowId> = self.inventory.rows(scope, None, None).collect();
-            self.forget(rows);
+            self.forget(&rows);
         }
         self.statuses.retain(|name, _| known(name));
         self.scans.retain(|(source, _, _), _| known(source));

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::Means;
 use crate::expiry::View;
 use crate::store::{Commit, Store, StoreError};
 
@@ -52,7 +51,7 @@ impl Saver {
 
     /// Waits until the transaction in flight is durable. A full disk is waited for: the draft is kept, the scans
     /// wait behind it, and readers keep the last state that was saved.
-    pub(super) async fn finish(&mut self, means: &Means) -> Result<Option<Saved>, StoreError> {
+    pub(super) async fn finish(&mut self) -> Result<Option<Saved>, StoreError> {
         let Some(flight) = self.flight.take() else { return Ok(None) };
         let mut pause = Duration::from_secs(1);
         while let Some(written) = self.writing.join_next().await {
@@ -60,7 +59,6 @@ impl Saver {
                 Ok(Ok(())) => break,
                 Ok(Err(error @ (StoreError::Full(_) | StoreError::Unavailable(_)))) => {
                     tracing::error!(%error, "nothing was written and nothing is lost; trying again in {pause:?}");
-                    means.own.store_failed();
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     self.write(Arc::clone(&flight.commit));

@@ -1,11 +1,12 @@
 //! What the steps of a scan do to the inventory.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::condition::Subject;
 use super::{Pipeline, Watched};
 use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Sighting, Topic};
-use crate::scan::{Candidate, Report, ScopeStatus, Step};
+use crate::scan::{Candidate, Report, ScanStatus, Step};
 use crate::source::{Page, Slice};
 use crate::store::{RowWrite, ScanRecord};
 
@@ -30,7 +31,7 @@ impl Pipeline {
                 self.absence.keep(&kept);
                 let gone = self.absence.confirm(absent);
                 self.means.own.gone(source, &slice.scope, gone.len() as u64);
-                self.forget(gone);
+                self.forget(&gone);
             }
             Step::Polled { window, started, proven, error, .. } => {
                 if let Some(status) = self.statuses.get_mut(&**source) {
@@ -75,12 +76,12 @@ impl Pipeline {
 
     /// Drafts what a sighting changed.
     fn note(&mut self, scope: ScopeId, sighting: Sighting, applied: Applied) {
-        if let Change::Changed { renewed_from: Some(_) } = applied.change {
-            self.renewed.push(applied.row);
+        if applied.change == Change::Unchanged && applied.restated.is_empty() {
+            return;
         }
-        self.restate(&applied.restated);
+        self.changed = true;
+        self.draft.statuses.extend(applied.restated.iter().copied());
         if applied.change != Change::Unchanged {
-            self.changed = true;
             self.draft.rows.push(RowWrite {
                 row: applied.row,
                 scope,
@@ -89,28 +90,36 @@ impl Pipeline {
                 first_seen: self.means.clock.now(),
             });
         }
+        if self.may_end_an_alert(&applied) {
+            self.applied.push(applied);
+        }
     }
 
-    pub(super) fn restate(&mut self, restated: &[(RowId, crate::expiry::Status)]) {
-        for (row, status) in restated {
-            self.changed = true;
-            self.draft.statuses.push((*row, *status));
-            if *status == crate::expiry::Status::Superseded {
-                self.renewed.push(*row);
-            }
-        }
+    fn may_end_an_alert(&self, applied: &Applied) -> bool {
+        let said = |row: &RowId| self.ledger.contains(*row);
+        said(&applied.row) || applied.restated.iter().any(|(row, _)| said(row))
     }
 
     /// Drops certificates without a word: their series end, their open alerts close as gone.
-    pub(super) fn forget(&mut self, rows: Vec<RowId>) {
-        for row in rows {
-            let restated = self.inventory.remove(row);
-            self.restate(&restated);
-            self.ledger.remove(row);
-            self.draft.rows.retain(|write| write.row != row);
-            self.draft.removed.push(row);
-            self.changed = true;
+    pub(super) fn forget(&mut self, rows: &[RowId]) {
+        if rows.is_empty() {
+            return;
         }
+        self.changed = true;
+        for row in rows {
+            self.ledger.remove(*row);
+            let restated = self.inventory.remove(*row);
+            self.draft.statuses.extend(restated.iter().copied());
+            self.restated.extend(restated);
+        }
+        // A number that is free may be given away in this very draft: what was drafted for its old owner goes first.
+        let gone: HashSet<RowId> = rows.iter().copied().collect();
+        self.draft.rows.retain(|write| !gone.contains(&write.row));
+        self.draft.statuses.retain(|(row, _)| !gone.contains(row));
+        self.draft.ledger.retain(|(row, _)| !gone.contains(row));
+        self.draft.removed.extend(rows);
+        self.applied.retain(|applied| !gone.contains(&applied.row));
+        self.restated.retain(|(row, _)| !gone.contains(row));
     }
 
     async fn end_slice(
@@ -204,7 +213,7 @@ impl Pipeline {
         }
         for (key, scan) in &self.scans {
             let Some(status) = self.statuses.get_mut(&scan.source) else { continue };
-            let missing = self.missing.get(key).copied().unwrap_or(0);
+            let missing = self.missing.get(key).copied();
             add_line(&mut status.scans, scan, missing);
         }
         for status in self.statuses.values() {
@@ -214,11 +223,15 @@ impl Pipeline {
         }
     }
 
-    fn tell_line(&self, source: &str, line: &ScopeStatus) {
+    fn tell_line(&self, source: &str, line: &ScanStatus) {
         let own = &self.means.own;
-        own.reported(source, &line.scope, &line.window, line.reported);
-        own.collected(source, &line.scope, &line.window, line.collected);
-        own.missing(source, &line.scope, &line.window, line.missing);
+        if let (Some(reported), Some(collected)) = (line.reported, line.collected) {
+            own.reported(source, &line.scope, &line.window, reported);
+            own.collected(source, &line.scope, &line.window, collected);
+        }
+        if let Some(missing) = line.missing {
+            own.missing(source, &line.scope, &line.window, missing);
+        }
         if let Some(at) = line.last_proven {
             own.proven(source, &line.scope, &line.window, at);
         }
@@ -233,21 +246,21 @@ impl Pipeline {
     }
 }
 
-fn add_line(lines: &mut Vec<ScopeStatus>, scan: &ScanRecord, missing: u64) {
+fn add_line(lines: &mut Vec<ScanStatus>, scan: &ScanRecord, missing: Option<u64>) {
     let window = window_of(&scan.window);
     match lines.iter_mut().find(|line| line.scope == scan.scope && line.window == window) {
         Some(line) => {
             line.last_proven = line.last_proven.min(scan.last_proven);
-            line.reported += scan.reported;
-            line.collected += scan.collected;
-            line.missing += missing;
+            line.reported = line.reported.map(|count| count + scan.reported);
+            line.collected = line.collected.map(|count| count + scan.collected);
+            line.missing = line.missing.zip(missing).map(|(one, other)| one + other);
         }
-        None => lines.push(ScopeStatus {
+        None => lines.push(ScanStatus {
             scope: scan.scope.clone(),
             window: window.to_owned(),
             last_proven: scan.last_proven,
-            reported: scan.reported,
-            collected: scan.collected,
+            reported: Some(scan.reported),
+            collected: Some(scan.collected),
             missing,
         }),
     }

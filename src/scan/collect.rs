@@ -27,7 +27,7 @@ pub struct Collected {
 pub async fn collect(
     source: &dyn Source,
     clock: &dyn Clock,
-    mut progress: impl FnMut(u64, u64) + Send,
+    mut progress: impl FnMut(u64, u64),
 ) -> Result<Collected, SourceError> {
     let (sender, mut steps) = mpsc::channel(super::WIDTH);
     let feed = Feed { source: Arc::from(""), steps: sender };

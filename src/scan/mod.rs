@@ -133,13 +133,13 @@ pub struct SourceStatus {
     pub last_attempt: Option<Timestamp>,
     /// What went wrong in the last poll. Never a secret.
     pub last_error: Option<String>,
-    /// Each scope and window.
-    pub scans: Vec<ScopeStatus>,
+    /// The last scan of each scope and window.
+    pub scans: Vec<ScanStatus>,
 }
 
-/// The state of one scope or window of a source.
+/// How the last scan of one scope and window of a source ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScopeStatus {
+pub struct ScanStatus {
     /// The scope.
     pub scope: String,
     /// `near` or `all`.
@@ -147,11 +147,11 @@ pub struct ScopeStatus {
     /// When the last proven scan ended.
     pub last_proven: Option<Timestamp>,
     /// The provider's total.
-    pub reported: u64,
-    /// Distinct rows collected.
-    pub collected: u64,
-    /// Certificates that are known and were not listed.
-    pub missing: u64,
+    pub reported: Option<u64>,
+    /// Distinct certificates that were read.
+    pub collected: Option<u64>,
+    /// Certificates that the provider counted and did not list, or that are known and were not listed.
+    pub missing: Option<u64>,
 }
 
 /// When the windows of a source were last read, from before a restart.

@@ -4,8 +4,6 @@
 //! day a job was added, so that the hour is wrong after a change to or from summer time; a job is added again when
 //! what it would do next differs from what the expression says.
 
-use std::future::Future;
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,15 +135,13 @@ fn next_after(expression: &str, timezone: Tz, after: Timestamp) -> Option<Timest
     Some(Timestamp::from_seconds(next.timestamp()))
 }
 
-/// Parses a time zone name, for tests and defaults.
-#[cfg(test)]
-fn zone(name: &str) -> Tz {
-    Tz::from_str(name).unwrap()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn zone(name: &str) -> Tz {
+        name.parse().unwrap()
+    }
 
     fn at(text: &str) -> Timestamp {
         Timestamp::from_seconds(DateTime::parse_from_rfc3339(text).unwrap().timestamp())

@@ -197,7 +197,7 @@ pub trait Store: Send + Sync {
     ///
     /// Durably means over a power cut, but for a step that holds nothing but scopes, rows and statuses: that one
     /// survives the process, and a power cut from the next other step on.
-    async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
+    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError>;
 
     /// Reads the facts of certificates, in the order asked; `None` for a number that is not there.
     async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError>;

@@ -15,8 +15,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::clock::Clock;
-use crate::expiry::{Timestamp, View};
+use crate::expiry::View;
 use crate::metrics::{Exposition, Names, Tally};
+use crate::scan::SourceStatus;
 
 mod control;
 mod limits;
@@ -50,40 +51,6 @@ pub struct State {
     pub ready: watch::Receiver<bool>,
     /// How many certificates of each source have series of their own.
     pub max_series_per_source: watch::Receiver<usize>,
-}
-
-/// How a source is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SourceStatus {
-    /// Its name.
-    pub name: String,
-    /// Its kind.
-    pub kind: String,
-    /// Whether the last poll succeeded; `None` before the first.
-    pub up: Option<bool>,
-    /// When the last poll began.
-    pub last_attempt: Option<Timestamp>,
-    /// Why the last poll failed, if it did. Never a secret.
-    pub last_error: Option<String>,
-    /// The last scan of each scope and window.
-    pub scans: Vec<ScanStatus>,
-}
-
-/// How the last scan of one scope and window ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScanStatus {
-    /// The scope.
-    pub scope: String,
-    /// `near` or `all`.
-    pub window: String,
-    /// When the last proven scan ended.
-    pub last_proven: Option<Timestamp>,
-    /// The provider's total.
-    pub reported: Option<u64>,
-    /// Distinct certificates that were read.
-    pub collected: Option<u64>,
-    /// Certificates that the provider counted and did not list.
-    pub missing: Option<u64>,
 }
 
 /// Answers requests on `listener` until `stop`, then lets those under way end within a deadline.

@@ -8,7 +8,6 @@
 //! Verdicts that were planned have to be committed. When that fails, the evaluator is told to look at everything
 //! again ([`Evaluator::revisit`](super::Evaluator::revisit)).
 
-mod conditions;
 mod ledger;
 mod renewal;
 
@@ -22,7 +21,6 @@ use super::evaluate::Verdict;
 use super::event::Severity;
 use super::ladder::Rung;
 
-pub use conditions::{ConditionPlan, Conditions};
 pub use ledger::Ledger;
 pub use renewal::{Renewal, Renewals, plan_renewed};
 

@@ -11,7 +11,7 @@ pub(super) async fn starts_empty(place: impl Place) {
     assert_eq!(rows(&*store).await, Vec::<String>::new());
     assert_eq!(store.backlog().await.unwrap(), []);
     assert_eq!(store.facts(&[RowId(0)]).await.unwrap(), [None]);
-    store.commit(Commit::default()).await.unwrap();
+    store.commit(Arc::new(Commit::default())).await.unwrap();
 }
 
 pub(super) async fn comes_back_after_a_restart(place: impl Place) {
@@ -33,7 +33,7 @@ pub(super) async fn comes_back_after_a_restart(place: impl Place) {
         ..Commit::default()
     };
     let store = place.open().await;
-    store.commit(commit).await.unwrap();
+    store.commit(Arc::new(commit)).await.unwrap();
     drop(store);
 
     let store = place.open().await;
@@ -54,7 +54,7 @@ pub(super) async fn hands_over_rows_in_order(place: impl Place) {
     let (first, second) = all.split_at(4500);
     for (scopes, rows) in [(vec![scope(1, "iot", "all")], second), (Vec::new(), first)] {
         let rows = rows.iter().rev().cloned().collect();
-        store.commit(Commit { scopes, rows, ..Commit::default() }).await.unwrap();
+        store.commit(Arc::new(Commit { scopes, rows, ..Commit::default() })).await.unwrap();
     }
     assert_eq!(rows(&*store).await, all.iter().map(stored).collect::<Vec<_>>());
 }
@@ -68,7 +68,7 @@ pub(super) async fn applies_a_step_in_its_order(place: impl Place) {
         conditions: vec![("a".to_owned(), Some(at(1))), ("b".to_owned(), Some(at(2)))],
         ..Commit::default()
     };
-    store.commit(known).await.unwrap();
+    store.commit(Arc::new(known)).await.unwrap();
 
     let mut reused = row(2, 1);
     "another".clone_into(&mut reused.sighting.serial);
@@ -82,7 +82,7 @@ pub(super) async fn applies_a_step_in_its_order(place: impl Place) {
         conditions: vec![("a".to_owned(), None), ("b".to_owned(), Some(at(3)))],
         ..Commit::default()
     };
-    store.commit(step).await.unwrap();
+    store.commit(Arc::new(step)).await.unwrap();
     later.status = Status::Superseded;
     assert_eq!(rows(&*store).await, [stored(&later), stored(&reused)]);
     let saved = store.saved().await.unwrap();
@@ -90,27 +90,27 @@ pub(super) async fn applies_a_step_in_its_order(place: impl Place) {
     assert_eq!(saved.conditions, [("b".to_owned(), at(3))]);
 
     let ledger = vec![(RowId(1), None), (RowId(77), None)];
-    store.commit(Commit { ledger, ..Commit::default() }).await.unwrap();
+    store.commit(Arc::new(Commit { ledger, ..Commit::default() })).await.unwrap();
     assert_eq!(store.saved().await.unwrap().ledger, []);
 }
 
 pub(super) async fn leaves_nothing_of_a_broken_step(place: impl Place) {
     let store = place.open().await;
     let scopes = vec![scope(1, "iot", "all")];
-    store.commit(Commit { scopes, ..Commit::default() }).await.unwrap();
+    store.commit(Arc::new(Commit { scopes, ..Commit::default() })).await.unwrap();
     let broken = Commit {
         scopes: vec![scope(2, "web", "all"), scope(1, "iot", "again")],
         rows: vec![row(1, 1)],
         scans: vec![scan("iot", "all", 9)],
         ..step(&["e1"], &["ops"])
     };
-    store.commit(broken).await.unwrap_err();
+    store.commit(Arc::new(broken)).await.unwrap_err();
     let saved = store.saved().await.unwrap();
     assert_eq!(saved.scopes, [(ScopeId(1), "iot".to_owned(), "all".to_owned())]);
     assert_eq!((saved.scans, pending(&*store, "ops").await), (Vec::new(), Vec::new()));
     assert_eq!(rows(&*store).await, Vec::<String>::new());
     // And the next step is not held up.
-    store.commit(step(&["e1"], &["ops"])).await.unwrap();
+    store.commit(Arc::new(step(&["e1"], &["ops"]))).await.unwrap();
     assert_eq!(pending(&*store, "ops").await.len(), 1);
 }
 
@@ -120,7 +120,7 @@ pub(super) async fn reads_facts_in_the_order_asked(place: impl Place) {
     second.status = Status::Inactive;
     let rows = vec![row(1, 1), second, row(5, 2)];
     let scopes = vec![scope(1, "iot", "mqtt-1"), scope(2, "web", "all")];
-    store.commit(Commit { scopes, rows, ..Commit::default() }).await.unwrap();
+    store.commit(Arc::new(Commit { scopes, rows, ..Commit::default() })).await.unwrap();
 
     let asked = [5, 3, 2, 5, u32::MAX].map(RowId);
     let facts = store.facts(&asked).await.unwrap();
@@ -152,7 +152,7 @@ pub(super) async fn lists_the_soonest(place: impl Place) {
     rows[2].sighting.not_after = None;
     rows[3].sighting.not_after = Some(at(200));
     let scopes = vec![scope(1, "iot", "all"), scope(2, "web", "all")];
-    store.commit(Commit { scopes, rows, ..Commit::default() }).await.unwrap();
+    store.commit(Arc::new(Commit { scopes, rows, ..Commit::default() })).await.unwrap();
 
     let query = |source: Option<&str>, before: Option<i64>, limit| ListQuery {
         source: source.map(str::to_owned),
@@ -180,7 +180,7 @@ pub(super) async fn keeps_the_newest_scan(place: impl Place) {
     failed.error = Some("timed out".to_owned());
     let near = scan("iot", "near", 150);
     for scans in [vec![scan("iot", "all", 100), near.clone()], vec![failed.clone()]] {
-        store.commit(Commit { scans, ..Commit::default() }).await.unwrap();
+        store.commit(Arc::new(Commit { scans, ..Commit::default() })).await.unwrap();
     }
     assert_eq!(store.scans().await.unwrap(), [failed, near]);
 }
@@ -194,7 +194,7 @@ pub(super) async fn drops_sources_that_are_gone(place: impl Place) {
         scans: vec![scan("iot", "all", 1), scan("web", "all", 2), scan("never-listed", "all", 3)],
         ..step(&["e1"], &["ops"])
     };
-    store.commit(known).await.unwrap();
+    store.commit(Arc::new(known)).await.unwrap();
     store.retain_sources(&["web".to_owned(), "not-yet-seen".to_owned()]).await.unwrap();
 
     let saved = store.saved().await.unwrap();

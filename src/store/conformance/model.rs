@@ -60,7 +60,7 @@ pub(crate) async fn agrees_with_model(place: impl Place, input: Input) {
                     .map(|(event, channels)| (event.get(&input.events).clone(), channels))
                     .collect();
                 model.commit(&commit);
-                store.commit(commit).await.unwrap();
+                store.commit(Arc::new(commit)).await.unwrap();
             }
             Step::Freeze(channel, count) => model.freeze(&*store, channel, count).await,
             Step::Settle(channel, ending, state) => {

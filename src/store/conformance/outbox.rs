@@ -13,9 +13,9 @@ fn deliveries(pending: &[Pending]) -> Vec<i64> {
 
 pub(super) async fn takes_an_event_once_for_each_channel(place: impl Place) {
     let store = place.open().await;
-    store.commit(step(&["e2", "e1"], &["ops"])).await.unwrap();
-    store.commit(step(&["e1", "e3"], &["ops", "dev"])).await.unwrap();
-    store.commit(step(&["e4"], &[])).await.unwrap();
+    store.commit(Arc::new(step(&["e2", "e1"], &["ops"]))).await.unwrap();
+    store.commit(Arc::new(step(&["e1", "e3"], &["ops", "dev"]))).await.unwrap();
+    store.commit(Arc::new(step(&["e4"], &[]))).await.unwrap();
 
     let ops = pending(&*store, "ops").await;
     assert_eq!(ids(&ops), ["e2", "e1", "e3"]);
@@ -29,7 +29,7 @@ pub(super) async fn takes_an_event_once_for_each_channel(place: impl Place) {
 
 pub(super) async fn keeps_a_frozen_batch(place: impl Place) {
     let store = place.open().await;
-    store.commit(step(&["e1", "e2", "e3"], &["ops"])).await.unwrap();
+    store.commit(Arc::new(step(&["e1", "e2", "e3"], &["ops"]))).await.unwrap();
     let before = pending(&*store, "ops").await;
     store.freeze(&deliveries(&before[..2]), &batch("b1")).await.unwrap();
     drop(store);
@@ -50,7 +50,7 @@ pub(super) async fn keeps_a_frozen_batch(place: impl Place) {
 
 pub(super) async fn freezes_all_or_none(place: impl Place) {
     let store = place.open().await;
-    store.commit(step(&["e1", "e2"], &["ops", "dev"])).await.unwrap();
+    store.commit(Arc::new(step(&["e1", "e2"], &["ops", "dev"]))).await.unwrap();
     let (ops, dev) = (pending(&*store, "ops").await, pending(&*store, "dev").await);
     let [first, second] = [ops[0].delivery, ops[1].delivery];
     store.freeze(&[], &batch("b0")).await.unwrap();
@@ -73,7 +73,7 @@ pub(super) async fn freezes_all_or_none(place: impl Place) {
 
 pub(super) async fn keeps_batches_of_channels_apart(place: impl Place) {
     let store = place.open().await;
-    store.commit(step(&["e1"], &["ops", "dev"])).await.unwrap();
+    store.commit(Arc::new(step(&["e1"], &["ops", "dev"]))).await.unwrap();
     // A batch of one event has the event's id, whatever the channel.
     for channel in ["ops", "dev"] {
         let delivery = pending(&*store, channel).await[0].delivery;
@@ -91,7 +91,7 @@ pub(super) async fn keeps_batches_of_channels_apart(place: impl Place) {
 
 pub(super) async fn settles_in_each_way(place: impl Place) {
     let store = place.open().await;
-    store.commit(step(&["e1", "e2", "e3"], &["ops", "dev"])).await.unwrap();
+    store.commit(Arc::new(step(&["e1", "e2", "e3"], &["ops", "dev"]))).await.unwrap();
     let ops = deliveries(&pending(&*store, "ops").await);
     store.freeze(&ops[..1], &batch("b1")).await.unwrap();
     store.freeze(&ops[1..2], &batch("b2")).await.unwrap();
@@ -112,17 +112,17 @@ pub(super) async fn settles_in_each_way(place: impl Place) {
     assert_eq!(ids(&pending(&*store, "ops").await), ["e3"]);
     // What has ended stays as it ended, and is not put into the outbox again.
     store.settle("ops", "b1", &dead, &state).await.unwrap();
-    store.commit(step(&["e1", "e2"], &["ops", "dev"])).await.unwrap();
+    store.commit(Arc::new(step(&["e1", "e2"], &["ops", "dev"]))).await.unwrap();
     assert_eq!(ids(&pending(&*store, "ops").await), ["e3"]);
     assert_eq!(ids(&pending(&*store, "dev").await), ["e1", "e2", "e3"]);
 }
 
 pub(super) async fn counts_what_waits(place: impl Place) {
     let store = place.open().await;
-    store.commit(step(&["e1", "e2"], &["ops"])).await.unwrap();
-    store.commit(step(&["e3"], &["dev"])).await.unwrap();
+    store.commit(Arc::new(step(&["e1", "e2"], &["ops"]))).await.unwrap();
+    store.commit(Arc::new(step(&["e3"], &["dev"]))).await.unwrap();
     let outbox = vec![(event("old", 7), vec!["ops".to_owned()])];
-    store.commit(Commit { outbox, ..Commit::default() }).await.unwrap();
+    store.commit(Arc::new(Commit { outbox, ..Commit::default() })).await.unwrap();
     let backlog =
         |ops, oldest| vec![("dev".to_owned(), 1, at(100)), ("ops".to_owned(), ops, oldest)];
     assert_eq!(store.backlog().await.unwrap(), backlog(3, at(7)));

@@ -26,7 +26,7 @@ async fn write(store: &Sqlite, what: &str) {
         let rows = (first..first + STEP).map(|number| row(number, 1)).collect();
         let step = Commit { rows, ..Commit::default() };
         let started = Instant::now();
-        store.commit(step).await.unwrap();
+        store.commit(Arc::new(step)).await.unwrap();
         elapsed += started.elapsed();
     }
     say(what, ROWS, elapsed);
@@ -39,11 +39,11 @@ async fn a_million_certificates() {
     let path = directory.path().join("notafter.db");
     let store = Sqlite::open(&path).unwrap();
     let scopes = vec![scope(1, "iot", "mqtt-qgzaawn9")];
-    store.commit(Commit { scopes, ..Commit::default() }).await.unwrap();
+    store.commit(Arc::new(Commit { scopes, ..Commit::default() })).await.unwrap();
     write(&store, "first scan").await;
     let scans = vec![scan("iot", "all", 100)];
     let started = Instant::now();
-    store.commit(Commit { scans, ..Commit::default() }).await.unwrap();
+    store.commit(Arc::new(Commit { scans, ..Commit::default() })).await.unwrap();
     say("the record of a scan without changes", 1, started.elapsed());
     write(&store, "every row written again").await;
 
@@ -72,7 +72,7 @@ async fn measure_outbox(store: &Sqlite) {
     });
     let commit = Commit { outbox: events.collect(), ..Commit::default() };
     let started = Instant::now();
-    store.commit(commit).await.unwrap();
+    store.commit(Arc::new(commit)).await.unwrap();
     say("events put into the outbox", EVENTS, started.elapsed());
     let started = Instant::now();
     let waiting = store.pending("ops", 1000).await.unwrap();

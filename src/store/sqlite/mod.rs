@@ -124,7 +124,7 @@ impl Store for Sqlite {
         tokio::join!(reading, handing).0
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
         let durability = commit::durability(&commit);
         self.write(durability, move |transaction| commit::write(transaction, &commit)).await
     }

@@ -101,7 +101,7 @@ proptest! {
 async fn a_step_that_fails_anywhere_leaves_nothing() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
-    store.commit(full_step(1)).await.unwrap();
+    store.commit(Arc::new(full_step(1))).await.unwrap();
     let before = dump(&directory.path());
     let other = Connection::open(directory.path()).unwrap();
     for table in ["scope", "certificate", "ledger", "condition", "event", "delivery", "scan"] {
@@ -109,12 +109,12 @@ async fn a_step_that_fails_anywhere_leaves_nothing() {
             "CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'broken'); END"
         );
         other.execute_batch(&broken).unwrap();
-        let error = store.commit(full_step(2)).await.unwrap_err();
+        let error = store.commit(Arc::new(full_step(2))).await.unwrap_err();
         assert!(matches!(error, StoreError::Damaged(_)), "{table}: {error}");
         other.execute_batch("DROP TRIGGER broken").unwrap();
         assert_eq!(dump(&directory.path()), before, "{table}");
     }
-    store.commit(full_step(2)).await.unwrap();
+    store.commit(Arc::new(full_step(2))).await.unwrap();
     assert_ne!(dump(&directory.path()), before);
 }
 
@@ -122,7 +122,7 @@ async fn a_step_that_fails_anywhere_leaves_nothing() {
 async fn a_batch_is_settled_with_its_channel_or_not_at_all() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
-    store.commit(step(&["e1"], &["ops"])).await.unwrap();
+    store.commit(Arc::new(step(&["e1"], &["ops"]))).await.unwrap();
     let delivery = pending(&store, "ops").await[0].delivery;
     store.freeze(&[delivery], &batch("b1")).await.unwrap();
     let before = dump(&directory.path());
@@ -139,7 +139,7 @@ async fn a_killed_process_leaves_whole_steps() {
     let store = Sqlite::open(&directory.path()).unwrap();
     let mut states = vec![dump(&directory.path())];
     for number in 0..5 {
-        store.commit(full_step(number)).await.unwrap();
+        store.commit(Arc::new(full_step(number))).await.unwrap();
         states.push(dump(&directory.path()));
     }
     let delivery = pending(&store, "ops").await[0].delivery;
@@ -173,17 +173,17 @@ async fn a_killed_process_leaves_whole_steps() {
 async fn a_full_disk_changes_nothing_and_is_over_when_there_is_space() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
-    store.commit(full_step(1)).await.unwrap();
+    store.commit(Arc::new(full_step(1))).await.unwrap();
     let before = dump(&directory.path());
     pragma(&store, "max_page_count", 60).await;
-    let error = store.commit(rows_step(0..5000)).await.unwrap_err();
+    let error = store.commit(Arc::new(rows_step(0..5000))).await.unwrap_err();
     assert!(matches!(error, StoreError::Full(_)), "{error}");
     assert!(error.to_string().contains("free some space"), "{error}");
     assert_eq!(dump(&directory.path()), before);
     // What still fits is still written.
-    store.commit(step(&["small"], &["ops"])).await.unwrap();
+    store.commit(Arc::new(step(&["small"], &["ops"]))).await.unwrap();
     pragma(&store, "max_page_count", 1_000_000).await;
-    store.commit(rows_step(0..5000)).await.unwrap();
+    store.commit(Arc::new(rows_step(0..5000))).await.unwrap();
     assert_eq!(rows(&store).await.len(), 5000);
 }
 
@@ -191,10 +191,10 @@ async fn a_full_disk_changes_nothing_and_is_over_when_there_is_space() {
 async fn a_file_that_turns_read_only_is_said_and_still_read() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
-    store.commit(full_step(1)).await.unwrap();
+    store.commit(Arc::new(full_step(1))).await.unwrap();
     let before = dump(&directory.path());
     pragma(&store, "query_only", 1).await;
-    let error = store.commit(full_step(2)).await.unwrap_err();
+    let error = store.commit(Arc::new(full_step(2))).await.unwrap_err();
     assert!(matches!(error, StoreError::Full(_)), "{error}");
     assert!(error.to_string().contains("make the file and its directory writable"), "{error}");
     assert_eq!(rows(&store).await.len(), 2);
@@ -251,7 +251,7 @@ async fn a_newer_schema_is_refused() {
 async fn a_damaged_file_is_said() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
-    store.commit(rows_step(0..5000)).await.unwrap();
+    store.commit(Arc::new(rows_step(0..5000))).await.unwrap();
     store.close().await.unwrap();
     let mut bytes = fs::read(directory.path()).unwrap();
     let start = bytes.len() - 10 * 4096;
@@ -274,7 +274,7 @@ async fn what_breaks_the_rules_of_the_store_is_said() {
     ] {
         let directory = Directory::new();
         let store = Sqlite::open(&directory.path()).unwrap();
-        store.commit(rows_step(0..1)).await.unwrap();
+        store.commit(Arc::new(rows_step(0..1))).await.unwrap();
         Connection::open(directory.path()).unwrap().execute_batch(change).unwrap();
         let error = store.rows(&mut drop).await.unwrap_err();
         assert!(matches!(error, StoreError::Damaged(_)), "{change}: {error}");
@@ -290,9 +290,9 @@ async fn one_process_writes_and_others_read() {
 
     let store = Sqlite::open(&directory.path()).unwrap();
     let reader = Sqlite::open_read_only(&directory.path()).unwrap();
-    store.commit(full_step(1)).await.unwrap();
+    store.commit(Arc::new(full_step(1))).await.unwrap();
     assert_eq!(serials(&reader, ListQuery { limit: 9, ..ListQuery::default() }).await.len(), 2);
-    let error = reader.commit(full_step(2)).await.unwrap_err();
+    let error = reader.commit(Arc::new(full_step(2))).await.unwrap_err();
     assert!(error.to_string().contains("opened for reading"), "{error}");
 
     let alias = directory.0.path().join("alias.db");
@@ -303,7 +303,7 @@ async fn one_process_writes_and_others_read() {
         assert!(text.contains(&process), "{text}");
     }
     drop(store);
-    Sqlite::open(&directory.path()).unwrap().commit(full_step(2)).await.unwrap();
+    Sqlite::open(&directory.path()).unwrap().commit(Arc::new(full_step(2))).await.unwrap();
     assert_eq!(serials(&reader, ListQuery { limit: 9, ..ListQuery::default() }).await.len(), 4);
 }
 
@@ -311,7 +311,7 @@ async fn one_process_writes_and_others_read() {
 async fn only_the_owner_may_read_the_files_and_the_log_is_emptied() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
-    store.commit(full_step(1)).await.unwrap();
+    store.commit(Arc::new(full_step(1))).await.unwrap();
     for suffix in ["", "-wal", "-shm", ".lock"] {
         let mode = fs::metadata(directory.file(suffix)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{suffix}");
@@ -322,7 +322,7 @@ async fn only_the_owner_may_read_the_files_and_the_log_is_emptied() {
     let store = Sqlite::open(&directory.path()).unwrap();
     let mut long = rows_step(0..40);
     long.rows.iter_mut().for_each(|write| write.sighting.unit = "x".repeat(1 << 20));
-    store.commit(long).await.unwrap();
+    store.commit(Arc::new(long)).await.unwrap();
     // Forty MiB went through the log; the answer comes after it was cut.
     assert_eq!(fs::metadata(directory.file("-wal")).unwrap().len(), 0);
 }
@@ -332,8 +332,8 @@ async fn what_was_sent_is_forgotten_after_ninety_days_and_what_is_dead_is_kept()
     const DAY: i64 = 86_400;
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
-    store.commit(step(&["e1", "e2"], &["ops", "dev"])).await.unwrap();
-    store.commit(step(&["e3", "e4"], &["ops"])).await.unwrap();
+    store.commit(Arc::new(step(&["e1", "e2"], &["ops", "dev"]))).await.unwrap();
+    store.commit(Arc::new(step(&["e3", "e4"], &["ops"]))).await.unwrap();
     let settle = async |id: &str, channel: &str, update: BatchUpdate| {
         let delivery = pending(&store, channel).await[0].delivery;
         store.freeze(&[delivery], &batch(id)).await.unwrap();
@@ -362,10 +362,10 @@ async fn what_was_sent_is_forgotten_after_ninety_days_and_what_is_dead_is_kept()
 async fn the_first_sight_of_a_certificate_is_kept() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
-    store.commit(rows_step(1..2)).await.unwrap();
+    store.commit(Arc::new(rows_step(1..2))).await.unwrap();
     let mut later = row(1, 1);
     later.first_seen = at(900);
-    store.commit(Commit { rows: vec![later], ..Commit::default() }).await.unwrap();
+    store.commit(Arc::new(Commit { rows: vec![later], ..Commit::default() })).await.unwrap();
     let connection = Connection::open(directory.path()).unwrap();
     let seen = "SELECT first_seen, provider_status, status FROM certificate";
     let columns = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
@@ -392,8 +392,8 @@ async fn a_caller_that_stops_waiting_changes_nothing() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
     // Handed over at the first poll, then dropped.
-    drop(store.commit(rows_step(1..2)).now_or_never());
-    store.commit(rows_step(2..3)).await.unwrap();
+    drop(store.commit(Arc::new(rows_step(1..2))).now_or_never());
+    store.commit(Arc::new(rows_step(2..3))).await.unwrap();
     assert_eq!(rows(&store).await, [stored(&row(1, 1)), stored(&row(2, 1))]);
 }
 
@@ -401,12 +401,12 @@ async fn a_caller_that_stops_waiting_changes_nothing() {
 async fn reading_goes_on_while_a_long_list_is_taken() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
-    store.commit(rows_step(0..20_000)).await.unwrap();
+    store.commit(Arc::new(rows_step(0..20_000))).await.unwrap();
     // Never polled again: its connection stays taken until it is dropped.
     let mut each = |_| {};
     let mut reading = Box::pin(store.rows(&mut each));
     assert!(reading.as_mut().now_or_never().is_none());
-    store.commit(full_step(30_000)).await.unwrap();
+    store.commit(Arc::new(full_step(30_000))).await.unwrap();
     assert_eq!(pending(&store, "ops").await.len(), 1);
     drop(reading);
     assert_eq!(rows(&store).await.len(), 20_002);
@@ -419,7 +419,7 @@ async fn a_writer_that_died_is_said() {
     let died =
         store.write(Durability::Process, |_| -> Outcome<()> { panic!("for the test") }).await;
     assert!(died.unwrap_err().to_string().contains("restart the daemon"));
-    let error = store.commit(full_step(1)).await.unwrap_err();
+    let error = store.commit(Arc::new(full_step(1))).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
     assert!(store.saved().await.unwrap().scopes.is_empty());
     store.close().await.unwrap_err();

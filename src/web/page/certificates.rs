@@ -7,7 +7,8 @@ use maud::{Markup, html};
 use super::{Wish, moment, shown};
 use crate::expiry::{Facts, Row, RowId, Status, Timestamp};
 use crate::metrics::NamesError;
-use crate::web::{SourceStatus, State, words};
+use crate::scan::SourceStatus;
+use crate::web::{State, words};
 
 /// Certificates on the page.
 const SHOWN: usize = 100;

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{ago, shown};
 use crate::expiry::Timestamp;
-use crate::web::{ScanStatus, SourceStatus};
+use crate::scan::{ScanStatus, SourceStatus};
 
 /// Scans of one source that are shown; a source may have hundreds of scopes.
 const SCANS: usize = 20;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::super::limits::Limits;
-use super::super::{ScanStatus, SourceStatus};
+use crate::scan::{ScanStatus, SourceStatus};
 use super::client::{Answer, answer, send, start};
 use crate::expiry::{Kind, Status};
 use crate::metrics::testing::{Known, NOW};
