@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn verdicts() {
         let code = || "19001 bad\u{1b}token".to_owned();
-        let after = Duration::from_secs(60);
+        let after = Duration::from_mins(1);
         for (outcome, expected, exit) in [
             (Ok(Receipt { id: None }), "ops: delivered\n", Exit::Done),
             (

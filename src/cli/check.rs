@@ -94,17 +94,15 @@ async fn first_page(source: &dyn Source) -> Result<String, SourceError> {
     let Some(first) = slices.first() else { return Ok("may read, and sees no scope".to_owned()) };
     let page = source.page(first, 0).await?;
     let mut scopes: Vec<_> = slices.iter().map(|slice| &slice.scope).collect();
+    scopes.sort_unstable();
     scopes.dedup();
-    let mut seen = format!(
-        "may read; scopes: {}; entries in the first, {}: {}",
+    Ok(format!(
+        "may read; scopes: {}; entries in the first, {}: {}; not understood on its first page: {}",
         scopes.len(),
         first.scope,
-        page.total
-    );
-    if !page.rejected.is_empty() {
-        seen += &format!("; not understood on its first page: {}", page.rejected.len());
-    }
-    Ok(seen)
+        page.total,
+        page.rejected.len()
+    ))
 }
 
 #[cfg(test)]
@@ -160,10 +158,10 @@ mod tests {
 
         async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
             assert_eq!(offset, 0);
-            match self.refuses {
-                true => Err(SourceError::Refused("AuthFailure.SecretIdNotFound".to_owned())),
-                false => Ok(Page { total: 20_000, ..Page::default() }),
+            if self.refuses {
+                return Err(SourceError::Refused("AuthFailure.SecretIdNotFound".to_owned()));
             }
+            Ok(Page { total: 20_000, ..Page::default() })
         }
     }
 
@@ -182,7 +180,8 @@ mod tests {
         assert!(good);
         assert_eq!(
             said,
-            "online    iot: may read; scopes: 2; entries in the first, mqtt-\\u{1b}1: 20000\n"
+            "online    iot: may read; scopes: 2; entries in the first, mqtt-\\u{1b}1: 20000; \
+             not understood on its first page: 0\n"
         );
         let (good, said) = called(true).await;
         assert!(!good);

@@ -32,7 +32,7 @@ pub(super) fn start(environment: &Environment, daemon: bool) {
     }
 }
 
-/// Holds whatever RUST_LOG says.
+/// Holds whatever `RUST_LOG` says.
 fn allowed(metadata: &Metadata<'_>) -> bool {
     is_allowed(metadata.target(), *metadata.level())
 }

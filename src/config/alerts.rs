@@ -9,7 +9,7 @@ use crate::expiry::{Ladder, Language};
 const DEFAULT_GROUP_WAIT: Duration = Duration::from_secs(30);
 const EXPIRED: &str = "expired";
 /// An alert that waits longer for company is late.
-const LONGEST_GROUP_WAIT: Duration = Duration::from_secs(3600);
+const LONGEST_GROUP_WAIT: Duration = Duration::from_hours(1);
 
 /// Reads `[alerts]`.
 pub(super) fn alerts(root: &mut Fields<'_>) -> Alerts {

@@ -8,8 +8,10 @@ use std::sync::Arc;
 /// The environment variables, of the process or of a test.
 #[derive(Clone)]
 pub struct Environment {
-    variable: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    variable: Arc<Lookup>,
 }
+
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Environment {
     /// Returns the environment of this process. A variable that is not UTF-8 counts as not set.

@@ -95,13 +95,11 @@ impl<'a> Fields<'a> {
                 return None;
             }
         };
-        match value.filter(|rate| rate.is_finite() && *rate > 0.0) {
-            Some(value) => Some(Placed { value, span: node.span.clone() }),
-            None => {
-                self.mistake(node.span.clone(), format!("`{key}` must be above 0"));
-                None
-            }
-        }
+        let Some(value) = value.filter(|rate| rate.is_finite() && *rate > 0.0) else {
+            self.mistake(node.span.clone(), format!("`{key}` must be above 0"));
+            return None;
+        };
+        Some(Placed { value, span: node.span.clone() })
     }
 
     /// Reads a secret: `{ env = … }`, `{ file = … }` or `{ credential = … }`. It must be readable now.
@@ -232,8 +230,8 @@ mod tests {
             assert_eq!(fields.required_string("text").unwrap().value, "a");
             assert_eq!(fields.strings("list").unwrap().value, ["a", "b"]);
             assert_eq!(fields.url("url").unwrap().value.as_str(), "https://example.com/");
-            assert_eq!(fields.rate("whole").unwrap().value, 10.0);
-            assert_eq!(fields.rate("part").unwrap().value, 0.5);
+            let rates = ["whole", "part"].map(|key| fields.rate(key).unwrap().value.to_string());
+            assert_eq!(rates, ["10", "0.5"]);
             let secret = fields.required_secret("key").unwrap().value;
             assert_eq!(secret.read().unwrap().expose_secret(), "s3cr3t");
             let headers = fields.secrets("headers");

@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(config.alerts.language, Language::En);
         assert_eq!(config.metrics.max_series_per_source, 10_000);
         let full: Vec<_> = config.sources.iter().map(|source| source.full_scan.clone()).collect();
-        assert_eq!(full, [None, Some(Schedule::Every(Duration::from_secs(86_400))), None]);
+        assert_eq!(full, [None, Some(Schedule::Every(Duration::from_hours(24))), None]);
     }
 
     const EVERYTHING: &str = r#"

@@ -90,7 +90,7 @@ pub struct Server {
 /// Where state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
-    /// A SQLite file; relative paths are under `$STATE_DIRECTORY` when systemd gives one.
+    /// An `SQLite` file; relative paths are under `$STATE_DIRECTORY` when systemd gives one.
     Sqlite(PathBuf),
 }
 

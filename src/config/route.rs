@@ -149,15 +149,12 @@ fn pattern<'a>(
 fn severities(fields: &mut Fields<'_>) -> Vec<Severity> {
     let mut severities = Vec::new();
     for word in fields.placed_strings("severity").map(|list| list.value).unwrap_or_default() {
-        match Severity::from_word(&word.value) {
-            Some(severity) => severities.push(severity),
-            None => {
-                let hint = known(&word.value, &Severity::ALL.map(Severity::as_str));
-                fields.mistake(
-                    word.span,
-                    format!("unknown severity {}; {hint}", quoted(&word.value)),
-                );
-            }
+        if let Some(severity) = Severity::from_word(&word.value) {
+            severities.push(severity);
+        } else {
+            let hint = known(&word.value, &Severity::ALL.map(Severity::as_str));
+            let text = format!("unknown severity {}; {hint}", quoted(&word.value));
+            fields.mistake(word.span, text);
         }
     }
     severities

@@ -10,7 +10,7 @@ use croner::parser::{CronParser, Seconds};
 use super::duration;
 
 /// A year: more is surely a slip, and timers stay far from their limits.
-const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// When to read a source.
 #[derive(Clone, Debug, PartialEq)]

@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(file(b" "), format!("secret file `{shown}` is empty"));
         assert_eq!(file(b"\xFF\xFE"), format!("secret file `{shown}` is not UTF-8 text"));
         assert_eq!(
-            file(&[b'x'; 70_000]),
+            file("x".repeat(70_000).as_bytes()),
             format!("secret file `{shown}` is larger than 65536 bytes")
         );
         let folder = outcome(SecretRef::File(directory.path().to_owned()), &none).unwrap_err();

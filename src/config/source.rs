@@ -10,7 +10,7 @@ use super::{Fields, Options, Placed, Schedule, SourceConfig};
 
 /// Kinds that read a part often and the whole seldom.
 const WITH_FULL_SCAN: [&str; 2] = ["enos", "tencent-mqtt"];
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Reads every `[[source]]`. One with mistakes is kept where it can be, so that its options are checked as well.
 ///

@@ -33,9 +33,9 @@ pub(super) fn print(listing: &Listing, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn line(cells: &[String; 8], widths: &[usize; 8], out: &mut dyn Write) -> io::Result<()> {
-    let padded: String =
-        cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}  ")).collect();
-    writeln!(out, "{}", padded.trim_end())
+    let padded: Vec<_> =
+        cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    writeln!(out, "{}", padded.join("  ").trim_end())
 }
 
 fn cells(row: &Facts, now: Timestamp) -> [String; 8] {

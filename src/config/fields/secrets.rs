@@ -42,12 +42,10 @@ impl Fields<'_> {
         let file = file.map(|path| SecretRef::File(path.value.into()));
         let credential = credential.map(|name| SecretRef::Credential(name.value));
         let mut given = [env, file, credential].into_iter().flatten();
-        match (given.next(), given.next()) {
-            (Some(reference), None) => Some(reference),
-            _ => {
-                self.mistake(span, format!("a secret has one place: {HOW}"));
-                None
-            }
-        }
+        let (Some(reference), None) = (given.next(), given.next()) else {
+            self.mistake(span, format!("a secret has one place: {HOW}"));
+            return None;
+        };
+        Some(reference)
     }
 }
