@@ -297,7 +297,7 @@ mod tests {
         series.refresh(&view(1, &known), &names, 9, NOW.plus(60)).await;
         assert_eq!(names.asked.load(Ordering::SeqCst), 3);
         known[1] = known[1].clone().names("new", "", "");
-        *names.facts.lock().unwrap() = known.clone();
+        names.learn(&known);
         let listed = series.refresh(&view(2, &known), &names, 9, NOW.plus(61)).await;
         assert_eq!(names.asked.load(Ordering::SeqCst), 4);
         let families = read(&listed);
@@ -362,6 +362,20 @@ mod tests {
         let mut series = Series::default();
         let listed = series.refresh(&view(1, &known), &Memory::of(&known), 9, NOW).await;
         assert_eq!(serials(&listed), ["twin"]);
+    }
+
+    #[test]
+    fn of_entries_with_one_identity_the_first_stays() {
+        let entry = |serial: &str, scope: &str, seconds| Entry {
+            scope: Arc::from(scope),
+            text: Text::of(&Known::new("s", scope, serial).0, 0),
+            not_after: NOW.plus(seconds),
+            kind: Kind::Device,
+            status: Status::Active,
+        };
+        let left = distinct(vec![entry("a", "x", 1), entry("a", "x", 2), entry("a", "y", 3)]);
+        let ends: Vec<_> = left.iter().map(|entry| entry.not_after.since(NOW)).collect();
+        assert_eq!(ends, [1, 3]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Builds views and names for tests. The one place in `metrics` and `web` that knows how a view is made.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -73,11 +73,11 @@ pub(crate) fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![any::<String>(), r#"[\"'\n\r\x00\u2028{}=, #a中]{0,12}"#]
 }
 
-/// Returns a view of `known`, numbered in their order from 0.
+/// Returns a view of `known` whose version is different for each `version`.
 pub(crate) fn view(version: u64, known: &[Known]) -> View {
     let mut scopes: Vec<(Arc<str>, Arc<str>)> = Vec::new();
     let mut rows = BTreeMap::new();
-    for (id, Known(facts)) in (0..).zip(known) {
+    for (id, Known(facts)) in numbers(known).into_iter().zip(known) {
         let scope = (Arc::from(&*facts.source), Arc::from(&*facts.scope));
         let place = scopes.iter().position(|known| *known == scope).unwrap_or_else(|| {
             scopes.push(scope);
@@ -91,9 +91,14 @@ pub(crate) fn view(version: u64, known: &[Known]) -> View {
             not_after: facts.not_after,
             fingerprint: fingerprint(facts),
         };
-        rows.insert(RowId(id), (row, Arc::from(&*facts.serial)));
+        rows.insert(id, (row, Arc::from(&*facts.serial)));
     }
     View::placeholder(version, scopes, rows)
+}
+
+/// Returns the numbers that `known` have in every view.
+fn numbers(known: &[Known]) -> Vec<RowId> {
+    (0..).map(RowId).take(known.len()).collect()
 }
 
 fn fingerprint(facts: &Facts) -> u64 {
@@ -106,14 +111,22 @@ fn fingerprint(facts: &Facts) -> u64 {
 /// Names from memory, which counts what it is asked and can be made to fail.
 #[derive(Default)]
 pub(crate) struct Memory {
-    pub(crate) facts: Mutex<Vec<Known>>,
+    facts: Mutex<BTreeMap<RowId, Facts>>,
     pub(crate) asked: AtomicUsize,
-    pub(crate) fails: std::sync::atomic::AtomicBool,
+    pub(crate) fails: AtomicBool,
 }
 
 impl Memory {
     pub(crate) fn of(known: &[Known]) -> Self {
-        Self { facts: Mutex::new(known.to_vec()), ..Self::default() }
+        let memory = Self::default();
+        memory.learn(known);
+        memory
+    }
+
+    /// Replaces what is known.
+    pub(crate) fn learn(&self, known: &[Known]) {
+        let facts = known.iter().map(|known| known.0.clone());
+        *self.facts.lock().unwrap() = numbers(known).into_iter().zip(facts).collect();
     }
 }
 
@@ -125,7 +138,6 @@ impl Names for Memory {
             return Err(NamesError("the disk is gone".to_owned()));
         }
         let facts = self.facts.lock().unwrap();
-        let at = |row: &RowId| usize::try_from(row.0).ok().and_then(|place| facts.get(place));
-        Ok(rows.iter().map(|row| at(row).map(|known| known.0.clone())).collect())
+        Ok(rows.iter().map(|row| facts.get(row).cloned()).collect())
     }
 }

@@ -1,7 +1,5 @@
 //! What ends soonest.
 
-use std::cmp::Reverse;
-
 use maud::{Markup, html};
 
 use super::{Wish, moment, shown};
@@ -59,11 +57,10 @@ pub(super) async fn find(state: &State, wish: &Wish, now: Timestamp) -> Found {
 }
 
 /// Orders certificates of several sources as the inventory orders those of one.
-fn rank(row: &Row, now: Timestamp) -> (bool, bool, Option<i64>, Option<Reverse<i64>>) {
+fn rank(row: &Row, now: Timestamp) -> (bool, bool, i64) {
     let end = row.not_after.map_or(i64::MAX, Timestamp::seconds);
     let long_ended = end < now.plus(-30 * DAY).seconds();
-    let (soonest, latest) = if long_ended { (None, Some(Reverse(end))) } else { (Some(end), None) };
-    (row.status != Status::Active, long_ended, soonest, latest)
+    (row.status != Status::Active, long_ended, end)
 }
 
 fn matches(facts: Option<&Facts>, wanted: &str) -> bool {
