@@ -12,6 +12,9 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// The most characters of a provider's text that are kept.
 const LONGEST_TEXT: usize = 300;
 
+/// Shorter ones are no secrets, and would be found within ordinary words.
+const LEAST_SECRET: usize = 6;
+
 /// What a failure means for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
@@ -134,7 +137,7 @@ impl CallError {
 
     /// Removes secrets that a provider may repeat in its texts.
     pub(super) fn without(mut self, secrets: &[&str]) -> Self {
-        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        for secret in secrets.iter().filter(|secret| secret.len() >= LEAST_SECRET) {
             self.text = self.text.replace(secret, "[secret]");
             self.code = self.code.replace(secret, "[secret]");
         }
@@ -279,6 +282,6 @@ mod tests {
         assert_eq!(brief("a\nb\u{1b}[31m"), "a b [31m");
         assert_eq!(brief(&"设".repeat(400)).chars().count(), LONGEST_TEXT + 1);
         let error = CallError::new("Action", Class::Refused, "key hunter2 is unknown");
-        assert_eq!(error.without(&["", "hunter2"]).text, "key [secret] is unknown");
+        assert_eq!(error.without(&["", "is", "hunter2"]).text, "key [secret] is unknown");
     }
 }

@@ -1,5 +1,5 @@
 //! EnOS APIM token v2.0: how requests for tokens and for data are signed.
-//! <https://support.enos-iot.com/docs/api/en/2.1.0/api_authentication.html>
+//! <https://support.enos-iot.com/docs/api/en/2.1.0/token/get_access_token.html>
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};

@@ -1,4 +1,4 @@
-//! TC3-HMAC-SHA256: <https://cloud.tencent.com/document/api/551/30636>.
+//! TC3-HMAC-SHA256: <https://www.tencentcloud.com/document/api/1021/34193>.
 
 use chrono::DateTime;
 use hmac::{Hmac, KeyInit, Mac};

@@ -1,0 +1,135 @@
+//! The certificates in the bytes of one file. Keys beside them are neither decoded nor kept.
+
+use std::borrow::Cow;
+
+use zeroize::Zeroizing;
+
+use crate::client::pem::{self, Block};
+use crate::client::x509::{self, Facts};
+
+const PEM_MARK: &[u8] = b"-----BEGIN ";
+
+/// Reads every certificate in `bytes`, PEM or DER, in order; an error stands for an entry that cannot be read.
+pub(super) fn entries(bytes: &[u8]) -> Vec<Result<Facts, String>> {
+    if bytes.windows(PEM_MARK.len()).any(|window| window == PEM_MARK) {
+        return pem_entries(bytes);
+    }
+    der_entries(bytes)
+}
+
+fn pem_entries(bytes: &[u8]) -> Vec<Result<Facts, String>> {
+    match String::from_utf8_lossy(bytes) {
+        Cow::Borrowed(text) => text_entries(text),
+        // Comments in another character set made a copy, which may hold a key.
+        Cow::Owned(text) => text_entries(&Zeroizing::new(text)),
+    }
+}
+
+fn text_entries(text: &str) -> Vec<Result<Facts, String>> {
+    pem::blocks(text)
+        .filter_map(|block| match block {
+            // What follows the certificate in a block is OpenSSL's trust settings.
+            Block::Certificate(der) => Some(x509::facts(&der).map(|(facts, _)| facts)),
+            Block::Broken(why) => Some(Err(why.to_owned())),
+            Block::Other => None,
+        })
+        .collect()
+}
+
+fn der_entries(bytes: &[u8]) -> Vec<Result<Facts, String>> {
+    let mut entries = Vec::new();
+    let mut rest = bytes;
+    while entries.is_empty() || !rest.trim_ascii().is_empty() {
+        match x509::facts(rest) {
+            Ok((facts, after)) => {
+                entries.push(Ok(facts));
+                rest = after;
+            }
+            Err(error) => {
+                entries.push(Err(format!("neither PEM nor DER: {error}")));
+                break;
+            }
+        }
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rcgen::{CertificateParams, DnType, KeyPair};
+
+    use super::*;
+
+    struct Made {
+        pem: String,
+        der: Vec<u8>,
+        key: String,
+    }
+
+    fn made(name: &str) -> Made {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        Made { pem: certificate.pem(), der: certificate.der().to_vec(), key: key.serialize_pem() }
+    }
+
+    /// Returns the common names, or `!` for a broken entry.
+    fn names(bytes: &[u8]) -> Vec<String> {
+        let name = |entry: Result<Facts, String>| {
+            entry.map_or_else(|_| "!".to_owned(), |facts| facts.common_name)
+        };
+        entries(bytes).into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn finds_every_certificate_in_every_form() {
+        let (a, b) = (made("a"), made("b"));
+        let one_line = a.pem.replace('\n', "");
+        let latin1 = [b"# G\xfcltig\n", a.pem.as_bytes()].concat();
+        let cases: [(Vec<u8>, &[&str]); 13] = [
+            (a.pem.clone().into_bytes(), &["a"]),
+            (format!("{}{}", a.pem, b.pem).into_bytes(), &["a", "b"]),
+            (format!("Certificate:\n  Data: x\n{}", a.pem).into_bytes(), &["a"]),
+            (a.pem.replace('\n', "\r\n").into_bytes(), &["a"]),
+            (one_line.into_bytes(), &["a"]),
+            (format!("{}{}{}", a.pem, a.key, b.pem).into_bytes(), &["a", "b"]),
+            (a.key.clone().into_bytes(), &[]),
+            (latin1, &["a"]),
+            (a.der.clone(), &["a"]),
+            ([a.der.clone(), b.der.clone()].concat(), &["a", "b"]),
+            ([a.der.clone(), b"\n".to_vec()].concat(), &["a"]),
+            ([a.der.clone(), b"junk".to_vec()].concat(), &["a", "!"]),
+            (b"hello".to_vec(), &["!"]),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(names(&bytes), expected, "{}", String::from_utf8_lossy(&bytes));
+        }
+        assert_eq!(names(b""), ["!"]);
+    }
+
+    #[test]
+    fn a_broken_entry_spares_the_others() {
+        let (a, b) = (made("a"), made("b"));
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(names(format!("{}{broken}{}", a.pem, b.pem).as_bytes()), ["a", "!", "b"]);
+        let cut: String = a.pem.chars().take(200).collect();
+        assert_eq!(names(format!("{cut}\n{}", b.pem).as_bytes()), ["!", "b"]);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(!entries(&bytes).is_empty());
+        }
+
+        #[test]
+        fn a_damaged_certificate_never_panics(at in 0..400_usize, byte: u8) {
+            let mut der = made("a").der;
+            let at = at % der.len();
+            der[at] = byte;
+            prop_assert!(!entries(&der).is_empty());
+        }
+    }
+}

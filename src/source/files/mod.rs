@@ -1,0 +1,67 @@
+//! Certificates in files: PEM, DER and bundles, found by globs. The one scope is `all`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use glob::Pattern;
+
+use super::{Page, Slice, Source, SourceError, Window};
+use crate::client::Deps;
+use crate::config::{Fields, SourceConfig};
+
+mod bundle;
+mod read;
+
+/// Builds the source, or reports what is wrong with its options.
+pub(super) fn build(
+    config: &SourceConfig,
+    mut fields: Fields<'_>,
+    _: &Deps,
+) -> Option<Arc<dyn Source>> {
+    let whole = fields.strings("paths");
+    match &whole {
+        None => {
+            let text = "`paths` is missing: give a list of paths or globs";
+            fields.mistake(config.options.span.clone(), text);
+        }
+        Some(paths) if paths.value.is_empty() => {
+            fields.mistake(paths.span.clone(), "give at least one path or glob");
+        }
+        Some(paths) => {
+            for path in &paths.value {
+                if let Err(error) = Pattern::new(path) {
+                    fields.mistake(paths.span.clone(), format!("`{path}` is not a glob: {error}"));
+                }
+            }
+        }
+    }
+    fields.finish()?;
+    Some(Arc::new(Files { globs: whole?.value.into() }))
+}
+
+struct Files {
+    globs: Arc<[String]>,
+}
+
+#[async_trait]
+impl Source for Files {
+    async fn slices(&self, _: Window) -> Result<Vec<Slice>, SourceError> {
+        Ok(vec![Slice {
+            scope: "all".into(),
+            kind: None,
+            window: Window::All,
+            limit: u64::MAX,
+            overlap: 0,
+        }])
+    }
+
+    async fn page(&self, _: &Slice, _: u64) -> Result<Page, SourceError> {
+        let globs = Arc::clone(&self.globs);
+        tokio::task::spawn_blocking(move || read::all(&globs))
+            .await
+            .map_err(|error| SourceError::Unavailable(format!("reading files stopped: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests;

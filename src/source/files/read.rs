@@ -1,0 +1,169 @@
+//! Finds files and turns what is in them into one page. Blocks: it runs where blocking is allowed.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::Xxh3;
+use zeroize::Zeroizing;
+
+use super::bundle;
+use crate::client::x509::Facts;
+use crate::expiry::{Kind, Reason, Rejected, Sighting, Status};
+use crate::source::Page;
+
+/// The largest bundles of public authorities are a fiftieth of this.
+const LARGEST: u64 = 16 << 20;
+
+/// Reads every certificate in every file that `globs` lead to.
+pub(super) fn all(globs: &[String]) -> Page {
+    let mut pile = Pile::default();
+    for file in find(globs, &mut pile) {
+        match read(&file.real) {
+            Ok(bytes) => pile.add_file(&file.named, &bytes),
+            Err(error) => pile.reject_file(&file.named, &error),
+        }
+    }
+    pile.into_page()
+}
+
+/// A file as it was found, for people, and as it is, so that links to it count once.
+struct Found {
+    named: PathBuf,
+    real: PathBuf,
+}
+
+fn find(globs: &[String], pile: &mut Pile) -> Vec<Found> {
+    let mut seen = HashSet::new();
+    let mut files = Vec::new();
+    for pattern in globs {
+        // Checked when the configuration was read.
+        let Ok(paths) = glob::glob(pattern) else { continue };
+        let mut matched = false;
+        for path in paths {
+            matched = true;
+            match path.map_err(|error| (error.path().to_owned(), error.into_error())) {
+                Ok(named) => match named.canonicalize() {
+                    Ok(real) if real.is_dir() || !seen.insert(real.clone()) => {}
+                    Ok(real) => files.push(Found { named, real }),
+                    Err(error) => pile.reject_file(&named, &error),
+                },
+                Err((path, error)) => pile.reject_file(&path, &error),
+            }
+        }
+        if !matched {
+            tracing::warn!(glob = %pattern, "no file matches");
+        }
+    }
+    files
+}
+
+/// Reads a whole file. Opening a pipe would wait for its other end, so that only regular files are opened.
+fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let metadata = path.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let too_large = || io::Error::other("larger than 16 MiB");
+    if metadata.len() > LARGEST {
+        return Err(too_large());
+    }
+    let expected = usize::try_from(metadata.len()).map_err(io::Error::other)?;
+    // One byte more, so that the buffer does not move and leave a copy of a key behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(expected + 1));
+    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST) {
+        Ok(bytes)
+    } else {
+        Err(too_large())
+    }
+}
+
+/// What was found so far, each certificate once.
+#[derive(Default)]
+struct Pile {
+    certificates: Vec<Facts>,
+    by_identity: HashMap<u64, usize>,
+    rejected: Vec<Rejected>,
+}
+
+impl Pile {
+    fn add_file(&mut self, path: &Path, bytes: &[u8]) {
+        for (position, entry) in bundle::entries(bytes).into_iter().enumerate() {
+            let what = format!("{} #{}", path.display(), position + 1);
+            match entry {
+                Ok(facts) => self.add(facts, what),
+                Err(error) => {
+                    tracing::debug!(entry = %what, %error, "cannot read a certificate");
+                    self.rejected.push(Rejected { reason: Reason::BadCertificate, what });
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, facts: Facts, what: String) {
+        let identity = digest(&[&facts.issuer, &facts.serial]);
+        let Some(&index) = self.by_identity.get(&identity) else {
+            self.by_identity.insert(identity, self.certificates.len());
+            self.certificates.push(facts);
+            return;
+        };
+        let Some(known) = self.certificates.get_mut(index) else { return };
+        if *known == facts {
+            return;
+        }
+        // Two certificates with one name, as tools for self-signed ones make them: the first to end counts.
+        if facts.not_after < known.not_after {
+            *known = facts;
+        }
+        self.rejected.push(Rejected { reason: Reason::Unidentified, what });
+    }
+
+    fn reject_file(&mut self, path: &Path, error: &io::Error) {
+        tracing::debug!(path = %path.display(), %error, "cannot read a file");
+        let what = path.display().to_string();
+        self.rejected.push(Rejected { reason: Reason::Unreadable, what });
+    }
+
+    fn into_page(self) -> Page {
+        let listed = self.certificates.iter().map(|facts| digest(&[&facts.issuer, &facts.serial]));
+        let refused = self.rejected.iter().map(|rejected| digest(&[&rejected.what]));
+        let rows: Vec<u64> = listed.chain(refused).collect();
+        Page {
+            total: u64::try_from(rows.len()).unwrap_or(u64::MAX),
+            rows,
+            sightings: self.certificates.into_iter().map(sighting).collect(),
+            rejected: self.rejected,
+        }
+    }
+}
+
+fn digest(parts: &[&str]) -> u64 {
+    let mut hash = Xxh3::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update(&[0xFF]);
+    }
+    hash.digest()
+}
+
+fn sighting(facts: Facts) -> Sighting {
+    let first_name = facts.names.first().filter(|_| facts.kind != Kind::Ca);
+    let holder = first_name.unwrap_or(&facts.common_name);
+    let holder = if holder.is_empty() { &facts.subject } else { holder };
+    Sighting {
+        holder: holder.clone(),
+        issuer: facts.issuer,
+        serial: facts.serial,
+        kind: facts.kind,
+        // A file says nothing about use or revocation.
+        status: Status::Active,
+        not_before: Some(facts.not_before),
+        not_after: Some(facts.not_after),
+        common_name: facts.common_name,
+        unit: facts.unit,
+        names: facts.names,
+        successors: Vec::new(),
+    }
+}

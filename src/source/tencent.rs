@@ -1,0 +1,126 @@
+//! What the sources of Tencent Cloud share: their common options and the client they lead to.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::client::tencent::{Keys, ReadKeys, Settings, Tencent};
+use crate::client::{Backoff, Deps};
+use crate::config::{Fields, Secret};
+
+/// One of the vendor's services.
+pub(super) struct Service {
+    /// Its name in signatures.
+    pub(super) name: &'static str,
+    /// The version of its API.
+    pub(super) version: &'static str,
+    /// Where it is by default.
+    pub(super) endpoint: &'static str,
+    /// Requests a second by default: half of the limit, which is shared with consoles and other tools.
+    pub(super) rate: f64,
+    /// The vendor's own limit for one action.
+    pub(super) limit: f64,
+}
+
+/// The options that every service has.
+pub(super) struct Account {
+    pub(super) endpoint: Url,
+    pub(super) rate: f64,
+    pub(super) keys: ReadKeys,
+}
+
+impl Account {
+    /// Reads the options. `None` when one is missing or wrong, which `fields` has reported.
+    pub(super) fn read(fields: &mut Fields<'_>, service: &Service) -> Option<Self> {
+        let id = fields.required_secret("secret_id");
+        let key = fields.required_secret("secret_key");
+        let token = fields.secret("token").map(|token| token.value);
+        let endpoint = endpoint(fields, service);
+        let rate = rate(fields, service, endpoint.as_ref());
+        Some(Self { endpoint: endpoint?, rate, keys: keys(id?.value, key?.value, token) })
+    }
+
+    /// Returns the client of `service` for the source `name`.
+    pub(super) fn client(
+        self,
+        service: &Service,
+        name: &str,
+        region: Option<String>,
+        deps: &Deps,
+    ) -> Tencent {
+        let settings = Settings {
+            source: name.into(),
+            endpoint: self.endpoint,
+            service: service.name,
+            version: service.version,
+            region,
+            rate: self.rate,
+            keys: self.keys,
+            backoff: Backoff::VENDOR,
+        };
+        Tencent::new(settings, deps)
+    }
+}
+
+fn endpoint(fields: &mut Fields<'_>, service: &Service) -> Option<Url> {
+    let Some(endpoint) = fields.url("endpoint") else {
+        // Absent, or wrong and reported; then nothing is built from it.
+        return Url::parse(service.endpoint).ok();
+    };
+    if endpoint.value.path() == "/" && endpoint.value.query().is_none() {
+        return Some(endpoint.value);
+    }
+    fields.mistake(endpoint.span, "the endpoint is a host alone, without a path or a query");
+    None
+}
+
+fn rate(fields: &mut Fields<'_>, service: &Service, endpoint: Option<&Url>) -> f64 {
+    let Some(rate) = fields.rate("requests_per_second") else { return service.rate };
+    let at_vendor = endpoint
+        .and_then(Url::host_str)
+        .is_some_and(|host| host.ends_with(".tencentcloudapi.com"));
+    if at_vendor && rate.value > service.limit {
+        let text = format!(
+            "the provider allows {} requests a second for each action, shared with every other tool of the account",
+            service.limit
+        );
+        fields.warn(rate.span, text);
+    }
+    rate.value
+}
+
+fn keys(id: Secret, key: Secret, token: Option<Secret>) -> ReadKeys {
+    Arc::new(move || {
+        Ok(Keys {
+            id: id.read()?,
+            key: key.read()?,
+            token: token.as_ref().map(Secret::read).transpose()?,
+        })
+    })
+}
+
+/// Returns a client of a server on loopback, with keys that are never shown.
+#[cfg(test)]
+pub(super) fn client_of(
+    fake: &crate::client::fake::Fake,
+    service: &Service,
+    region: Option<&str>,
+) -> Tencent {
+    use crate::client::NoMeter;
+    use crate::expiry::Timestamp;
+
+    let deps = Deps {
+        http: crate::client::http::Http::new().unwrap(),
+        limiters: crate::client::limiter::Limiters::default(),
+        clock: Arc::new(crate::clock::SteadyClock::starting_at(Timestamp::from_seconds(
+            1_763_827_200,
+        ))),
+        meter: Arc::new(NoMeter),
+    };
+    let account = Account {
+        endpoint: fake.url("/"),
+        rate: 1e6,
+        keys: Arc::new(|| Ok(Keys { id: "id".into(), key: "hunter2".into(), token: None })),
+    };
+    account.client(service, "test", region.map(str::to_owned), &deps)
+}

@@ -1,0 +1,164 @@
+//! Rows of the list of an instance's certificate authorities, which has no pages: one answer holds all.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::rows::{digest, status};
+use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
+use crate::client::{time, x509};
+use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
+use crate::source::Page;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct List<'a> {
+    error: Option<ApiError>,
+    total_count: Option<u64>,
+    #[serde(borrow)]
+    data: Option<Vec<&'a RawValue>>,
+}
+
+impl Reply for List<'_> {
+    fn error(&self) -> Option<&ApiError> {
+        self.error.as_ref()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Row<'a> {
+    #[serde(borrow, default)]
+    ca_cn: Text<'a>,
+    #[serde(borrow, default)]
+    ca_sn: Text<'a>,
+    #[serde(borrow, default)]
+    ca_issuer_cn: Text<'a>,
+    #[serde(borrow, default)]
+    ca_certificate: Text<'a>,
+    #[serde(borrow, default)]
+    status: Text<'a>,
+    not_before_time: Option<i64>,
+    not_after_time: Option<i64>,
+}
+
+/// Reads the list. It has no total of its own: the rows are the total.
+pub(super) fn page(body: &[u8]) -> Result<Page, Fault> {
+    let list = decode::<List<'_>>(body)?;
+    let stated = list.total_count;
+    let rows = match list.data {
+        None if stated.unwrap_or_default() > 0 => {
+            return Err(Fault::Malformed("TotalCount without Data".into()));
+        }
+        rows => rows.unwrap_or_default(),
+    };
+    let listed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    let mut page = Page { total: stated.unwrap_or(listed), ..Page::default() };
+    for (position, raw) in rows.into_iter().enumerate() {
+        match serde_json::from_str::<Row<'_>>(raw.get()) {
+            Ok(row) => add(&mut page, &row),
+            Err(_) => {
+                page.rows.push(digest("", raw.get()));
+                reject(&mut page, Reason::BadField, &format!("authority {position}"));
+            }
+        }
+    }
+    Ok(page)
+}
+
+fn add(page: &mut Page, row: &Row<'_>) {
+    page.rows.push(digest(&row.ca_issuer_cn.0, &row.ca_sn.0));
+    let serial = row.ca_sn.0.as_ref();
+    if serial.is_empty() {
+        reject(page, Reason::Unidentified, &format!("authority `{}`", row.ca_cn.0));
+        return;
+    }
+    let stated = time::millis(row.not_after_time.unwrap_or_default());
+    let not_after = stated.ok().flatten().or_else(|| not_after_in(&row.ca_certificate.0));
+    if not_after.is_none() && stated.is_err() {
+        reject(page, Reason::BadTime, serial);
+    }
+    let status = status(&row.status.0).unwrap_or_else(|| {
+        reject(page, Reason::UnknownStatus, serial);
+        Status::Active
+    });
+    let owned = |text: &Text<'_>| Cow::into_owned(text.0.clone());
+    page.sightings.push(Sighting {
+        issuer: owned(&row.ca_issuer_cn),
+        serial: owned(&row.ca_sn),
+        kind: Kind::Ca,
+        status,
+        not_before: row.not_before_time.and_then(|millis| time::millis(millis).ok().flatten()),
+        not_after,
+        common_name: owned(&row.ca_cn),
+        holder: owned(&row.ca_cn),
+        unit: String::new(),
+        names: Vec::new(),
+        successors: Vec::new(),
+    });
+}
+
+fn not_after_in(pem: &str) -> Option<Timestamp> {
+    x509::first_in_pem(pem).map(|facts| facts.not_after)
+}
+
+fn reject(page: &mut Page, reason: Reason, what: &str) {
+    page.rejected.push(Rejected { reason, what: what.to_owned() });
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn reads_authorities() {
+        let body = json!({"Error": null, "Response": {"Data": [
+            {"CaCn": "root", "CaSn": "1b1e", "CaIssuerCn": "root", "Status": "ACTIVE",
+             "CaCertificate": "-----BEGIN CERTIFICATE-----", "Format": "PEM",
+             "NotBeforeTime": 1_734_537_600_000_i64, "NotAfterTime": 1_766_073_600_000_i64},
+            {"CaCn": "old", "CaSn": "2b", "Status": "INACTIVE"},
+            {"CaCn": "odd", "CaSn": "3b", "Status": "X", "NotAfterTime": 7},
+            {"CaCn": "nameless", "Status": "ACTIVE"},
+            {"CaCn": 5},
+        ], "RequestId": "r"}});
+        let page = page(body.to_string().as_bytes()).unwrap();
+        assert_eq!((page.total, page.rows.len()), (5, 5));
+        let seen: Vec<_> = page
+            .sightings
+            .iter()
+            .map(|seen| (seen.serial.as_str(), seen.issuer.as_str(), seen.kind, seen.status))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("1b1e", "root", Kind::Ca, Status::Active),
+                ("2b", "", Kind::Ca, Status::Inactive),
+                ("3b", "", Kind::Ca, Status::Active),
+            ]
+        );
+        assert_eq!(page.sightings[0].not_after, Some(Timestamp::from_seconds(1_766_073_600)));
+        assert_eq!(page.sightings[1].not_after, None);
+        let told: Vec<_> = page.rejected.iter().map(|r| (r.reason, r.what.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                (Reason::BadTime, "3b"),
+                (Reason::UnknownStatus, "3b"),
+                (Reason::Unidentified, "authority `nameless`"),
+                (Reason::BadField, "authority 4"),
+            ]
+        );
+    }
+
+    #[test]
+    fn null_is_empty_unless_the_total_disagrees() {
+        let total = |body: &str| page(body.as_bytes()).map(|page| page.total);
+        assert_eq!(total(r#"{"Response":{"Data":null}}"#), Ok(0));
+        assert_eq!(total(r#"{"Response":{"TotalCount":0,"Data":null}}"#), Ok(0));
+        assert!(total(r#"{"Response":{"TotalCount":2,"Data":null}}"#).is_err());
+        assert_eq!(total(r#"{"Response":{"TotalCount":2,"Data":[]}}"#), Ok(2));
+    }
+}

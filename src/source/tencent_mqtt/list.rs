@@ -1,0 +1,167 @@
+//! The paged call for device certificates, and the probe of its filter by time.
+
+use serde::Serialize;
+
+use super::rows;
+use crate::client::CallError;
+use crate::client::tencent::{Fault, Tencent};
+use crate::expiry::{Sighting, Timestamp};
+use crate::source::{Page, Window};
+
+/// The most rows of one page.
+pub(super) const LIMIT: u64 = 100;
+/// The last millisecond that a certificate can end in. Nothing may end at or after it.
+const END_OF_TIME: i64 = 253_402_300_799_999;
+
+/// How the filter by the end of a certificate has to be written. The documentation gives no unit, and older
+/// deployments ignore it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Millis,
+    Seconds,
+}
+
+/// What of the list is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) window: Window,
+    pub(super) unit: Unit,
+    pub(super) offset: u64,
+    pub(super) limit: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Request<'a> {
+    instance_id: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    filters: Vec<Filter>,
+    limit: u64,
+    offset: u64,
+    order_by: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Filter {
+    name: &'static str,
+    values: [String; 1],
+}
+
+/// Reads one page of `instance`.
+pub(super) async fn page(
+    client: &Tencent,
+    instance: &str,
+    part: Part,
+) -> Result<Page, CallError> {
+    let request = Request {
+        instance_id: instance,
+        filters: filters(part.window, part.unit),
+        limit: part.limit,
+        offset: part.offset,
+        // New rows come last, so that they do not move the ones already read.
+        order_by: "CREATE_TIME_ASC",
+    };
+    let read = |body: &[u8]| {
+        let page = rows::page(body, part.window)?;
+        let received = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
+        if received > part.limit {
+            let text = format!("{received} rows where {} were asked for", part.limit);
+            return Err(Fault::Malformed(text));
+        }
+        Ok(page)
+    };
+    client.call("DescribeDeviceCertificates", &request, read).await
+}
+
+/// Whole seconds mean the same however the server rounds: certificates end at whole seconds.
+fn filters(window: Window, unit: Unit) -> Vec<Filter> {
+    let Window::Near { from, to } = window else { return Vec::new() };
+    let written = |time: Timestamp| match unit {
+        Unit::Millis => time.seconds().saturating_mul(1000).to_string(),
+        Unit::Seconds => time.seconds().to_string(),
+    };
+    vec![
+        Filter { name: "NotAfterStart", values: [written(from)] },
+        Filter { name: "NotAfterEnd", values: [written(to)] },
+    ]
+}
+
+/// What trying out the filter showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Probe {
+    /// It works in this unit.
+    Works(Unit),
+    /// It is ignored, or understood in a way of its own.
+    Untrusted,
+    /// There is no certificate to try it with.
+    NothingToTry,
+}
+
+/// Finds out how the filter works on `instance`.
+pub(super) async fn probe(client: &Tencent, instance: &str) -> Result<Probe, CallError> {
+    let part = Part { window: Window::All, unit: Unit::Millis, offset: 0, limit: LIMIT };
+    let sample = page(client, instance, part).await?;
+    let dated = sample.sightings.iter().find_map(|seen| Some((seen, seen.not_after?)));
+    let Some((seen, end)) = dated else { return Ok(Probe::NothingToTry) };
+    for unit in [Unit::Millis, Unit::Seconds] {
+        if finds(client, instance, unit, seen, end).await? && excludes(client, instance, unit).await? {
+            return Ok(Probe::Works(unit));
+        }
+    }
+    tracing::warn!(instance, "the provider ignores the filter by time, so that near scans read everything");
+    Ok(Probe::Untrusted)
+}
+
+/// A window of one second must hold `seen`, and nothing that ends at another time.
+async fn finds(
+    client: &Tencent,
+    instance: &str,
+    unit: Unit,
+    seen: &Sighting,
+    end: Timestamp,
+) -> Result<bool, CallError> {
+    let window = Window::Near { from: end, to: end };
+    let part = Part { window, unit, offset: 0, limit: LIMIT };
+    let found = page(client, instance, part).await?;
+    let named = |row: &Sighting| row.serial == seen.serial && row.issuer == seen.issuer;
+    // A batch that ends together may be larger than a page.
+    let holds = found.sightings.iter().any(named) || found.total > LIMIT;
+    let nothing_else = found.sightings.len() == found.rows.len();
+    Ok(holds && nothing_else && !found.rows.is_empty())
+}
+
+/// A window after the end of time must be empty, or else the filter is ignored.
+async fn excludes(client: &Tencent, instance: &str, unit: Unit) -> Result<bool, CallError> {
+    let end = Timestamp::from_millis(END_OF_TIME).plus(1);
+    let window = Window::Near { from: end, to: end };
+    let part = Part { window, unit, offset: 0, limit: 1 };
+    let found = page(client, instance, part).await?;
+    Ok(found.total == 0 && found.rows.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_written_as_the_signing_vector_has_it() {
+        let request = Request {
+            instance_id: "mqtt-qgzaawn9",
+            filters: filters(
+                Window::Near {
+                    from: Timestamp::from_seconds(1_763_827_200),
+                    to: Timestamp::from_seconds(1_766_419_200),
+                },
+                Unit::Millis,
+            ),
+            limit: 100,
+            offset: 0,
+            order_by: "CREATE_TIME_ASC",
+        };
+        assert_eq!(
+            serde_json::to_string(&request).unwrap(),
+            r#"{"InstanceId":"mqtt-qgzaawn9","Filters":[{"Name":"NotAfterStart","Values":["1763827200000"]},{"Name":"NotAfterEnd","Values":["1766419200000"]}],"Limit":100,"Offset":0,"OrderBy":"CREATE_TIME_ASC"}"#
+        );
+    }
+}

@@ -1,0 +1,319 @@
+//! Device certificates and certificate authorities of Tencent Cloud MQTT.
+//!
+//! A scope is an instance. Its device certificates are one slice, read by pages; its authorities another, which
+//! is always read whole, since it is one request. The filter by time is tried out on each instance once a day;
+//! where it cannot be trusted, the near slice is the whole one.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::tencent::{Account, Service};
+use super::{Page, Presence, Slice, Source, SourceError, Window};
+use crate::client::tencent::{ApiError, Fault, Reply, Tencent, Text, decode};
+use crate::client::{CallError, Class, Deps};
+use crate::config::{Fields, SourceConfig};
+use crate::expiry::{Kind, Reason};
+use instances::Instance;
+use list::{Part, Probe, Unit};
+
+mod authorities;
+mod instances;
+mod list;
+mod rows;
+
+const SERVICE: Service = Service {
+    name: "mqtt",
+    version: "2024-05-16",
+    endpoint: "https://mqtt.tencentcloudapi.com",
+    rate: 10.0,
+    limit: 20.0,
+};
+/// Rows by which pages overlap, so that deletions in between hide nothing.
+const OVERLAP: u64 = 10;
+/// How long is believed what an instance holds and how its filter works.
+const BELIEVED: Duration = Duration::from_hours(24);
+
+/// Builds the source, or reports what is wrong with its options.
+pub(super) fn build(
+    config: &SourceConfig,
+    mut fields: Fields<'_>,
+    deps: &Deps,
+) -> Option<Arc<dyn Source>> {
+    let region = fields.required_string("region");
+    if let Some(region) = &region
+        && !region.value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    {
+        fields.mistake(region.span.clone(), "a region is written like `ap-guangzhou`");
+    }
+    let instances = fields.strings("instances").map(|instances| instances.value);
+    let account = Account::read(&mut fields, &SERVICE);
+    fields.finish()?;
+    let client = account?.client(&SERVICE, &config.name, Some(region?.value), deps);
+    Some(Arc::new(TencentMqtt::new(client, instances)))
+}
+
+struct TencentMqtt {
+    client: Tencent,
+    /// The configured instances; `None`: all that there are.
+    instances: Option<Vec<String>>,
+    /// Rows of a page, lowered when the provider finds its answers too large.
+    limit: AtomicU64,
+    known: Mutex<HashMap<Arc<str>, Known>>,
+}
+
+/// What was learnt about an instance.
+#[derive(Default)]
+struct Known {
+    holds: Option<Learnt<Option<Instance>>>,
+    filter: Option<Learnt<Option<Unit>>>,
+    /// Serials of authorities, which the point read for devices does not know. `None`: not listed yet.
+    authorities: Option<BTreeSet<String>>,
+}
+
+#[derive(Clone)]
+struct Learnt<T> {
+    fact: T,
+    at: Instant,
+}
+
+impl<T: Clone> Learnt<T> {
+    fn now(fact: T) -> Self {
+        Self { fact, at: Instant::now() }
+    }
+
+    fn fresh(&self) -> Option<T> {
+        (self.at.elapsed() < BELIEVED).then(|| self.fact.clone())
+    }
+}
+
+#[async_trait]
+impl Source for TencentMqtt {
+    async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
+        let mut slices = Vec::new();
+        for instance in self.instances().await? {
+            if instance.authorities {
+                slices.push(authorities_slice(&instance.id));
+            }
+            if instance.devices {
+                slices.push(self.devices_slice(&instance.id, window).await);
+            }
+        }
+        Ok(slices)
+    }
+
+    async fn page(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError> {
+        if slice.kind == Some(Kind::Ca) {
+            return Ok(self.authorities(&slice.scope).await?);
+        }
+        let page = self.devices(slice, offset).await?;
+        if page.rejected.iter().any(|rejected| rejected.reason == Reason::OutsideSlice) {
+            // The filter is not what it was: try it out again before the next scan.
+            self.learn(&slice.scope, |known| known.filter = None);
+        }
+        Ok(page)
+    }
+
+    async fn confirm(&self, scope: &str, serial: &str) -> Result<Presence, SourceError> {
+        let listed = self.learn(scope, |known| known.authorities.clone());
+        let authorities = match listed {
+            Some(authorities) => authorities,
+            None => self.list_authorities(scope).await?,
+        };
+        if authorities.contains(serial) {
+            // Seen once as an authority: only their list can say whether it is still there.
+            let page = self.authorities(scope).await?;
+            let present = page.sightings.iter().any(|seen| seen.serial == serial);
+            return Ok(if present { Presence::Present } else { Presence::NotFound });
+        }
+        Ok(self.confirm_device(scope, serial).await?)
+    }
+}
+
+fn authorities_slice(instance: &Arc<str>) -> Slice {
+    Slice {
+        scope: Arc::clone(instance),
+        kind: Some(Kind::Ca),
+        window: Window::All,
+        limit: u64::MAX,
+        overlap: 0,
+    }
+}
+
+impl TencentMqtt {
+    fn new(client: Tencent, instances: Option<Vec<String>>) -> Self {
+        Self {
+            client,
+            instances,
+            limit: AtomicU64::new(list::LIMIT),
+            known: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Reads or changes what is known about an instance.
+    fn learn<T>(&self, instance: &str, change: impl FnOnce(&mut Known) -> T) -> T {
+        let mut known: MutexGuard<'_, _> =
+            self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        change(known.entry(instance.into()).or_default())
+    }
+
+    async fn instances(&self) -> Result<Vec<Instance>, CallError> {
+        if let Some(configured) = &self.instances {
+            return Ok(configured.iter().map(|id| Instance::whole(id)).collect());
+        }
+        let mut found = Vec::new();
+        for id in instances::list(&self.client).await? {
+            found.extend(self.describe(&id).await);
+        }
+        Ok(found)
+    }
+
+    /// Returns what a discovered instance holds. When it cannot be asked, what it held before counts, or else
+    /// everything, so that its pages tell what is wrong.
+    async fn describe(&self, id: &str) -> Option<Instance> {
+        let known = self.learn(id, |known| known.holds.clone());
+        if let Some(holds) = known.as_ref().and_then(Learnt::fresh) {
+            return holds;
+        }
+        match instances::describe(&self.client, id).await {
+            Ok(holds) => {
+                self.learn(id, |known| known.holds = Some(Learnt::now(holds.clone())));
+                holds
+            }
+            Err(error) => {
+                tracing::warn!(instance = id, %error, "cannot ask what certificates an instance has");
+                known.map_or_else(|| Some(Instance::whole(id)), |known| known.fact)
+            }
+        }
+    }
+
+    async fn devices_slice(&self, instance: &Arc<str>, window: Window) -> Slice {
+        let window = match window {
+            Window::Near { .. } if self.filter(instance).await.is_some() => window,
+            _ => Window::All,
+        };
+        Slice {
+            scope: Arc::clone(instance),
+            kind: Some(Kind::Device),
+            window,
+            limit: self.limit.load(Ordering::Relaxed),
+            overlap: OVERLAP,
+        }
+    }
+
+    /// Returns how the filter by time works on `instance`, trying it out once a day.
+    async fn filter(&self, instance: &str) -> Option<Unit> {
+        let known = self.learn(instance, |known| known.filter.clone());
+        if let Some(filter) = known.as_ref().and_then(Learnt::fresh) {
+            return filter;
+        }
+        match list::probe(&self.client, instance).await {
+            Ok(Probe::NothingToTry) => None,
+            Ok(Probe::Untrusted) => self.learn_filter(instance, None),
+            Ok(Probe::Works(unit)) => self.learn_filter(instance, Some(unit)),
+            Err(error) => {
+                tracing::warn!(instance, %error, "cannot try out the filter by time");
+                known.and_then(|known| known.fact)
+            }
+        }
+    }
+
+    fn learn_filter(&self, instance: &str, filter: Option<Unit>) -> Option<Unit> {
+        self.learn(instance, |known| known.filter = Some(Learnt::now(filter)));
+        filter
+    }
+
+    async fn devices(&self, slice: &Slice, offset: u64) -> Result<Page, CallError> {
+        let filter = self.learn(&slice.scope, |known| known.filter.clone());
+        let unit = filter.and_then(|filter| filter.fact).unwrap_or(Unit::Millis);
+        loop {
+            let limit = self.limit.load(Ordering::Relaxed);
+            let part = Part { window: slice.window, unit, offset, limit };
+            match list::page(&self.client, &slice.scope, part).await {
+                Err(error) if error.class == Class::TooBig && limit > 1 => {
+                    tracing::warn!(instance = %slice.scope, limit, "answers are too large, asking for half as many rows");
+                    self.limit.fetch_min(limit / 2, Ordering::Relaxed);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn authorities(&self, instance: &str) -> Result<Page, CallError> {
+        let request = OfInstance { instance_id: instance };
+        let page =
+            self.client.call("DescribeCaCertificates", &request, authorities::page).await?;
+        let serials = page.sightings.iter().map(|seen| seen.serial.clone());
+        self.learn(instance, |known| known.authorities.get_or_insert_default().extend(serials));
+        Ok(page)
+    }
+
+    /// Returns the serials of the authorities. An instance that cannot list them has none that we ever saw.
+    async fn list_authorities(&self, instance: &str) -> Result<BTreeSet<String>, CallError> {
+        match self.authorities(instance).await {
+            Ok(page) => Ok(page.sightings.into_iter().map(|seen| seen.serial).collect()),
+            Err(error) if error.class == Class::BadRequest => Ok(BTreeSet::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn confirm_device(&self, instance: &str, serial: &str) -> Result<Presence, CallError> {
+        let request = OneDevice { device_certificate_sn: serial, instance_id: instance };
+        let read = |body: &[u8]| {
+            let found = decode::<Found<'_>>(body)?.device_certificate_sn.0;
+            match found.as_ref() {
+                "" => Ok(Presence::NotFound),
+                found if found == serial => Ok(Presence::Present),
+                _ => Err(Fault::Malformed("another certificate than the one asked for".into())),
+            }
+        };
+        match self.client.call("DescribeDeviceCertificate", &request, read).await {
+            // The product's list of errors has both; which one is used here is not documented.
+            Err(error)
+                if matches!(
+                    error.code.as_str(),
+                    "ResourceNotFound" | "ResourceNotFound.Certificate"
+                ) =>
+            {
+                Ok(Presence::NotFound)
+            }
+            other => other,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct OfInstance<'a> {
+    instance_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct OneDevice<'a> {
+    device_certificate_sn: &'a str,
+    instance_id: &'a str,
+}
+
+/// The point read: the fields of a row lie in `Response` itself.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Found<'a> {
+    error: Option<ApiError>,
+    #[serde(borrow, default)]
+    device_certificate_sn: Text<'a>,
+}
+
+impl Reply for Found<'_> {
+    fn error(&self) -> Option<&ApiError> {
+        self.error.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Certificates of Tencent Cloud SSL, listed whole as the one scope `all`.
+//!
+//! The private keys that another action of this API hands out are never asked for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use super::tencent::{Account, Service};
+use super::{Page, Slice, Source, SourceError, Window};
+use crate::client::tencent::{Fault, Tencent};
+use crate::client::{CallError, Class, Deps};
+use crate::config::{Fields, SourceConfig};
+
+mod rows;
+
+const SERVICE: Service = Service {
+    name: "ssl",
+    version: "2019-12-05",
+    endpoint: "https://ssl.tencentcloudapi.com",
+    rate: 5.0,
+    limit: 10.0,
+};
+/// The most rows of one page; a larger number would be lowered to this one silently.
+const LIMIT: u64 = 1000;
+const OVERLAP: u64 = 10;
+
+/// Builds the source, or reports what is wrong with its options.
+pub(super) fn build(
+    config: &SourceConfig,
+    mut fields: Fields<'_>,
+    deps: &Deps,
+) -> Option<Arc<dyn Source>> {
+    let account = Account::read(&mut fields, &SERVICE);
+    fields.finish()?;
+    Some(Arc::new(TencentSsl::new(account?.client(&SERVICE, &config.name, None, deps))))
+}
+
+struct TencentSsl {
+    client: Tencent,
+    /// Rows of a page, lowered when the provider finds its answers too large.
+    limit: AtomicU64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Request {
+    offset: u64,
+    limit: u64,
+}
+
+#[async_trait]
+impl Source for TencentSsl {
+    async fn slices(&self, _: Window) -> Result<Vec<Slice>, SourceError> {
+        Ok(vec![Slice {
+            scope: "all".into(),
+            // One list holds both kinds.
+            kind: None,
+            window: Window::All,
+            limit: self.limit.load(Ordering::Relaxed),
+            overlap: OVERLAP,
+        }])
+    }
+
+    async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
+        loop {
+            let limit = self.limit.load(Ordering::Relaxed);
+            match self.list(offset, limit).await {
+                Err(error) if error.class == Class::TooBig && limit > 1 => {
+                    tracing::warn!(limit, "answers are too large, asking for half as many rows");
+                    self.limit.fetch_min(limit / 2, Ordering::Relaxed);
+                }
+                other => return Ok(other?),
+            }
+        }
+    }
+}
+
+impl TencentSsl {
+    fn new(client: Tencent) -> Self {
+        Self { client, limit: AtomicU64::new(LIMIT) }
+    }
+
+    /// Reads one page in the order of application, newest first, which is what the API does when it is not
+    /// asked to sort. The time of application never changes, so that rows keep their order and new ones only
+    /// push others down, where the overlap sees them again. Sorted by expiry, a renewal would move a row, and
+    /// many rows share one end.
+    async fn list(&self, offset: u64, limit: u64) -> Result<Page, CallError> {
+        let read = |body: &[u8]| {
+            let page = rows::page(body)?;
+            let received = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
+            if received > limit {
+                let text = format!("{received} rows where {limit} were asked for");
+                return Err(Fault::Malformed(text));
+            }
+            Ok(page)
+        };
+        self.client.call("DescribeCertificates", &Request { offset, limit }, read).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::client::fake::{Fake, Reply as Answer};
+    use crate::source::tencent::client_of;
+
+    #[tokio::test]
+    async fn one_slice_is_read_by_offset_without_a_region() {
+        let fake = Fake::start(|_, _| {
+            Answer::json(&json!({"Response": {"TotalCount": 1, "Certificates": [
+                {"CertificateId": "abc", "Status": 1, "CertEndTime": "2025-11-23 00:00:00"}
+            ]}}))
+        })
+        .await;
+        let source = TencentSsl::new(client_of(&fake, &SERVICE, None));
+        let slices = source.slices(Window::All).await.unwrap();
+        assert_eq!(slices.len(), 1);
+        assert_eq!((slices[0].scope.as_ref(), slices[0].limit, slices[0].overlap), ("all", 1000, 10));
+        let page = source.page(&slices[0], 990).await.unwrap();
+        assert_eq!((page.total, page.sightings.len()), (1, 1));
+        let seen = &fake.seen()[0];
+        assert_eq!(seen.json(), json!({"Offset": 990, "Limit": 1000}));
+        assert_eq!(seen.header("x-tc-action"), "DescribeCertificates");
+        assert_eq!(seen.header("x-tc-version"), "2019-12-05");
+        assert_eq!(seen.header("x-tc-region"), "");
+        assert!(seen.header("authorization").contains("/ssl/tc3_request"));
+    }
+
+    #[tokio::test]
+    async fn answers_that_are_too_large_halve_the_page() {
+        let fake = Fake::start(|_, seen| match seen.json()["Limit"].as_u64().unwrap() {
+            300.. => Answer::json(&json!({"Response": {"Error": {"Code": "ResponseSizeLimitExceeded"}}})),
+            _ => Answer::json(&json!({"Response": {"TotalCount": 0, "Certificates": []}})),
+        })
+        .await;
+        let source = TencentSsl::new(client_of(&fake, &SERVICE, None));
+        let slices = source.slices(Window::All).await.unwrap();
+        source.page(&slices[0], 0).await.unwrap();
+        assert_eq!(source.slices(Window::All).await.unwrap()[0].limit, 250);
+    }
+
+    /// The action with private keys in its answer, written so that this test does not find itself.
+    #[test]
+    fn private_keys_are_never_asked_for() {
+        let forbidden = ["\"DescribeCertificate", "Detail\""].concat();
+        let mut folders = vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+        let mut read = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if let Ok(text) = std::fs::read_to_string(&path) {
+                    assert!(!text.contains(&forbidden), "{}", path.display());
+                    read += 1;
+                }
+            }
+        }
+        assert!(read > 30, "{read}");
+    }
+}
