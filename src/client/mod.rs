@@ -5,9 +5,17 @@ use std::sync::Arc;
 use crate::clock::Clock;
 
 pub mod enos;
+mod failure;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod http;
 pub mod limiter;
+pub mod pem;
 pub mod tencent;
+pub mod time;
+pub mod x509;
+
+pub use failure::{Backoff, CallError, Class};
 
 /// How a request ended, as a metric label. Closed, so that every outcome has a counter from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

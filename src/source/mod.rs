@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::client::Deps;
+use crate::client::{CallError, Class, Deps};
 use crate::config::{Fields, Mistakes, SourceConfig};
 use crate::expiry::{Kind as CertificateKind, Rejected, Sighting, Timestamp};
 
 mod enos;
 mod files;
+mod tencent;
 mod tencent_mqtt;
 mod tencent_ssl;
 
@@ -134,6 +135,26 @@ impl SourceError {
     /// Returns whether trying again soon is useless until a person has acted.
     pub const fn needs_a_person(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::BadRequest(_) | Self::NoSuchScope(_))
+    }
+}
+
+impl From<CallError> for SourceError {
+    fn from(error: CallError) -> Self {
+        let text = error.to_string();
+        match error.class {
+            Class::Throttled => Self::Throttled { message: text, after: error.after },
+            Class::Unavailable
+            | Class::Timeout
+            | Class::Faulty
+            | Class::Unknown
+            | Class::NotReady => Self::Unavailable(text),
+            Class::Clock | Class::Credential | Class::Signature | Class::Refused => {
+                Self::Refused(text)
+            }
+            Class::BadRequest | Class::TooBig => Self::BadRequest(text),
+            Class::Gone => Self::NoSuchScope(text),
+            Class::Garbled | Class::Malformed => Self::Malformed(text),
+        }
     }
 }
 

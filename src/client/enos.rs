@@ -1,1 +1,0 @@
-//! EnOS APIM: tokens and request signatures.
