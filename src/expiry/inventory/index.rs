@@ -28,18 +28,18 @@ pub(super) struct Index {
 impl Index {
     pub(super) fn find(&self, chunks: &Chunks, identity: u128) -> Option<RowId> {
         let same = |row: &u32| chunks.identity(RowId(*row)) == identity;
-        self.identities.find(low(identity), same).copied().map(RowId)
+        self.identities.find(half(identity), same).copied().map(RowId)
     }
 
     /// Adds a certificate whose columns are written.
     pub(super) fn insert(&mut self, chunks: &Chunks, row: RowId) {
-        let key = |row: &u32| low(chunks.identity(RowId(*row)));
+        let key = |row: &u32| half(chunks.identity(RowId(*row)));
         self.identities.insert_unique(key(&row.0), row.0, key);
     }
 
     /// Drops a certificate whose columns are still written.
     pub(super) fn remove(&mut self, chunks: &Chunks, row: RowId) {
-        let key = low(chunks.identity(row));
+        let key = half(chunks.identity(row));
         if let Ok(entry) = self.identities.find_entry(key, |other| *other == row.0) {
             entry.remove();
         }
@@ -116,7 +116,6 @@ impl Index {
 }
 
 /// Returns the half of a digest that places it in a table.
-fn low(identity: u128) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = identity.to_le_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+const fn half(identity: u128) -> u64 {
+    (identity >> 64) as u64
 }

@@ -30,7 +30,7 @@ proptest! {
         let mut cache = SumsCache::new();
         for (steps, hours) in steps {
             let restarted = steps.iter().filter(|step| matches!(step, Step::Restart)).count() > 0;
-            steps.iter().for_each(|step| { world.step(step); });
+            world.play(&steps);
             if restarted {
                 cache = SumsCache::new();
             }
@@ -46,10 +46,10 @@ proptest! {
     #[test]
     fn a_view_never_changes(before in steps(20), after in steps(20)) {
         let mut world = World::default();
-        before.iter().for_each(|step| { world.step(step); });
+        world.play(&before);
         let view = world.inventory.view();
         let shown = show(&view);
-        after.iter().for_each(|step| { world.step(step); });
+        world.play(&after);
         prop_assert_eq!(show(&view), shown);
         let now = world.inventory.view();
         // A restart makes another inventory, which counts its versions anew.
@@ -61,7 +61,7 @@ proptest! {
     #[test]
     fn the_soonest_come_first(steps in steps(60), limit in 0..30_usize) {
         let mut world = World::default();
-        steps.iter().for_each(|step| { world.step(step); });
+        world.play(&steps);
         let view = world.inventory.view();
         for source in ["a", "b", "c"] {
             let names: BTreeMap<_, _> = view.scopes().map(|(id, name, _)| (id, name)).collect();
@@ -83,7 +83,7 @@ proptest! {
     #[test]
     fn rows_of_a_scope_are_chosen_by_kind_and_end(steps in steps(30), from in -60..60_i64, days in 0..90_i64) {
         let mut world = World::default();
-        steps.iter().for_each(|step| { world.step(step); });
+        world.play(&steps);
         let within = (at(NOW + from * DAY), at(NOW + (from + days) * DAY));
         for scope in [ScopeId(1), ScopeId(2), ScopeId(9)] {
             for kind in [None, Some(Kind::Device), Some(Kind::Ca)] {
@@ -108,7 +108,7 @@ proptest! {
     #[test]
     fn leaves_are_counted_by_the_serial_of_their_authority(steps in steps(40)) {
         let mut world = World::default();
-        steps.iter().for_each(|step| { world.step(step); });
+        world.play(&steps);
         for (id, ca) in &world.stored {
             let expected = world.stored.values().filter(|leaf| {
                 ca.sighting.kind == Kind::Ca && leaf.sighting.kind != Kind::Ca
@@ -249,7 +249,7 @@ fn a_freed_number_rests_until_the_next_view_and_is_then_used_again() {
     let mut inventory = Inventory::new();
     let (scope, _) = inventory.scope("a", "all");
     let (other, _) = inventory.scope("b", "all");
-    let mut apply = |inventory: &mut Inventory, scope, serial: &str| {
+    let apply = |inventory: &mut Inventory, scope, serial: &str| {
         inventory.apply(scope, &device(serial, "", Some(NOW))).row
     };
     let first = apply(&mut inventory, scope, "01");

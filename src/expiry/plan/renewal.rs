@@ -49,7 +49,9 @@ pub fn plan_renewed(
         note(change.row, Fate::of(change));
         change.restated.iter().for_each(|(row, _)| note(*row, Fate::Open));
     }
-    restated.iter().for_each(|(row, _)| note(*row, Fate::Open));
+    for (row, _) in restated {
+        note(*row, Fate::Open);
+    }
     let mut renewals = Renewals::default();
     for (row, fate) in touched {
         renewals.settle(row, fate, inventory, ledger);

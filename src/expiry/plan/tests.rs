@@ -1,14 +1,12 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::certificate::{Sighting, Status, Timestamp};
-use super::super::evaluate::{Evaluator, Verdict};
-use super::super::event::Severity;
+use super::super::certificate::Sighting;
+use super::super::evaluate::Evaluator;
 use super::super::inventory::model::{DAY, NOW, Step, World, device, sighting};
 use super::super::inventory::{Change, RowId, ScopeId};
-use super::super::ladder::{Ladder, Rung};
+use super::super::ladder::Ladder;
 use super::*;
 
 fn at(seconds: i64) -> Timestamp {
@@ -172,7 +170,7 @@ impl Story {
 /// What a story is made of: a step, and how many minutes pass before it.
 fn chapters() -> impl Strategy<Value = Vec<(Step, i64)>> {
     let step = prop_oneof![
-        10 => (0..3_usize, sighting()).prop_map(|(scope, sighting)| Step::Apply { scope, sighting }),
+        10 => (0..3_usize, sighting()).prop_map(|(scope, sighting)| Step::Apply { scope, sighting: sighting.into() }),
         2 => any::<usize>().prop_map(Step::Remove),
         3 => Just(Step::Restart),
     ];
@@ -205,7 +203,7 @@ proptest! {
 #[test]
 fn unknown_ends_never_alert() {
     let mut story = Story::new();
-    story.step(&Step::Apply { scope: 0, sighting: device("01", "", None) });
+    story.step(&Step::Apply { scope: 0, sighting: device("01", "", None).into() });
     for _ in 0..50 {
         story.now += 300 * DAY;
         story.evaluate();
@@ -216,7 +214,7 @@ fn unknown_ends_never_alert() {
 #[test]
 fn a_late_discovery_is_said_once_with_the_tightest_rung() {
     let mut story = Story::new();
-    let step = Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 2 * DAY)) };
+    let step = Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 2 * DAY)).into() };
     story.step(&step);
     story.step(&Step::Restart);
     story.step(&step);
@@ -265,13 +263,13 @@ fn a_successor_is_said_as_renewed_once_and_mutes() {
     let old = device("01", "pump", Some(NOW + 2 * DAY));
     let new = device("02", "pump", Some(NOW + 200 * DAY));
     for sighting in [&old, &new, &old, &new] {
-        story.step(&Step::Apply { scope: 0, sighting: sighting.clone() });
+        story.step(&Step::Apply { scope: 0, sighting: sighting.clone().into() });
         story.step(&Step::Restart);
     }
     assert_eq!(story.said, [("01".to_owned(), days(3))]);
     assert_eq!(story.renewed, [("01".to_owned(), Some("02".to_owned()))]);
     let revoked = Sighting { status: Status::Revoked, ..new };
-    story.step(&Step::Apply { scope: 0, sighting: revoked });
+    story.step(&Step::Apply { scope: 0, sighting: revoked.into() });
     assert_eq!(story.said.len(), 2, "without its successor it is a problem again");
 }
 
@@ -280,7 +278,7 @@ fn nothing_is_said_as_renewed_that_nobody_was_told_of() {
     let mut story = Story::new();
     for (serial, end) in [("01", 60), ("02", 400)] {
         let sighting = device(serial, "pump", Some(NOW + end * DAY));
-        story.step(&Step::Apply { scope: 0, sighting });
+        story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
     }
     assert_eq!((story.said, story.renewed), (Vec::new(), Vec::new()));
 }
@@ -290,7 +288,7 @@ fn a_renewal_in_place_starts_the_ladder_anew() {
     let mut story = Story::new();
     for days in [2, 25, 10] {
         let sighting = device("01", "", Some(NOW + days * DAY));
-        story.step(&Step::Apply { scope: 0, sighting });
+        story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
     }
     let rungs: Vec<_> = story.said.iter().map(|(_, rung)| *rung).collect();
     assert_eq!(rungs, [days(3), days(30), days(14)]);
@@ -302,11 +300,11 @@ fn what_is_gone_or_revoked_is_never_said_as_renewed() {
     let mut story = Story::new();
     let doomed = |serial| device(serial, "", Some(NOW + DAY));
     for serial in ["01", "02"] {
-        story.step(&Step::Apply { scope: 0, sighting: doomed(serial) });
+        story.step(&Step::Apply { scope: 0, sighting: doomed(serial).into() });
     }
     story.step(&Step::Remove(0));
     let moved = Sighting { status: Status::Revoked, ..device("02", "", Some(NOW + 900 * DAY)) };
-    story.step(&Step::Apply { scope: 0, sighting: moved });
+    story.step(&Step::Apply { scope: 0, sighting: moved.into() });
     assert_eq!((story.said.len(), story.renewed.len(), story.ledger.len()), (2, 0, 0));
 }
 
@@ -315,7 +313,7 @@ fn switching_on_says_again_what_was_said_mildly() {
     let mut story = Story::new();
     for status in [Status::Inactive, Status::Active, Status::Active] {
         let sighting = Sighting { status, ..device("01", "", Some(NOW + DAY)) };
-        story.step(&Step::Apply { scope: 0, sighting });
+        story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
     }
     assert_eq!(story.said.len(), 2);
 }
@@ -323,7 +321,7 @@ fn switching_on_says_again_what_was_said_mildly() {
 #[test]
 fn ends_within_one_batch_are_judged_by_how_they_end() {
     let mut story = Story::new();
-    story.step(&Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 2 * DAY)) });
+    story.step(&Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 2 * DAY)).into() });
     let see =
         |story: &mut Story, days| story.world.apply(0, &device("01", "", Some(NOW + days * DAY)));
     let there_and_back = [see(&mut story, 90), see(&mut story, 2)];
