@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 
 use super::{Names, NamesError};
-use crate::expiry::{Facts, Kind, Row, RowId, ScopeId, Status, Timestamp, View};
+use crate::expiry::{
+    Facts, Inventory, Kind, RowId, Sighting, Status, StoredParts, StoredRow, Timestamp, View,
+};
 
 /// The time that it is in tests: 2026-11-22T00:00:00Z.
 pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_795_305_600);
@@ -75,30 +77,55 @@ pub(crate) fn hostile() -> impl Strategy<Value = String> {
 
 /// Returns a view of `known` whose version is different for each `version`.
 pub(crate) fn view(version: u64, known: &[Known]) -> View {
-    let mut scopes: Vec<(Arc<str>, Arc<str>)> = Vec::new();
-    let mut rows = BTreeMap::new();
-    for (id, Known(facts)) in numbers(known).into_iter().zip(known) {
-        let scope = (Arc::from(&*facts.source), Arc::from(&*facts.scope));
-        let place = scopes.iter().position(|known| *known == scope).unwrap_or_else(|| {
-            scopes.push(scope);
-            scopes.len() - 1
-        });
-        let row = Row {
-            scope: ScopeId(u32::try_from(place).unwrap()),
+    let mut inventory = Inventory::new();
+    for (row, Known(facts)) in numbers(known).into_iter().zip(known) {
+        let (scope, _) = inventory.scope(&facts.source, &facts.scope);
+        let parts = StoredParts {
+            issuer: &facts.issuer,
+            serial: &facts.serial,
+            holder: &facts.holder,
+            names: &[],
+            successors: &[],
             kind: facts.kind,
+            provider: facts.status,
             status: facts.status,
             not_before: facts.not_before,
             not_after: facts.not_after,
             fingerprint: fingerprint(facts),
         };
-        rows.insert(id, (row, Arc::from(&*facts.serial)));
+        inventory.restore(scope, StoredRow::new(row, parts));
     }
-    View::placeholder(version, scopes, rows)
+    // Each change makes a new version; far more of them than `known` has rows.
+    for _ in 0..version * 1000 {
+        if let Some(Known(facts)) = known.first() {
+            let (scope, _) = inventory.scope(&facts.source, &facts.scope);
+            inventory.restore_scope(scope, &facts.source, &facts.scope);
+        }
+    }
+    inventory.view()
 }
 
 /// Returns the numbers that `known` have in every view.
 fn numbers(known: &[Known]) -> Vec<RowId> {
-    (0..).map(RowId).take(known.len()).collect()
+    let mut inventory = Inventory::new();
+    let number = |Known(facts): &Known| {
+        let (scope, _) = inventory.scope(&facts.source, &facts.scope);
+        let sighting = Sighting {
+            issuer: facts.issuer.clone(),
+            serial: facts.serial.clone(),
+            kind: facts.kind,
+            status: facts.status,
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+            common_name: String::new(),
+            holder: String::new(),
+            unit: String::new(),
+            names: vec![],
+            successors: vec![],
+        };
+        inventory.apply(scope, &sighting).row
+    };
+    known.iter().map(number).collect()
 }
 
 fn fingerprint(facts: &Facts) -> u64 {
