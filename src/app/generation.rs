@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{Plan, windowed};
 use super::adapt;
+use super::plan::{Plan, windowed};
 use crate::pipeline::{Means, Order};
 use crate::scan::{Feed, LastRead, Step};
 use crate::schedule::{Cron, Poller};
@@ -94,7 +94,9 @@ impl Generation {
             while self.tasks.join_next().await.is_some() {}
         });
         if drained.await.is_err() {
-            tracing::warn!("a send did not end within {deadline:?}; it will be tried again with the same id");
+            tracing::warn!(
+                "a send did not end within {deadline:?}; it will be tried again with the same id"
+            );
         }
         self.cron.stop().await;
         self.last

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock, SystemClock};
 use crate::client::Meter;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment, StoreUrl};
 use crate::expiry::{Inventory, View};
 use crate::metrics::Tally;
@@ -229,7 +229,8 @@ impl Daemon {
     /// Reads the configuration again. Everything is checked before anything is stopped; the ledger stays as it is.
     async fn reload(&mut self) -> Result<(), String> {
         let now = self.means.clock.now();
-        let plan = Plan::read(&self.path, &self.environment, Arc::clone(&self.tally) as Arc<dyn Meter>);
+        let plan =
+            Plan::read(&self.path, &self.environment, Arc::clone(&self.tally) as Arc<dyn Meter>);
         let plan = match plan {
             Ok(plan) => plan,
             Err(mistakes) => {
@@ -238,7 +239,9 @@ impl Daemon {
                 return Err(mistakes);
             }
         };
-        if plan.config.server.listen != self.config.server.listen || plan.config.store != self.config.store {
+        if plan.config.server.listen != self.config.server.listen
+            || plan.config.store != self.config.store
+        {
             tracing::warn!("`server.listen` and `store.url` take effect at the next start only");
         }
         self.config = Arc::clone(&plan.config);
@@ -277,15 +280,14 @@ impl Daemon {
             }
         });
         if drained.await.is_err() {
-            tracing::warn!("some parts did not stop within {DRAIN:?}; what they had not saved will be read again");
+            tracing::warn!(
+                "some parts did not stop within {DRAIN:?}; what they had not saved will be read again"
+            );
         }
     }
 }
 
-fn early(
-    what: &str,
-    ended: Result<anyhow::Result<()>, tokio::task::JoinError>,
-) -> anyhow::Error {
+fn early(what: &str, ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
     match ended {
         Ok(Ok(())) => anyhow::anyhow!("{what} ended early"),
         Ok(Err(error)) => error.context(format!("{what} failed")),

@@ -80,7 +80,10 @@ impl Plan {
                 .map(|source| SourceSetup {
                     name: source.name,
                     kind: source.kind,
-                    #[expect(clippy::cast_precision_loss, reason = "an interval is far below 2^52 seconds")]
+                    #[expect(
+                        clippy::cast_precision_loss,
+                        reason = "an interval is far below 2^52 seconds"
+                    )]
                     intervals: source
                         .intervals
                         .into_iter()

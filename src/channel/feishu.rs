@@ -38,7 +38,11 @@ struct Feishu {
     keyword: Option<String>,
 }
 
-pub(super) fn build(_: &ChannelConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Channel>> {
+pub(super) fn build(
+    _: &ChannelConfig,
+    mut fields: Fields<'_>,
+    deps: &Deps,
+) -> Option<Arc<dyn Channel>> {
     let url = fields.required_secret("url");
     let address = url.and_then(|url| Address::of(url, Some(&VENDOR), &mut fields));
     let secret = fields.secret("secret").map(|secret| reading(secret.value));
@@ -120,7 +124,8 @@ fn anchor(label: &str, link: &str) -> Value {
 }
 
 fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
-    let verdict = verdict::of_code(response, "code", now, |code, text| judge(code, text, response, now));
+    let verdict =
+        verdict::of_code(response, "code", now, |code, text| judge(code, text, response, now));
     match &verdict {
         // The shape of older robots: `StatusCode` in the place of `code`.
         Err(error) if error.is_unknown() => {
@@ -141,7 +146,10 @@ fn judge(code: i64, text: &str, response: &Response, now: Timestamp) -> SendErro
         9499 | 19002 | 99_991_300 => rejected(word),
         11_232 => throttled(word, 30),
         99_991_400 => throttled(word, 60),
-        19_001 => down(word, "the robot was removed or its url is wrong, set the url of a robot that exists"),
+        19_001 => down(
+            word,
+            "the robot was removed or its url is wrong, set the url of a robot that exists",
+        ),
         19_021 => down(word, verdict::signature_hint(&response.headers, now)),
         19_022 => down(word, "add the address of this machine to the IP list of the robot"),
         19_024 => down(word, "set the option keyword to a word that the robot asks for"),
@@ -611,7 +619,10 @@ mod tests {
     fn nothing_in_a_message_mentions() {
         for detail in Detail::ALL {
             let text = body(&Message { detail, ..sample::hostile(3) }, None).to_string();
-            assert!(!text.contains("<at") && !text.contains("@all") && !text.contains("\"tag\":\"at\""), "{text}");
+            assert!(
+                !text.contains("<at") && !text.contains("@all") && !text.contains("\"tag\":\"at\""),
+                "{text}"
+            );
         }
     }
 
@@ -658,16 +669,24 @@ mod tests {
 
     #[test]
     fn a_refused_signature_blames_clock_or_secret() {
-        for (date, word) in [("Thu, 01 Jan 2026 02:00:00 GMT", "clock"), ("Thu, 01 Jan 2026 00:00:01 GMT", "secret")] {
+        for (date, word) in [
+            ("Thu, 01 Jan 2026 02:00:00 GMT", "clock"),
+            ("Thu, 01 Jan 2026 00:00:01 GMT", "secret"),
+        ] {
             let response = answer_with(200, &[("date", date)], r#"{"code":19021}"#);
-            let SendError::ChannelDown { hint, .. } = verdict(&response, NOW).unwrap_err() else { panic!("down") };
+            let SendError::ChannelDown { hint, .. } = verdict(&response, NOW).unwrap_err() else {
+                panic!("down")
+            };
             assert!(hint.contains(word), "{hint}");
         }
     }
 
     #[test]
     fn only_robots_of_feishu_and_lark_are_accepted() {
-        for good in ["https://open.feishu.cn/open-apis/bot/v2/hook/a-1", "https://open.larksuite.com/open-apis/bot/v2/hook/a-1"] {
+        for good in [
+            "https://open.feishu.cn/open-apis/bot/v2/hook/a-1",
+            "https://open.larksuite.com/open-apis/bot/v2/hook/a-1",
+        ] {
             assert!(check(good, Some(&VENDOR)).is_ok(), "{good}");
         }
         for bad in [

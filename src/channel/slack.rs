@@ -37,7 +37,11 @@ struct Slack {
     address: Address,
 }
 
-pub(super) fn build(_: &ChannelConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Channel>> {
+pub(super) fn build(
+    _: &ChannelConfig,
+    mut fields: Fields<'_>,
+    deps: &Deps,
+) -> Option<Arc<dyn Channel>> {
     let url = fields.required_secret("url");
     let address = url.and_then(|url| Address::of(url, Some(&VENDOR), &mut fields));
     fields.finish()?;
@@ -47,7 +51,8 @@ pub(super) fn build(_: &ChannelConfig, mut fields: Fields<'_>, deps: &Deps) -> O
 #[async_trait]
 impl Channel for Slack {
     async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
-        let response = post(&self.deps.http, self.address.url()?, Vec::new(), body(message)).await?;
+        let response =
+            post(&self.deps.http, self.address.url()?, Vec::new(), body(message)).await?;
         verdict(&response, self.deps.clock.now())
     }
 
@@ -75,10 +80,13 @@ fn render(page: &Page<'_>) -> Value {
     if page.plain {
         return json!({ "text": escaped(&fit::plain_text(page)), "unfurl_links": false, "unfurl_media": false });
     }
-    let header = json!({ "type": "header", "text": plain(&cut_chars(&page.title, LARGEST_HEADER)) });
+    let header =
+        json!({ "type": "header", "text": plain(&cut_chars(&page.title, LARGEST_HEADER)) });
     let texts = page.lines.iter().map(|line| line.text).chain(page.left_out.as_deref());
     let mut blocks = vec![header];
-    blocks.extend(sections(texts).iter().map(|text| json!({ "type": "section", "text": plain(text) })));
+    blocks.extend(
+        sections(texts).iter().map(|text| json!({ "type": "section", "text": plain(text) })),
+    );
     if let Some(link) = page.link {
         let button = json!({ "type": "button", "text": plain(page.link_label), "url": link });
         blocks.push(json!({ "type": "actions", "elements": [button] }));
@@ -132,8 +140,13 @@ fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
 
 fn of_word(word: &str, response: &Response, now: Timestamp) -> Option<SendError> {
     Some(match word {
-        "invalid_payload" | "no_text" | "invalid_blocks" | "invalid_blocks_format" | "msg_blocks_too_long"
-        | "too_many_attachments" | "user_not_found" => rejected(word),
+        "invalid_payload"
+        | "no_text"
+        | "invalid_blocks"
+        | "invalid_blocks_format"
+        | "msg_blocks_too_long"
+        | "too_many_attachments"
+        | "user_not_found" => rejected(word),
         "invalid_token" | "no_service" | "no_service_id" | "no_active_hooks" => {
             down(word, "the webhook was removed, create a new one and set its url")
         }
@@ -155,7 +168,8 @@ fn of_word(word: &str, response: &Response, now: Timestamp) -> Option<SendError>
 
 /// Returns whether `text` looks like one of Slack's own error words, and may be shown.
 fn is_word(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 #[cfg(test)]
@@ -494,7 +508,9 @@ mod tests {
                 assert!(blocks.len() <= 50);
                 for block in blocks {
                     let limit = if block["type"] == "header" { 150 } else { 3000 };
-                    assert!(block["text"]["text"].as_str().unwrap_or_default().chars().count() <= limit);
+                    assert!(
+                        block["text"]["text"].as_str().unwrap_or_default().chars().count() <= limit
+                    );
                 }
             }
         }
@@ -547,7 +563,10 @@ mod tests {
 
     #[test]
     fn only_robots_of_slack_are_accepted() {
-        for good in ["https://hooks.slack.com/services/T0/B0/x9", "https://hooks.slack-gov.com/services/T0/B0/x9"] {
+        for good in [
+            "https://hooks.slack.com/services/T0/B0/x9",
+            "https://hooks.slack-gov.com/services/T0/B0/x9",
+        ] {
             assert!(check(good, Some(&VENDOR)).is_ok(), "{good}");
         }
         for bad in [

@@ -1,10 +1,10 @@
 //! Certificates as a table for people, as JSON and CSV for programs.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
 
+pub(super) use crate::expiry::text::printable;
 use crate::expiry::{Facts, Sighting, Timestamp};
 
 mod csv;
@@ -81,26 +81,6 @@ pub(super) fn facts(source: &str, scope: &str, sighting: Sighting) -> Facts {
         not_before: sighting.not_before,
         not_after: sighting.not_after,
     }
-}
-
-/// Spells out what could move the cursor, change colours, or turn the direction of the text around.
-pub(super) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() || is_invisible(letter) {
-            write!(out, "{}", letter.escape_unicode()).expect("a String takes every text");
-        } else {
-            out.push(letter);
-        }
-    }
-    out
-}
-
-/// Marks of direction, joiners and line separators of Unicode: they show nothing and change what is shown.
-const fn is_invisible(letter: char) -> bool {
-    matches!(letter,
-        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
 }
 
 #[cfg(test)]

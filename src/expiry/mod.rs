@@ -37,7 +37,4 @@ pub use inventory::{
 };
 pub use ladder::{Ladder, LadderError, Rung};
 pub use message::{Detail, Entry, Language, Message};
-pub use plan::{
-    Ledger, Plan, Renewal, Renewals, Said, Told, plan, plan_renewed,
-    severity,
-};
+pub use plan::{Ledger, Plan, Renewal, Renewals, Said, Told, plan, plan_renewed, severity};

@@ -44,6 +44,27 @@ pub fn inert(text: &str, max_chars: usize) -> String {
     out
 }
 
+/// Spells out what could move the cursor, change colours, or turn the direction of the text around. Everything else
+/// stays readable: for pages and terminals, which have no chat dialect to break out of.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() || is_invisible(letter) {
+            out.extend(letter.escape_unicode());
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+/// Marks of direction, joiners and line separators of Unicode: they show nothing and change what is shown.
+const fn is_invisible(letter: char) -> bool {
+    matches!(letter,
+        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
+}
+
 /// Cuts `text` to at most `max` bytes, with an ellipsis when something is left out.
 pub fn cut_bytes(text: &str, max: usize) -> String {
     if text.len() <= max {

@@ -105,10 +105,9 @@ impl Absence {
             return false;
         }
         let missing: BTreeSet<RowId> = absent.missing.iter().copied().collect();
-        let agreed = self
-            .frozen
-            .get(&part)
-            .is_some_and(|before| before.missing == missing || before.agreed && missing.is_subset(&before.missing));
+        let agreed = self.frozen.get(&part).is_some_and(|before| {
+            before.missing == missing || before.agreed && missing.is_subset(&before.missing)
+        });
         self.frozen.insert(part, Frozen { missing, agreed });
         !agreed
     }
@@ -151,7 +150,10 @@ impl Seen {
 
     fn contains(&self, row: RowId) -> bool {
         let (block, word, bit) = Self::place(row);
-        self.blocks.get(&block).and_then(|words| words.get(word)).is_some_and(|word| word & bit != 0)
+        self.blocks
+            .get(&block)
+            .and_then(|words| words.get(word))
+            .is_some_and(|word| word & bit != 0)
     }
 
     const fn place(row: RowId) -> (u32, usize, u64) {

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::condition::{Subject, Turn};
 use super::{Health, Pipeline};
-use crate::metrics::ActiveAlerts;
 use crate::expiry::{
     Event, Facts, Kind, Renewal, RowId, Said, Severity, Timestamp, Topic, Verdict, plan,
     plan_renewed, severity,
 };
+use crate::metrics::ActiveAlerts;
 
 /// A provider's clock may differ from ours by this many seconds before it is said.
 const OFFSET: i64 = 60;
@@ -109,7 +109,12 @@ impl Pipeline {
     }
 
     /// Drafts one event for the channels that `only` names, or for those that the routes choose.
-    fn say(&mut self, severity: Severity, topic: Topic, only: Option<&[Arc<str>]>) -> Arc<[Arc<str>]> {
+    fn say(
+        &mut self,
+        severity: Severity,
+        topic: Topic,
+        only: Option<&[Arc<str>]>,
+    ) -> Arc<[Arc<str>]> {
         let event = Event {
             id: uuid::Uuid::now_v7().simple().to_string(),
             at: self.means.clock.now(),

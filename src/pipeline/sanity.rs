@@ -31,7 +31,8 @@ impl Sanity {
     /// Returns why the clock is not to be trusted now, if it is not.
     pub(super) fn check(&mut self, wall: Timestamp, monotonic: Instant) -> Option<&str> {
         if let Some((before, then)) = self.last.replace((wall, monotonic)) {
-            let passed = i64::try_from(monotonic.duration_since(then).as_secs()).unwrap_or(i64::MAX);
+            let passed =
+                i64::try_from(monotonic.duration_since(then).as_secs()).unwrap_or(i64::MAX);
             let jump = wall.since(before) - passed;
             if jump.abs() > JUMP {
                 self.suspect_until = Some(monotonic + QUARANTINE);
@@ -67,7 +68,10 @@ mod tests {
             assert_eq!(sanity.check(at(10_060), start + minute), None);
             assert!(sanity.check(at(10_120 + jump), start + 2 * minute).is_some());
             assert!(sanity.check(at(10_180 + jump), start + 3 * minute).is_some());
-            assert_eq!(sanity.check(at(10_060 + jump + 720), start + minute + Duration::from_secs(720)), None);
+            assert_eq!(
+                sanity.check(at(10_060 + jump + 720), start + minute + Duration::from_secs(720)),
+                None
+            );
         }
     }
 

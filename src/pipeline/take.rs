@@ -238,7 +238,11 @@ impl Pipeline {
     }
 
     /// Returns when the window of a source was last proven in every scope.
-    pub(super) fn last_proven(&self, source: &Watched, window: &str) -> Option<crate::expiry::Timestamp> {
+    pub(super) fn last_proven(
+        &self,
+        source: &Watched,
+        window: &str,
+    ) -> Option<crate::expiry::Timestamp> {
         let status = self.statuses.get(&source.name)?;
         let mut lines = status.scans.iter().filter(|line| line.window == window).peekable();
         lines.peek()?;

@@ -80,7 +80,9 @@ impl Cron {
                 }
                 match add(&scheduler, &expression, timezone, ring.clone()).await {
                     Ok(new) => id = new,
-                    Err(error) => tracing::error!(%error, expression, "a cron bell could not be hung again"),
+                    Err(error) => {
+                        tracing::error!(%error, expression, "a cron bell could not be hung again")
+                    }
                 }
             }
         })
@@ -168,7 +170,11 @@ mod tests {
     fn a_tick_missed_while_the_daemon_was_down_rings_at_once() {
         let hourly = "0 0 * * * *";
         let now = at("2026-11-22T10:30:00Z");
-        let cases = [(None, true), (Some("2026-11-22T09:59:00Z"), true), (Some("2026-11-22T10:00:05Z"), false)];
+        let cases = [
+            (None, true),
+            (Some("2026-11-22T09:59:00Z"), true),
+            (Some("2026-11-22T10:00:05Z"), false),
+        ];
         for (last, expected) in cases {
             assert_eq!(missed(hourly, zone("UTC"), last.map(at), now), expected, "{last:?}");
         }

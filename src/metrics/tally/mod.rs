@@ -109,9 +109,8 @@ impl Tally {
     /// Returns each provider's time minus ours, in seconds, where it is known.
     pub fn clock_offsets(&self) -> Vec<(String, i64)> {
         let counts = self.read();
-        let offset = |(name, source): (&String, &Source)| {
-            Some((name.clone(), source.lock().clock_offset?))
-        };
+        let offset =
+            |(name, source): (&String, &Source)| Some((name.clone(), source.lock().clock_offset?));
         counts.sources.iter().filter_map(offset).collect()
     }
 

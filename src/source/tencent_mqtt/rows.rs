@@ -352,10 +352,7 @@ mod tests {
             (r#"{"Response":{"TotalCount":0,"Data":null}}"#, Ok(0)),
             (r#"{"Response":{"TotalCount":0,"Data":[]}}"#, Ok(0)),
             (r#"{"Response":{"TotalCount":500,"Data":[]}}"#, Ok(500)),
-            (
-                r#"{"Response":{"TotalCount":5,"Data":null}}"#,
-                malformed("TotalCount without Data"),
-            ),
+            (r#"{"Response":{"TotalCount":5,"Data":null}}"#, malformed("TotalCount without Data")),
             (r#"{"Response":{"TotalCount":null,"Data":[]}}"#, malformed("no TotalCount")),
             (r#"{"Response":{"Data":[]}}"#, malformed("no TotalCount")),
         ] {

@@ -90,7 +90,7 @@ fn whole(sources: &[SourceStatus], wish: &Wish, found: &Found, now: Timestamp) -
 
 /// Shows a text from outside: nothing invisible, nothing that turns the line around, and not endless.
 fn shown(value: &str) -> String {
-    text::inert(value, 120)
+    text::cut_chars(&text::printable(value), 120)
 }
 
 fn moment(at: Timestamp) -> Markup {

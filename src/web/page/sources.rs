@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::{ago, shown};
+use crate::expiry::text;
 use crate::expiry::Timestamp;
 use crate::scan::{ScanStatus, SourceStatus};
 
@@ -83,5 +84,5 @@ fn count(count: Option<u64>) -> String {
 }
 
 fn shown_error(error: &str) -> String {
-    crate::expiry::text::inert(error, 500)
+    text::cut_chars(&text::printable(error), 500)
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::super::limits::Limits;
-use crate::scan::{ScanStatus, SourceStatus};
 use super::client::{Answer, answer, send, start};
 use crate::expiry::{Kind, Status};
 use crate::metrics::testing::{Known, NOW};
+use crate::scan::{ScanStatus, SourceStatus};
 
 fn problem(answer: &Answer) -> (u16, String) {
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
