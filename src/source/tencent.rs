@@ -76,9 +76,8 @@ fn endpoint(fields: &mut Fields<'_>, service: &Service) -> Option<Url> {
 
 fn rate(fields: &mut Fields<'_>, service: &Service, endpoint: Option<&Url>) -> f64 {
     let Some(rate) = fields.rate("requests_per_second") else { return service.rate };
-    let at_vendor = endpoint
-        .and_then(Url::host_str)
-        .is_some_and(|host| host.ends_with(".tencentcloudapi.com"));
+    let at_vendor =
+        endpoint.and_then(Url::host_str).is_some_and(|host| host.ends_with(".tencentcloudapi.com"));
     if at_vendor && rate.value > service.limit {
         let text = format!(
             "the provider allows {} requests a second for each action, shared with every other tool of the account",

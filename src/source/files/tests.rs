@@ -40,7 +40,10 @@ async fn reads_a_certificate_with_all_that_is_known() {
     assert_eq!((seen.serial.as_str(), seen.holder.as_str()), ("0e", "a.example"));
     assert_eq!((seen.kind, seen.status), (Kind::Server, Status::Active));
     assert_eq!(seen.not_after, Some(Timestamp::from_seconds(2_051_827_200)));
-    assert_eq!((seen.common_name.as_str(), seen.names.as_slice()), ("a", ["a.example".to_owned()].as_slice()));
+    assert_eq!(
+        (seen.common_name.as_str(), seen.names.as_slice()),
+        ("a", ["a.example".to_owned()].as_slice())
+    );
     assert!(seen.issuer.contains("CN=a"), "{}", seen.issuer);
 }
 
@@ -63,7 +66,11 @@ async fn broken_files_are_rejected_entries() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let a = certificate("a", 1, 2035);
-    std::fs::write(at("bundle.pem"), format!("{a}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")).unwrap();
+    std::fs::write(
+        at("bundle.pem"),
+        format!("{a}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+    )
+    .unwrap();
     std::fs::write(at("empty.pem"), "").unwrap();
     std::fs::write(at("text.pem"), "hello").unwrap();
     std::fs::write(at("key.pem"), KeyPair::generate().unwrap().serialize_pem()).unwrap();

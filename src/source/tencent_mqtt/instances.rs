@@ -81,7 +81,9 @@ pub(super) async fn list(client: &Tencent) -> Result<BTreeSet<String>, CallError
             return Ok(usable);
         }
     }
-    tracing::warn!("the list of instances changed while it was read; one may be missing until the next scan");
+    tracing::warn!(
+        "the list of instances changed while it was read; one may be missing until the next scan"
+    );
     Ok(usable)
 }
 
@@ -188,7 +190,9 @@ mod tests {
 
     #[test]
     fn states() {
-        for status in ["RUNNING", "MAINTAINING", "ABNORMAL", "OVERDUE", "MODIFYING", "MODIFY_FAILURE", ""] {
+        for status in
+            ["RUNNING", "MAINTAINING", "ABNORMAL", "OVERDUE", "MODIFYING", "MODIFY_FAILURE", ""]
+        {
             assert!(is_usable(status), "{status}");
         }
         for status in ["CREATING", "CREATE_FAILURE", "DELETING", "DESTROYED"] {

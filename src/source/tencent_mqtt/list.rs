@@ -49,11 +49,7 @@ struct Filter {
 }
 
 /// Reads one page of `instance`.
-pub(super) async fn page(
-    client: &Tencent,
-    instance: &str,
-    part: Part,
-) -> Result<Page, CallError> {
+pub(super) async fn page(client: &Tencent, instance: &str, part: Part) -> Result<Page, CallError> {
     let request = Request {
         instance_id: instance,
         filters: filters(part.window, part.unit),
@@ -105,11 +101,16 @@ pub(super) async fn probe(client: &Tencent, instance: &str) -> Result<Probe, Cal
     let dated = sample.sightings.iter().find_map(|seen| Some((seen, seen.not_after?)));
     let Some((seen, end)) = dated else { return Ok(Probe::NothingToTry) };
     for unit in [Unit::Millis, Unit::Seconds] {
-        if finds(client, instance, unit, seen, end).await? && excludes(client, instance, unit).await? {
+        if finds(client, instance, unit, seen, end).await?
+            && excludes(client, instance, unit).await?
+        {
             return Ok(Probe::Works(unit));
         }
     }
-    tracing::warn!(instance, "the provider ignores the filter by time, so that near scans read everything");
+    tracing::warn!(
+        instance,
+        "the provider ignores the filter by time, so that near scans read everything"
+    );
     Ok(Probe::Untrusted)
 }
 

@@ -246,8 +246,7 @@ impl TencentMqtt {
 
     async fn authorities(&self, instance: &str) -> Result<Page, CallError> {
         let request = OfInstance { instance_id: instance };
-        let page =
-            self.client.call("DescribeCaCertificates", &request, authorities::page).await?;
+        let page = self.client.call("DescribeCaCertificates", &request, authorities::page).await?;
         let serials = page.sightings.iter().map(|seen| seen.serial.clone());
         self.learn(instance, |known| known.authorities.get_or_insert_default().extend(serials));
         Ok(page)

@@ -56,7 +56,9 @@ pub(super) fn page(body: &[u8], window: Window) -> Result<Page, Fault> {
         Ok(list) => {
             let (total, rows) = contents(list)?;
             let mut page = with_capacity(total, rows.len());
-            rows.iter().for_each(|row| add(&mut page, row, window));
+            for row in &rows {
+                add(&mut page, row, window);
+            }
             Ok(page)
         }
         Err(Fault::Malformed(_)) => careful_page(body, window),
@@ -352,10 +354,7 @@ mod tests {
             (r#"{"Response":{"TotalCount":0,"Data":null}}"#, Ok(0)),
             (r#"{"Response":{"TotalCount":0,"Data":[]}}"#, Ok(0)),
             (r#"{"Response":{"TotalCount":500,"Data":[]}}"#, Ok(500)),
-            (
-                r#"{"Response":{"TotalCount":5,"Data":null}}"#,
-                malformed("TotalCount without Data"),
-            ),
+            (r#"{"Response":{"TotalCount":5,"Data":null}}"#, malformed("TotalCount without Data")),
             (r#"{"Response":{"TotalCount":null,"Data":[]}}"#, malformed("no TotalCount")),
             (r#"{"Response":{"Data":[]}}"#, malformed("no TotalCount")),
         ] {

@@ -76,14 +76,10 @@ async fn a_trusted_filter_reads_the_near_window_alone() {
         let fake = listing(filtering).await;
         let source = source(&fake, Some(&["mqtt-1"]));
         let slices = source.slices(NEAR).await.unwrap();
-        let told: Vec<_> =
-            slices.iter().map(|s| (s.kind, s.window, s.limit, s.overlap)).collect();
+        let told: Vec<_> = slices.iter().map(|s| (s.kind, s.window, s.limit, s.overlap)).collect();
         assert_eq!(
             told,
-            [
-                (Some(Kind::Ca), Window::All, u64::MAX, 0),
-                (Some(Kind::Device), NEAR, 100, 10)
-            ]
+            [(Some(Kind::Ca), Window::All, u64::MAX, 0), (Some(Kind::Device), NEAR, 100, 10)]
         );
         let page = source.page(&slices[1], 0).await.unwrap();
         assert_eq!((page.total, page.sightings.len(), page.rejected.len()), (1, 1, 0));
@@ -153,7 +149,8 @@ async fn answers_that_are_too_large_halve_the_page() {
 #[tokio::test]
 async fn more_rows_than_asked_for_break_the_contract() {
     let fake = Fake::start(|_, _| {
-        let rows: Vec<Value> = (0..101).map(|n| json!({"DeviceCertificateSn": n.to_string()})).collect();
+        let rows: Vec<Value> =
+            (0..101).map(|n| json!({"DeviceCertificateSn": n.to_string()})).collect();
         ok(&json!({"TotalCount": 101, "Data": rows}))
     })
     .await;
@@ -236,7 +233,8 @@ async fn a_failed_discovery_is_a_failed_scan() {
 
 #[tokio::test]
 async fn absence_is_confirmed_in_all_its_shapes() {
-    let cases: [(fn() -> Answer, Result<Presence, bool>); 7] = [
+    type Case = (fn() -> Answer, Result<Presence, bool>);
+    let cases: [Case; 7] = [
         (|| error("ResourceNotFound.Certificate"), Ok(Presence::NotFound)),
         (|| error("ResourceNotFound"), Ok(Presence::NotFound)),
         (|| ok(&json!({"RequestId": "r"})), Ok(Presence::NotFound)),

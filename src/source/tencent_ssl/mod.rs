@@ -120,7 +120,10 @@ mod tests {
         let source = TencentSsl::new(client_of(&fake, &SERVICE, None));
         let slices = source.slices(Window::All).await.unwrap();
         assert_eq!(slices.len(), 1);
-        assert_eq!((slices[0].scope.as_ref(), slices[0].limit, slices[0].overlap), ("all", 1000, 10));
+        assert_eq!(
+            (slices[0].scope.as_ref(), slices[0].limit, slices[0].overlap),
+            ("all", 1000, 10)
+        );
         let page = source.page(&slices[0], 990).await.unwrap();
         assert_eq!((page.total, page.sightings.len()), (1, 1));
         let seen = &fake.seen()[0];
@@ -134,7 +137,9 @@ mod tests {
     #[tokio::test]
     async fn answers_that_are_too_large_halve_the_page() {
         let fake = Fake::start(|_, seen| match seen.json()["Limit"].as_u64().unwrap() {
-            300.. => Answer::json(&json!({"Response": {"Error": {"Code": "ResponseSizeLimitExceeded"}}})),
+            300.. => {
+                Answer::json(&json!({"Response": {"Error": {"Code": "ResponseSizeLimitExceeded"}}}))
+            }
             _ => Answer::json(&json!({"Response": {"TotalCount": 0, "Certificates": []}})),
         })
         .await;

@@ -198,8 +198,10 @@ mod tests {
 
     #[test]
     fn reads_the_vendors_sample_whose_times_are_nonsense() {
-        let path =
-            format!("{}/tests/fixtures/tencent-ssl/DescribeCertificates.json", env!("CARGO_MANIFEST_DIR"));
+        let path = format!(
+            "{}/tests/fixtures/tencent-ssl/DescribeCertificates.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
         let page = page(&std::fs::read(path).unwrap()).unwrap();
         assert_eq!((page.total, page.rows, page.sightings.len()), (1, vec![xxh3_64(b"abc")], 1));
         let seen = &page.sightings[0];
@@ -251,7 +253,8 @@ mod tests {
             (json!("2024-13-06 08:00:00"), None, vec![Reason::BadTime]),
             (json!(1_763_827_200), None, vec![Reason::BadTime]),
         ] {
-            let (seen, rejected) = one(&json!({"CertificateId": "x", "Status": 1, "CertEndTime": end}));
+            let (seen, rejected) =
+                one(&json!({"CertificateId": "x", "Status": 1, "CertEndTime": end}));
             assert_eq!(seen.not_after.map(Timestamp::seconds), expected, "{end}");
             assert_eq!(rejected, reasons, "{end}");
         }
@@ -307,14 +310,17 @@ mod tests {
             (Some(2_051_827_199), vec![Reason::BadTime])
         );
         for server in ["SVR", "svr", ""] {
-            let (seen, _) = one(&json!({"CertificateId": "x", "Status": 1, "CertificateType": server}));
+            let (seen, _) =
+                one(&json!({"CertificateId": "x", "Status": 1, "CertificateType": server}));
             assert_eq!(seen.kind, Kind::Server);
         }
     }
 
     #[test]
     fn rows_without_an_id_are_counted() {
-        let page = read(&json!([{"Domain": "a"}, {"CertificateId": 5}, 7, {"CertificateId": "x", "Status": 1}]));
+        let page = read(
+            &json!([{"Domain": "a"}, {"CertificateId": 5}, 7, {"CertificateId": "x", "Status": 1}]),
+        );
         assert_eq!((page.rows.len(), page.sightings.len()), (4, 1));
         let reasons: Vec<_> = page.rejected.iter().map(|rejected| rejected.reason).collect();
         assert_eq!(reasons, [Reason::Unidentified; 3]);
