@@ -152,7 +152,7 @@ pub(crate) async fn silent() -> Url {
 }
 
 /// Offers TLS with a certificate that nobody trusts, and returns the port.
-pub(crate) async fn tls(key: rcgen::CertifiedKey<rcgen::KeyPair>) -> u16 {
+pub(crate) fn tls(key: &rcgen::CertifiedKey<rcgen::KeyPair>) -> u16 {
     let private = rustls::pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)

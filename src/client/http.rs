@@ -294,8 +294,9 @@ mod tests {
 
     #[tokio::test]
     async fn broken_answers_are_told_apart_and_name_no_address() {
+        type Case = (Vec<u8>, fn(&HttpError) -> bool);
         let truncated = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"Respo".to_vec();
-        let cases: [(Vec<u8>, fn(&HttpError) -> bool); 3] = [
+        let cases: [Case; 3] = [
             (truncated, |error| matches!(error, HttpError::Body(_))),
             (Vec::new(), |error| matches!(error, HttpError::Reset(_))),
             (b"not http at all\r\n\r\n".to_vec(), |error| matches!(error, HttpError::Reset(_))),
@@ -319,7 +320,7 @@ mod tests {
     #[tokio::test]
     async fn an_untrusted_certificate_is_a_tls_error() {
         let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        let port = crate::client::fake::tls(key).await;
+        let port = crate::client::fake::tls(&key);
         let url = Url::parse(&format!("https://localhost:{port}/?key=SECRET123")).unwrap();
         let error = Http::new().unwrap().send(get(url, 1000)).await.unwrap_err();
         assert!(matches!(error, HttpError::Tls(_)), "{error:?}");

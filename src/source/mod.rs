@@ -198,3 +198,8 @@ pub fn build(
     let kind = kind(config, mistakes)?;
     (kind.build)(config, Fields::new(&config.options, mistakes), deps)
 }
+
+/// Returns whether an option is not there at all, rather than there and wrong.
+fn is_absent(config: &SourceConfig, key: &str) -> bool {
+    !config.options.table.contains_key(key)
+}

@@ -39,7 +39,7 @@ impl Token {
         let margin = REFRESH_BEFORE.min(self.lifetime / 2);
         match now.duration_since(self.received) {
             age if age >= self.lifetime => Need::Get,
-            age if age >= self.lifetime - margin => Need::Refresh,
+            age if age >= self.lifetime.saturating_sub(margin) => Need::Refresh,
             _ => Need::Nothing,
         }
     }

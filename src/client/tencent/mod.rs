@@ -154,7 +154,10 @@ impl Tencent {
         match read(&response.body) {
             Ok(answer) if response.status == 200 => Ok(answer),
             Ok(_) => Err(CallError::from_status(action, response.status)),
-            Err(fault) => Err(self.failure(action, keys, fault, &response, offset)),
+            Err(fault) => {
+                let error = failure(action, fault, &response, keys.token.is_some());
+                Err(self.correct_clock(error, offset))
+            }
         }
     }
 
@@ -214,26 +217,8 @@ impl Tencent {
         Some(offset)
     }
 
-    fn failure(
-        &self,
-        action: &'static str,
-        keys: &Keys,
-        fault: Fault,
-        response: &Response,
-        offset: Option<i64>,
-    ) -> CallError {
-        let mut error = match fault {
-            Fault::Api { code, message, request_id } => {
-                let class = codes::class(&code, keys.token.is_some());
-                let text = format!("{code}: {message} (request {request_id})");
-                CallError { code, ..CallError::new(action, class, text) }
-            }
-            _ if response.status != 200 => CallError::from_status(action, response.status),
-            Fault::Malformed(text) => CallError::new(action, Class::Malformed, text),
-            Fault::Garbled(text) => {
-                CallError::new(action, Class::Garbled, format!("not the provider's JSON: {text}"))
-            }
-        };
+    /// Takes over the provider's time when it refuses ours.
+    fn correct_clock(&self, mut error: CallError, offset: Option<i64>) -> CallError {
         if error.class == Class::Clock {
             match offset {
                 Some(offset) => self.correction.store(offset, Ordering::Relaxed),
@@ -242,9 +227,25 @@ impl Tencent {
             }
             error.text.push_str("; set this machine's clock (NTP)");
         }
-        error.after = retry_after(response);
         error
     }
+}
+
+fn failure(action: &'static str, fault: Fault, response: &Response, temporary: bool) -> CallError {
+    let mut error = match fault {
+        Fault::Api { code, message, request_id } => {
+            let class = codes::class(&code, temporary);
+            let text = format!("{code}: {message} (request {request_id})");
+            CallError { code, ..CallError::new(action, class, text) }
+        }
+        _ if response.status != 200 => CallError::from_status(action, response.status),
+        Fault::Malformed(text) => CallError::new(action, Class::Malformed, text),
+        Fault::Garbled(text) => {
+            CallError::new(action, Class::Garbled, format!("not the provider's JSON: {text}"))
+        }
+    };
+    error.after = retry_after(response);
+    error
 }
 
 fn without_secrets(error: CallError, keys: &Keys) -> CallError {

@@ -192,7 +192,8 @@ async fn throttling_and_failures_pass() {
 
 #[tokio::test]
 async fn every_failure_ends_after_its_number_of_attempts() {
-    let cases: [(fn() -> Answer, Class, usize); 12] = [
+    type Case = (fn() -> Answer, Class, usize);
+    let cases: [Case; 12] = [
         (|| error("RequestLimitExceeded"), Class::Throttled, 6),
         (|| error("InternalError"), Class::Faulty, 3),
         (|| error("FailedOperation"), Class::Faulty, 3),

@@ -20,10 +20,12 @@ pub(super) fn build(
 ) -> Option<Arc<dyn Source>> {
     let whole = fields.strings("paths");
     match &whole {
-        None => {
+        None if super::is_absent(config, "paths") => {
             let text = "`paths` is missing: give a list of paths or globs";
             fields.mistake(config.options.span.clone(), text);
         }
+        // Wrong, and reported.
+        None => {}
         Some(paths) if paths.value.is_empty() => {
             fields.mistake(paths.span.clone(), "give at least one path or glob");
         }

@@ -43,7 +43,7 @@ fn find(globs: &[String], pile: &mut Pile) -> Vec<Found> {
         let mut matched = false;
         for path in paths {
             matched = true;
-            match path.map_err(|error| (error.path().to_owned(), error.into_error())) {
+            match path.map_err(|error| (error.path().to_owned(), error.into())) {
                 Ok(named) => match named.canonicalize() {
                     Ok(real) if real.is_dir() || !seen.insert(real.clone()) => {}
                     Ok(real) => files.push(Found { named, real }),

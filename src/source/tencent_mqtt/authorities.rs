@@ -56,12 +56,11 @@ pub(super) fn page(body: &[u8]) -> Result<Page, Fault> {
     let listed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     let mut page = Page { total: stated.unwrap_or(listed), ..Page::default() };
     for (position, raw) in rows.into_iter().enumerate() {
-        match serde_json::from_str::<Row<'_>>(raw.get()) {
-            Ok(row) => add(&mut page, &row),
-            Err(_) => {
-                page.rows.push(digest("", raw.get()));
-                reject(&mut page, Reason::BadField, &format!("authority {position}"));
-            }
+        if let Ok(row) = serde_json::from_str::<Row<'_>>(raw.get()) {
+            add(&mut page, &row);
+        } else {
+            page.rows.push(digest("", raw.get()));
+            reject(&mut page, Reason::BadField, &format!("authority {position}"));
         }
     }
     Ok(page)

@@ -56,7 +56,9 @@ pub(super) fn page(body: &[u8], window: Window) -> Result<Page, Fault> {
         Ok(list) => {
             let (total, rows) = contents(list)?;
             let mut page = with_capacity(total, rows.len());
-            rows.iter().for_each(|row| add(&mut page, row, window));
+            for row in &rows {
+                add(&mut page, row, window);
+            }
             Ok(page)
         }
         Err(Fault::Malformed(_)) => careful_page(body, window),

@@ -233,7 +233,8 @@ async fn a_failed_discovery_is_a_failed_scan() {
 
 #[tokio::test]
 async fn absence_is_confirmed_in_all_its_shapes() {
-    let cases: [(fn() -> Answer, Result<Presence, bool>); 7] = [
+    type Case = (fn() -> Answer, Result<Presence, bool>);
+    let cases: [Case; 7] = [
         (|| error("ResourceNotFound.Certificate"), Ok(Presence::NotFound)),
         (|| error("ResourceNotFound"), Ok(Presence::NotFound)),
         (|| ok(&json!({"RequestId": "r"})), Ok(Presence::NotFound)),

@@ -1,0 +1,294 @@
+//! Device certificates of EnOS, which are listed by device: one call for each.
+//!
+//! The one scope is the organisation; its rows are devices. Their order is fixed, newest first, so that an
+//! overlap would not help: a device that comes or goes during a scan changes the total, and the scan finds that
+//! its devices do not add up.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Page, Slice, Source, SourceError, Window};
+use crate::client::enos::{AppKeys, Call, Enos as Client, ReadAppKeys, Settings};
+use crate::client::{Backoff, CallError, Class, Deps};
+use crate::config::{Fields, Placed, Secret, SourceConfig};
+use crate::expiry::{Kind, Reason, Rejected};
+use devices::{Device, PAGE};
+
+mod certificates;
+mod devices;
+mod subject;
+
+/// The vendor publishes no limit; tenants configure their own.
+const RATE: f64 = 5.0;
+/// Calls under way at once, so that latency does not eat the rate.
+const AT_ONCE: usize = 8;
+
+/// Builds the source, or reports what is wrong with its options.
+pub(super) fn build(
+    config: &SourceConfig,
+    mut fields: Fields<'_>,
+    deps: &Deps,
+) -> Option<Arc<dyn Source>> {
+    let endpoint = fields.url("endpoint");
+    if endpoint.is_none() && super::is_absent(config, "endpoint") {
+        let text =
+            "`endpoint` is missing: give the gateway, such as `https://apim-ppe1.envisioniot.com`";
+        fields.mistake(config.options.span.clone(), text);
+    }
+    let organisation = fields.required_string("org_id");
+    let key = fields.required_secret("app_key");
+    let secret = fields.required_secret("app_secret");
+    let rate = fields.rate("requests_per_second").map_or(RATE, |rate| rate.value);
+    let target = target(&mut fields);
+    fields.finish()?;
+    let settings = Settings {
+        source: config.name.as_str().into(),
+        endpoint: endpoint?.value,
+        rate,
+        keys: keys(key?.value, secret?.value),
+        backoff: Backoff::VENDOR,
+    };
+    let client = Client::new(settings, deps);
+    Some(Arc::new(Enos::new(client, &organisation?.value, target)))
+}
+
+fn keys(key: Secret, secret: Secret) -> ReadAppKeys {
+    Arc::new(move || Ok(AppKeys { key: key.read()?, secret: secret.read()? }))
+}
+
+/// Whose certificates are read.
+enum Target {
+    /// Those of the devices of these products; `None`: of every product with mutual TLS.
+    Products(Option<Vec<String>>),
+    /// Those of these devices.
+    Devices(Vec<Device>),
+}
+
+fn target(fields: &mut Fields<'_>) -> Target {
+    let products = fields.strings("products");
+    let devices = fields.tables("devices", &["asset_id", "product_key", "device_key"]);
+    if let (Some(products), Some(_)) = (&products, &devices) {
+        fields.mistake(products.span.clone(), "give `products` or `devices`, not both");
+    }
+    if let Some(devices) = devices {
+        let devices = devices.into_iter().filter_map(|table| device(fields, table));
+        return Target::Devices(devices.collect());
+    }
+    if let Some(products) = &products {
+        for key in products.value.iter().filter(|key| !devices::is_product_key(key)) {
+            fields.mistake(products.span.clone(), format!("`{key}` is not a product key"));
+        }
+    }
+    Target::Products(products.map(|products| {
+        let mut keys = products.value;
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }))
+}
+
+fn device(fields: &mut Fields<'_>, mut table: Placed<BTreeMap<String, String>>) -> Option<Device> {
+    let mut take = |key: &str| table.value.remove(key).unwrap_or_default();
+    let device = Device {
+        asset_id: take("asset_id"),
+        product_key: take("product_key"),
+        device_key: take("device_key"),
+    };
+    let by_asset = !device.asset_id.is_empty();
+    let by_keys = !device.product_key.is_empty() && !device.device_key.is_empty();
+    let half = device.product_key.is_empty() != device.device_key.is_empty();
+    if by_asset == by_keys || half {
+        let text = "name a device by `asset_id` alone, or by `product_key` and `device_key`";
+        fields.mistake(table.span, text);
+        return None;
+    }
+    Some(device)
+}
+
+struct Enos {
+    client: Client,
+    organisation: Arc<str>,
+    target: Target,
+    /// The products of the scan under way and how many devices each has.
+    products: Mutex<Option<Vec<Product>>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Product {
+    key: String,
+    devices: u64,
+}
+
+#[derive(Deserialize)]
+struct Certificates {
+    data: Option<Vec<Value>>,
+}
+
+#[async_trait]
+impl Source for Enos {
+    async fn slices(&self, _: Window) -> Result<Vec<Slice>, SourceError> {
+        Ok(vec![Slice {
+            scope: Arc::clone(&self.organisation),
+            kind: Some(Kind::Device),
+            window: Window::All,
+            limit: PAGE,
+            overlap: 0,
+        }])
+    }
+
+    async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
+        let (devices, total) = match &self.target {
+            Target::Devices(devices) => named(devices, offset),
+            Target::Products(keys) => self.found(keys.as_deref(), offset).await?,
+        };
+        self.read(devices, total).await
+    }
+}
+
+/// Returns one page of configured devices.
+fn named(devices: &[Device], offset: u64) -> (Vec<Device>, u64) {
+    let skip = usize::try_from(offset).unwrap_or(usize::MAX);
+    let take = usize::try_from(PAGE).unwrap_or(usize::MAX);
+    let page = devices.iter().skip(skip).take(take).cloned().collect();
+    (page, u64::try_from(devices.len()).unwrap_or(u64::MAX))
+}
+
+impl Enos {
+    fn new(client: Client, organisation: &str, target: Target) -> Self {
+        Self { client, organisation: organisation.into(), target, products: Mutex::new(None) }
+    }
+
+    fn products(&self) -> MutexGuard<'_, Option<Vec<Product>>> {
+        self.products.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the devices at `offset`, counted through all products, and the number of all devices.
+    async fn found(
+        &self,
+        keys: Option<&[String]>,
+        offset: u64,
+    ) -> Result<(Vec<Device>, u64), CallError> {
+        let known = if offset == 0 { None } else { self.products().clone() };
+        let products = match known {
+            Some(products) => products,
+            None => self.count(keys).await?,
+        };
+        let Some((product, within)) = place(&products, offset) else {
+            return Ok((Vec::new(), total(&products)));
+        };
+        let (mut devices, now) =
+            devices::page(&self.client, &self.organisation, product, within / PAGE + 1).await?;
+        let skip = usize::try_from(within % PAGE).unwrap_or(usize::MAX);
+        devices.drain(..skip.min(devices.len()));
+        Ok((devices, self.recount(product, now)))
+    }
+
+    /// Lists the products and counts the devices of each. This begins a scan.
+    async fn count(&self, keys: Option<&[String]>) -> Result<Vec<Product>, CallError> {
+        let keys = match keys {
+            Some(keys) => keys.to_vec(),
+            None => devices::products(&self.client, &self.organisation).await?,
+        };
+        let mut products = Vec::with_capacity(keys.len());
+        for key in keys {
+            let (_, devices) = devices::page(&self.client, &self.organisation, &key, 1).await?;
+            products.push(Product { key, devices });
+        }
+        *self.products() = Some(products.clone());
+        Ok(products)
+    }
+
+    /// Notes what a page says about its product, and returns the number of all devices.
+    fn recount(&self, key: &str, devices: u64) -> u64 {
+        let mut products = self.products();
+        let products = products.get_or_insert_default();
+        if let Some(product) = products.iter_mut().find(|product| product.key == key) {
+            product.devices = devices;
+        }
+        total(products)
+    }
+
+    async fn read(&self, devices: Vec<Device>, total: u64) -> Result<Page, SourceError> {
+        let rows = devices.iter().map(|device| xxh3_64(device.name().as_bytes())).collect();
+        let read: Vec<(Device, Answer)> = stream::iter(devices)
+            .map(|device| self.certificates(device))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let unread = read.iter().filter(|(_, answer)| matches!(answer, Answer::Unread)).count();
+        if unread > 1 && unread * 2 > read.len() {
+            // Not the devices' fault: the authority behind the service is down.
+            let text = format!("no certificates of {unread} of {} devices", read.len());
+            return Err(SourceError::Unavailable(text));
+        }
+        let mut page = Page { rows, total, ..Page::default() };
+        for (device, answer) in &read {
+            match answer {
+                Answer::Rows(rows) => {
+                    let (seen, rejected) = certificates::sightings(device, rows);
+                    page.sightings.extend(seen);
+                    page.rejected.extend(rejected);
+                }
+                Answer::Unread => {
+                    let what = format!("the certificates of {}", device.name());
+                    page.rejected.push(Rejected { reason: Reason::Unreadable, what });
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    /// Lists the certificates of one device. Failures that are about this device alone are not the page's.
+    async fn certificates(&self, device: Device) -> Result<(Device, Answer), CallError> {
+        let mut query = vec![("action", "list"), ("orgId", self.organisation.as_ref())];
+        query.extend(device.query());
+        let call = Call {
+            action: "ListCertificate",
+            path: "/connect-service/v2.0/certificates",
+            query: &query,
+            body: None,
+        };
+        let answer = match self.client.call::<Certificates>(call).await {
+            Ok(certificates) => Answer::Rows(certificates.data.unwrap_or_default()),
+            Err(error) if error.class == Class::Gone => Answer::Rows(Vec::new()),
+            Err(error) if error.code == "99400" => {
+                tracing::warn!(device = %device.name(), %error, "cannot list the certificates of a device");
+                Answer::Unread
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((device, answer))
+    }
+}
+
+/// What a device's certificates are known to be.
+enum Answer {
+    Rows(Vec<Value>),
+    Unread,
+}
+
+/// Returns the product that holds the device at `offset`, and the device's place in it.
+fn place(products: &[Product], offset: u64) -> Option<(&str, u64)> {
+    let mut before = 0_u64;
+    for product in products {
+        let after = before.saturating_add(product.devices);
+        if offset < after {
+            return Some((&product.key, offset - before));
+        }
+        before = after;
+    }
+    None
+}
+
+fn total(products: &[Product]) -> u64 {
+    products.iter().fold(0, |sum, product| sum.saturating_add(product.devices))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+use crate::client::NoMeter;
+use crate::client::fake::{Fake, Reply, Seen};
+use crate::client::http::Http;
+use crate::client::limiter::Limiters;
+use crate::clock::SteadyClock;
+use crate::expiry::Timestamp;
+
+fn source(fake: &Fake, target: Target) -> Enos {
+    let deps = Deps {
+        http: Http::new().unwrap(),
+        limiters: Limiters::default(),
+        clock: Arc::new(SteadyClock::starting_at(Timestamp::from_seconds(1_763_827_200))),
+        meter: Arc::new(NoMeter),
+    };
+    let settings = Settings {
+        source: "plant".into(),
+        endpoint: fake.url("/"),
+        rate: 1e6,
+        keys: Arc::new(|| Ok(AppKeys { key: "the-key".into(), secret: "hunter2".into() })),
+        backoff: Backoff { base: Duration::from_micros(10), cap: Duration::from_millis(1) },
+    };
+    Enos::new(Client::new(settings, &deps), "o1", target)
+}
+
+fn ok(content: &Value) -> Reply {
+    let mut body = json!({"code": 0, "msg": "OK", "requestId": "r"});
+    for (name, value) in content.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    Reply::json(&body)
+}
+
+fn token() -> Reply {
+    Reply::json(&json!({"status": 0, "data": {"accessToken": "t-1", "expire": 7200}}))
+}
+
+/// A gateway with products `a` (60 devices), `b` (3 devices) and `c`, which has no mutual TLS.
+fn gateway(seen: &Seen) -> Reply {
+    let path = seen.path_and_query.as_str();
+    if path.contains("/token/get") {
+        return token();
+    }
+    if path.starts_with("/connect-service/v2.1/products?") {
+        assert_eq!(seen.json()["projection"], json!(["productKey", "biDirectionalAuth"]));
+        let product = |key: &str, mutual| json!({"productKey": key, "biDirectionalAuth": mutual, "productSecret": "hunter3"});
+        return ok(&json!({
+            "data": [product("b", true), product("c", false), product("a", true), {"productKey": "d"}],
+            "pagination": {"pageNo": 1, "pageSize": 50, "totalSize": 4},
+        }));
+    }
+    if path.starts_with("/connect-service/v2.1/devices?") {
+        return search(seen);
+    }
+    list(path)
+}
+
+fn search(seen: &Seen) -> Reply {
+    let request = seen.json();
+    assert!(request["projection"].as_array().unwrap().contains(&json!("deviceKey")));
+    assert!(!request["projection"].to_string().contains("ecret"));
+    let (product, count) = match request["expression"].as_str().unwrap() {
+        "productKey='a'" => ("a", 60),
+        "productKey='b'" => ("b", 3),
+        other => panic!("{other}"),
+    };
+    let size = request["pagination"]["pageSize"].as_u64().unwrap();
+    let first = (request["pagination"]["pageNo"].as_u64().unwrap() - 1) * size;
+    let rows: Vec<Value> = (first..count.min(first + size))
+        .map(|n| {
+            json!({"assetId": format!("{product}{n}"), "productKey": product,
+                        "deviceKey": n.to_string(), "deviceName": {"defaultValue": "pump"}})
+        })
+        .collect();
+    ok(&json!({"data": rows, "pagination": {"totalSize": count, "sortedBy": []}}))
+}
+
+fn list(path: &str) -> Reply {
+    let url = url::Url::parse(&format!("http://x{path}")).unwrap();
+    let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+    assert_eq!((query["action"].as_str(), query["orgId"].as_str()), ("list", "o1"));
+    let name = match query.get("assetId") {
+        Some(asset) => asset.clone(),
+        None => format!("{}-{}", query["productKey"], query["deviceKey"]),
+    };
+    ok(&json!({"data": [{
+        "certSN": name, "certStatus": 0, "expireDate": 1_766_073_600_000_i64, "issueAuthority": "RSA",
+    }]}))
+}
+
+#[tokio::test]
+async fn pages_run_through_the_products_with_mutual_tls() {
+    let fake = Fake::start(|_, seen| gateway(seen)).await;
+    let source = source(&fake, Target::Products(None));
+    let slices = source.slices(Window::All).await.unwrap();
+    assert_eq!((slices[0].scope.as_ref(), slices[0].kind), ("o1", Some(Kind::Device)));
+    let mut offset = 0;
+    let mut sizes = Vec::new();
+    let mut rows = Vec::new();
+    let mut holders = Vec::new();
+    loop {
+        let page = source.page(&slices[0], offset).await.unwrap();
+        assert_eq!((page.total, page.rejected.len()), (63, 0));
+        sizes.push(page.rows.len());
+        offset += u64::try_from(page.rows.len()).unwrap();
+        rows.extend(page.rows);
+        holders.extend(page.sightings.into_iter().map(|seen| seen.holder));
+        if offset >= page.total {
+            break;
+        }
+    }
+    assert_eq!(sizes, [50, 10, 3]);
+    rows.sort_unstable();
+    rows.dedup();
+    assert_eq!(rows.len(), 63);
+    assert_eq!((holders[0].as_str(), holders[62].as_str()), ("a/0", "b/2"));
+}
+
+#[tokio::test]
+async fn an_offset_in_the_middle_of_a_page_returns_the_rest_of_it() {
+    let fake = Fake::start(|_, seen| gateway(seen)).await;
+    let keys = vec!["a".to_owned(), "b".to_owned()];
+    let source = source(&fake, Target::Products(Some(keys)));
+    let slices = source.slices(Window::All).await.unwrap();
+    // Even as the first page asked for, as after a restart.
+    let page = source.page(&slices[0], 55).await.unwrap();
+    assert_eq!((page.rows.len(), page.total), (5, 63));
+    assert_eq!(page.sightings[0].holder, "a/55");
+    let page = source.page(&slices[0], 63).await.unwrap();
+    assert_eq!((page.rows.len(), page.total), (0, 63));
+}
+
+#[tokio::test]
+async fn a_total_that_changes_is_told() {
+    let fake = Fake::start(|number, seen| {
+        if !seen.path_and_query.contains("/devices?") {
+            return gateway(seen);
+        }
+        let total = if number < 3 { 60 } else { 59 };
+        let rows: Vec<Value> =
+            (0..9).map(|n| json!({"productKey": "a", "deviceKey": n.to_string()})).collect();
+        ok(&json!({"data": rows, "pagination": {"totalSize": total}}))
+    })
+    .await;
+    let source = source(&fake, Target::Products(Some(vec!["a".into()])));
+    let slices = source.slices(Window::All).await.unwrap();
+    let first = source.page(&slices[0], 0).await.unwrap();
+    let second = source.page(&slices[0], 50).await.unwrap();
+    assert_eq!((first.total, second.total), (60, 59));
+}
+
+#[tokio::test]
+async fn configured_devices_are_named_either_way() {
+    let fake = Fake::start(|_, seen| gateway(seen)).await;
+    let devices = vec![
+        Device { asset_id: "zhD6Kpfs".into(), ..Device::default() },
+        Device { product_key: "pk 1".into(), device_key: "dev/键+1".into(), ..Device::default() },
+    ];
+    let source = source(&fake, Target::Devices(devices));
+    let slices = source.slices(Window::All).await.unwrap();
+    let page = source.page(&slices[0], 0).await.unwrap();
+    assert_eq!((page.total, page.rows.len()), (2, 2));
+    let told: Vec<_> =
+        page.sightings.iter().map(|seen| (seen.holder.as_str(), seen.serial.as_str())).collect();
+    assert_eq!(told, [("zhD6Kpfs", "zhD6Kpfs"), ("pk 1/dev/键+1", "pk 1-dev/键+1")]);
+    assert_eq!(source.page(&slices[0], 2).await.unwrap().rows.len(), 0);
+}
+
+/// Answers the calls for certificates with `answer`, which gets the device's key.
+async fn answering(answer: fn(&str) -> Option<(i64, &'static str)>) -> Result<Page, SourceError> {
+    let fake = Fake::start(move |_, seen| {
+        if !seen.path_and_query.contains("certificates") {
+            return gateway(seen);
+        }
+        let key = seen.path_and_query.split("deviceKey=").nth(1).unwrap();
+        match answer(key) {
+            Some((code, message)) => Reply::json(&json!({"code": code, "msg": message})),
+            None => gateway(seen),
+        }
+    })
+    .await;
+    let source = source(&fake, Target::Products(Some(vec!["b".into()])));
+    let slices = source.slices(Window::All).await.unwrap();
+    source.page(&slices[0], 0).await
+}
+
+#[tokio::test]
+async fn a_device_that_is_gone_has_no_certificates() {
+    let page =
+        answering(|key| (key == "1").then_some((11404, "Device cannot be found"))).await.unwrap();
+    assert_eq!((page.rows.len(), page.sightings.len(), page.rejected.len()), (3, 2, 0));
+}
+
+#[tokio::test]
+async fn one_device_that_cannot_be_read_is_one_rejected_row() {
+    let page =
+        answering(|key| (key == "1").then_some((99400, "Query cert is failed!"))).await.unwrap();
+    assert_eq!((page.rows.len(), page.sightings.len()), (3, 2));
+    assert_eq!(
+        page.rejected,
+        [Rejected { reason: Reason::Unreadable, what: "the certificates of b/1".into() }]
+    );
+}
+
+#[tokio::test]
+async fn an_authority_that_is_down_is_a_failed_page() {
+    let error = answering(|_| Some((99400, "Call ca error!"))).await.unwrap_err();
+    assert!(matches!(error, SourceError::Unavailable(_)), "{error}");
+    let error = answering(|_| Some((99500, "Internal error"))).await.unwrap_err();
+    assert!(matches!(error, SourceError::Unavailable(_)), "{error}");
+    let error = answering(|_| Some((99403, "no permission"))).await.unwrap_err();
+    assert!(matches!(error, SourceError::Refused(_)), "{error}");
+    assert!(!format!("{error} {error:?}").contains("hunter"));
+}
