@@ -117,13 +117,9 @@ fn drop_from(map: &mut BTreeMap<(ScopeId, u64), Vec<RowId>>, key: (ScopeId, u64)
 mod tests {
     use super::*;
 
-    fn linked(serial: &str, names: &[&str], successors: &[&str]) -> Box<Linked> {
+    fn linked(serial: &str, names: &[&str], successors: &[&str]) -> Linked {
         let boxed = |texts: &[&str]| texts.iter().map(|text| (*text).into()).collect();
-        Box::new(Linked {
-            serial: serial.into(),
-            names: boxed(names),
-            successors: boxed(successors),
-        })
+        Linked { serial: serial.into(), names: boxed(names), successors: boxed(successors) }
     }
 
     #[test]
@@ -158,17 +154,17 @@ mod tests {
     fn a_link_finds_its_target_in_its_scope_whichever_comes_first() {
         let mut links = Links::default();
         let successors = |links: &Links| links.successors(RowId(1)).collect::<Vec<_>>();
-        links.put(ScopeId(1), RowId(1), Some(linked("old", &["a.test"], &["new"])));
-        links.put(ScopeId(2), RowId(2), Some(linked("new", &["a.test"], &[])));
+        links.put(ScopeId(1), RowId(1), Some(Box::new(linked("old", &["a.test"], &["new"]))));
+        links.put(ScopeId(2), RowId(2), Some(Box::new(linked("new", &["a.test"], &[]))));
         assert_eq!(successors(&links), []);
-        links.put(ScopeId(1), RowId(3), Some(linked("new", &["b.test"], &[])));
+        links.put(ScopeId(1), RowId(3), Some(Box::new(linked("new", &["b.test"], &[]))));
         assert_eq!(successors(&links), [], "it does not cover the name");
         assert_eq!(links.wanting(RowId(3)).collect::<Vec<_>>(), [RowId(1)]);
-        links.put(ScopeId(1), RowId(3), Some(linked("new", &["*.test"], &[])));
+        links.put(ScopeId(1), RowId(3), Some(Box::new(linked("new", &["*.test"], &[]))));
         assert_eq!(successors(&links), [RowId(3)]);
         links.remove(RowId(3));
         assert_eq!(successors(&links), []);
-        links.put(ScopeId(1), RowId(1), Some(linked("old", &["a.test"], &["old"])));
+        links.put(ScopeId(1), RowId(1), Some(Box::new(linked("old", &["a.test"], &["old"]))));
         assert_eq!(successors(&links), [], "nothing succeeds itself");
         links.remove(RowId(1));
         links.remove(RowId(2));

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::super::certificate::{Kind, Sighting, Status, Timestamp};
 use super::model::{DAY, NOW, Step, World, device, sighting, steps};
-use super::{CaRow, Change, Inventory, RowId, ScopeId, StoredParts, StoredRow, SumsCache, View};
+use super::{
+    BUCKETS, CaRow, Change, Inventory, RowId, ScopeId, StoredParts, StoredRow, SumsCache, View,
+};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds)
@@ -242,6 +244,34 @@ fn an_authority_is_listed_and_its_leaves_outlive_it() {
     world.inventory.remove(row);
     assert_eq!(outliving(&mut world), (None, Vec::new()));
     assert_eq!(world.inventory.leaves(row), 0);
+}
+
+#[test]
+fn an_authority_counts_for_leaves_in_other_chunks_too() {
+    let mut world = World::default();
+    for serial in 0..4096 {
+        world.apply(0, &device(&serial.to_string(), "", Some(NOW + DAY)));
+    }
+    let mut cache = SumsCache::new();
+    for (end, outliving) in [(None, None), (Some(NOW), Some(4096)), (Some(NOW + DAY), None)] {
+        world.apply(0, &Sighting { kind: Kind::Ca, ..device("ca1", "", end) });
+        let sums = &cache.refresh(&world.inventory.view(), at(NOW))[&ScopeId(1)];
+        assert_eq!(sums.outliving.get("ca1").copied(), outliving);
+    }
+}
+
+#[test]
+fn a_bound_is_crossed_in_its_very_second() {
+    let mut world = World::default();
+    world.apply(0, &device("01", "", Some(NOW)));
+    let view = world.inventory.view();
+    let mut cache = SumsCache::new();
+    for bound in BUCKETS.into_iter().rev() {
+        for now in [at(NOW - bound - 2), at(NOW - bound - 1), at(NOW - bound), at(NOW - bound + 1)]
+        {
+            assert_eq!(cache.refresh(&view, now)[&ScopeId(1)], world.sums(ScopeId(1), now));
+        }
+    }
 }
 
 #[test]
