@@ -5,8 +5,9 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
 use crate::client::{time, x509};
@@ -14,9 +15,12 @@ use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
 use crate::source::{Page, Window};
 
 /// The fields that are used of a row, all of which may be absent or null.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Row<'a> {
+///
+/// `P` is what becomes of the PEM, which is two thirds of a page: it is skipped unless a row does not say when it
+/// ends.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", bound(deserialize = "P: Deserialize<'de>"))]
+struct Row<'a, P> {
     #[serde(borrow, default)]
     client_id: Text<'a>,
     #[serde(borrow, default)]
@@ -31,9 +35,31 @@ struct Row<'a> {
     status: Text<'a>,
     not_before_time: Option<i64>,
     not_after_time: Option<i64>,
-    /// The PEM, skipped unless the row does not say when it ends.
-    #[serde(borrow)]
-    device_certificate: Option<&'a RawValue>,
+    device_certificate: Option<P>,
+}
+
+impl<P> Row<'_, P> {
+    fn stated_end(&self) -> Result<Option<Timestamp>, time::NotATime> {
+        time::millis(self.not_after_time.unwrap_or_default())
+    }
+}
+
+/// What may be known of a certificate's end from its PEM.
+trait Pem {
+    fn not_after(&self) -> Option<Timestamp>;
+}
+
+impl Pem for IgnoredAny {
+    fn not_after(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl Pem for &RawValue {
+    fn not_after(&self) -> Option<Timestamp> {
+        let pem: Cow<'_, str> = serde_json::from_str(self.get()).ok()?;
+        x509::first_in_pem(&pem).map(|facts| facts.not_after)
+    }
 }
 
 #[derive(Deserialize)]
@@ -52,25 +78,28 @@ impl<R> Reply for List<R> {
 
 /// Reads a page. A row with a field of another type costs that row, not the page.
 pub(super) fn page(body: &[u8], window: Window) -> Result<Page, Fault> {
-    match decode::<List<Row<'_>>>(body) {
-        Ok(list) => {
-            let (total, rows) = contents(list)?;
-            let mut page = with_capacity(total, rows.len());
-            for row in &rows {
-                add(&mut page, row, window);
-            }
-            Ok(page)
-        }
-        Err(Fault::Malformed(_)) => careful_page(body, window),
-        Err(fault) => Err(fault),
+    let list = match decode::<List<Row<'_, IgnoredAny>>>(body) {
+        Ok(list) => list,
+        Err(Fault::Malformed(_)) => return careful_page(body, window),
+        Err(fault) => return Err(fault),
+    };
+    let (total, rows) = contents(list)?;
+    if rows.iter().any(|row| !matches!(row.stated_end(), Ok(Some(_)))) {
+        return careful_page(body, window);
     }
+    let mut page = with_capacity(total, rows.len());
+    for row in &rows {
+        add(&mut page, row, window);
+    }
+    Ok(page)
 }
 
+/// Reads a page row by row, with the certificates in it.
 fn careful_page(body: &[u8], window: Window) -> Result<Page, Fault> {
     let (total, rows) = contents(decode::<List<&RawValue>>(body)?)?;
     let mut page = with_capacity(total, rows.len());
     for (position, raw) in rows.iter().enumerate() {
-        match serde_json::from_str::<Row<'_>>(raw.get()) {
+        match serde_json::from_str::<Row<'_, &RawValue>>(raw.get()) {
             Ok(row) => add(&mut page, &row, window),
             Err(_) => refuse(&mut page, raw, position),
         }
@@ -98,7 +127,7 @@ fn contents<R>(list: List<R>) -> Result<(u64, Vec<R>), Fault> {
     }
 }
 
-fn add(page: &mut Page, row: &Row<'_>, window: Window) {
+fn add(page: &mut Page, row: &Row<'_, impl Pem>, window: Window) {
     page.rows.push(digest(&row.ca_sn.0, &row.device_certificate_sn.0));
     let serial = &row.device_certificate_sn;
     if serial.is_empty() {
@@ -136,21 +165,16 @@ fn add(page: &mut Page, row: &Row<'_>, window: Window) {
 }
 
 /// Returns when the certificate ends, from the certificate itself where the row does not say.
-fn not_after(row: &Row<'_>, reject: &mut impl FnMut(Reason)) -> Option<Timestamp> {
-    let stated = time::millis(row.not_after_time.unwrap_or_default());
+fn not_after(row: &Row<'_, impl Pem>, reject: &mut impl FnMut(Reason)) -> Option<Timestamp> {
+    let stated = row.stated_end();
     if let Ok(Some(stated)) = stated {
         return Some(stated);
     }
-    let parsed = row.device_certificate.and_then(not_after_in);
+    let parsed = row.device_certificate.as_ref().and_then(Pem::not_after);
     if parsed.is_none() && stated.is_err() {
         reject(Reason::BadTime);
     }
     parsed
-}
-
-fn not_after_in(pem: &RawValue) -> Option<Timestamp> {
-    let pem: Cow<'_, str> = serde_json::from_str(pem.get()).ok()?;
-    x509::first_in_pem(&pem).map(|facts| facts.not_after)
 }
 
 fn holds(window: Window, not_after: Option<Timestamp>) -> bool {
@@ -174,11 +198,7 @@ pub(super) fn status(word: &str) -> Option<Status> {
 
 /// Returns the digest of a row's identity.
 pub(super) fn digest(issuer: &str, serial: &str) -> u64 {
-    let mut hash = Xxh3::new();
-    hash.update(issuer.as_bytes());
-    hash.update(&[0xFF]);
-    hash.update(serial.as_bytes());
-    hash.digest()
+    xxh3_64_with_seed(serial.as_bytes(), xxh3_64(issuer.as_bytes()))
 }
 
 /// Counts a row that cannot be read, under its identity where that much can be.
