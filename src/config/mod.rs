@@ -16,7 +16,7 @@ pub use mistakes::{Mistake, Mistakes};
 pub use schedule::Schedule;
 pub use secret::{Secret, SecretRef};
 
-use crate::expiry::{Language, Ladder, Severity};
+use crate::expiry::{Ladder, Language, Severity};
 
 /// A byte range in the configuration text.
 pub type Span = Range<usize>;

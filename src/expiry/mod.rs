@@ -13,8 +13,8 @@ mod succession;
 pub mod text;
 
 pub use certificate::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
-pub use event::{Event, Facts, Severity, Topic};
 pub use evaluate::{Evaluator, Verdict};
+pub use event::{Event, Facts, Severity, Topic};
 pub use inventory::{Applied, Change, Inventory, RowId, ScopeId, StoredRow, Sums, SumsCache, View};
 pub use ladder::{Ladder, Rung};
 pub use message::{Detail, Entry, Language, Message};

@@ -180,8 +180,10 @@ pub trait Store: Send + Sync {
     async fn saved(&self) -> Result<Saved, StoreError>;
 
     /// Reads the certificates' columns in the order of their numbers, handing over chunks of a few thousand.
-    async fn rows(&self, each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send))
-    -> Result<(), StoreError>;
+    async fn rows(
+        &self,
+        each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
+    ) -> Result<(), StoreError>;
 
     /// Writes one step of the pipeline in one transaction, durably when it returns.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
