@@ -6,3 +6,5 @@ mod simulator;
 mod asking;
 #[path = "simulator.rs"]
 mod simulator_itself;
+mod simulator_faults;
+mod simulator_enos;

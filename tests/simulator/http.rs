@@ -64,20 +64,16 @@ impl Reply {
 
     /// Returns the head of the response.
     pub fn head(&self, length: Option<u64>, encoding: Option<&str>) -> Vec<u8> {
-        let (status, kind) = (self.status, self.content_type);
-        let mut head = format!(
-            "HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\nDate: {}\r\nServer: simulator\r\n",
+        let (status, kind, date) = (self.status, self.content_type, http_date(self.date));
+        let length = match length {
+            Some(length) => format!("Content-Length: {length}\r\n"),
+            None => "Transfer-Encoding: chunked\r\n".to_owned(),
+        };
+        let encoding = encoding.map_or(String::new(), |it| format!("Content-Encoding: {it}\r\n"));
+        let head = format!(
+            "HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\nDate: {date}\r\nServer: simulator\r\n{length}{encoding}\r\n",
             reason(status),
-            http_date(self.date)
         );
-        match length {
-            Some(length) => head += &format!("Content-Length: {length}\r\n"),
-            None => head.push_str("Transfer-Encoding: chunked\r\n"),
-        }
-        if let Some(encoding) = encoding {
-            head += &format!("Content-Encoding: {encoding}\r\n");
-        }
-        head.push_str("\r\n");
         head.into_bytes()
     }
 }

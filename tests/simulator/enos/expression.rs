@@ -137,3 +137,31 @@ fn take_word(rest: &mut &[Token], word: &str) -> bool {
 fn take_sign(rest: &mut &[Token], sign: char) -> bool {
     rest.first() == Some(&Token::Sign(sign)) && take(rest).is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn expressions_hold_for_the_rows_they_describe() {
+        let row = json!({"productKey": "pk 1", "deviceKey": "d'1", "status": "online"});
+        let table = [
+            ("", Some(true)),
+            ("productKey='pk 1'", Some(true)),
+            ("productKey = \"pk\"", Some(false)),
+            ("deviceKey in ('x', \"d'1\")", Some(true)),
+            ("productKey='pk 1' and status='offline'", Some(false)),
+            ("productKey='pk 1' and status='offline' or deviceKey=\"d'1\"", Some(true)),
+            ("productKey='pk 1' and (status='offline' or status='online')", Some(true)),
+            ("secret='x'", None),
+            ("productKey='x", None),
+            ("productKey=", None),
+            ("productKey='x' productKey='x'", None),
+        ];
+        for (text, wanted) in table {
+            let parsed = Expression::parse(text, &["productKey", "deviceKey", "status"]);
+            assert_eq!(parsed.map(|it| it.holds(&row)), wanted, "{text}");
+        }
+    }
+}

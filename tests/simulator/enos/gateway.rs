@@ -192,3 +192,73 @@ impl State {
 fn rejection(status: i64, message: &'static str) -> Rejection {
     Rejection { status, message }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLIS: i64 = 1_763_827_200_123;
+    const TOKEN: &str = "APIM_TOKEN_0123456789";
+
+    fn gateway() -> Gateway {
+        let key = "11111111-2222-4333-8444-555555555555".to_owned();
+        let secret = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee".to_owned();
+        let gateway = Gateway::new(App { key, secret });
+        gateway.lock().tokens.push((TOKEN.to_owned(), MILLIS / 1000 + 100));
+        gateway
+    }
+
+    /// The vectors are computed from the vendor's rule, see cloud-apis.md D.2.
+    #[test]
+    fn calls_signed_by_others_are_accepted_once() {
+        let search = r#"{"pagination":{"pageNo":1,"pageSize":100},"projection":["assetId","productKey","deviceKey"]}"#;
+        let table = [
+            (
+                "/c?action=list&assetId=zhD6Kpfs&orgId=o15000000000001",
+                "",
+                "7706a84bb838b28c21970facf292294a1a768e73ad1c3e4e5897967d9e381ebd",
+            ),
+            (
+                "/c?orgId=o15000000000001&action=list&productKey=pk%201&deviceKey=dev%2F%E9%94%AE%2B1",
+                "",
+                "58c7cb687395f07b23d39334b81521356dfc3c84b4cb75e4598056b9e34e826f",
+            ),
+            (
+                "/c?orgId=o15000000000001&action=list&productKey=pk+1&deviceKey=dev%2F%E9%94%AE%2B1",
+                "",
+                "58c7cb687395f07b23d39334b81521356dfc3c84b4cb75e4598056b9e34e826f",
+            ),
+            (
+                "/c?action=search&orgId=o15000000000001",
+                search,
+                "0d18da5e69f54df306bf40849a1cbffba305c8c17300bdf6e3683fd5d807f8fe",
+            ),
+        ];
+        let timestamp = MILLIS.to_string();
+        for (path, body, signature) in table {
+            let gateway = gateway();
+            let check = |signature: &str| {
+                let headers = vec![
+                    ("apim-accesstoken", TOKEN),
+                    ("apim-timestamp", &timestamp),
+                    ("apim-signature", signature),
+                ];
+                let request = Request::new(path, headers, body.as_bytes());
+                gateway.check_call(&request, MILLIS).map_err(|rejection| rejection.status)
+            };
+            assert_eq!(check("00"), Err(1003), "{path}");
+            assert_eq!(check(signature), Ok(()), "{path}");
+            assert_eq!(check(signature), Err(1001), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_given_for_the_encryption_of_the_official_sample() {
+        let encryption = "4c515fc2de6ded1c7a0ee92772f37f3642775277f73fadd55a809c0d3fb7db56";
+        let body = format!(
+            r#"{{"appKey":"11111111-2222-4333-8444-555555555555","encryption":"{encryption}","timestamp":"{MILLIS}"}}"#
+        );
+        let token = gateway().get(body.as_bytes(), MILLIS).unwrap();
+        assert_eq!((token.text.as_str(), token.expire), (TOKEN, 100));
+    }
+}
