@@ -12,6 +12,13 @@ use super::{Mistakes, Span};
 #[derive(Clone, Debug, Default)]
 pub struct Table(pub(super) BTreeMap<String, Entry>);
 
+impl Table {
+    /// Returns whether the key is there, whatever its value.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+}
+
 /// One key and its value.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {

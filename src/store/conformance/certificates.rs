@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::expiry::Facts;
-use std::sync::Arc;
 
 pub(super) async fn starts_empty(place: impl Place) {
     let store = place.open().await;

@@ -1,7 +1,6 @@
 //! A store in a few maps, and a store that must behave like it under any sequence of calls.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::option;

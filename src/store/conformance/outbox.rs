@@ -2,7 +2,6 @@
 
 use super::super::{BatchUpdate, ChannelState};
 use super::*;
-use std::sync::Arc;
 
 fn ids(pending: &[Pending]) -> Vec<&str> {
     pending.iter().map(|one| one.event.id.as_str()).collect()

@@ -1,7 +1,6 @@
 //! How fast the store is: `cargo test --release --lib store::sqlite::measure -- --ignored --nocapture`.
 
 use std::fs;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;

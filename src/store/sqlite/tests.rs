@@ -1,7 +1,6 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
