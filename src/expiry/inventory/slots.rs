@@ -111,6 +111,9 @@ impl Slots {
     }
 
     fn extend(&mut self, chunks: &mut Chunks, number: usize) {
+        if number < chunks.0.len() {
+            return;
+        }
         let vacant = Arc::new(Chunk::new(None));
         while chunks.0.len() <= number {
             self.unowned.extend(u32::try_from(chunks.0.len()));
