@@ -103,7 +103,9 @@ pub(super) fn check(text: &str, vendor: Option<&Vendor>) -> Result<Url, String> 
     match vendor {
         Some(vendor) if belongs_to(&url, vendor) => Ok(url),
         Some(vendor) => Err(format!("it is not of the form {}", vendor.form)),
-        None if is_forbidden(&host) => Err("it leads to an address that no receiver has".to_owned()),
+        None if is_forbidden(&host) => {
+            Err("it leads to an address that no receiver has".to_owned())
+        }
         None => Ok(url),
     }
 }
@@ -199,7 +201,13 @@ mod tests {
 
     #[test]
     fn loopback_takes_any_path_and_plain_http() {
-        for text in ["http://127.0.0.1:9/x", "http://localhost:9/", "https://127.0.0.1/", "http://[::1]:9/x", "http://2130706433/"] {
+        for text in [
+            "http://127.0.0.1:9/x",
+            "http://localhost:9/",
+            "https://127.0.0.1/",
+            "http://[::1]:9/x",
+            "http://2130706433/",
+        ] {
             assert!(check(text, Some(&VENDOR)).is_ok(), "{text}");
             assert!(check(text, None).is_ok(), "{text}");
         }
@@ -238,7 +246,9 @@ mod tests {
         ] {
             refused(text, None);
         }
-        for text in ["https://example.com/hook", "https://10.1.2.3:8443/hook", "https://[2001:db8::1]/"] {
+        for text in
+            ["https://example.com/hook", "https://10.1.2.3:8443/hook", "https://[2001:db8::1]/"]
+        {
             assert!(check(text, None).is_ok(), "{text}");
         }
     }
@@ -254,7 +264,9 @@ mod tests {
     #[test]
     fn a_destination_tells_addresses_apart_and_shows_none() {
         let of = |text: &'static str| {
-            Address::new(Box::new(move || Ok(SecretString::from(text))), None).unwrap().destination()
+            Address::new(Box::new(move || Ok(SecretString::from(text))), None)
+                .unwrap()
+                .destination()
         };
         let (one, other) = (of("https://example.com/s3cr3t-1"), of("https://example.com/s3cr3t-2"));
         assert_ne!(one, other);
@@ -265,11 +277,19 @@ mod tests {
     #[test]
     fn an_address_is_read_again_for_each_message() {
         use std::sync::Mutex;
-        let texts = Mutex::new(vec!["https://evil.test/", "https://example.com/2", "https://example.com/1"]);
-        let read: Reading = Box::new(move || texts.lock().unwrap().pop().map(SecretString::from).ok_or_else(|| "gone".to_owned()));
+        let texts = Mutex::new(vec![
+            "https://evil.test/",
+            "https://example.com/2",
+            "https://example.com/1",
+        ]);
+        let read: Reading = Box::new(move || {
+            texts.lock().unwrap().pop().map(SecretString::from).ok_or_else(|| "gone".to_owned())
+        });
         let address = Address::new(read, None).unwrap();
         assert_eq!(address.url().unwrap().path(), "/2");
         assert!(address.url().is_ok());
-        assert!(matches!(address.url(), Err(SendError::ChannelDown { code, .. }) if code == "address"));
+        assert!(
+            matches!(address.url(), Err(SendError::ChannelDown { code, .. }) if code == "address")
+        );
     }
 }

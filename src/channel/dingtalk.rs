@@ -39,7 +39,11 @@ struct DingTalk {
     keyword: Option<String>,
 }
 
-pub(super) fn build(_: &ChannelConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Channel>> {
+pub(super) fn build(
+    _: &ChannelConfig,
+    mut fields: Fields<'_>,
+    deps: &Deps,
+) -> Option<Arc<dyn Channel>> {
     let url = fields.required_secret("url");
     let address = url.and_then(|url| Address::of(url, Some(&VENDOR), &mut fields));
     let secret = fields.secret("secret").map(|secret| reading(secret.value));
@@ -72,8 +76,11 @@ impl Channel for DingTalk {
 
 /// Puts timestamp and signature into the query, in the place of those that were pasted with the address.
 fn sign(url: &mut Url, millis: i64, secret: &str) {
-    let kept: Vec<(String, String)> =
-        url.query_pairs().into_owned().filter(|(name, _)| name != "timestamp" && name != "sign").collect();
+    let kept: Vec<(String, String)> = url
+        .query_pairs()
+        .into_owned()
+        .filter(|(name, _)| name != "timestamp" && name != "sign")
+        .collect();
     url.query_pairs_mut()
         .clear()
         .extend_pairs(kept)
@@ -116,7 +123,9 @@ fn markdown(page: &Page<'_>) -> String {
 }
 
 fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
-    verdict::of_code(response, "errcode", now, |code, text| judge(code, &text.to_lowercase(), response, now))
+    verdict::of_code(response, "errcode", now, |code, text| {
+        judge(code, &text.to_lowercase(), response, now)
+    })
 }
 
 /// One code has several meanings, so the text is read as well.
@@ -125,10 +134,17 @@ fn judge(code: i64, text: &str, response: &Response, now: Timestamp) -> SendErro
     match code {
         -1 => verdict::passing(word, Some(Duration::from_secs(30))),
         130_101 | 410_100 => throttled(word, BLOCKED),
-        300_001 if ["freq", "too fast", "limit", "限流"].iter().any(|sign| text.contains(sign)) => throttled(word, BLOCKED),
+        300_001 if ["freq", "too fast", "limit", "限流"].iter().any(|sign| text.contains(sign)) => {
+            throttled(word, BLOCKED)
+        }
         310_000 => down(word, refusal(text, response, now)),
-        300_001 | 300_005 | 400_101 => down(word, "the access token of the url is not known, set the url of a robot that exists"),
-        400_013 | 400_102 | 400_106 => down(word, "the group was dissolved, or the robot was stopped or removed"),
+        300_001 | 300_005 | 400_101 => down(
+            word,
+            "the access token of the url is not known, set the url of a robot that exists",
+        ),
+        400_013 | 400_102 | 400_106 => {
+            down(word, "the group was dissolved, or the robot was stopped or removed")
+        }
         400_105 | 40_035 | 43_004 | 460_101 | 430_101..=430_104 => rejected(word),
         // The quota of the plan is used up.
         90_030 => throttled(word, 6 * 3600),
@@ -143,7 +159,9 @@ fn refusal(text: &str, response: &Response, now: Timestamp) -> &'static str {
         _ if text.contains("whitelist") || text.contains("ip ") => {
             "add the address of this machine to the IP list of the robot"
         }
-        _ if text.contains("timestamp") => "set the clock of this machine, it differs from the service",
+        _ if text.contains("timestamp") => {
+            "set the clock of this machine, it differs from the service"
+        }
         _ => verdict::signature_hint(&response.headers, now),
     }
 }
@@ -187,9 +205,15 @@ mod tests {
             ),
         ] {
             assert_eq!(signature(millis, secret), plain);
-            let mut url = Url::parse("https://oapi.dingtalk.com/robot/send?sign=old&access_token=t&timestamp=1").unwrap();
+            let mut url = Url::parse(
+                "https://oapi.dingtalk.com/robot/send?sign=old&access_token=t&timestamp=1",
+            )
+            .unwrap();
             sign(&mut url, millis, secret);
-            assert_eq!(url.query(), Some(format!("access_token=t&timestamp={millis}&sign={encoded}").as_str()));
+            assert_eq!(
+                url.query(),
+                Some(format!("access_token=t&timestamp={millis}&sign={encoded}").as_str())
+            );
         }
     }
 
@@ -324,7 +348,10 @@ mod tests {
         for detail in Detail::ALL {
             let message = Message { detail, link: None, ..sample::hostile(9) };
             let text = String::from_utf8(body(&message, None)).unwrap();
-            assert!(!text.contains(['@', '<', '(', '`', '*']) && text.contains("\"isAtAll\":false"), "{text}");
+            assert!(
+                !text.contains(['@', '<', '(', '`', '*']) && text.contains("\"isAtAll\":false"),
+                "{text}"
+            );
         }
     }
 
@@ -334,7 +361,8 @@ mod tests {
             for detail in Detail::ALL {
                 let body = body(&Message { detail, ..message.clone() }, Some("证书告警"));
                 let value: Value = serde_json::from_slice(&body).unwrap();
-                let content = value.pointer("/markdown/text").or(value.pointer("/text/content")).unwrap();
+                let content =
+                    value.pointer("/markdown/text").or(value.pointer("/text/content")).unwrap();
                 assert!(content.as_str().unwrap().contains("证书告警"), "{content}");
             }
         }
@@ -345,7 +373,11 @@ mod tests {
         for (status, text, outcome) in [
             (200, r#"{"errcode":0,"errmsg":"ok"}"#, "delivered"),
             (200, r#"{"errcode":-1,"errmsg":"系统繁忙"}"#, "retry"),
-            (200, r#"{"errcode":130101,"errmsg":"send too fast, exceed 20 times per minute"}"#, "throttled"),
+            (
+                200,
+                r#"{"errcode":130101,"errmsg":"send too fast, exceed 20 times per minute"}"#,
+                "throttled",
+            ),
             (200, r#"{"errcode":410100,"errmsg":"发送速度太快而限流"}"#, "throttled"),
             (200, r#"{"errcode":300001,"errmsg":"token is not exist"}"#, "down"),
             (200, r#"{"errcode":300001,"errmsg":"请求被限流"}"#, "throttled"),
@@ -368,20 +400,28 @@ mod tests {
             let found = verdict.as_ref().map_or_else(SendError::outcome, |_| "delivered");
             assert_eq!(found, outcome, "{status} {text}");
         }
-        assert_eq!(verdict(&answer(200, r#"{"errcode":130101}"#), NOW), Err(throttled("130101", 600)));
+        assert_eq!(
+            verdict(&answer(200, r#"{"errcode":130101}"#), NOW),
+            Err(throttled("130101", 600))
+        );
         assert!(verdict(&answer(200, r#"{"errcode":77}"#), NOW).unwrap_err().is_unknown());
     }
 
     #[test]
     fn a_refusal_names_the_setting() {
         for (text, word) in [
-            ("description:关键词不匹配;solution:请联系群管理员查看此机器人的关键词;keywords not in content", "keyword"),
+            (
+                "description:关键词不匹配;solution:请联系群管理员查看此机器人的关键词;keywords not in content",
+                "keyword",
+            ),
             ("description:sign not match", "secret"),
             ("invalid timestamp", "clock"),
             ("ip 203.0.113.7 not in whitelist", "IP list"),
         ] {
             let body = json!({ "errcode": 310_000, "errmsg": text }).to_string();
-            let SendError::ChannelDown { hint, code } = verdict(&answer(200, &body), NOW).unwrap_err() else {
+            let SendError::ChannelDown { hint, code } =
+                verdict(&answer(200, &body), NOW).unwrap_err()
+            else {
                 panic!("{text} is down")
             };
             assert!(hint.contains(word) && code == "310000", "{text}: {hint}");
@@ -390,7 +430,9 @@ mod tests {
 
     #[test]
     fn only_robots_of_dingtalk_are_accepted() {
-        assert!(check("https://oapi.dingtalk.com/robot/send?access_token=a1", Some(&VENDOR)).is_ok());
+        assert!(
+            check("https://oapi.dingtalk.com/robot/send?access_token=a1", Some(&VENDOR)).is_ok()
+        );
         for bad in [
             "https://oapi.dingtalk.com/robot/send",
             "https://oapi.dingtalk.com/robot/send?access_token=",

@@ -76,14 +76,16 @@ fn page<'a>(message: &'a Message, keyword: Option<&str>, count: usize) -> Page<'
         _ => message.title.clone(),
     };
     let summary = message.summary.iter().map(|text| Line { text, link: None });
-    let entries = message.entries.iter().map(|entry| Line { text: &entry.text, link: entry.link.as_deref() });
+    let entries =
+        message.entries.iter().map(|entry| Line { text: &entry.text, link: entry.link.as_deref() });
     let lines = summary.chain(entries).take(count);
     let shown = count.saturating_sub(message.summary.len());
     let left_out = message.entries.len().saturating_sub(shown);
     Page {
         title: prefixed(keyword, title),
         lines: lines.map(|line| Line { link: line.link.filter(|_| !plain), ..line }).collect(),
-        left_out: (left_out > 0 && message.detail != Detail::OneLine).then(|| message.left_out(left_out)),
+        left_out: (left_out > 0 && message.detail != Detail::OneLine)
+            .then(|| message.left_out(left_out)),
         link: message.link.as_deref().filter(|_| message.detail != Detail::Plain),
         link_label: message.link_label(),
         footer: prefixed(keyword, format!("id {}", inert(&message.id, 64))),
@@ -142,7 +144,10 @@ mod tests {
             let links = page.lines.iter().filter(|line| line.link.is_some()).count();
             told.push((page.lines.len(), links, page.link.is_some(), page.plain));
         }
-        assert_eq!(told, [(2, 2, true, false), (2, 2, true, false), (2, 0, false, true), (0, 0, true, true)]);
+        assert_eq!(
+            told,
+            [(2, 2, true, false), (2, 2, true, false), (2, 0, false, true), (0, 0, true, true)]
+        );
         message.detail = Detail::Shorter;
         let text = fit(&message, None, 300, plain_text, String::len);
         assert!(text.len() <= 210, "{text}");
@@ -152,7 +157,11 @@ mod tests {
     fn a_keyword_stands_in_title_and_footer_once() {
         let message = sample::single();
         let page = page(&message, Some("告警"), 0);
-        assert!(page.title.starts_with("告警 [notafter] ") && page.footer.starts_with("告警 "), "{}", page.title);
+        assert!(
+            page.title.starts_with("告警 [notafter] ") && page.footer.starts_with("告警 "),
+            "{}",
+            page.title
+        );
         assert!(super::page(&message, Some("notafter"), 0).title.starts_with("[notafter] "));
     }
 }

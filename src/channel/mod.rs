@@ -175,7 +175,10 @@ fn keyword(fields: &mut Fields<'_>) -> Option<String> {
     let usable = (1..=64).contains(&keyword.value.chars().count())
         && keyword.value.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.'));
     if !usable {
-        fields.mistake(keyword.span, "`keyword` must be 1 to 64 letters, digits, spaces, dots, `-` or `_`");
+        fields.mistake(
+            keyword.span,
+            "`keyword` must be 1 to 64 letters, digits, spaces, dots, `-` or `_`",
+        );
         return None;
     }
     Some(keyword.value)

@@ -3,7 +3,9 @@
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::client::http::Response;
-use crate::expiry::{Event, Facts, Kind, Language, Message, Rung, Severity, Status, Timestamp, Topic};
+use crate::expiry::{
+    Event, Facts, Kind, Language, Message, Rung, Severity, Status, Timestamp, Topic,
+};
 
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
 const DAY: i64 = 86_400;
@@ -26,7 +28,8 @@ pub(super) fn facts(name: &str, days: i64) -> Facts {
 }
 
 pub(super) fn expiring(name: &str, days: i64) -> Event {
-    let topic = Topic::Expiring { facts: facts(name, days), rung: Rung::Before(7 * 86_400), leaves: None };
+    let topic =
+        Topic::Expiring { facts: facts(name, days), rung: Rung::Before(7 * 86_400), leaves: None };
     Event { id: "0193e4b0-7d".into(), at: NOW, severity: Severity::Warning, topic }
 }
 
@@ -49,7 +52,8 @@ pub(super) fn digest(count: usize) -> Message {
 
 /// A digest whose every name tries to break out of every dialect.
 pub(super) fn hostile(count: usize) -> Message {
-    let name = "<!channel> @all <at user_id=\"all\"> [x](https://evil.test) `*_~\"\\\r\n\u{202E}证书";
+    let name =
+        "<!channel> @all <at user_id=\"all\"> [x](https://evil.test) `*_~\"\\\r\n\u{202E}证书";
     compose(Language::Zh, (0..count).map(|_| expiring(name, 6)).collect())
 }
 

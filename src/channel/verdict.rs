@@ -12,7 +12,7 @@ use crate::expiry::Timestamp;
 use crate::expiry::text::{cut_chars, inert};
 
 /// The pause when a service asks for one and does not say how long.
-const PAUSE: Duration = Duration::from_secs(60);
+pub(super) const PAUSE: Duration = Duration::from_mins(1);
 const LONGEST_PAUSE: Duration = Duration::from_hours(6);
 
 /// Returns that a person must act.
@@ -46,9 +46,10 @@ pub(super) fn of_transport(error: &HttpError) -> SendError {
     match error {
         HttpError::Connect(_) | HttpError::Tls(_) => passing(code, None),
         // The request may have been written, and the message delivered.
-        HttpError::Timeout | HttpError::Reset(_) | HttpError::Body(_) | HttpError::TooLarge { .. } => {
-            SendError::Ambiguous { code }
-        }
+        HttpError::Timeout
+        | HttpError::Reset(_)
+        | HttpError::Body(_)
+        | HttpError::TooLarge { .. } => SendError::Ambiguous { code },
         HttpError::Invalid(_) => down(code, "correct the options of the channel"),
     }
 }
@@ -59,13 +60,18 @@ pub(super) fn of_status(response: &Response, now: Timestamp) -> Result<(), SendE
     let code = format!("http {status}");
     Err(match status {
         200..=299 => return Ok(()),
-        300..=399 => redirected(response, code),
+        300..=399 => redirected(response, &code),
         400 | 411 | 413 | 415 | 422 => rejected(code),
         401 | 403 => down(code, "check the url and the credentials of the channel"),
-        SendError::NOT_FOUND | 405 | 410 => down(code, "check the url of the channel, nothing is there"),
+        SendError::NOT_FOUND | 405 | 410 => {
+            down(code, "check the url of the channel, nothing is there")
+        }
         407 => down(code, "give the proxy the credentials it asks for"),
         408 | 425 => passing(code, None),
-        429 => SendError::Throttled { after: retry_after(&response.headers, now).unwrap_or(PAUSE), code },
+        429 => SendError::Throttled {
+            after: retry_after(&response.headers, now).unwrap_or(PAUSE),
+            code,
+        },
         500..=599 => passing(code, retry_after(&response.headers, now).filter(|_| status == 503)),
         _ => unknown(code),
     })
@@ -90,7 +96,9 @@ pub(super) fn of_code(
         Some(0) => of_status(response, now).map(|()| Receipt::default()),
         Some(code) => Err(judge(code, text("errmsg").or_else(|| text("msg")).unwrap_or_default())),
         // A captive portal or a proxy answers 200 with a page of its own.
-        None => Err(of_status(response, now).err().unwrap_or_else(|| unknown("answer without a verdict"))),
+        None => Err(of_status(response, now)
+            .err()
+            .unwrap_or_else(|| unknown("answer without a verdict"))),
     }
 }
 
@@ -112,15 +120,23 @@ pub(super) fn clock_offset(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
 /// Returns who is to blame for a refused signature. Both vendors accept one hour of difference.
 pub(super) fn signature_hint(headers: &HeaderMap, now: Timestamp) -> &'static str {
     match clock_offset(headers, now) {
-        Some(offset) if offset.unsigned_abs() > 3000 => "set the clock of this machine, it differs from the service",
+        Some(offset) if offset.unsigned_abs() > 3000 => {
+            "set the clock of this machine, it differs from the service"
+        }
         _ => "check the secret of the channel against the signature setting of the robot",
     }
 }
 
-fn redirected(response: &Response, code: String) -> SendError {
+fn redirected(response: &Response, code: &str) -> SendError {
     let target = text_of(&response.headers, &LOCATION).and_then(|text| Url::parse(text).ok());
-    let host = target.as_ref().and_then(Url::host_str).map_or_else(|| "elsewhere".to_owned(), |host| inert(host, 64));
-    down(format!("{code} redirect"), format!("a redirect to {host} is not followed, configure the final address"))
+    let host = target
+        .as_ref()
+        .and_then(Url::host_str)
+        .map_or_else(|| "elsewhere".to_owned(), |host| inert(host, 64));
+    down(
+        format!("{code} redirect"),
+        format!("a redirect to {host} is not followed, configure the final address"),
+    )
 }
 
 fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -189,16 +205,26 @@ mod tests {
             let seconds = retry_after(&response.headers, NOW).map(|after| after.as_secs());
             assert_eq!(seconds, expected, "{value}");
         }
-        let of = |status, pairs: &[(&'static str, &str)]| of_status(&answer_with(status, pairs, ""), NOW).unwrap_err();
+        let of = |status, pairs: &[(&'static str, &str)]| {
+            of_status(&answer_with(status, pairs, ""), NOW).unwrap_err()
+        };
         assert_eq!(of(429, &[]), throttled("http 429", 60));
-        assert_eq!(of(503, &[("retry-after", "7")]), passing("http 503", Some(Duration::from_secs(7))));
+        assert_eq!(
+            of(503, &[("retry-after", "7")]),
+            passing("http 503", Some(Duration::from_secs(7)))
+        );
         assert_eq!(of(500, &[("retry-after", "7")]), passing("http 500", None));
     }
 
     #[test]
     fn a_redirect_shows_its_host_and_nothing_else() {
-        let verdict = of_status(&answer_with(302, &[("location", "https://u:p@login.test/s3cr3t?k=v")], ""), NOW);
-        let SendError::ChannelDown { code, hint } = verdict.unwrap_err() else { panic!("a redirect is down") };
+        let verdict = of_status(
+            &answer_with(302, &[("location", "https://u:p@login.test/s3cr3t?k=v")], ""),
+            NOW,
+        );
+        let SendError::ChannelDown { code, hint } = verdict.unwrap_err() else {
+            panic!("a redirect is down")
+        };
         assert_eq!(code, "http 302 redirect");
         assert_eq!(hint, "a redirect to login.test is not followed, configure the final address");
     }

@@ -36,7 +36,11 @@ struct Webhook {
     headers: Vec<(HeaderName, Reading)>,
 }
 
-pub(super) fn build(config: &ChannelConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Channel>> {
+pub(super) fn build(
+    config: &ChannelConfig,
+    mut fields: Fields<'_>,
+    deps: &Deps,
+) -> Option<Arc<dyn Channel>> {
     let url = fields.required_secret("url");
     let address = url.and_then(|url| Address::of(url, None, &mut fields));
     let secret = fields.secret("secret").and_then(|secret| signing(secret, &mut fields));
@@ -77,20 +81,23 @@ impl Webhook {
         let mut headers = Vec::new();
         for (name, read) in &self.headers {
             let text = read().map_err(|why| down("header", why))?;
-            let mut value = HeaderValue::from_str(text.expose_secret())
-                .map_err(|_| down("header", "a value of the option headers is not a valid header"))?;
+            let mut value = HeaderValue::from_str(text.expose_secret()).map_err(|_| {
+                down("header", "a value of the option headers is not a valid header")
+            })?;
             value.set_sensitive(true);
             headers.push((name.clone(), value));
         }
         let seconds = self.deps.clock.now().seconds();
-        let mut ours = vec![("webhook-id", id.to_owned()), ("webhook-timestamp", seconds.to_string())];
+        let mut ours =
+            vec![("webhook-id", id.to_owned()), ("webhook-timestamp", seconds.to_string())];
         if let Some(read) = &self.secret {
             let secret = read().map_err(|why| down("secret", why))?;
             let keys = keys(secret.expose_secret()).map_err(|why| down("secret", why))?;
             ours.push(("webhook-signature", signatures(&keys, id, seconds, body)));
         }
         for (name, value) in ours {
-            let value = HeaderValue::from_str(&value).map_err(|_| unknown("message id is not a valid header"))?;
+            let value = HeaderValue::from_str(&value)
+                .map_err(|_| unknown("message id is not a valid header"))?;
             headers.push((HeaderName::from_static(name), value));
         }
         Ok(headers)
@@ -100,14 +107,16 @@ impl Webhook {
 /// Returns the id of one request: the message's, numbered when there are several. Signed content is joined with dots,
 /// so an id has none.
 fn request_id(message: &str, index: usize, count: usize) -> String {
-    let id: String = message.chars().map(|c| if c.is_ascii_graphic() && c != '.' { c } else { '-' }).collect();
+    let id: String =
+        message.chars().map(|c| if c.is_ascii_graphic() && c != '.' { c } else { '-' }).collect();
     if count == 1 { id } else { format!("{id}-{}", index + 1) }
 }
 
 /// Returns one signature for each key, so that a receiver can change keys.
 fn signatures(keys: &[Zeroizing<Vec<u8>>], id: &str, seconds: i64, body: &[u8]) -> String {
     let content = [format!("{id}.{seconds}.").as_bytes(), body].concat();
-    let signed: Vec<_> = keys.iter().map(|key| format!("v1,{}", hmac_base64(key, &content))).collect();
+    let signed: Vec<_> =
+        keys.iter().map(|key| format!("v1,{}", hmac_base64(key, &content))).collect();
     signed.join(" ")
 }
 
@@ -118,7 +127,11 @@ fn keys(secret: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, String> {
 }
 
 fn key(text: &str) -> Result<Zeroizing<Vec<u8>>, String> {
-    let wrong = || format!("the secret must be `whsec_` and the base64 of {SHORTEST_KEY} to {LONGEST_KEY} random bytes");
+    let wrong = || {
+        format!(
+            "the secret must be `whsec_` and the base64 of {SHORTEST_KEY} to {LONGEST_KEY} random bytes"
+        )
+    };
     let encoded = text.strip_prefix("whsec_").ok_or_else(wrong)?;
     let key = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| wrong())?);
     if (SHORTEST_KEY..=LONGEST_KEY).contains(&key.len()) { Ok(key) } else { Err(wrong()) }
@@ -164,7 +177,7 @@ fn verdict(response: &Response, now: Timestamp) -> Result<(), SendError> {
     match response.status {
         // The standard asks senders to slow down on these, too.
         502..=504 => Err(SendError::Throttled {
-            after: verdict::retry_after(&response.headers, now).unwrap_or(Duration::from_secs(60)),
+            after: verdict::retry_after(&response.headers, now).unwrap_or(verdict::PAUSE),
             code: code(),
         }),
         // Plain failures by the standard: a few attempts, then given up. A wrong address or credential
@@ -216,7 +229,15 @@ mod tests {
     fn keys_that_are_too_short_or_not_base64_are_refused() {
         let of = |length: usize| format!("whsec_{}", STANDARD.encode(vec![1; length]));
         assert!(keys(&of(24)).is_ok() && keys(&of(64)).is_ok());
-        for bad in ["", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_", "whsec_?", &of(23), &of(65), "whsk_AAAA"] {
+        for bad in [
+            "",
+            "C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+            "whsec_",
+            "whsec_?",
+            &of(23),
+            &of(65),
+            "whsk_AAAA",
+        ] {
             let why = keys(bad).unwrap_err();
             assert!(bad.is_empty() || !why.contains(bad) || bad == "whsec_", "{why}");
         }

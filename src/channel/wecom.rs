@@ -35,7 +35,11 @@ struct WeCom {
     address: Address,
 }
 
-pub(super) fn build(_: &ChannelConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Channel>> {
+pub(super) fn build(
+    _: &ChannelConfig,
+    mut fields: Fields<'_>,
+    deps: &Deps,
+) -> Option<Arc<dyn Channel>> {
     let url = fields.required_secret("url");
     let address = url.and_then(|url| Address::of(url, Some(&VENDOR), &mut fields));
     fields.finish()?;
@@ -45,7 +49,8 @@ pub(super) fn build(_: &ChannelConfig, mut fields: Fields<'_>, deps: &Deps) -> O
 #[async_trait]
 impl Channel for WeCom {
     async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
-        let response = post(&self.deps.http, self.address.url()?, Vec::new(), bytes(&body(message))).await?;
+        let response =
+            post(&self.deps.http, self.address.url()?, Vec::new(), bytes(&body(message))).await?;
         verdict(&response, self.deps.clock.now())
     }
 
@@ -246,7 +251,10 @@ mod tests {
 
     #[test]
     fn a_link_that_is_too_long_still_leaves_a_message() {
-        let message = Message { link: Some(format!("https://certs.example.com/{}", "x".repeat(5000))), ..sample::single() };
+        let message = Message {
+            link: Some(format!("https://certs.example.com/{}", "x".repeat(5000))),
+            ..sample::single()
+        };
         assert_eq!(content(&message).strip_prefix("markdown_v2\n").map(str::len), Some(4000));
     }
 
@@ -263,9 +271,17 @@ mod tests {
     fn codes_are_judged_with_the_status() {
         for (status, text, outcome) in [
             (200, r#"{"errcode":0,"errmsg":"ok"}"#, "delivered"),
-            (200, r#"{"errcode":93000,"errmsg":"invalid webhook url, hint: [1], from ip: 203.0.113.7"}"#, "down"),
+            (
+                200,
+                r#"{"errcode":93000,"errmsg":"invalid webhook url, hint: [1], from ip: 203.0.113.7"}"#,
+                "down",
+            ),
             (200, r#"{"errcode":45009,"errmsg":"api freq out of limit"}"#, "throttled"),
-            (200, r#"{"errcode":40058,"errmsg":"markdown.content exceed max length 4096"}"#, "rejected"),
+            (
+                200,
+                r#"{"errcode":40058,"errmsg":"markdown.content exceed max length 4096"}"#,
+                "rejected",
+            ),
             (200, r#"{"errcode":-1}"#, "retry"),
             (200, r#"{"errcode":40008}"#, "rejected"),
             (200, r#"{"errcode":44004}"#, "rejected"),

@@ -32,7 +32,8 @@ mod tests {
 
     #[test]
     fn ids_differ_and_sort_by_time() {
-        let ids = [1_767_225_600_000, 1_767_225_600_001, 1_767_225_700_000].map(|millis| SystemChance.batch_id(millis));
+        let ids = [1_767_225_600_000, 1_767_225_600_001, 1_767_225_700_000]
+            .map(|millis| SystemChance.batch_id(millis));
         assert!(ids.is_sorted(), "{ids:?}");
         assert_ne!(SystemChance.batch_id(5), SystemChance.batch_id(5));
         let uuid = uuid::Uuid::parse_str(&ids[0]).unwrap();

@@ -25,7 +25,8 @@ use crate::expiry::{Language, Timestamp};
 use crate::store::Store;
 
 /// Every outcome of an attempt, for [`Watcher::notification`].
-pub const OUTCOMES: [&str; 7] = [DELIVERED, "throttled", "retry", "ambiguous", "rejected", "down", DEAD];
+pub const OUTCOMES: [&str; 7] =
+    [DELIVERED, "throttled", "retry", "ambiguous", "rejected", "down", DEAD];
 
 const DELIVERED: &str = "delivered";
 const DEAD: &str = "dead";

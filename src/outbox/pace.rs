@@ -72,7 +72,8 @@ impl Turns {
         }
         let per_minute = usize::try_from(pace.per_minute.max(1)).unwrap_or(usize::MAX);
         let after_gap = self.taken.back().map(|last| *last + pace.gap);
-        let window = self.taken.len().checked_sub(per_minute).and_then(|first| self.taken.get(first));
+        let window =
+            self.taken.len().checked_sub(per_minute).and_then(|first| self.taken.get(first));
         let after_window = window.map(|first| *first + MINUTE);
         [after_gap, after_window, self.closed_until].into_iter().flatten().fold(now, Instant::max)
     }
@@ -102,7 +103,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn channels_with_one_destination_share_their_turns() {
         let pacers = Pacers::default();
-        let (one, same, other) = (pacers.of("a".into()), pacers.of("a".into()), pacers.of("b".into()));
+        let (one, same, other) =
+            (pacers.of("a".into()), pacers.of("a".into()), pacers.of("b".into()));
         one.turn(PACE).await;
         assert_eq!(same.until_next(PACE), Duration::from_secs(4));
         assert_eq!(other.until_next(PACE), Duration::ZERO);
@@ -111,7 +113,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_closed_destination_lets_nothing_through() {
         let pacer = Pacer::default();
-        pacer.close(Duration::from_secs(600));
+        pacer.close(Duration::from_mins(10));
         pacer.close(Duration::from_secs(30));
         assert_eq!(seconds_of(2, &pacer).await, [600, 604]);
     }

@@ -20,11 +20,13 @@ const RETRIES: [Duration; 8] = [
 /// A message is given up when its newest event is older than this and the whole schedule has been tried.
 const GIVE_UP: i64 = 72 * 3600;
 /// The waits before an answer that nobody understands is tried again: three times in a quarter of an hour.
-const UNKNOWNS: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(4), Duration::from_mins(10)];
+const UNKNOWNS: [Duration; 3] =
+    [Duration::from_mins(1), Duration::from_mins(4), Duration::from_mins(10)];
 /// The waits before a missing address is believed to be gone.
 const NOT_FOUNDS: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(5)];
 /// The waits before a channel that is down is tried again; the last one repeats.
-const RETESTS: [Duration; 3] = [Duration::from_mins(15), Duration::from_hours(1), Duration::from_hours(6)];
+const RETESTS: [Duration; 3] =
+    [Duration::from_mins(15), Duration::from_hours(1), Duration::from_hours(6)];
 /// The wait after a request whose fate is not known.
 const AMBIGUOUS: Duration = Duration::from_mins(1);
 /// Pauses that a service asks for again and again double up to this, or to ten times the first.
@@ -68,7 +70,12 @@ pub(super) struct Decision {
 impl Attempt<'_> {
     pub(super) fn delivered(&self) -> Decision {
         let state = ChannelState { last_success: Some(self.now), ..ChannelState::default() };
-        Decision { update: BatchUpdate::Delivered { at: self.now }, state, streak: Streak::default(), pause: None }
+        Decision {
+            update: BatchUpdate::Delivered { at: self.now },
+            state,
+            streak: Streak::default(),
+            pause: None,
+        }
     }
 
     pub(super) fn failed(&self, error: &SendError) -> Decision {
@@ -90,7 +97,8 @@ impl Attempt<'_> {
         let pause = pause + self.jittered(pause / 10);
         let until = later(self.now, pause);
         let state = ChannelState { gate_until: Some(until), ..self.failing() };
-        let streak = Streak { throttles: self.streak.throttles + 1, ambiguous: false, ..self.streak };
+        let streak =
+            Streak { throttles: self.streak.throttles + 1, ambiguous: false, ..self.streak };
         let update = BatchUpdate::Retry(Batch { next_at: until, ..self.batch.clone() });
         Decision { update, state, streak, pause: Some(pause) }
     }
@@ -116,7 +124,9 @@ impl Attempt<'_> {
 
     /// Sends less of it at once, or gives up.
     fn rejected(&self, code: &str) -> Decision {
-        let Some(detail) = Detail::from_index(self.batch.detail).lower() else { return self.dead(code) };
+        let Some(detail) = Detail::from_index(self.batch.detail).lower() else {
+            return self.dead(code);
+        };
         let mut decision = self.again(Duration::ZERO, Streak::default());
         if let BatchUpdate::Retry(batch) = &mut decision.update {
             batch.detail = detail.index();
@@ -126,11 +136,17 @@ impl Attempt<'_> {
 
     /// Closes the gate until the next test. Not an attempt: a message is not given up while nothing can be delivered.
     fn down(&self, code: &str, not_found: bool) -> Decision {
-        let wait = NOT_FOUNDS.get(self.streak.not_founds).filter(|_| not_found && self.state.down.is_none());
+        let wait = NOT_FOUNDS
+            .get(self.streak.not_founds)
+            .filter(|_| not_found && self.state.down.is_none());
         if let Some(wait) = wait {
-            return self.again(*wait, Streak { not_founds: self.streak.not_founds + 1, ..Streak::default() });
+            return self.again(
+                *wait,
+                Streak { not_founds: self.streak.not_founds + 1, ..Streak::default() },
+            );
         }
-        let failures = if self.state.down.is_some() { self.state.failures.saturating_add(1) } else { 1 };
+        let failures =
+            if self.state.down.is_some() { self.state.failures.saturating_add(1) } else { 1 };
         let index = usize::try_from(failures - 1).unwrap_or(usize::MAX).min(RETESTS.len() - 1);
         let until = later(self.now, RETESTS.get(index).copied().unwrap_or_default());
         let state = ChannelState {
@@ -146,7 +162,11 @@ impl Attempt<'_> {
 
     fn again_or_dead(&self, code: &str, wait: Duration, streak: Streak) -> Decision {
         let tried = usize::try_from(self.batch.attempts).unwrap_or(usize::MAX) >= RETRIES.len();
-        if tried && self.now.since(self.newest) >= GIVE_UP { self.dead(code) } else { self.again(wait, streak) }
+        if tried && self.now.since(self.newest) >= GIVE_UP {
+            self.dead(code)
+        } else {
+            self.again(wait, streak)
+        }
     }
 
     fn again(&self, wait: Duration, streak: Streak) -> Decision {
@@ -164,12 +184,17 @@ impl Attempt<'_> {
     }
 
     fn failing(&self) -> ChannelState {
-        ChannelState { gate_until: None, failures: self.state.failures.saturating_add(1), ..self.state.clone() }
+        ChannelState {
+            gate_until: None,
+            failures: self.state.failures.saturating_add(1),
+            ..self.state.clone()
+        }
     }
 
     /// Returns the schedule's wait after this attempt, with full jitter.
     fn scheduled(&self) -> Duration {
-        let index = usize::try_from(self.batch.attempts).unwrap_or(usize::MAX).min(RETRIES.len() - 1);
+        let index =
+            usize::try_from(self.batch.attempts).unwrap_or(usize::MAX).min(RETRIES.len() - 1);
         self.jittered(RETRIES.get(index).copied().unwrap_or_default()).max(Duration::from_secs(1))
     }
 
@@ -207,7 +232,13 @@ mod tests {
     impl Course {
         fn new() -> Self {
             let batch = Batch { id: "id".into(), attempts: 0, detail: 0, next_at: NOW };
-            Self { batch, state: ChannelState::default(), streak: Streak::default(), now: NOW, fraction: 1.0 }
+            Self {
+                batch,
+                state: ChannelState::default(),
+                streak: Streak::default(),
+                now: NOW,
+                fraction: 1.0,
+            }
         }
 
         /// Fails once, goes to the time of the next attempt and returns how long that took, or that it is over.
@@ -224,7 +255,10 @@ mod tests {
             (self.state, self.streak) = (decision.state, decision.streak);
             match decision.update {
                 BatchUpdate::Retry(batch) => {
-                    let next_at = self.state.gate_until.map_or(batch.next_at, |until| until.max(batch.next_at));
+                    let next_at = self
+                        .state
+                        .gate_until
+                        .map_or(batch.next_at, |until| until.max(batch.next_at));
                     let wait = next_at.since(self.now);
                     (self.now, self.batch) = (next_at, batch);
                     Ok(wait)
@@ -297,9 +331,15 @@ mod tests {
         course.fail(&retry()).unwrap();
         assert_eq!(course.state.gate_until, None);
         assert_eq!(course.fail_times(6, &throttled(60)), [60, 120, 240, 480, 600, 600]);
-        assert_eq!(Course { fraction: 0.0, ..Course::new() }.fail_times(3, &throttled(600)), [600, 600, 600]);
+        assert_eq!(
+            Course { fraction: 0.0, ..Course::new() }.fail_times(3, &throttled(600)),
+            [600, 600, 600]
+        );
         assert_eq!(Course { fraction: 1.0, ..Course::new() }.fail(&throttled(600)), Ok(660));
-        assert_eq!(Course { fraction: 0.0, ..Course::new() }.fail_times(2, &throttled(21_600)), [21_600, 21_600]);
+        assert_eq!(
+            Course { fraction: 0.0, ..Course::new() }.fail_times(2, &throttled(21_600)),
+            [21_600, 21_600]
+        );
     }
 
     #[test]
@@ -374,7 +414,12 @@ mod tests {
     #[test]
     fn a_delivery_clears_everything() {
         let course = Course {
-            state: ChannelState { gate_until: Some(NOW), down: Some(code()), failures: 7, last_success: None },
+            state: ChannelState {
+                gate_until: Some(NOW),
+                down: Some(code()),
+                failures: 7,
+                last_success: None,
+            },
             ..Course::new()
         };
         let attempt = Attempt {
@@ -387,6 +432,9 @@ mod tests {
         };
         let state = ChannelState { last_success: Some(NOW), ..ChannelState::default() };
         let update = BatchUpdate::Delivered { at: NOW };
-        assert_eq!(attempt.delivered(), Decision { update, state, streak: Streak::default(), pause: None });
+        assert_eq!(
+            attempt.delivered(),
+            Decision { update, state, streak: Streak::default(), pause: None }
+        );
     }
 }

@@ -1,7 +1,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 
-
 use async_trait::async_trait;
 
 use tokio::task::JoinSet;
@@ -49,7 +48,9 @@ impl Memory {
             BatchUpdate::Dead { .. } => "dead",
             BatchUpdate::Retry(_) => "retry",
         };
-        rows.iter().filter_map(|row| Some((row.pending.event.id.clone(), word(row.ended.as_ref()?)))).collect()
+        rows.iter()
+            .filter_map(|row| Some((row.pending.event.id.clone(), word(row.ended.as_ref()?))))
+            .collect()
     }
 }
 
@@ -59,7 +60,10 @@ impl Store for Memory {
         Ok(Saved::default())
     }
 
-    async fn rows(&self, _: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send)) -> Result<(), StoreError> {
+    async fn rows(
+        &self,
+        _: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
+    ) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -120,7 +124,9 @@ impl Store for Memory {
         self.try_again()?;
         let mut rows = self.rows.lock().unwrap();
         let members = rows.iter_mut().filter(|row| row.channel == channel);
-        for row in members.filter(|row| row.pending.batch.as_ref().is_some_and(|other| other.id == batch)) {
+        for row in
+            members.filter(|row| row.pending.batch.as_ref().is_some_and(|other| other.id == batch))
+        {
             match update {
                 BatchUpdate::Retry(batch) => row.pending.batch = Some(batch.clone()),
                 ended => row.ended = Some(ended.clone()),
@@ -289,19 +295,31 @@ impl Bench {
             external_url: None,
             retest,
         };
-        let worker = Worker::new(settings, Arc::clone(&channel) as Arc<dyn Channel>, self.shared.clone());
+        let worker =
+            Worker::new(settings, Arc::clone(&channel) as Arc<dyn Channel>, self.shared.clone());
         self.tasks.spawn(worker.run(self.stop.clone()));
         channel
     }
 
     async fn commit(&self, ids: &[&str], channels: &[&str]) {
-        let outbox = ids.iter().map(|id| (self.event(id), channels.iter().map(ToString::to_string).collect()));
-        self.shared.store.commit(Commit { outbox: outbox.collect(), ..Commit::default() }).await.unwrap();
+        let outbox = ids
+            .iter()
+            .map(|id| (self.event(id), channels.iter().map(ToString::to_string).collect()));
+        self.shared
+            .store
+            .commit(Commit { outbox: outbox.collect(), ..Commit::default() })
+            .await
+            .unwrap();
         self.commits.send_modify(|count| *count += 1);
     }
 
     fn event(&self, id: &str) -> Event {
-        Event { id: id.into(), at: self.clock.now(), severity: Severity::Warning, topic: Topic::Test }
+        Event {
+            id: id.into(),
+            at: self.clock.now(),
+            severity: Severity::Warning,
+            topic: Topic::Test,
+        }
     }
 
     async fn pass(&self, seconds: u64) {
@@ -426,7 +444,11 @@ async fn a_channel_that_goes_down_is_reported_once_and_its_backlog_is_one_messag
     let ops = bench.start("ops", [down(), down()]);
     bench.commit(&["a"], &["ops"]).await;
     bench.pass(60).await;
-    let report = Report::Down { channel: "ops".into(), code: "19001".into(), hint: "set another url".into() };
+    let report = Report::Down {
+        channel: "ops".into(),
+        code: "19001".into(),
+        hint: "set another url".into(),
+    };
     assert_eq!(bench.reports.try_recv(), Ok(report));
     for id in ["b", "c", "d", "e", "f", "g", "h"] {
         bench.commit(&[id], &["ops"]).await;
@@ -466,9 +488,15 @@ async fn a_refused_message_is_cut_down_and_then_given_up() {
     bench.commit(&["b"], &["ops"]).await;
     bench.pass(100).await;
     let details: Vec<_> = ops.messages().iter().map(|message| message.detail).collect();
-    assert_eq!(details, [Detail::Full, Detail::Shorter, Detail::Plain, Detail::OneLine, Detail::Full]);
+    assert_eq!(
+        details,
+        [Detail::Full, Detail::Shorter, Detail::Plain, Detail::OneLine, Detail::Full]
+    );
     assert_eq!(bench.store.ended(), [("a".to_owned(), "dead"), ("b".to_owned(), "delivered")]);
-    assert_eq!(bench.outcomes("ops"), ["rejected", "rejected", "rejected", "rejected", "dead", "delivered"]);
+    assert_eq!(
+        bench.outcomes("ops"),
+        ["rejected", "rejected", "rejected", "rejected", "dead", "delivered"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -571,10 +599,15 @@ async fn a_message_in_flight_is_finished_on_stop() {
     bench.commit(&["a"], &["ops", "stuck"]).await;
     tokio::time::sleep(Duration::from_millis(30_500)).await;
     bench.stop.cancel();
-    let stopped = tokio::time::timeout(Duration::from_secs(11), async { while bench.tasks.join_next().await.is_some() {} });
+    let stopped = tokio::time::timeout(Duration::from_secs(11), async {
+        while bench.tasks.join_next().await.is_some() {}
+    });
     stopped.await.unwrap();
     assert_eq!(bench.store.ended(), [("a".to_owned(), "delivered")]);
-    assert!(bench.store.rows.lock().unwrap()[1].pending.batch.is_some(), "it is tried again with the same id");
+    assert!(
+        bench.store.rows.lock().unwrap()[1].pending.batch.is_some(),
+        "it is tried again with the same id"
+    );
 }
 
 #[tokio::test(start_paused = true)]

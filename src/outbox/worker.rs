@@ -71,12 +71,12 @@ impl Worker {
 
     /// Delivers until `stop`. A message in flight then gets a short time to be finished and recorded.
     pub async fn run(mut self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            match self.restore().await {
-                Ok(()) => break,
-                Err(error) => self.wait(self.store_trouble(&error), &stop).await,
+        while let Err(error) = self.restore().await {
+            let pause = self.store_trouble(&error);
+            self.wait(Some(pause), &stop).await;
+            if stop.is_cancelled() {
+                return;
             }
-            self.store_failed = true;
         }
         while !stop.is_cancelled() {
             let pause = match self.step(&stop).await {
@@ -84,11 +84,7 @@ impl Worker {
                     self.store_failed = false;
                     pause
                 }
-                Err(error) => {
-                    let pause = self.store_trouble(&error);
-                    self.store_failed = true;
-                    pause
-                }
+                Err(error) => Some(self.store_trouble(&error)),
             };
             self.wait(pause, &stop).await;
         }
@@ -120,7 +116,8 @@ impl Worker {
             Some(batch) => self.until(batch.next_at),
             None => self.group_wait(first),
         };
-        let next_turn = Some(self.pacer.until_next(self.channel.pace())).filter(|wait| !wait.is_zero());
+        let next_turn =
+            Some(self.pacer.until_next(self.channel.pace())).filter(|wait| !wait.is_zero());
         if let Some(wait) = due.or(next_turn) {
             return Ok(Some(wait));
         }
@@ -140,7 +137,8 @@ impl Worker {
             // The earlier process may have been killed between the send and its record.
             self.duplicate = true;
         }
-        let belongs = |pending: &Pending| pending.batch.as_ref().is_some_and(|other| other.id == batch.id);
+        let belongs =
+            |pending: &Pending| pending.batch.as_ref().is_some_and(|other| other.id == batch.id);
         Job { members: pending.into_iter().filter(belongs).collect(), batch }
     }
 
@@ -150,7 +148,12 @@ impl Worker {
             [only] => only.event.id.clone(),
             _ => self.shared.chance.batch_id(self.shared.clock.millis()),
         };
-        let batch = Batch { id, attempts: 0, detail: Detail::Full.index(), next_at: self.shared.clock.now() };
+        let batch = Batch {
+            id,
+            attempts: 0,
+            detail: Detail::Full.index(),
+            next_at: self.shared.clock.now(),
+        };
         let deliveries: Vec<i64> = members.iter().map(|pending| pending.delivery).collect();
         self.shared.store.freeze(&deliveries, &batch).await?;
         self.current = Some(batch.id.clone());
@@ -192,7 +195,13 @@ impl Worker {
         let events = job.members.iter().map(|pending| pending.event.clone()).collect();
         let external_url = self.settings.external_url.as_deref();
         let now = self.shared.clock.now();
-        let mut message = Message::compose(job.batch.id.clone(), now, self.settings.language, events, external_url);
+        let mut message = Message::compose(
+            job.batch.id.clone(),
+            now,
+            self.settings.language,
+            events,
+            external_url,
+        );
         message.detail = Detail::from_index(job.batch.detail);
         if self.duplicate {
             message.mark_possible_duplicate();
@@ -201,7 +210,11 @@ impl Worker {
     }
 
     /// Sends once; `None` when `stop` cut it off. A panic costs this attempt and nothing else.
-    async fn attempt(&self, message: &Message, stop: &CancellationToken) -> Option<Result<Receipt, SendError>> {
+    async fn attempt(
+        &self,
+        message: &Message,
+        stop: &CancellationToken,
+    ) -> Option<Result<Receipt, SendError>> {
         let send = AssertUnwindSafe(self.channel.send(message)).catch_unwind();
         let cut_off = async {
             stop.cancelled().await;
@@ -214,7 +227,9 @@ impl Worker {
         };
         Some(match verdict {
             Ok(Ok(verdict)) => verdict,
-            Ok(Err(_)) => Err(SendError::Retry { after: None, code: format!("{}panic", SendError::UNKNOWN) }),
+            Ok(Err(_)) => {
+                Err(SendError::Retry { after: None, code: format!("{}panic", SendError::UNKNOWN) })
+            }
             Err(_) => Err(SendError::Ambiguous { code: "no answer in time".to_owned() }),
         })
     }
@@ -236,7 +251,9 @@ impl Worker {
         let said = format!("{outcome} {code}");
         if self.logged.as_ref() != Some(&said) {
             match verdict {
-                Ok(_) if self.logged.is_some() => tracing::info!(%channel, "messages are delivered again"),
+                Ok(_) if self.logged.is_some() => {
+                    tracing::info!(%channel, "messages are delivered again");
+                }
                 Ok(_) => tracing::debug!(%channel, "messages are delivered"),
                 Err(_) => tracing::warn!(%channel, outcome, code, "a message was not delivered"),
             }
@@ -245,7 +262,12 @@ impl Worker {
     }
 
     /// Says when the channel went down or came up. Said before it is recorded: twice is better than never.
-    async fn report(&self, error: Option<&SendError>, decision: &Decision, stop: &CancellationToken) {
+    async fn report(
+        &self,
+        error: Option<&SendError>,
+        decision: &Decision,
+        stop: &CancellationToken,
+    ) {
         let channel = self.settings.name.clone();
         let report = match (&self.state.down, &decision.state.down, error) {
             (None, Some(code), Some(SendError::ChannelDown { hint, .. })) => {
@@ -269,10 +291,14 @@ impl Worker {
     /// Records what follows, for as long as the store takes: a delivery that is not recorded would be repeated.
     async fn settle(&mut self, batch: &str, decision: &Decision, stop: &CancellationToken) {
         loop {
-            let settled = self.shared.store.settle(&self.settings.name, batch, &decision.update, &decision.state);
+            let settled = self.shared.store.settle(
+                &self.settings.name,
+                batch,
+                &decision.update,
+                &decision.state,
+            );
             let Err(error) = settled.await else { return };
-            let pause = self.store_trouble(&error).unwrap_or_default();
-            self.store_failed = true;
+            let pause = self.store_trouble(&error);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
@@ -281,11 +307,12 @@ impl Worker {
     }
 
     /// Logs the first failure of the store in a row, and returns when to ask it again.
-    fn store_trouble(&self, error: &StoreError) -> Option<Duration> {
+    fn store_trouble(&mut self, error: &StoreError) -> Duration {
         if !self.store_failed {
             tracing::error!(channel = %self.settings.name, %error, "the outbox cannot use the store; it tries again");
         }
-        Some(STORE_PAUSE)
+        self.store_failed = true;
+        STORE_PAUSE
     }
 
     async fn count(&self, pending: &[Pending]) -> Result<(), StoreError> {
@@ -314,8 +341,13 @@ impl Worker {
         };
         let group_wait = self.settings.group_wait;
         let waited = Duration::from_millis(
-            u64::try_from(self.shared.clock.millis().saturating_sub(oldest.event.at.seconds().saturating_mul(1000)))
-                .unwrap_or(0),
+            u64::try_from(
+                self.shared
+                    .clock
+                    .millis()
+                    .saturating_sub(oldest.event.at.seconds().saturating_mul(1000)),
+            )
+            .unwrap_or(0),
         );
         let left = group_wait.saturating_sub(waited.max(seen.elapsed()));
         Some(left).filter(|left| !left.is_zero())
