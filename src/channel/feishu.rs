@@ -171,7 +171,16 @@ mod tests {
     use crate::expiry::Detail;
 
     fn shown(message: &Message) -> String {
-        sample::pretty(&bytes(&body(message, None)))
+        let body = body(message, None);
+        let content = &body["content"];
+        let Some((language, post)) =
+            content["post"].as_object().and_then(|post| post.iter().next())
+        else {
+            return content["text"].as_str().unwrap().to_owned();
+        };
+        let mut lines = vec![format!("{} {language} {}", body["msg_type"], post["title"])];
+        lines.extend(post["content"].as_array().unwrap().iter().map(Value::to_string));
+        lines.join("\n")
     }
 
     #[test]
@@ -199,407 +208,90 @@ mod tests {
     #[test]
     fn a_single_event() {
         insta::assert_snapshot!(shown(&sample::single()), @r#"
-        {
-          "content": {
-            "post": {
-              "en_us": {
-                "content": [
-                  [
-                    {
-                      "tag": "text",
-                      "text": "Common name: www.example.com"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "Source: web-certs"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "Scope: all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "Issuer: R11"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "Serial: 04a1b2c3"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "Not after: 2026-01-08T00:00:00Z"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "Days left: 7"
-                    }
-                  ],
-                  [
-                    {
-                      "href": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3",
-                      "tag": "a",
-                      "text": "Open"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "id 0193e4b0-7d"
-                    }
-                  ]
-                ],
-                "title": "[notafter] certificate www.example.com expires in 7 days"
-              }
-            }
-          },
-          "msg_type": "post"
-        }
+        "post" en_us "[notafter] certificate www.example.com expires in 7 days"
+        [{"tag":"text","text":"Common name: www.example.com"}]
+        [{"tag":"text","text":"Source: web-certs"}]
+        [{"tag":"text","text":"Scope: all"}]
+        [{"tag":"text","text":"Issuer: R11"}]
+        [{"tag":"text","text":"Serial: 04a1b2c3"}]
+        [{"tag":"text","text":"Not after: 2026-01-08T00:00:00Z"}]
+        [{"tag":"text","text":"Days left: 7"}]
+        [{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"Open"}]
+        [{"tag":"text","text":"id 0193e4b0-7d"}]
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::single())), @r#"
-        {
-          "content": {
-            "post": {
-              "zh_cn": {
-                "content": [
-                  [
-                    {
-                      "tag": "text",
-                      "text": "通用名: www.example.com"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "来源: web-certs"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "范围: all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "签发者: R11"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "序列号: 04a1b2c3"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "到期时间: 2026-01-08T00:00:00Z"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "剩余天数: 7"
-                    }
-                  ],
-                  [
-                    {
-                      "href": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3",
-                      "tag": "a",
-                      "text": "查看"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "id 0193e4b0-7d"
-                    }
-                  ]
-                ],
-                "title": "[notafter] 证书 www.example.com 将在 7 天后到期"
-              }
-            }
-          },
-          "msg_type": "post"
-        }
+        "post" zh_cn "[notafter] 证书 www.example.com 将在 7 天后到期"
+        [{"tag":"text","text":"通用名: www.example.com"}]
+        [{"tag":"text","text":"来源: web-certs"}]
+        [{"tag":"text","text":"范围: all"}]
+        [{"tag":"text","text":"签发者: R11"}]
+        [{"tag":"text","text":"序列号: 04a1b2c3"}]
+        [{"tag":"text","text":"到期时间: 2026-01-08T00:00:00Z"}]
+        [{"tag":"text","text":"剩余天数: 7"}]
+        [{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"查看"}]
+        [{"tag":"text","text":"id 0193e4b0-7d"}]
         "#);
     }
 
     #[test]
     fn a_list() {
         insta::assert_snapshot!(shown(&sample::list()), @r#"
-        {
-          "content": {
-            "post": {
-              "en_us": {
-                "content": [
-                  [
-                    {
-                      "tag": "text",
-                      "text": "*.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all "
-                    },
-                    {
-                      "href": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3",
-                      "tag": "a",
-                      "text": "Open"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "b.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all "
-                    },
-                    {
-                      "href": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3",
-                      "tag": "a",
-                      "text": "Open"
-                    }
-                  ],
-                  [
-                    {
-                      "href": "https://certs.example.com/",
-                      "tag": "a",
-                      "text": "Open"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "id 0193e4b0-7d"
-                    }
-                  ]
-                ],
-                "title": "[notafter] 2 events: 2 expiring"
-              }
-            }
-          },
-          "msg_type": "post"
-        }
+        "post" en_us "[notafter] 2 events: 2 expiring"
+        [{"tag":"text","text":"*.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"Open"}]
+        [{"tag":"text","text":"b.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"Open"}]
+        [{"href":"https://certs.example.com/","tag":"a","text":"Open"}]
+        [{"tag":"text","text":"id 0193e4b0-7d"}]
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::list())), @r#"
-        {
-          "content": {
-            "post": {
-              "zh_cn": {
-                "content": [
-                  [
-                    {
-                      "tag": "text",
-                      "text": "*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs / all "
-                    },
-                    {
-                      "href": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3",
-                      "tag": "a",
-                      "text": "查看"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "b.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs / all "
-                    },
-                    {
-                      "href": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3",
-                      "tag": "a",
-                      "text": "查看"
-                    }
-                  ],
-                  [
-                    {
-                      "href": "https://certs.example.com/",
-                      "tag": "a",
-                      "text": "查看"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "id 0193e4b0-7d"
-                    }
-                  ]
-                ],
-                "title": "[notafter] 2 个事件: 2 个将到期"
-              }
-            }
-          },
-          "msg_type": "post"
-        }
+        "post" zh_cn "[notafter] 2 个事件: 2 个将到期"
+        [{"tag":"text","text":"*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs / all "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"查看"}]
+        [{"tag":"text","text":"b.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs / all "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"查看"}]
+        [{"href":"https://certs.example.com/","tag":"a","text":"查看"}]
+        [{"tag":"text","text":"id 0193e4b0-7d"}]
         "#);
     }
 
     #[test]
     fn a_digest() {
         insta::assert_snapshot!(shown(&sample::digest(6)), @r#"
-        {
-          "content": {
-            "post": {
-              "en_us": {
-                "content": [
-                  [
-                    {
-                      "tag": "text",
-                      "text": "within 7d: 6"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "href": "https://certs.example.com/",
-                      "tag": "a",
-                      "text": "Open"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "id 0193e4b0-7d"
-                    }
-                  ]
-                ],
-                "title": "[notafter] 6 events: 6 expiring"
-              }
-            }
-          },
-          "msg_type": "post"
-        }
+        "post" en_us "[notafter] 6 events: 6 expiring"
+        [{"tag":"text","text":"within 7d: 6"}]
+        [{"tag":"text","text":"svc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"tag":"text","text":"svc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"tag":"text","text":"svc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"tag":"text","text":"svc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"tag":"text","text":"svc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"tag":"text","text":"svc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"href":"https://certs.example.com/","tag":"a","text":"Open"}]
+        [{"tag":"text","text":"id 0193e4b0-7d"}]
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::digest(6))), @r#"
-        {
-          "content": {
-            "post": {
-              "zh_cn": {
-                "content": [
-                  [
-                    {
-                      "tag": "text",
-                      "text": "7d 内到期: 6"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "svc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"
-                    }
-                  ],
-                  [
-                    {
-                      "href": "https://certs.example.com/",
-                      "tag": "a",
-                      "text": "查看"
-                    }
-                  ],
-                  [
-                    {
-                      "tag": "text",
-                      "text": "id 0193e4b0-7d"
-                    }
-                  ]
-                ],
-                "title": "[notafter] 6 个事件: 6 个将到期"
-              }
-            }
-          },
-          "msg_type": "post"
-        }
+        "post" zh_cn "[notafter] 6 个事件: 6 个将到期"
+        [{"tag":"text","text":"7d 内到期: 6"}]
+        [{"tag":"text","text":"svc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"tag":"text","text":"svc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"tag":"text","text":"svc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"tag":"text","text":"svc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"tag":"text","text":"svc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"tag":"text","text":"svc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
+        [{"href":"https://certs.example.com/","tag":"a","text":"查看"}]
+        [{"tag":"text","text":"id 0193e4b0-7d"}]
         "#);
     }
 
     #[test]
     fn plain_text_and_the_last_resort() {
-        insta::assert_snapshot!(shown(&Message { detail: Detail::Plain, ..sample::list() }), @r#"
-        {
-          "content": {
-            "text": "[notafter] 2 events: 2 expiring\n*.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all\nb.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all\nid 0193e4b0-7d"
-          },
-          "msg_type": "text"
-        }
-        "#);
-        insta::assert_snapshot!(shown(&Message { detail: Detail::OneLine, ..sample::list() }), @r#"
-        {
-          "content": {
-            "text": "[notafter] 2 events need attention\nhttps://certs.example.com/\nid 0193e4b0-7d"
-          },
-          "msg_type": "text"
-        }
-        "#);
+        insta::assert_snapshot!(shown(&Message { detail: Detail::Plain, ..sample::list() }), @r"
+        [notafter] 2 events: 2 expiring
+        *.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all
+        b.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all
+        id 0193e4b0-7d
+        ");
+        insta::assert_snapshot!(shown(&Message { detail: Detail::OneLine, ..sample::list() }), @r"
+        [notafter] 2 events need attention
+        https://certs.example.com/
+        id 0193e4b0-7d
+        ");
     }
 
     #[test]

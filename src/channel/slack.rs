@@ -159,7 +159,7 @@ fn of_word(word: &str, response: &Response, now: Timestamp) -> Option<SendError>
         }
         "rollup_error" => passing(word, None),
         "rate_limited" => SendError::Throttled {
-            after: verdict::retry_after(&response.headers, now).unwrap_or(Duration::from_secs(60)),
+            after: verdict::retry_after(&response.headers, now).unwrap_or(verdict::PAUSE),
             code: word.to_owned(),
         },
         _ => return None,
@@ -175,326 +175,75 @@ fn is_word(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::address::check;
-    use super::super::sample::{self, NOW, answer, answer_with, pretty};
+    use super::super::sample::{self, NOW, answer, answer_with};
     use super::*;
     use crate::expiry::Detail;
 
+    fn shown(message: &Message) -> String {
+        let mut body: Value = serde_json::from_slice(&body(message)).unwrap();
+        let blocks = body.as_object_mut().unwrap().remove("blocks").unwrap_or_default();
+        let blocks = blocks.as_array().into_iter().flatten();
+        std::iter::once(&body).chain(blocks).map(Value::to_string).collect::<Vec<_>>().join("\n")
+    }
+
     #[test]
     fn a_single_event() {
-        insta::assert_snapshot!(pretty(&body(&sample::single())), @r#"
-        {
-          "blocks": [
-            {
-              "text": {
-                "emoji": false,
-                "text": "[notafter] certificate www.example.com expires in 7 days",
-                "type": "plain_text"
-              },
-              "type": "header"
-            },
-            {
-              "text": {
-                "emoji": false,
-                "text": "Common name: www.example.com\nSource: web-certs\nScope: all\nIssuer: R11\nSerial: 04a1b2c3\nNot after: 2026-01-08T00:00:00Z\nDays left: 7",
-                "type": "plain_text"
-              },
-              "type": "section"
-            },
-            {
-              "elements": [
-                {
-                  "text": {
-                    "emoji": false,
-                    "text": "Open",
-                    "type": "plain_text"
-                  },
-                  "type": "button",
-                  "url": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"
-                }
-              ],
-              "type": "actions"
-            },
-            {
-              "elements": [
-                {
-                  "emoji": false,
-                  "text": "id 0193e4b0-7d",
-                  "type": "plain_text"
-                }
-              ],
-              "type": "context"
-            }
-          ],
-          "text": "[notafter] certificate www.example.com expires in 7 days",
-          "unfurl_links": false,
-          "unfurl_media": false
-        }
+        insta::assert_snapshot!(shown(&sample::single()), @r#"
+        {"text":"[notafter] certificate www.example.com expires in 7 days","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":false,"text":"[notafter] certificate www.example.com expires in 7 days","type":"plain_text"},"type":"header"}
+        {"text":{"emoji":false,"text":"Common name: www.example.com\nSource: web-certs\nScope: all\nIssuer: R11\nSerial: 04a1b2c3\nNot after: 2026-01-08T00:00:00Z\nDays left: 7","type":"plain_text"},"type":"section"}
+        {"elements":[{"text":{"emoji":false,"text":"Open","type":"plain_text"},"type":"button","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"type":"actions"}
+        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
         "#);
-        insta::assert_snapshot!(pretty(&body(&sample::zh(&sample::single()))), @r#"
-        {
-          "blocks": [
-            {
-              "text": {
-                "emoji": false,
-                "text": "[notafter] 证书 www.example.com 将在 7 天后到期",
-                "type": "plain_text"
-              },
-              "type": "header"
-            },
-            {
-              "text": {
-                "emoji": false,
-                "text": "通用名: www.example.com\n来源: web-certs\n范围: all\n签发者: R11\n序列号: 04a1b2c3\n到期时间: 2026-01-08T00:00:00Z\n剩余天数: 7",
-                "type": "plain_text"
-              },
-              "type": "section"
-            },
-            {
-              "elements": [
-                {
-                  "text": {
-                    "emoji": false,
-                    "text": "查看",
-                    "type": "plain_text"
-                  },
-                  "type": "button",
-                  "url": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"
-                }
-              ],
-              "type": "actions"
-            },
-            {
-              "elements": [
-                {
-                  "emoji": false,
-                  "text": "id 0193e4b0-7d",
-                  "type": "plain_text"
-                }
-              ],
-              "type": "context"
-            }
-          ],
-          "text": "[notafter] 证书 www.example.com 将在 7 天后到期",
-          "unfurl_links": false,
-          "unfurl_media": false
-        }
+        insta::assert_snapshot!(shown(&sample::zh(&sample::single())), @r#"
+        {"text":"[notafter] 证书 www.example.com 将在 7 天后到期","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":false,"text":"[notafter] 证书 www.example.com 将在 7 天后到期","type":"plain_text"},"type":"header"}
+        {"text":{"emoji":false,"text":"通用名: www.example.com\n来源: web-certs\n范围: all\n签发者: R11\n序列号: 04a1b2c3\n到期时间: 2026-01-08T00:00:00Z\n剩余天数: 7","type":"plain_text"},"type":"section"}
+        {"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"type":"actions"}
+        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
         "#);
     }
 
     #[test]
     fn a_list() {
-        insta::assert_snapshot!(pretty(&body(&sample::list())), @r#"
-        {
-          "blocks": [
-            {
-              "text": {
-                "emoji": false,
-                "text": "[notafter] 2 events: 2 expiring",
-                "type": "plain_text"
-              },
-              "type": "header"
-            },
-            {
-              "text": {
-                "emoji": false,
-                "text": "*.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all\nb.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all",
-                "type": "plain_text"
-              },
-              "type": "section"
-            },
-            {
-              "elements": [
-                {
-                  "text": {
-                    "emoji": false,
-                    "text": "Open",
-                    "type": "plain_text"
-                  },
-                  "type": "button",
-                  "url": "https://certs.example.com/"
-                }
-              ],
-              "type": "actions"
-            },
-            {
-              "elements": [
-                {
-                  "emoji": false,
-                  "text": "id 0193e4b0-7d",
-                  "type": "plain_text"
-                }
-              ],
-              "type": "context"
-            }
-          ],
-          "text": "[notafter] 2 events: 2 expiring",
-          "unfurl_links": false,
-          "unfurl_media": false
-        }
+        insta::assert_snapshot!(shown(&sample::list()), @r#"
+        {"text":"[notafter] 2 events: 2 expiring","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":false,"text":"[notafter] 2 events: 2 expiring","type":"plain_text"},"type":"header"}
+        {"text":{"emoji":false,"text":"*.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all\nb.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all","type":"plain_text"},"type":"section"}
+        {"elements":[{"text":{"emoji":false,"text":"Open","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"}
+        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
         "#);
-        insta::assert_snapshot!(pretty(&body(&sample::zh(&sample::list()))), @r#"
-        {
-          "blocks": [
-            {
-              "text": {
-                "emoji": false,
-                "text": "[notafter] 2 个事件: 2 个将到期",
-                "type": "plain_text"
-              },
-              "type": "header"
-            },
-            {
-              "text": {
-                "emoji": false,
-                "text": "*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs / all\nb.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs / all",
-                "type": "plain_text"
-              },
-              "type": "section"
-            },
-            {
-              "elements": [
-                {
-                  "text": {
-                    "emoji": false,
-                    "text": "查看",
-                    "type": "plain_text"
-                  },
-                  "type": "button",
-                  "url": "https://certs.example.com/"
-                }
-              ],
-              "type": "actions"
-            },
-            {
-              "elements": [
-                {
-                  "emoji": false,
-                  "text": "id 0193e4b0-7d",
-                  "type": "plain_text"
-                }
-              ],
-              "type": "context"
-            }
-          ],
-          "text": "[notafter] 2 个事件: 2 个将到期",
-          "unfurl_links": false,
-          "unfurl_media": false
-        }
+        insta::assert_snapshot!(shown(&sample::zh(&sample::list())), @r#"
+        {"text":"[notafter] 2 个事件: 2 个将到期","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":false,"text":"[notafter] 2 个事件: 2 个将到期","type":"plain_text"},"type":"header"}
+        {"text":{"emoji":false,"text":"*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs / all\nb.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs / all","type":"plain_text"},"type":"section"}
+        {"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"}
+        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
         "#);
     }
 
     #[test]
     fn a_digest() {
-        insta::assert_snapshot!(pretty(&body(&sample::digest(6))), @r#"
-        {
-          "blocks": [
-            {
-              "text": {
-                "emoji": false,
-                "text": "[notafter] 6 events: 6 expiring",
-                "type": "plain_text"
-              },
-              "type": "header"
-            },
-            {
-              "text": {
-                "emoji": false,
-                "text": "within 7d: 6\nsvc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all",
-                "type": "plain_text"
-              },
-              "type": "section"
-            },
-            {
-              "elements": [
-                {
-                  "text": {
-                    "emoji": false,
-                    "text": "Open",
-                    "type": "plain_text"
-                  },
-                  "type": "button",
-                  "url": "https://certs.example.com/"
-                }
-              ],
-              "type": "actions"
-            },
-            {
-              "elements": [
-                {
-                  "emoji": false,
-                  "text": "id 0193e4b0-7d",
-                  "type": "plain_text"
-                }
-              ],
-              "type": "context"
-            }
-          ],
-          "text": "[notafter] 6 events: 6 expiring",
-          "unfurl_links": false,
-          "unfurl_media": false
-        }
+        insta::assert_snapshot!(shown(&sample::digest(6)), @r#"
+        {"text":"[notafter] 6 events: 6 expiring","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":false,"text":"[notafter] 6 events: 6 expiring","type":"plain_text"},"type":"header"}
+        {"text":{"emoji":false,"text":"within 7d: 6\nsvc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all","type":"plain_text"},"type":"section"}
+        {"elements":[{"text":{"emoji":false,"text":"Open","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"}
+        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
         "#);
-        insta::assert_snapshot!(pretty(&body(&sample::zh(&sample::digest(6)))), @r#"
-        {
-          "blocks": [
-            {
-              "text": {
-                "emoji": false,
-                "text": "[notafter] 6 个事件: 6 个将到期",
-                "type": "plain_text"
-              },
-              "type": "header"
-            },
-            {
-              "text": {
-                "emoji": false,
-                "text": "7d 内到期: 6\nsvc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all",
-                "type": "plain_text"
-              },
-              "type": "section"
-            },
-            {
-              "elements": [
-                {
-                  "text": {
-                    "emoji": false,
-                    "text": "查看",
-                    "type": "plain_text"
-                  },
-                  "type": "button",
-                  "url": "https://certs.example.com/"
-                }
-              ],
-              "type": "actions"
-            },
-            {
-              "elements": [
-                {
-                  "emoji": false,
-                  "text": "id 0193e4b0-7d",
-                  "type": "plain_text"
-                }
-              ],
-              "type": "context"
-            }
-          ],
-          "text": "[notafter] 6 个事件: 6 个将到期",
-          "unfurl_links": false,
-          "unfurl_media": false
-        }
+        insta::assert_snapshot!(shown(&sample::zh(&sample::digest(6))), @r#"
+        {"text":"[notafter] 6 个事件: 6 个将到期","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":false,"text":"[notafter] 6 个事件: 6 个将到期","type":"plain_text"},"type":"header"}
+        {"text":{"emoji":false,"text":"7d 内到期: 6\nsvc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all","type":"plain_text"},"type":"section"}
+        {"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"}
+        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
         "#);
     }
 
     #[test]
     fn the_last_resort() {
         let message = Message { detail: Detail::OneLine, ..sample::digest(6) };
-        insta::assert_snapshot!(pretty(&body(&message)), @r#"
-        {
-          "text": "[notafter] 6 events need attention\nhttps://certs.example.com/\nid 0193e4b0-7d",
-          "unfurl_links": false,
-          "unfurl_media": false
-        }
-        "#);
+        insta::assert_snapshot!(shown(&message), @r#"{"text":"[notafter] 6 events need attention\nhttps://certs.example.com/\nid 0193e4b0-7d","unfurl_links":false,"unfurl_media":false}"#);
     }
 
     #[test]

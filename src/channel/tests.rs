@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::sample::{self, NOW};
+use super::sample::NOW;
 use super::*;
 use crate::client::NoMeter;
 use crate::client::http::Http;
@@ -23,7 +23,11 @@ const HEADER: &str = "Bearer s3cr3t-bearer";
 
 /// The kinds, the path of a robot of each, and their own options.
 const ROBOTS: [(&str, &str, &str); 5] = [
-    ("dingtalk", "/robot/send?access_token=", "secret = { env = \"SIGNING_KEY\" }\nkeyword = \"cert\""),
+    (
+        "dingtalk",
+        "/robot/send?access_token=",
+        "secret = { env = \"SIGNING_KEY\" }\nkeyword = \"cert\"",
+    ),
     ("feishu", "/open-apis/bot/v2/hook/", "secret = { env = \"SIGNING_KEY\" }\nkeyword = \"cert\""),
     ("slack", "/services/T0/B0/", ""),
     (
@@ -58,9 +62,10 @@ fn built(kind: &str, url: &str, options: &str) -> (Option<Arc<dyn Channel>>, Vec
     let (config, _) = load(&text, &environment);
     let (config, mut mistakes) = (config.unwrap(), Mistakes::default());
     let channel = build(&config.channels[0], &deps(), &mut mistakes);
-    let said = mistakes.errors.into_iter().map(|mistake| {
-        format!("{} | {}", text.get(mistake.span).unwrap_or("?"), mistake.text)
-    });
+    let said = mistakes
+        .errors
+        .into_iter()
+        .map(|mistake| format!("{} | {}", text.get(mistake.span).unwrap_or("?"), mistake.text));
     (channel, said.collect())
 }
 
@@ -71,7 +76,9 @@ fn working(kind: &str, url: &str, options: &str) -> Arc<dyn Channel> {
 }
 
 fn assert_nothing_leaks(shown: &str) {
-    for secret in [TOKEN, "s3cr3t", "C2FVsBQIhrscChlQIMV", "/hook/", "/services/", "robot/send", "cgi-bin"] {
+    for secret in
+        [TOKEN, "s3cr3t", "C2FVsBQIhrscChlQIMV", "/hook/", "/services/", "robot/send", "cgi-bin"]
+    {
         assert!(!shown.contains(secret), "`{secret}` in {shown}");
     }
 }
@@ -93,9 +100,18 @@ struct Service {
 
 type Answer = (StatusCode, [(&'static str, String); 1], String);
 
+impl Service {
+    fn requests(&self) -> Vec<Arrived> {
+        self.arrived.lock().unwrap().clone()
+    }
+}
+
 async fn service(status: u16, location: &str, body: &str) -> Service {
-    let answer: Answer =
-        (StatusCode::from_u16(status).unwrap(), [("location", location.to_owned())], body.to_owned());
+    let answer: Answer = (
+        StatusCode::from_u16(status).unwrap(),
+        [("location", location.to_owned())],
+        body.to_owned(),
+    );
     let arrived = Arc::new(Mutex::new(Vec::new()));
     let keep = |State((arrived, answer)): State<(Arc<Mutex<Vec<Arrived>>>, Answer)>,
                 uri: Uri,
@@ -127,7 +143,7 @@ async fn every_kind_is_built_from_configuration_and_delivers() {
         let service = service(200, "", success(kind)).await;
         let channel = working(kind, &format!("{}{path}{TOKEN}", service.address), options);
         assert_eq!(channel.send(&sample::single()).await, Ok(Receipt::default()), "{kind}");
-        let arrived = service.arrived.lock().unwrap().clone();
+        let arrived = service.requests();
         assert_eq!(arrived.len(), 1, "{kind}");
         assert!(arrived[0].uri.to_string().starts_with(&format!("{path}{TOKEN}")), "{kind}");
         assert_eq!(arrived[0].headers["content-type"], "application/json; charset=utf-8", "{kind}");
@@ -142,8 +158,7 @@ async fn signatures_travel_where_each_service_looks() {
         let service = service(200, "", success(kind)).await;
         let channel = working(kind, &format!("{}{path}{TOKEN}", service.address), options);
         channel.send(&sample::digest(150)).await.unwrap();
-        let arrived = service.arrived.lock().unwrap().clone();
-        arrived
+        service.requests()
     };
     let feishu = of("feishu").await;
     // The clock of these tests runs, so only the last digits may differ.
@@ -151,9 +166,13 @@ async fn signatures_travel_where_each_service_looks() {
     assert_eq!(feishu[0].body["sign"].as_str().unwrap().len(), 44);
     let dingtalk = of("dingtalk").await;
     let query = dingtalk[0].uri.query().unwrap();
-    assert!(query.contains("&timestamp=17672256") && query.contains("&sign="), "the sign is in the query");
+    assert!(
+        query.contains("&timestamp=17672256") && query.contains("&sign="),
+        "the sign is in the query"
+    );
     let webhook = of("webhook").await;
-    let ids: Vec<_> = webhook.iter().map(|request| request.headers["webhook-id"].to_str().unwrap()).collect();
+    let ids: Vec<_> =
+        webhook.iter().map(|request| request.headers["webhook-id"].to_str().unwrap()).collect();
     assert_eq!(ids, ["0193e4b0-7d-1", "0193e4b0-7d-2"]);
     for request in &webhook {
         assert_eq!(request.headers["authorization"], HEADER);
@@ -188,7 +207,10 @@ async fn no_error_shows_a_secret() {
         for status in [200, 400, 403, 404, 418, 500] {
             // A service that repeats what it was sent.
             let echo = format!("no such robot: {path}{TOKEN} {SECRET} {HEADER}");
-            for body in [echo.clone(), serde_json::json!({ "errcode": 310_000, "code": 77, "errmsg": echo }).to_string()] {
+            for body in [
+                echo.clone(),
+                serde_json::json!({ "errcode": 310_000, "code": 77, "errmsg": echo }).to_string(),
+            ] {
                 let service = service(status, "", &body).await;
                 let channel = working(kind, &format!("{}{path}{TOKEN}", service.address), options);
                 if let Err(error) = channel.send(&sample::single()).await {
@@ -205,13 +227,23 @@ async fn no_error_shows_a_secret() {
 fn a_wrong_address_is_a_mistake_at_its_place_that_repeats_nothing() {
     let forged = format!("https://hooks.slack.com@evil.test/{TOKEN}");
     for (kind, _, options) in ROBOTS {
-        for url in [forged.as_str(), "http://evil.test/s3cr3t", "s3cr3t nonsense", "https://169.254.169.254/s3cr3t"] {
+        for url in [
+            forged.as_str(),
+            "http://evil.test/s3cr3t",
+            "s3cr3t nonsense",
+            "https://169.254.169.254/s3cr3t",
+        ] {
             let (channel, mistakes) = built(kind, url, options);
             assert!(channel.is_none(), "{kind} {url}");
             assert_eq!(mistakes.len(), 1, "{kind} {url}: {mistakes:?}");
-            assert!(mistakes[0].starts_with("{ env = \"ROBOT_URL\" } | `url`: it "), "{mistakes:?}");
+            assert!(
+                mistakes[0].starts_with("{ env = \"ROBOT_URL\" } | `url`: it "),
+                "{mistakes:?}"
+            );
             assert!(!mistakes[0].contains("evil"), "{mistakes:?}");
-            assert_nothing_leaks(mistakes[0].split_once("not of the form").map_or(&mistakes[0], |(said, _)| said));
+            assert_nothing_leaks(
+                mistakes[0].split_once("not of the form").map_or(&mistakes[0], |(said, _)| said),
+            );
         }
     }
 }
@@ -224,12 +256,19 @@ fn other_mistakes_are_reported_too() {
         ("dingtalk", "keyword = \"<at>\"", "`keyword` must be"),
         ("webhook", "secret = { env = \"SHORT_KEY\" }", "`secret`: the secret must be `whsec_`"),
         ("webhook", "secret = { env = \"SIGNING_KEY\" }", "`secret`: the secret must be `whsec_`"),
-        ("webhook", "headers = { webhook-id = { env = \"BEARER_TOKEN\" } }", "is set by the sender itself"),
+        (
+            "webhook",
+            "headers = { webhook-id = { env = \"BEARER_TOKEN\" } }",
+            "is set by the sender itself",
+        ),
         ("webhook", "headers = { \"a b\" = { env = \"BEARER_TOKEN\" } }", "is not a header name"),
     ] {
         let (channel, mistakes) = built(kind, "http://127.0.0.1:1/x", options);
         assert!(channel.is_none(), "{kind} {options}");
-        assert!(mistakes.len() == 1 && mistakes[0].contains(expected), "{kind} {options}: {mistakes:?}");
+        assert!(
+            mistakes.len() == 1 && mistakes[0].contains(expected),
+            "{kind} {options}: {mistakes:?}"
+        );
         assert!(!mistakes[0].contains("s3cr3t"), "{mistakes:?}");
     }
 }

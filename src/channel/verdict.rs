@@ -12,7 +12,7 @@ use crate::expiry::Timestamp;
 use crate::expiry::text::{cut_chars, inert};
 
 /// The pause when a service asks for one and does not say how long.
-const PAUSE: Duration = Duration::from_secs(60);
+pub(super) const PAUSE: Duration = Duration::from_mins(1);
 const LONGEST_PAUSE: Duration = Duration::from_hours(6);
 
 /// Returns that a person must act.
@@ -60,7 +60,7 @@ pub(super) fn of_status(response: &Response, now: Timestamp) -> Result<(), SendE
     let code = format!("http {status}");
     Err(match status {
         200..=299 => return Ok(()),
-        300..=399 => redirected(response, code),
+        300..=399 => redirected(response, &code),
         400 | 411 | 413 | 415 | 422 => rejected(code),
         401 | 403 => down(code, "check the url and the credentials of the channel"),
         SendError::NOT_FOUND | 405 | 410 => {
@@ -127,7 +127,7 @@ pub(super) fn signature_hint(headers: &HeaderMap, now: Timestamp) -> &'static st
     }
 }
 
-fn redirected(response: &Response, code: String) -> SendError {
+fn redirected(response: &Response, code: &str) -> SendError {
     let target = text_of(&response.headers, &LOCATION).and_then(|text| Url::parse(text).ok());
     let host = target
         .as_ref()

@@ -177,7 +177,7 @@ fn verdict(response: &Response, now: Timestamp) -> Result<(), SendError> {
     match response.status {
         // The standard asks senders to slow down on these, too.
         502..=504 => Err(SendError::Throttled {
-            after: verdict::retry_after(&response.headers, now).unwrap_or(Duration::from_secs(60)),
+            after: verdict::retry_after(&response.headers, now).unwrap_or(verdict::PAUSE),
             code: code(),
         }),
         // Plain failures by the standard: a few attempts, then given up. A wrong address or credential

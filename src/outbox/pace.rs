@@ -113,7 +113,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_closed_destination_lets_nothing_through() {
         let pacer = Pacer::default();
-        pacer.close(Duration::from_secs(600));
+        pacer.close(Duration::from_mins(10));
         pacer.close(Duration::from_secs(30));
         assert_eq!(seconds_of(2, &pacer).await, [600, 604]);
     }

@@ -71,12 +71,12 @@ impl Worker {
 
     /// Delivers until `stop`. A message in flight then gets a short time to be finished and recorded.
     pub async fn run(mut self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            match self.restore().await {
-                Ok(()) => break,
-                Err(error) => self.wait(self.store_trouble(&error), &stop).await,
+        while let Err(error) = self.restore().await {
+            let pause = self.store_trouble(&error);
+            self.wait(Some(pause), &stop).await;
+            if stop.is_cancelled() {
+                return;
             }
-            self.store_failed = true;
         }
         while !stop.is_cancelled() {
             let pause = match self.step(&stop).await {
@@ -84,11 +84,7 @@ impl Worker {
                     self.store_failed = false;
                     pause
                 }
-                Err(error) => {
-                    let pause = self.store_trouble(&error);
-                    self.store_failed = true;
-                    pause
-                }
+                Err(error) => Some(self.store_trouble(&error)),
             };
             self.wait(pause, &stop).await;
         }
@@ -256,7 +252,7 @@ impl Worker {
         if self.logged.as_ref() != Some(&said) {
             match verdict {
                 Ok(_) if self.logged.is_some() => {
-                    tracing::info!(%channel, "messages are delivered again")
+                    tracing::info!(%channel, "messages are delivered again");
                 }
                 Ok(_) => tracing::debug!(%channel, "messages are delivered"),
                 Err(_) => tracing::warn!(%channel, outcome, code, "a message was not delivered"),
@@ -302,8 +298,7 @@ impl Worker {
                 &decision.state,
             );
             let Err(error) = settled.await else { return };
-            let pause = self.store_trouble(&error).unwrap_or_default();
-            self.store_failed = true;
+            let pause = self.store_trouble(&error);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
@@ -312,11 +307,12 @@ impl Worker {
     }
 
     /// Logs the first failure of the store in a row, and returns when to ask it again.
-    fn store_trouble(&self, error: &StoreError) -> Option<Duration> {
+    fn store_trouble(&mut self, error: &StoreError) -> Duration {
         if !self.store_failed {
             tracing::error!(channel = %self.settings.name, %error, "the outbox cannot use the store; it tries again");
         }
-        Some(STORE_PAUSE)
+        self.store_failed = true;
+        STORE_PAUSE
     }
 
     async fn count(&self, pending: &[Pending]) -> Result<(), StoreError> {

@@ -13,6 +13,9 @@ mod words;
 /// More events than this for one channel at once become a digest.
 const MOST_LISTED: usize = 5;
 
+/// A link that is longer would crowd out the message; providers set no limit to a serial.
+const LONGEST_QUERY: usize = 1000;
+
 /// The language of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Language {
@@ -227,7 +230,8 @@ fn event_link(event: &Event, external_url: Option<&str>) -> Option<String> {
         query.append_pair("scope", &facts.scope).append_pair("q", &facts.serial);
     }
     let query = query.finish();
-    Some(if query.is_empty() { root } else { format!("{root}?{query}") })
+    let usable = (1..=LONGEST_QUERY).contains(&query.len());
+    Some(if usable { format!("{root}?{query}") } else { root })
 }
 
 #[cfg(test)]

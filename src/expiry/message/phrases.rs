@@ -105,7 +105,7 @@ impl Phrases {
                     (Label::Successor, inert(successor, FACT)),
                     (Label::SuccessorNotAfter, iso(*successor_not_after)),
                 ];
-                self.lines([&self.identity(facts)[..], &new].concat())
+                self.lines([&Self::identity(facts)[..], &new].concat())
             }
             topic => self.lines(own_facts(topic)),
         }
@@ -116,7 +116,7 @@ impl Phrases {
         filled.map(|(label, value)| format!("{}: {value}", label.word(self.language))).collect()
     }
 
-    fn identity(self, facts: &Facts) -> Vec<(Label, String)> {
+    fn identity(facts: &Facts) -> Vec<(Label, String)> {
         vec![
             (Label::CommonName, inert(&facts.common_name, FACT)),
             (Label::Holder, inert(&facts.holder, FACT)),
@@ -130,7 +130,7 @@ impl Phrases {
     }
 
     fn certificate(self, facts: &Facts) -> Vec<(Label, String)> {
-        let mut all = self.identity(facts);
+        let mut all = Self::identity(facts);
         if let Some(end) = facts.not_after {
             let seconds = end.since(self.at);
             let label = if seconds > 0 { Label::DaysLeft } else { Label::DaysPast };

@@ -485,6 +485,16 @@ fn without_an_external_url_nothing_is_linked() {
 }
 
 #[test]
+fn an_endless_serial_makes_no_endless_message() {
+    let mut event = expiring("a.example.com", 3);
+    let Topic::Expiring { facts, .. } = &mut event.topic else { panic!("made above") };
+    facts.serial = "7".repeat(100_000);
+    let message = Message::compose("id", NOW, Language::En, vec![event], BASE);
+    assert_eq!(message.link.as_deref(), Some("https://certs.example.com/"));
+    assert!(message.summary.iter().all(|line| line.len() < 200));
+}
+
+#[test]
 fn nothing_to_say_is_still_a_message() {
     let message = Message::compose("id", NOW, Language::En, Vec::new(), BASE);
     assert_eq!((message.severity, message.entries.len()), (Severity::Info, 0));

@@ -1,0 +1,277 @@
+//! What each service accepts, and its words for what it refuses.
+
+use std::collections::HashMap;
+
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use serde_json::{Value, json};
+
+use super::signature::{self, Wrong};
+use super::{Answer, Service, Settings};
+
+/// One request.
+pub struct Arrival {
+    pub service: Service,
+    pub room: String,
+    pub query: HashMap<String, String>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// What is kept of a message.
+pub struct Accepted {
+    pub text: String,
+    pub body: Value,
+    pub id: Option<String>,
+}
+
+/// Judges one request as its service would.
+pub(super) fn judge(arrival: &Arrival, settings: &Settings, now: i64) -> Result<Accepted, Answer> {
+    match arrival.service {
+        Service::Slack => slack(arrival),
+        Service::Feishu => feishu(arrival, settings, now),
+        Service::DingTalk => dingtalk(arrival, settings, now),
+        Service::WeCom => wecom(arrival),
+        Service::Webhook => webhook(arrival, settings, now),
+    }
+}
+
+/// Returns a service's answer to an accepted message.
+pub(super) fn accepted(service: Service) -> Answer {
+    match service {
+        Service::Slack => verdict(service, 0, "ok"),
+        Service::Feishu => verdict(service, 0, "success"),
+        Service::DingTalk | Service::WeCom => verdict(service, 0, "ok"),
+        Service::Webhook => Answer { status: 204, headers: Vec::new(), body: String::new() },
+    }
+}
+
+/// Returns a code in the service's own envelope, with status 200 where that is the service's way.
+pub(super) fn verdict(service: Service, code: i64, text: &str) -> Answer {
+    let (status, body) = match service {
+        Service::Slack if text == "ok" => (200, text.to_owned()),
+        Service::Slack => (slack_status(text), text.to_owned()),
+        Service::Feishu => (200, json!({ "code": code, "msg": text, "data": {} }).to_string()),
+        Service::DingTalk | Service::WeCom => {
+            (200, json!({ "errcode": code, "errmsg": text }).to_string())
+        }
+        Service::Webhook => (u16::try_from(code).unwrap_or(500), text.to_owned()),
+    };
+    Answer { status, headers: Vec::new(), body }
+}
+
+/// Returns the answer for a robot that somebody removed.
+pub(super) fn removed(service: Service) -> Answer {
+    let (code, text) = match service {
+        Service::Slack => (0, "no_service"),
+        Service::Feishu => (19_001, "param invalid: incoming webhook access token invalid"),
+        Service::DingTalk => (300_005, "token is not exist"),
+        Service::WeCom => (93_000, "invalid webhook url, hint: [1767225600], from ip: 203.0.113.7"),
+        Service::Webhook => (410, "gone"),
+    };
+    verdict(service, code, text)
+}
+
+/// Returns the answer to one message too many.
+pub(super) fn limited(service: Service) -> Answer {
+    match service {
+        Service::Slack => Answer {
+            headers: vec![("retry-after", "1".to_owned())],
+            ..verdict(service, 0, "rate_limited")
+        },
+        Service::Feishu => {
+            verdict(service, 11_232, "frequency limited psm[lark.oapi.app_platform_runtime]")
+        }
+        Service::DingTalk => verdict(service, 130_101, "send too fast, exceed 20 times per minute"),
+        Service::WeCom => verdict(service, 45_009, "api freq out of limit"),
+        Service::Webhook => verdict(service, 429, "too many requests"),
+    }
+}
+
+fn slack_status(word: &str) -> u16 {
+    match word {
+        "rate_limited" => 429,
+        "no_service" | "channel_not_found" | "no_team" => 404,
+        "invalid_token" | "action_prohibited" => 403,
+        "channel_is_archived" => 410,
+        "rollup_error" => 500,
+        _ => 400,
+    }
+}
+
+fn slack(arrival: &Arrival) -> Result<Accepted, Answer> {
+    let refuse = |word: &str| verdict(Service::Slack, 0, word);
+    let body: Value =
+        serde_json::from_slice(&arrival.body).map_err(|_| refuse("invalid_payload"))?;
+    let blocks = body["blocks"].as_array().cloned().unwrap_or_default();
+    let mut texts: Vec<String> = Vec::new();
+    for block in &blocks {
+        let limit = match block["type"].as_str() {
+            Some("header") => 150,
+            Some("section") => 3000,
+            Some("actions" | "context" | "divider") => usize::MAX,
+            _ => return Err(refuse("invalid_blocks")),
+        };
+        let own = [&block["text"]].into_iter();
+        let inner = block["elements"].as_array().into_iter().flatten();
+        let inner = inner
+            .map(|element| if element["type"] == "button" { &element["url"] } else { element });
+        for text in own.chain(inner).filter_map(|text| text["text"].as_str().or(text.as_str())) {
+            if text.is_empty() || text.chars().count() > limit {
+                return Err(refuse("invalid_blocks"));
+            }
+            texts.push(text.to_owned());
+        }
+    }
+    if blocks.len() > 50 {
+        return Err(refuse("invalid_blocks"));
+    }
+    if texts.iter().map(|text| text.chars().count()).sum::<usize>() > 13_200 {
+        return Err(refuse("msg_blocks_too_long"));
+    }
+    let fallback = body["text"].as_str().unwrap_or_default();
+    if blocks.is_empty() && fallback.is_empty() {
+        return Err(refuse("no_text"));
+    }
+    let text = if texts.is_empty() { fallback.to_owned() } else { texts.join("\n") };
+    Ok(said(text, body))
+}
+
+fn feishu(arrival: &Arrival, settings: &Settings, now: i64) -> Result<Accepted, Answer> {
+    let refuse = |code, text: &str| verdict(Service::Feishu, code, text);
+    // The limit is on the whole request body.
+    if arrival.body.len() > 20 * 1024 {
+        return Err(refuse(9499, "Bad Request"));
+    }
+    let body: Value =
+        serde_json::from_slice(&arrival.body).map_err(|_| refuse(99_991_300, "not a json"))?;
+    if let Some(secret) = &settings.feishu_secret {
+        let text = "sign match fail or timestamp is not within one hour from current time";
+        signature::feishu(&body, secret, now).map_err(|_| refuse(19_021, text))?;
+    }
+    let text = match body["msg_type"].as_str() {
+        Some("text") => body["content"]["text"].as_str().map(str::to_owned),
+        Some("post") => post(&body["content"]["post"]),
+        Some("interactive") => Some(body["card"].to_string()),
+        _ => return Err(refuse(19_002, "params error, msg_type need")),
+    };
+    let text = text.ok_or_else(|| refuse(9499, "Bad Request"))?;
+    if settings.keyword.as_ref().is_some_and(|keyword| !text.contains(keyword)) {
+        return Err(refuse(19_024, "Key Words Not Found"));
+    }
+    Ok(said(text, body))
+}
+
+/// Returns the title and the lines of a post, or nothing when its shape is wrong.
+fn post(post: &Value) -> Option<String> {
+    let (_, content) = post.as_object()?.iter().next()?;
+    let mut lines = vec![content["title"].as_str()?.to_owned()];
+    for paragraph in content["content"].as_array()? {
+        let mut line = String::new();
+        for node in paragraph.as_array()? {
+            line += node["text"].as_str()?;
+            match node["tag"].as_str()? {
+                "text" => {}
+                // An address that is not valid fails the whole message.
+                "a" => line += &format!(" ({})", url::Url::parse(node["href"].as_str()?).ok()?),
+                _ => return None,
+            }
+        }
+        lines.push(line);
+    }
+    Some(lines.join("\n"))
+}
+
+fn dingtalk(arrival: &Arrival, settings: &Settings, now: i64) -> Result<Accepted, Answer> {
+    let refuse = |code, text: &str| verdict(Service::DingTalk, code, text);
+    if arrival.room.is_empty() {
+        return Err(refuse(300_005, "token is not exist"));
+    }
+    let content_type = arrival.headers.get("content-type").and_then(|value| value.to_str().ok());
+    if !content_type.unwrap_or_default().starts_with("application/json") {
+        return Err(refuse(43_004, "invalid Content-Type"));
+    }
+    if let Some(secret) = &settings.dingtalk_secret {
+        signature::dingtalk(&arrival.query, secret, now).map_err(|wrong| match wrong {
+            Wrong::Time => refuse(310_000, "invalid timestamp"),
+            Wrong::Signature => refuse(310_000, "sign not match"),
+        })?;
+    }
+    if arrival.body.len() > 20_000 {
+        return Err(refuse(460_101, "message too long, exceed 20000 bytes"));
+    }
+    let body: Value =
+        serde_json::from_slice(&arrival.body).map_err(|_| refuse(40_035, "参数错误"))?;
+    let text = match body["msgtype"].as_str() {
+        Some("text") => body["text"]["content"].as_str(),
+        Some("markdown") => {
+            body["markdown"]["title"].as_str().and(body["markdown"]["text"].as_str())
+        }
+        _ => return Err(refuse(400_105, "不支持的消息类型")),
+    };
+    let text =
+        text.filter(|text| !text.is_empty()).ok_or_else(|| refuse(40_035, "缺少参数"))?.to_owned();
+    if settings.keyword.as_ref().is_some_and(|keyword| !text.contains(keyword)) {
+        return Err(refuse(310_000, "keywords not in content"));
+    }
+    Ok(said(text, body))
+}
+
+fn wecom(arrival: &Arrival) -> Result<Accepted, Answer> {
+    let refuse = |code, text: &str| verdict(Service::WeCom, code, text);
+    if arrival.room.is_empty() {
+        return Err(removed(Service::WeCom));
+    }
+    let body: Value = serde_json::from_slice(&arrival.body)
+        .map_err(|_| refuse(40_008, "invalid message type"))?;
+    let (kind, limit) = match body["msgtype"].as_str() {
+        Some("text") => ("text", 2048),
+        Some("markdown") => ("markdown", 4096),
+        Some("markdown_v2") => ("markdown_v2", 4096),
+        _ => return Err(refuse(40_008, "invalid message type")),
+    };
+    let text = body[kind]["content"].as_str().unwrap_or_default().to_owned();
+    if text.is_empty() {
+        return Err(refuse(44_004, "content size out of limit"));
+    }
+    // Bytes of UTF-8, not characters.
+    if text.len() > limit {
+        return Err(refuse(40_058, &format!("{kind}.content exceed max length {limit}")));
+    }
+    Ok(said(text, body))
+}
+
+fn webhook(arrival: &Arrival, settings: &Settings, now: i64) -> Result<Accepted, Answer> {
+    let refuse = |status, text: &str| verdict(Service::Webhook, status, text);
+    if arrival.body.len() > 256 * 1024 {
+        return Err(refuse(413, "too large"));
+    }
+    if let Some(secret) = &settings.webhook_secret {
+        signature::webhook(&arrival.headers, &arrival.body, secret, now).map_err(|wrong| {
+            match wrong {
+                Wrong::Time => refuse(401, "timestamp out of tolerance"),
+                Wrong::Signature => refuse(401, "no matching signature"),
+            }
+        })?;
+    }
+    let body: Value = serde_json::from_slice(&arrival.body).map_err(|_| refuse(400, "not JSON"))?;
+    let id = arrival.headers.get("webhook-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let data = &body["data"];
+    let events = data["events"].as_array().cloned().unwrap_or_else(|| vec![data.clone()]);
+    let lines = events.iter().map(|event| {
+        let name = event["certificate"]["display_name"].as_str().or(event["source"].as_str());
+        let name = name.or(event["channel"].as_str()).unwrap_or_default();
+        format!("{} {name}", event["kind"].as_str().unwrap_or_default()).trim_end().to_owned()
+    });
+    let text = std::iter::once(body["type"].as_str().unwrap_or_default().to_owned()).chain(lines);
+    Ok(Accepted { text: text.collect::<Vec<_>>().join("\n"), body, id })
+}
+
+/// Keeps a message of a chat; its last line says the id.
+fn said(text: String, body: Value) -> Accepted {
+    let id = text
+        .lines()
+        .rev()
+        .find_map(|line| line.split_once("id ").map(|(_, id)| id.trim().to_owned()));
+    Accepted { text, body, id }
+}
