@@ -10,7 +10,7 @@
 //!   which. [`View`] is one state of it for readers, [`SumsCache`] adds a view up.
 //! - [`Evaluator`] turns a view and the time into [`Verdict`]s.
 //! - [`plan`](fn@plan) holds verdicts against the [`Ledger`] and says what is news; [`plan_renewed`] says which open
-//!   alerts ended. [`Conditions`] do the same for what the daemon says about itself.
+//!   alerts ended.
 //! - [`Event`] is one thing worth saying, [`Message`] is what a channel is given; `text` makes names inert.
 //!
 //! ```text

@@ -67,9 +67,9 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
         let mut rows = self.rows.lock().unwrap();
-        for (event, channels) in commit.outbox {
+        for (event, channels) in commit.outbox.clone() {
             for channel in channels {
                 let delivery = i64::try_from(rows.len()).unwrap();
                 let pending = Pending { delivery, event: event.clone(), batch: None };
@@ -307,7 +307,7 @@ impl Bench {
             .map(|id| (self.event(id), channels.iter().map(ToString::to_string).collect()));
         self.shared
             .store
-            .commit(Commit { outbox: outbox.collect(), ..Commit::default() })
+            .commit(Arc::new(Commit { outbox: outbox.collect(), ..Commit::default() }))
             .await
             .unwrap();
         self.commits.send_modify(|count| *count += 1);

@@ -1,6 +1,6 @@
 //! The real binary, as a user runs it: a configuration file, an environment, a process, its metrics.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -169,13 +169,83 @@ pub(crate) fn http() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-/// The credentials that the simulator knows, as the daemon's environment.
-pub(crate) fn environment(simulator: &Simulator) -> Vec<(&'static str, String)> {
-    let _ = simulator;
-    Vec::new()
+/// Returns a configuration with every cloud and every chat service of the simulator.
+pub(crate) fn configuration(simulator: &Simulator) -> String {
+    format!(
+        r#"
+[alerts]
+group_wait = "1s"
+
+[[source]]
+name = "iot"
+kind = "tencent-mqtt"
+schedule = "every 3s"
+[source.options]
+region = "ap-guangzhou"
+endpoint = "{mqtt}"
+secret_id = {{ env = "SECRET_ID" }}
+secret_key = {{ env = "SECRET_KEY" }}
+requests_per_second = 10000
+full_scan = "every 5s"
+
+[[source]]
+name = "web"
+kind = "tencent-ssl"
+schedule = "every 3s"
+[source.options]
+endpoint = "{ssl}"
+secret_id = {{ env = "SECRET_ID" }}
+secret_key = {{ env = "SECRET_KEY" }}
+requests_per_second = 1000
+
+[[source]]
+name = "plant"
+kind = "enos"
+schedule = "every 3s"
+[source.options]
+endpoint = "{enos}"
+org_id = "{org}"
+app_key = {{ env = "APP_KEY" }}
+app_secret = {{ env = "APP_SECRET" }}
+requests_per_second = 10000
+
+[[channel]]
+name = "ops"
+kind = "webhook"
+[channel.options]
+url = {{ env = "WEBHOOK_URL" }}
+secret = {{ env = "WEBHOOK_SECRET" }}
+
+[[channel]]
+name = "room"
+kind = "feishu"
+language = "zh"
+[channel.options]
+url = {{ env = "FEISHU_URL" }}
+secret = {{ env = "FEISHU_SECRET" }}
+
+[[route]]
+channels = ["ops", "room"]
+"#,
+        mqtt = simulator.mqtt_url(),
+        ssl = simulator.ssl_url(),
+        enos = simulator.enos_url(),
+        org = crate::simulator::ORG,
+    )
 }
 
-/// Returns whether the file exists, for waits.
-pub(crate) fn exists(path: &Path) -> bool {
-    path.exists()
+/// Returns the credentials that the simulator knows and the addresses of its rooms, as the daemon's environment.
+pub(crate) fn environment(simulator: &Simulator) -> Vec<(&'static str, String)> {
+    use crate::simulator::{APP_KEY, APP_SECRET, SECRET_ID, SECRET_KEY, chat};
+    let room = |path: &str| format!("{}{path}", simulator.chat_url());
+    vec![
+        ("SECRET_ID", SECRET_ID.to_owned()),
+        ("SECRET_KEY", SECRET_KEY.to_owned()),
+        ("APP_KEY", APP_KEY.to_owned()),
+        ("APP_SECRET", APP_SECRET.to_owned()),
+        ("WEBHOOK_URL", room("/webhook/ops")),
+        ("WEBHOOK_SECRET", chat::WEBHOOK_SECRET.to_owned()),
+        ("FEISHU_URL", room("/feishu/open-apis/bot/v2/hook/demo")),
+        ("FEISHU_SECRET", chat::FEISHU_SECRET.to_owned()),
+    ]
 }

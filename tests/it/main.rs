@@ -3,7 +3,11 @@
 #[path = "../simulator/mod.rs"]
 mod simulator;
 
+mod architecture;
 mod asking;
+mod chats;
+mod daemon;
+mod harness;
 #[path = "simulator.rs"]
 mod simulator_itself;
 mod simulator_faults;
