@@ -57,7 +57,7 @@ impl Plan {
 
     fn watched(&self, clock: &dyn Clock) -> Vec<Watched> {
         let now = clock.now();
-        let watch = |source: &crate::config::SourceConfig| {
+        let watch = |(source, built): (&crate::config::SourceConfig, &Arc<dyn Source>)| {
             let often = schedule::interval(&source.schedule, now);
             let seldom = source.full_scan.as_ref().map(|full| schedule::interval(full, now));
             let intervals = match (windowed(&source.kind.value), seldom) {
@@ -66,9 +66,10 @@ impl Plan {
                 (false, Some(seldom)) => vec![("all", often.min(seldom))],
                 (false, None) => vec![("all", often)],
             };
-            Watched { name: source.name.clone(), kind: source.kind.value.clone(), intervals }
+            let (name, kind) = (source.name.clone(), source.kind.value.clone());
+            Watched { name, kind, intervals, scopes: built.scopes() }
         };
-        self.config.sources.iter().map(watch).collect()
+        self.config.sources.iter().zip(&self.sources).map(watch).collect()
     }
 
     /// Returns what the daemon's own metrics have to know.

@@ -4,7 +4,7 @@
 //! views. One transaction holds inventory changes, ledger and outbox, so that a crash at any moment loses nothing
 //! and says nothing twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ mod condition;
 mod decide;
 mod sanity;
 mod save;
+mod scope;
 mod take;
 
 use absence::Absence;
@@ -51,6 +52,15 @@ pub struct Watched {
     pub kind: String,
     /// Seconds between two polls, by window.
     pub intervals: Vec<(&'static str, i64)>,
+    /// The scopes that the configuration names, where it names them.
+    pub scopes: Option<Vec<Arc<str>>>,
+}
+
+impl Watched {
+    fn holds(&self, source: &str, scope: &str) -> bool {
+        let named = |scopes: &Vec<Arc<str>>| scopes.iter().any(|one| **one == *scope);
+        self.name == source && self.scopes.as_ref().is_none_or(named)
+    }
 }
 
 /// What the configuration says about sources, routes and rungs.
@@ -128,6 +138,8 @@ pub struct Pipeline {
     ledger: Ledger,
     conditions: Conditions,
     absence: Absence,
+    /// Polls in a row that found a scope absent.
+    absent_scopes: HashMap<ScopeId, u8>,
     sanity: Sanity,
     scans: BTreeMap<(String, String, String), ScanRecord>,
     statuses: BTreeMap<String, SourceStatus>,
@@ -155,6 +167,7 @@ impl Pipeline {
     ) -> Result<Self, StoreError> {
         let saved = means.store.saved().await?;
         let mut inventory = Inventory::new();
+        let mut damaged = 0_u64;
         for (id, source, scope) in &saved.scopes {
             inventory.restore_scope(*id, source, scope);
         }
@@ -162,10 +175,16 @@ impl Pipeline {
             .store
             .rows(&mut |rows| {
                 for (scope, row) in rows {
-                    inventory.restore(scope, row);
+                    damaged += u64::from(!inventory.restore(scope, row));
                 }
             })
             .await?;
+        if damaged > 0 {
+            tracing::error!(
+                damaged,
+                "stored certificates contradict each other and were left out; the next scans read them again"
+            );
+        }
         let mut ledger = Ledger::default();
         for (row, said) in saved.ledger {
             ledger.set(row, said);
@@ -185,6 +204,7 @@ impl Pipeline {
             ledger,
             conditions,
             absence: Absence::default(),
+            absent_scopes: HashMap::new(),
             sanity: Sanity::new(),
             scans: BTreeMap::new(),
             statuses: BTreeMap::new(),
@@ -339,16 +359,15 @@ impl Pipeline {
     fn follow_settings(&mut self) {
         let watched = self.settings.watched.clone();
         let known = |name: &str| watched.iter().any(|source| source.name == name);
-        let dropped: Vec<ScopeId> = self
+        let dropped: Vec<_> = self
             .inventory
             .view()
             .scopes()
-            .filter(|(_, source, _)| !known(source))
-            .map(|(id, _, _)| id)
+            .filter(|(_, source, scope)| !watched.iter().any(|one| one.holds(source, scope)))
+            .map(|(id, source, scope)| (id, Arc::clone(source), Arc::clone(scope)))
             .collect();
-        for scope in dropped {
-            let rows: Vec<RowId> = self.inventory.rows(scope, None, None).collect();
-            self.forget(&rows);
+        for (id, source, scope) in dropped {
+            self.drop_scope(&source, id, &scope);
         }
         self.statuses.retain(|name, _| known(name));
         self.scans.retain(|(source, _, _), _| known(source));

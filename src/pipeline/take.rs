@@ -16,6 +16,13 @@ impl Pipeline {
             return Ok(());
         }
         match step {
+            Step::Listed { scopes, unlisted } => {
+                let candidates = self.unlisted(source, &scopes).await?;
+                if unlisted.send(candidates).is_err() {
+                    tracing::debug!(%source, "the scan stopped before missing scopes could be asked for");
+                }
+            }
+            Step::ScopesAsked { absent } => self.scopes_absent(source, &absent),
             Step::Begin { slice } => {
                 let scope = self.scope(source, &slice.scope);
                 self.absence.begin(scope, &slice);
@@ -148,7 +155,7 @@ impl Pipeline {
     }
 
     /// Looks up the serials of missing certificates. What is not in the store yet is asked for next time.
-    async fn name(&mut self, rows: Vec<RowId>) -> anyhow::Result<Vec<Candidate>> {
+    pub(super) async fn name(&mut self, rows: Vec<RowId>) -> anyhow::Result<Vec<Candidate>> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }

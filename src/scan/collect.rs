@@ -77,7 +77,11 @@ impl Gathered {
                 }
                 drop(missing);
             }
-            Step::Begin { .. } | Step::Asked { .. } | Step::Polled { .. } => {}
+            Step::Listed { .. }
+            | Step::ScopesAsked { .. }
+            | Step::Begin { .. }
+            | Step::Asked { .. }
+            | Step::Polled { .. } => {}
         }
     }
 

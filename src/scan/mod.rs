@@ -3,6 +3,7 @@
 //! A page is handed on as soon as it arrives: presence is believed at once. Whether the slice was read whole is
 //! said at its end, and only that says anything about absence.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -25,9 +26,21 @@ pub const WIDTH: usize = 8;
 /// Slices that are read side by side. The limiter, not this, decides how fast.
 const SIDE_BY_SIDE: usize = 4;
 
-/// What a scan tells, in this order for each slice: begin, pages, end. A rescan begins again.
+/// What a scan tells: what the provider lists, then for each slice begin, pages, end. A rescan begins again.
 #[derive(Debug)]
 pub enum Step {
+    /// The provider's list of scopes was read.
+    Listed {
+        /// The scopes in it.
+        scopes: BTreeSet<Arc<str>>,
+        /// Where the answer goes: one certificate of each scope that is known and was not listed.
+        unlisted: oneshot::Sender<Vec<(Arc<str>, Candidate)>>,
+    },
+    /// What the provider says of the scopes that it did not list.
+    ScopesAsked {
+        /// Those that are not there.
+        absent: Vec<Arc<str>>,
+    },
     /// A reading of the slice begins; what an earlier reading of it saw counts no more.
     Begin {
         /// The slice.
@@ -167,7 +180,10 @@ pub struct LastRead {
 pub async fn scan(source: &dyn Source, window: Window, feed: &Feed, clock: &dyn Clock) -> Poll {
     let started = clock.now();
     let mut poll = match source.slices(window).await {
-        Ok(slices) => read_all(source, window, slices, feed, clock).await,
+        Ok(slices) => {
+            ask_for_unlisted(source, &slices, feed).await;
+            read_all(source, window, slices, feed, clock).await
+        }
         Err(error) => Poll { proven: false, error: Some(error.to_string()) },
     };
     let step = Step::Polled {
@@ -179,6 +195,26 @@ pub async fn scan(source: &dyn Source, window: Window, feed: &Feed, clock: &dyn 
     };
     poll.proven &= feed.give(step).await;
     poll
+}
+
+/// Asks for a certificate of each scope that is known and that the provider does not list any more.
+async fn ask_for_unlisted(source: &dyn Source, slices: &[Slice], feed: &Feed) {
+    let scopes = slices.iter().map(|slice| Arc::clone(&slice.scope)).collect();
+    let (unlisted, answer) = oneshot::channel();
+    if !feed.give(Step::Listed { scopes, unlisted }).await {
+        return;
+    }
+    let mut absent = Vec::new();
+    for (scope, candidate) in answer.await.unwrap_or_default() {
+        match source.confirm(&scope, &candidate.serial).await {
+            Ok(Presence::NotFound) | Err(SourceError::NoSuchScope(_)) => absent.push(scope),
+            Ok(Presence::Present | Presence::Unknown) | Err(_) => {}
+        }
+    }
+    // A closed feed means that the daemon is stopping: nothing was removed, the next poll asks again.
+    if !absent.is_empty() && !feed.give(Step::ScopesAsked { absent }).await {
+        tracing::debug!(source = %feed.source, "stopped while missing scopes were asked for");
+    }
 }
 
 /// How a whole poll went.

@@ -24,6 +24,11 @@ pub trait Source: Send + Sync {
     /// Lists the slices that make up the source: what has to be read for the whole of it to be known.
     async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError>;
 
+    /// Returns the scopes that the configuration names, where it names them: no other belongs to the source.
+    fn scopes(&self) -> Option<Vec<Arc<str>>> {
+        None
+    }
+
     /// Fetches the page of `slice` that starts at `offset`.
     async fn page(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError>;
 

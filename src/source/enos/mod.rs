@@ -132,6 +132,10 @@ struct Certificates {
 
 #[async_trait]
 impl Source for Enos {
+    fn scopes(&self) -> Option<Vec<Arc<str>>> {
+        Some(vec![Arc::clone(&self.organisation)])
+    }
+
     async fn slices(&self, _: Window) -> Result<Vec<Slice>, SourceError> {
         Ok(vec![Slice {
             scope: Arc::clone(&self.organisation),

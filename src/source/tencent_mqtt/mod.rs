@@ -94,6 +94,11 @@ impl<T: Clone> Learnt<T> {
 
 #[async_trait]
 impl Source for TencentMqtt {
+    fn scopes(&self) -> Option<Vec<Arc<str>>> {
+        let instances = self.instances.as_ref()?;
+        Some(instances.iter().map(|instance| Arc::from(instance.as_str())).collect())
+    }
+
     async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
         let mut slices = Vec::new();
         for instance in self.instances().await? {
