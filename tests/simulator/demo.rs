@@ -169,8 +169,16 @@ async fn play(simulator: &Simulator) -> std::convert::Infallible {
     }
 }
 
+/// The message as a reader of a terminal wants it; the page has the rest.
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("    | {line}")).collect::<Vec<_>>().join("\n")
+    const LINES: usize = 14;
+    let mut lines: Vec<String> =
+        text.lines().take(LINES).map(|line| format!("    | {line}")).collect();
+    let left = text.lines().count().saturating_sub(LINES);
+    if left > 0 {
+        lines.push(format!("    | … and {left} more lines"));
+    }
+    lines.join("\n")
 }
 
 /// Lets one thing happen to the fleet, and says what.
