@@ -354,7 +354,7 @@ class Judge:
 
 
 def row(item):
-    """A device certificate as the simulator's truth has it; an unknown end is looked for in the PEM."""
+    """A device certificate as the simulator's truth has it; an end that is 0, null or absent is None."""
     return [item.CaSn, item.DeviceCertificateSn, item.NotAfterTime // 1000 if item.NotAfterTime else None,
             item.Status, item.ClientId, item.DeviceCertificateCn, item.OrganizationalUnit or ""]
 

@@ -90,6 +90,8 @@ pub struct Setup {
     pub gzip: bool,
     /// The providers' clock.
     pub clock: Clock,
+    /// The chat services.
+    pub chat: Chat,
 }
 
 /// Loopback ports; 0 is any.
@@ -114,7 +116,8 @@ impl Setup {
             account(TEMPORARY_ID, TEMPORARY_KEY, Some(TEMPORARY_TOKEN)),
         ];
         let ports = Ports::default();
-        Self { fleet, accounts, ports, gzip: false, clock: clock::system() }
+        let (clock, chat) = (clock::system(), Chat::new());
+        Self { fleet, accounts, ports, gzip: false, clock, chat }
     }
 }
 
@@ -171,7 +174,7 @@ pub struct Simulator {
     mqtt: Arc<Mqtt>,
     ssl: Arc<Ssl>,
     enos: Arc<Enos>,
-    chat: Arc<Chat>,
+    chat: Chat,
     addresses: [SocketAddr; 4],
     tasks: JoinSet<()>,
 }
@@ -179,7 +182,7 @@ pub struct Simulator {
 impl Simulator {
     /// Starts the services; fails when a port is taken.
     pub async fn start(setup: Setup) -> io::Result<Self> {
-        let Setup { fleet, accounts, ports, gzip, clock } = setup;
+        let Setup { fleet, accounts, ports, gzip, clock, chat } = setup;
         let shared = Arc::new(Shared {
             clock: Arc::clone(&clock),
             faults: Faults::default(),
@@ -191,7 +194,6 @@ impl Simulator {
         let mqtt = Arc::new(Mqtt::new(&fleet, Arc::clone(&clock)));
         let ssl = Arc::new(Ssl::new(&fleet, clock));
         let enos = Arc::new(Enos::new(&fleet, ORG, app, Arc::clone(&shared)));
-        let chat = Arc::new(Chat::new());
         let mut tasks = JoinSet::new();
         let mqtt_gate = Gate::new(Arc::clone(&mqtt), Arc::clone(&shared), accounts.clone());
         let ssl_gate = Gate::new(Arc::clone(&ssl), Arc::clone(&shared), accounts);

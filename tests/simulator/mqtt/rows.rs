@@ -280,15 +280,17 @@ impl Rows {
             let later = self.renewals.get(&client).into_iter().flatten().copied();
             std::iter::once(client).chain(later).collect::<Vec<_>>()
         };
-        let renamed = || self.touched.iter().filter(|(_, touch)| touch.names.is_some());
-        let renamed: Vec<u64> = renamed().map(|(index, _)| *index).collect();
+        let renamed = || {
+            let named = self.touched.iter().filter(|(_, touch)| touch.names.is_some());
+            named.map(|(index, _)| *index)
+        };
         let mut found: Vec<u64> = conditions.iter().find_map(|condition| match condition {
             Condition::Serial(values) => {
                 Some(values.iter().filter_map(|value| Row::index_of(self.seed, value)).collect())
             }
             Condition::Client(values) | Condition::CommonName(values) => {
                 let clients = values.iter().filter_map(|value| Row::client_of(value));
-                Some(clients.flat_map(of_client).chain(renamed.iter().copied()).collect())
+                Some(clients.flat_map(of_client).chain(renamed()).collect())
             }
             _ => None,
         })?;

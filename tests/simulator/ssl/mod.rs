@@ -111,6 +111,13 @@ impl Ssl {
         new
     }
 
+    /// Returns whether a certificate links to its renewal.
+    pub fn is_renewed(&self, index: u64) -> bool {
+        let state = self.lock();
+        let found = state.certificates.get(index as usize).and_then(Option::as_ref);
+        found.is_some_and(|it| it.renew_order.is_some())
+    }
+
     /// Changes the status of a certificate that is there.
     pub fn set_status(&self, index: u64, status: u64) {
         let mut state = self.lock();
