@@ -67,9 +67,10 @@ impl App {
         let ended = daemon.serve(shutdown).await;
         service::tell(&[sd_notify::NotifyState::Stopping]);
         daemon.stop().await;
-        match Arc::try_unwrap(store) {
-            Ok(store) => store.close().await?,
-            Err(_) => tracing::warn!("the store is still in use and is closed with the process"),
+        if let Ok(store) = Arc::try_unwrap(store) {
+            store.close().await?;
+        } else {
+            tracing::warn!("the store is still in use and is closed with the process");
         }
         ended
     }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Without a turn of the pipeline for this long, the watchdog is no longer fed.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Tells systemd, where there is one.
 pub(super) fn tell(states: &[NotifyState<'_>]) {

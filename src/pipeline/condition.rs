@@ -85,12 +85,11 @@ pub(super) struct Turn {
 impl Conditions {
     /// Takes back what was said before a restart.
     pub(super) fn restore(&mut self, key: &str, at: Timestamp) {
-        match Subject::from_key(key) {
-            Some(subject) => {
-                self.said.insert(subject, at);
-            }
-            None => tracing::warn!(key, "a stored condition of another version is ignored"),
-        }
+        let Some(subject) = Subject::from_key(key) else {
+            tracing::warn!(key, "a stored condition of another version is ignored");
+            return;
+        };
+        self.said.insert(subject, at);
     }
 
     /// Says that `subject` holds: once.

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::expiry::{
-    Applied, Evaluator, Inventory, Ledger, RowId, ScopeId, Status, Timestamp, View,
+    Applied, Evaluator, Inventory, Ledger, RowId, ScopeId, Status, StoredRow, Timestamp, View,
 };
 use crate::metrics::Tally;
 use crate::scan::{LastRead, SourceStatus, Step};
-use crate::store::{Commit, ScanRecord, Store, StoreError};
+use crate::store::{Commit, Saved, ScanRecord, Store, StoreError};
 
 mod absence;
 mod condition;
@@ -166,25 +166,7 @@ impl Pipeline {
         outlets: Outlets,
     ) -> Result<Self, StoreError> {
         let saved = means.store.saved().await?;
-        let mut inventory = Inventory::new();
-        let mut damaged = 0_u64;
-        for (id, source, scope) in &saved.scopes {
-            inventory.restore_scope(*id, source, scope);
-        }
-        means
-            .store
-            .rows(&mut |rows| {
-                for (scope, row) in rows {
-                    damaged += u64::from(!inventory.restore(scope, row));
-                }
-            })
-            .await?;
-        if damaged > 0 {
-            tracing::error!(
-                damaged,
-                "stored certificates contradict each other and were left out; the next scans read them again"
-            );
-        }
+        let inventory = read_back(&*means.store, &saved).await?;
         let mut ledger = Ledger::default();
         for (row, said) in saved.ledger {
             ledger.set(row, said);
@@ -246,8 +228,8 @@ impl Pipeline {
                 biased;
                 () = stop.cancelled() => break,
                 Some(order) = inbox.orders.recv() => { self.obey(order); true }
-                Some((source, step)) = inbox.steps.recv() => {
-                    self.take(&source, step).await?;
+                Some((source, news)) = inbox.steps.recv() => {
+                    self.take(&source, news).await?;
                     self.take_what_waits(&mut inbox.steps).await?
                 }
                 _ = ticks.tick() => true,
@@ -380,4 +362,26 @@ impl Pipeline {
         self.tell_scopes();
         self.publish_sources();
     }
+}
+
+/// Reads every certificate into an inventory.
+async fn read_back(store: &dyn Store, saved: &Saved) -> Result<Inventory, StoreError> {
+    let mut inventory = Inventory::new();
+    for (id, source, scope) in &saved.scopes {
+        inventory.restore_scope(*id, source, scope);
+    }
+    let mut damaged = 0_u64;
+    let mut keep = |rows: Vec<(ScopeId, StoredRow)>| {
+        for (scope, row) in rows {
+            damaged += u64::from(!inventory.restore(scope, row));
+        }
+    };
+    store.rows(&mut keep).await?;
+    if damaged > 0 {
+        tracing::error!(
+            damaged,
+            "stored certificates contradict each other and were left out; the next scans read them again"
+        );
+    }
+    Ok(inventory)
 }

@@ -283,7 +283,6 @@ async fn ask(source: &dyn Source, slice: Arc<Slice>, candidates: Vec<Candidate>,
     for candidate in candidates {
         match source.confirm(&slice.scope, &candidate.serial).await {
             Ok(Presence::NotFound | Presence::Unknown) => absent.push(candidate.row),
-            Ok(Presence::Present) => kept.push(candidate.row),
             Err(SourceError::Refused(error)) => {
                 tracing::warn!(
                     source = %feed.source, %error,
@@ -291,7 +290,7 @@ async fn ask(source: &dyn Source, slice: Arc<Slice>, candidates: Vec<Candidate>,
                 );
                 kept.push(candidate.row);
             }
-            Err(_) => kept.push(candidate.row),
+            Ok(Presence::Present) | Err(_) => kept.push(candidate.row),
         }
     }
     // A closed feed means that the daemon is stopping: nothing was removed, the next scan asks again.

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::expiry::Timestamp;
 
 /// How often a cron bell is compared with its expression.
-const COMPARE_EVERY: Duration = Duration::from_secs(3600);
+const COMPARE_EVERY: Duration = Duration::from_hours(1);
 
 /// Room for jobs that are due at once; the scheduler loses what does not fit.
 const JOBS_AT_ONCE: usize = 4096;
@@ -81,7 +81,7 @@ impl Cron {
                 match add(&scheduler, &expression, timezone, ring.clone()).await {
                     Ok(new) => id = new,
                     Err(error) => {
-                        tracing::error!(%error, expression, "a cron bell could not be hung again")
+                        tracing::error!(%error, expression, "a cron bell could not be hung again");
                     }
                 }
             }

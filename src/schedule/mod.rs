@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -60,9 +61,9 @@ impl Poller {
             (all_bell.clone(), all_bell)
         };
         let last_often = if self.windowed { self.last.near } else { self.last.all };
-        self.hang(&mut bells, &cron, &self.schedule, last_often, often).await?;
+        bells.spawn(self.hang(&cron, &self.schedule, last_often, often).await?);
         if let Some(full_scan) = &self.full_scan {
-            self.hang(&mut bells, &cron, full_scan, self.last.all, seldom).await?;
+            bells.spawn(self.hang(&cron, full_scan, self.last.all, seldom).await?);
         }
         // On a cold start the near window is complete before the far tail is read.
         if self.windowed && self.last.near.is_none() && near.recv().await.is_some() {
@@ -83,14 +84,14 @@ impl Poller {
         }
     }
 
+    /// Returns what rings `bell` for as long as it runs.
     async fn hang(
         &self,
-        bells: &mut JoinSet<()>,
         cron: &Cron,
         schedule: &Schedule,
         last: Option<Timestamp>,
         bell: mpsc::Sender<()>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<BoxFuture<'static, ()>> {
         let (own, name) = (Arc::clone(&self.own), Arc::clone(&self.feed.source));
         let ring = move || {
             if bell.try_send(()).is_err() {
@@ -98,23 +99,22 @@ impl Poller {
             }
         };
         let now = self.clock.now();
-        match schedule {
+        Ok(match schedule {
             Schedule::Every(period) => {
                 let wait = last.map_or(Duration::ZERO, |last| {
                     let passed = u64::try_from(now.since(last)).unwrap_or(0);
                     period.saturating_sub(Duration::from_secs(passed))
                 });
-                bells.spawn(bell::every(*period, wait, ring));
+                Box::pin(bell::every(*period, wait, ring))
             }
             Schedule::Cron { expression, timezone } => {
                 if bell::missed(expression, *timezone, last, now) {
                     ring();
                 }
                 let clock = Arc::clone(&self.clock);
-                bells.spawn(cron.hang(expression, *timezone, clock, ring).await?);
+                Box::pin(cron.hang(expression, *timezone, clock, ring).await?)
             }
-        }
-        Ok(())
+        })
     }
 
     fn near_window(&self) -> Window {

@@ -1,5 +1,7 @@
 //! Everything that runs against real sockets, files and processes.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
+
 #[path = "../simulator/mod.rs"]
 mod simulator;
 

@@ -39,9 +39,8 @@ pub(super) fn judge(arrival: &Arrival, settings: &Settings, now: i64) -> Result<
 /// Returns a service's answer to an accepted message.
 pub(super) fn accepted(service: Service) -> Answer {
     match service {
-        Service::Slack => verdict(service, 0, "ok"),
         Service::Feishu => verdict(service, 0, "success"),
-        Service::DingTalk | Service::WeCom => verdict(service, 0, "ok"),
+        Service::Slack | Service::DingTalk | Service::WeCom => verdict(service, 0, "ok"),
         Service::Webhook => Answer { status: 204, headers: Vec::new(), body: String::new() },
     }
 }
@@ -173,7 +172,10 @@ fn post(post: &Value) -> Option<String> {
             match node["tag"].as_str()? {
                 "text" => {}
                 // An address that is not valid fails the whole message.
-                "a" => line += &format!(" ({})", url::Url::parse(node["href"].as_str()?).ok()?),
+                "a" => {
+                    let target = url::Url::parse(node["href"].as_str()?).ok()?;
+                    line.extend([" (", target.as_str(), ")"]);
+                }
                 _ => return None,
             }
         }
