@@ -109,7 +109,7 @@ impl App {
         let inbox = Inbox { steps: channels.steps_in, orders: channels.orders_in };
         let stop = pipeline_stop.clone();
         spine.spawn(async move { pipeline.run(inbox, stop).await });
-        service::watch(&mut spine, channels.pulse.subscribe());
+        service::watch(&mut spine, channels.pulse.subscribe(), web_stop.clone());
         let mut daemon = Daemon {
             path: self.path,
             tally: self.tally,

@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Without a turn of the pipeline for this long, the watchdog is no longer fed.
 const SILENCE: Duration = Duration::from_mins(1);
@@ -18,13 +19,16 @@ pub(super) fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
-/// Feeds systemd's watchdog for as long as the pipeline turns.
-pub(super) fn watch(spine: &mut JoinSet<anyhow::Result<()>>, pulse: watch::Receiver<Instant>) {
+/// Feeds systemd's watchdog for as long as the pipeline turns, until `stop`.
+pub(super) fn watch(
+    spine: &mut JoinSet<anyhow::Result<()>>,
+    pulse: watch::Receiver<Instant>,
+    stop: CancellationToken,
+) {
     let Some(limit) = sd_notify::watchdog_enabled() else { return };
     spine.spawn(async move {
         let mut ticks = tokio::time::interval(limit / 3);
-        loop {
-            ticks.tick().await;
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let silent = pulse.borrow().elapsed();
             if silent < SILENCE {
                 tell(&[NotifyState::Watchdog]);
@@ -32,6 +36,7 @@ pub(super) fn watch(spine: &mut JoinSet<anyhow::Result<()>>, pulse: watch::Recei
                 tracing::error!("the pipeline has not turned for {silent:?}");
             }
         }
+        Ok(())
     });
 }
 

@@ -38,8 +38,9 @@ impl Exposition {
         limit: usize,
         now: Timestamp,
     ) -> Moment {
-        let listed = self.series.lock().await.refresh(view, names, limit, now).await;
-        Moment { view: view.clone(), now, listed }
+        let view = view.of_sources(&self.tally.source_names());
+        let listed = self.series.lock().await.refresh(&view, names, limit, now).await;
+        Moment { view, now, listed }
     }
 
     /// Writes everything about `moment`. May block for as long as `out` does; holds no lock meanwhile.
@@ -69,6 +70,32 @@ mod tests {
     use super::super::testing::{Known, Memory, NOW, view};
     use super::super::{Setup, SourceSetup};
     use super::*;
+
+    #[tokio::test]
+    async fn a_source_that_is_not_configured_any_more_has_no_series() {
+        let known = [Known::new("kept", "s", "a"), Known::new("gone", "s", "b")];
+        let source = |name: &str| SourceSetup {
+            name: name.to_owned(),
+            kind: "files".to_owned(),
+            intervals: Vec::new(),
+        };
+        let setup = |names: &[&str]| Setup {
+            sources: names.iter().map(|name| source(name)).collect(),
+            channels: Vec::new(),
+        };
+        let tally = Arc::new(Tally::new(&setup(&["kept", "gone"])));
+        let exposition = Exposition::new(Arc::clone(&tally));
+        for (names, expected) in [(&["kept", "gone"][..], true), (&["kept"], false)] {
+            tally.reconfigure(&setup(names));
+            let version = 1 + u64::from(expected);
+            let names = Memory::of(&known);
+            let moment = exposition.prepare(&view(version, &known), &names, 9, NOW).await;
+            let text = exposition.write(&moment, Format::Text, Vec::new()).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.contains("source=\"kept\""), "{text}");
+            assert_eq!(text.contains("source=\"gone\""), expected, "{text}");
+        }
+    }
 
     #[tokio::test]
     async fn everything_is_one_valid_exposition_in_both_formats() {

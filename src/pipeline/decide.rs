@@ -21,6 +21,7 @@ impl Pipeline {
     pub(super) async fn decide(&mut self) -> anyhow::Result<()> {
         let now = self.means.clock.now();
         let why = self.sanity.check(now, Instant::now()).map(str::to_owned);
+        self.trusted = why.is_none();
         if let Some(detail) = why {
             self.raise(Subject::Clock, Topic::ClockSuspect { detail });
             return Ok(());
@@ -65,7 +66,7 @@ impl Pipeline {
     }
 
     /// Says to those who were told of the old one that it has a successor.
-    async fn say_renewed(&mut self, now: Timestamp) -> anyhow::Result<()> {
+    pub(super) async fn say_renewed(&mut self, now: Timestamp) -> anyhow::Result<()> {
         let applied = std::mem::take(&mut self.applied);
         let restated = std::mem::take(&mut self.restated);
         let renewals = plan_renewed(&applied, &restated, &self.inventory, &self.ledger);
@@ -99,13 +100,6 @@ impl Pipeline {
         let topic =
             Topic::Renewed { facts, successor: new.serial.clone(), successor_not_after: end };
         self.say(Severity::Info, topic, Some(&renewal.told));
-    }
-
-    /// Looks up what messages may say, from the draft or from the store.
-    async fn facts(&mut self, rows: &[RowId]) -> anyhow::Result<Vec<Option<Facts>>> {
-        self.save().await?;
-        self.settle().await?;
-        Ok(self.means.store.facts(rows).await?)
     }
 
     /// Drafts one event for the channels that `only` names, or for those that the routes choose.

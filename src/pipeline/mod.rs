@@ -24,6 +24,7 @@ use crate::store::{Commit, Saved, ScanRecord, Store, StoreError};
 mod absence;
 mod condition;
 mod decide;
+mod facts;
 mod sanity;
 mod save;
 mod scope;
@@ -141,6 +142,8 @@ pub struct Pipeline {
     /// Polls in a row that found a scope absent.
     absent_scopes: HashMap<ScopeId, u8>,
     sanity: Sanity,
+    /// Whether the clock was found good at the last decision.
+    trusted: bool,
     scans: BTreeMap<(String, String, String), ScanRecord>,
     statuses: BTreeMap<String, SourceStatus>,
     /// Certificates that the last scan of each part counted or knew and did not see.
@@ -188,6 +191,7 @@ impl Pipeline {
             absence: Absence::default(),
             absent_scopes: HashMap::new(),
             sanity: Sanity::new(),
+            trusted: false,
             scans: BTreeMap::new(),
             statuses: BTreeMap::new(),
             missing: BTreeMap::new(),
@@ -272,9 +276,14 @@ impl Pipeline {
     }
 
     /// Hands the draft to the store. The one before must have been written.
+    ///
+    /// A change that ends an alert is saved together with what is said of it: nobody would see it change again.
     async fn save(&mut self) -> anyhow::Result<()> {
         if self.draft_is_empty() {
             return Ok(());
+        }
+        if self.trusted {
+            self.say_renewed(self.means.clock.now()).await?;
         }
         self.settle().await?;
         let commit = std::mem::take(&mut self.draft);
@@ -327,9 +336,8 @@ impl Pipeline {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Reconfigure(settings) => {
-                if settings.config.alerts.ladder != self.settings.config.alerts.ladder {
-                    self.evaluator = Evaluator::new(settings.config.alerts.ladder.clone());
-                }
+                // Everything comes up again: rungs may have moved, and a first channel was told of nothing yet.
+                self.evaluator = Evaluator::new(settings.config.alerts.ladder.clone());
                 self.settings = *settings;
                 self.follow_settings();
             }

@@ -89,6 +89,10 @@ impl Pipeline {
         self.changed = true;
         self.draft.statuses.extend(applied.restated.iter().copied());
         if applied.change != Change::Unchanged {
+            if !self.draft.statuses.is_empty() {
+                // Statuses are written after rows: one that was drafted before must not outlast this.
+                self.draft.statuses.push((applied.row, applied.status));
+            }
             self.draft.rows.push(RowWrite {
                 row: applied.row,
                 scope,

@@ -67,14 +67,24 @@ impl Daemon {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_notafter"));
         command.args(arguments).arg("--config").arg(self.config_path());
-        command.envs(self.environment.iter().map(|(k, v)| (k, v))).env("RUST_LOG", "info");
+        command.env("RUST_LOG", "info").envs(self.environment.iter().map(|(k, v)| (k, v)));
         command.stdin(Stdio::null());
         command
     }
 
-    /// Runs a command to its end.
-    pub(crate) fn output(&self, arguments: &[&str]) -> std::process::Output {
-        self.command(arguments).output().unwrap()
+    /// Sets a variable for the next start or command.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.into()));
+    }
+
+    /// Runs a command to its end, while the simulator goes on answering.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
+        let output = tokio::process::Command::from(self.command(arguments)).output();
+        let output = tokio::time::timeout(DEADLINE, output).await;
+        let output = output.unwrap_or_else(|_| panic!("{arguments:?} never ended")).unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
     /// Starts the daemon; its log goes to `log` in the folder.
@@ -119,6 +129,25 @@ impl Daemon {
         eventually("the daemon ends after SIGTERM", async || child.try_wait().unwrap()).await
     }
 
+    /// Waits until the daemon ends by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let mut child = self.child.take().unwrap();
+        eventually("the daemon ends", async || child.try_wait().unwrap()).await
+    }
+
+    /// Returns the status and body of one POST without a body.
+    pub(crate) async fn post(&self, path: &str) -> (u16, String) {
+        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let response = http().post(url).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// Waits until everything that was decided is delivered to `channel`.
+    pub(crate) async fn drained(&self, channel: &str) {
+        let series = format!("notafter_notifications_pending{{channel=\"{channel}\"}}");
+        self.until(&series, |pending| pending == 0.0).await;
+    }
+
     /// Returns the status and body of one GET.
     pub(crate) async fn get(&self, path: &str) -> Option<(u16, String)> {
         let url = format!("http://127.0.0.1:{}{path}", self.port);
@@ -148,6 +177,13 @@ impl Daemon {
         })
         .await
     }
+}
+
+/// What a command did.
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Drop for Daemon {
@@ -250,4 +286,47 @@ pub(crate) fn environment(simulator: &Simulator) -> Vec<(&'static str, String)> 
         ("FEISHU_URL", room("/feishu/open-apis/bot/v2/hook/demo")),
         ("FEISHU_SECRET", chat::FEISHU_SECRET.to_owned()),
     ]
+}
+
+/// One event as a webhook receiver saw it.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    /// The room, which is the channel.
+    pub(crate) room: String,
+    /// The `webhook-id`.
+    pub(crate) message: String,
+    /// Which of the messages, in order of arrival.
+    pub(crate) place: usize,
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) source: String,
+    /// Empty when it is about no certificate.
+    pub(crate) serial: String,
+    pub(crate) rung: String,
+}
+
+/// Returns every event that webhook receivers saw, in order of arrival, repeats included.
+pub(crate) fn heard(simulator: &Simulator) -> Vec<Heard> {
+    use crate::simulator::chat::Service;
+    let messages = simulator.chat().received();
+    let webhooks = messages.into_iter().filter(|message| message.service == Service::Webhook);
+    let mut all = Vec::new();
+    for (place, message) in webhooks.enumerate() {
+        let data = &message.body["data"];
+        let one = || vec![data.clone()];
+        for event in data["events"].as_array().cloned().unwrap_or_else(one) {
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            all.push(Heard {
+                room: message.room.clone(),
+                message: message.id.clone().unwrap_or_default(),
+                place,
+                id: text(&event["id"]),
+                kind: text(&event["kind"]),
+                source: text(&event["source"]),
+                serial: text(&event["certificate"]["serial"]),
+                rung: text(&event["rung"]),
+            });
+        }
+    }
+    all
 }

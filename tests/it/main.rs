@@ -8,8 +8,14 @@ mod simulator;
 mod architecture;
 mod asking;
 mod chats;
+mod commands;
+mod crash;
 mod daemon;
 mod harness;
+mod prometheus;
+mod reload;
+mod secrets;
+mod signing;
 #[path = "simulator.rs"]
 mod simulator_itself;
 mod simulator_faults;

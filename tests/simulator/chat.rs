@@ -62,6 +62,8 @@ pub enum Fault {
     VendorCode(i64, &'static str),
     /// The message is taken in, and no answer ever comes.
     Hang,
+    /// The message is taken in, and the answer takes this long.
+    Slow(Duration),
     /// Status 302 to this address.
     RedirectTo(String),
 }
@@ -260,6 +262,11 @@ impl Chat {
             }
             return std::future::pending().await;
         }
+        let slow = match fault {
+            Some(Fault::Slow(time)) => Some(time),
+            _ => None,
+        };
+        let fault = fault.filter(|_| slow.is_none());
         let answer = match fault.map(|fault| misbehave(service, fault)) {
             Some(answer) => Err(answer),
             None => self.judge(&arrival),
@@ -276,6 +283,9 @@ impl Chat {
             }
         };
         self.inner.changes.send_modify(|changes| *changes += 1);
+        if let Some(time) = slow {
+            tokio::time::sleep(time).await;
+        }
         response(answer, self.millis())
     }
 
@@ -378,8 +388,8 @@ fn misbehave(service: Service, fault: Fault) -> Answer {
         }
         Fault::VendorCode(code, text) => robots::verdict(service, code, text),
         Fault::RedirectTo(address) => answer(302, vec![("location", address)], ""),
-        // Answered by never answering, before this.
-        Fault::Hang => answer(500, Vec::new(), ""),
+        // Answered by never answering, or late, before this.
+        Fault::Hang | Fault::Slow(_) => answer(500, Vec::new(), ""),
     }
 }
 

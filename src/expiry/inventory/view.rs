@@ -83,6 +83,18 @@ impl View {
         self.names.iter().map(|(id, (source, scope))| (*id, source, scope))
     }
 
+    /// Returns the same state without the scopes of other sources. A scope outlives its last certificate, so one whose
+    /// source is not configured any more would be counted for ever, as empty.
+    #[must_use]
+    pub fn of_sources(&self, sources: &[String]) -> Self {
+        let is_kept = |source: &Arc<str>| sources.iter().any(|kept| **kept == **source);
+        let mut view = self.clone();
+        if !view.names.values().all(|(source, _)| is_kept(source)) {
+            Arc::make_mut(&mut view.names).retain(|_, (source, _)| is_kept(source));
+        }
+        view
+    }
+
     /// Returns one certificate.
     pub fn row(&self, row: RowId) -> Option<Row> {
         let (number, offset) = place(row);
