@@ -1,8 +1,8 @@
 //! Builds views and names for tests. The one place in `metrics` and `web` that knows how a view is made.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use proptest::prelude::*;

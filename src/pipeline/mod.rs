@@ -269,12 +269,12 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Hands the draft to the store. The one before must have been written.
+    /// Hands the draft to the store, and publishes what it wrote of the one before.
     async fn save(&mut self) -> anyhow::Result<()> {
+        self.settle().await?;
         if self.draft_is_empty() {
             return Ok(());
         }
-        self.settle().await?;
         let commit = std::mem::take(&mut self.draft);
         let view = self.changed.then(|| Arc::new(self.inventory.view()));
         self.changed = false;

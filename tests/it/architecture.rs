@@ -18,8 +18,23 @@ const LAYERS: &[&[&str]] = &[
 
 /// What the pure core must not mention.
 const IMPURE: &[&str] = &[
-    "tokio", "reqwest", "serde", "tracing", "rusqlite", "std::fs", "std::net", "std::env", "std::io",
-    "std::process", "std::thread", "SystemTime", "Instant", "async fn", ".await", "Utc::now", "println!",
+    "tokio",
+    "reqwest",
+    "serde",
+    "tracing",
+    "rusqlite",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::io",
+    "std::process",
+    "std::thread",
+    "SystemTime",
+    "Instant",
+    "async fn",
+    ".await",
+    "Utc::now",
+    "println!",
 ];
 
 fn src() -> PathBuf {
@@ -56,7 +71,11 @@ fn layer_of(module: &str) -> usize {
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let before = text.split("#[cfg(test)]\nmod ").next().unwrap();
-    before.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    before
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Returns the modules that `text` names after `crate::`, groups included.
@@ -121,10 +140,14 @@ fn every_file_is_declared() {
         } else {
             (stem, path.parent().unwrap())
         };
-        let owner = ["lib.rs", "mod.rs"].map(|file| parent.join(file)).into_iter().find(|file| file.exists());
+        let owner = ["lib.rs", "mod.rs"]
+            .map(|file| parent.join(file))
+            .into_iter()
+            .find(|file| file.exists());
         let owner = owner.unwrap_or_else(|| parent.with_extension("rs"));
-        let declared = std::fs::read_to_string(&owner)
-            .is_ok_and(|text| text.lines().any(|line| line.trim_end().ends_with(&format!("mod {name};"))));
+        let declared = std::fs::read_to_string(&owner).is_ok_and(|text| {
+            text.lines().any(|line| line.trim_end().ends_with(&format!("mod {name};")))
+        });
         if !declared {
             wrong.push(format!("{} is not declared in {}", path.display(), owner.display()));
         }
@@ -134,7 +157,10 @@ fn every_file_is_declared() {
 
 #[test]
 fn the_checks_themselves_see_what_they_look_for() {
-    assert_eq!(used("use crate::{store::Store, web};\ncrate::app::run()"), ["app", "store", "web"].map(String::from).into());
+    assert_eq!(
+        used("use crate::{store::Store, web};\ncrate::app::run()"),
+        ["app", "store", "web"].map(String::from).into()
+    );
     assert!(layer_of("pipeline") > layer_of("scan"));
     assert_eq!(layer_of("source"), layer_of("store"));
 }

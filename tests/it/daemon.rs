@@ -11,7 +11,10 @@ fn now() -> i64 {
 }
 
 async fn simulator(rows: u64) -> Simulator {
-    let fleet = Fleet::new(7, now()).with(Instance::new("mqtt-a", rows)).with_ssl(60).with_product(20, true);
+    let fleet = Fleet::new(7, now())
+        .with(Instance::new("mqtt-a", rows))
+        .with_ssl(60)
+        .with_product(20, true);
     Simulator::start(Setup::new(fleet)).await.unwrap()
 }
 
@@ -28,12 +31,23 @@ async fn real_certificates_in_gauges_and_alerts_out() {
         daemon.until(&series, |at| at > 0.0).await;
     }
     daemon.until("notafter_source_up{source=\"iot\"}", |up| up == 1.0).await;
-    let received = simulator.chat().wait_for(Duration::from_secs(30), |messages| !messages.is_empty()).await;
+    let received =
+        simulator.chat().wait_for(Duration::from_secs(30), |messages| !messages.is_empty()).await;
     assert!(received.is_ok(), "no message arrived\n{}", daemon.log());
     eventually("a page", async || daemon.get("/").await.filter(|(status, _)| *status == 200)).await;
     let (_, body) = daemon.get("/metrics").await.unwrap();
-    println!("{}", body.lines().filter(|l| !l.contains("certificate_info") && !l.contains("certificate_not_after") && !l.starts_with('#')).collect::<Vec<_>>().join("\n"));
-    for message in received.unwrap() { println!("{:?}: {}", message.service, message.text); }
+    println!(
+        "{}",
+        body.lines()
+            .filter(|l| !l.contains("certificate_info")
+                && !l.contains("certificate_not_after")
+                && !l.starts_with('#'))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+    for message in received.unwrap() {
+        println!("{:?}: {}", message.service, message.text);
+    }
     println!("{}", daemon.log());
     assert!(daemon.stop().await.success());
 }

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::{ago, shown};
-use crate::expiry::text;
 use crate::expiry::Timestamp;
+use crate::expiry::text;
 use crate::scan::{ScanStatus, SourceStatus};
 
 /// Scans of one source that are shown; a source may have hundreds of scopes.
