@@ -275,17 +275,17 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Hands the draft to the store. The one before must have been written.
+    /// Hands the draft to the store, and publishes what it wrote of the one before.
     ///
     /// A change that ends an alert is saved together with what is said of it: nobody would see it change again.
     async fn save(&mut self) -> anyhow::Result<()> {
+        self.settle().await?;
         if self.draft_is_empty() {
             return Ok(());
         }
         if self.trusted {
             self.say_renewed(self.means.clock.now()).await?;
         }
-        self.settle().await?;
         let commit = std::mem::take(&mut self.draft);
         let view = self.changed.then(|| Arc::new(self.inventory.view()));
         self.changed = false;

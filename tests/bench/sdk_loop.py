@@ -31,6 +31,8 @@ def main() -> None:
         request.Limit, request.Offset, request.OrderBy = 100, offset, "CREATE_TIME_ASC"
         response = client.DescribeDeviceCertificates(request)
         for item in response.Data:
+            if not item.NotAfterTime:
+                continue
             gauge.labels(instance, item.CaSn, item.DeviceCertificateSn, item.ClientId).set(item.NotAfterTime / 1000)
         rows += len(response.Data)
         offset += 100

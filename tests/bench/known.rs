@@ -1,0 +1,176 @@
+//! What is computed from everything known: sums for a scrape, verdicts, what is to be said.
+
+use std::sync::Arc;
+
+use anyhow::ensure;
+use async_trait::async_trait;
+use notafter::expiry::{
+    Evaluator, Facts, Inventory, Kind, Ladder, Ledger, RowId, Said, ScopeId, Sighting, Status,
+    Timestamp, plan,
+};
+use notafter::metrics::{Exposition, Format, Moment, Names, NamesError, Setup, SourceSetup, Tally};
+use tokio::time::Instant;
+
+use crate::Options;
+use crate::process::percentile;
+use crate::report::{Budget, Report};
+
+/// The time that it is: 2026-11-22T00:00:00Z.
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_795_305_600);
+const DAY: i64 = 86_400;
+/// Scrapes, and seconds between them.
+const SCRAPES: i64 = 200;
+const EVERY: i64 = 15;
+/// The largest is what the budgets are about; the others show how figures grow.
+const SIZES: [u64; 3] = [100_000, 1_000_000, 10_000_000];
+
+/// Measures at each size, growing one inventory.
+pub(crate) fn measure(_: &Options, report: &mut Report) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let mut fleet = Fleet::new();
+    for size in SIZES {
+        let (from, started) = (fleet.count, Instant::now());
+        fleet.grow(size);
+        let micros = started.elapsed().as_secs_f64() * 1e6 / (size - from) as f64;
+        let largest = size == SIZES[SIZES.len() - 1];
+        report.say(&format!("{size} certificates"));
+        report.add("taken in, each", micros, "us", Budget::None);
+        let bytes = fleet.inventory.heap_bytes() as f64 / size as f64;
+        report.add("columns and tables, each", bytes, "B", Budget::None);
+        evaluate(&mut fleet, largest, report)?;
+        scrape(&mut fleet, largest, &runtime, report)?;
+    }
+    Ok(())
+}
+
+fn within(largest: bool, budget: f64) -> Budget {
+    if largest { Budget::AtMost(budget) } else { Budget::None }
+}
+
+/// The first pass looks at every certificate, the later ones at those that may have crossed a rung.
+fn evaluate(fleet: &mut Fleet, largest: bool, report: &mut Report) -> anyhow::Result<()> {
+    let view = fleet.inventory.view();
+    let mut evaluator = Evaluator::new(Ladder::new(LADDER.map(|days| days * 86_400).to_vec())?);
+    let mut ledger = Ledger::default();
+    let mut pass = |now: Timestamp| {
+        let started = Instant::now();
+        let say = plan(&evaluator.due(&view, now), &ledger).say;
+        let millis = started.elapsed().as_secs_f64() * 1000.0;
+        for verdict in &say {
+            let said = Said { rung: verdict.rung, at: now, told: Arc::new([]) };
+            ledger.set(verdict.row, said);
+        }
+        (millis, say.len())
+    };
+    let (first, said) = pass(NOW);
+    ensure!(said > 0, "nothing stands on a rung");
+    report.add("evaluate and plan, first pass", first, "ms", within(largest, 150.0));
+    let mut later: Vec<f64> = (1..=60).map(|minute| pass(NOW.plus(minute * 60)).0).collect();
+    let worst = percentile(&mut later, 1.0);
+    report.add(
+        "evaluate and plan, a minute later, worst of 60",
+        worst,
+        "ms",
+        within(largest, 150.0),
+    );
+    Ok(())
+}
+
+/// Scrapes of sums alone: no certificate has series of its own.
+fn scrape(
+    fleet: &mut Fleet,
+    largest: bool,
+    runtime: &tokio::runtime::Runtime,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let view = fleet.inventory.view();
+    let exposition = exposition();
+    let once = |now: Timestamp| -> anyhow::Result<f64> {
+        let started = Instant::now();
+        let moment: Moment = runtime.block_on(exposition.prepare(&view, &NoNames, 0, now));
+        let body = exposition.write(&moment, Format::Text, Vec::new())?;
+        let millis = started.elapsed().as_secs_f64() * 1000.0;
+        ensure!(body.len() > 1000, "the scrape is empty");
+        Ok(millis)
+    };
+    let first = once(NOW)?;
+    let mut millis =
+        (1..=SCRAPES).map(|n| once(NOW.plus(n * EVERY))).collect::<Result<Vec<_>, _>>()?;
+    report.add("scrape of sums, first", first, "ms", Budget::None);
+    report.add("scrape of sums, median of 200", percentile(&mut millis, 0.5), "ms", Budget::None);
+    let slow = percentile(&mut millis, 0.99);
+    report.add("scrape of sums, p99 of 200", slow, "ms", within(largest, 10.0));
+    Ok(())
+}
+
+/// In days, as configurations have it by default.
+const LADDER: [u32; 5] = [30, 14, 7, 3, 1];
+
+/// Returns an exposition of one source.
+pub(crate) fn exposition() -> Exposition {
+    let source = SourceSetup {
+        name: "iot".to_owned(),
+        kind: "tencent-mqtt".to_owned(),
+        intervals: vec![("near".to_owned(), 600.0), ("all".to_owned(), 86_400.0)],
+    };
+    Exposition::new(Arc::new(Tally::new(&Setup { sources: vec![source], channels: Vec::new() })))
+}
+
+/// A growing fleet whose ends are spread over two years and not in the order of the numbers.
+pub(crate) struct Fleet {
+    pub(crate) inventory: Inventory,
+    pub(crate) scope: ScopeId,
+    pub(crate) count: u64,
+}
+
+impl Fleet {
+    pub(crate) fn new() -> Self {
+        let mut inventory = Inventory::new();
+        let (scope, _) = inventory.scope("iot", "mqtt-bench");
+        Self { inventory, scope, count: 0 }
+    }
+
+    pub(crate) fn grow(&mut self, size: u64) {
+        self.each_new(size, |_, _| ());
+    }
+
+    /// Adds certificates up to `size`, showing each to `see`.
+    pub(crate) fn each_new(&mut self, size: u64, mut see: impl FnMut(RowId, &Sighting)) {
+        for number in self.count..size {
+            let sighting = sighting(number);
+            let applied = self.inventory.apply(self.scope, &sighting);
+            see(applied.row, &sighting);
+        }
+        self.count = size;
+    }
+}
+
+/// Returns a certificate as an MQTT instance lists it.
+pub(crate) fn sighting(number: u64) -> Sighting {
+    // Batches of 4096 that were made together end within nine hours of each other.
+    let batch = (number / 4096).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    let end = NOW.plus((batch % 730) as i64 * DAY - 60 * DAY + (number % 4096) as i64 * 8);
+    Sighting {
+        issuer: format!("{:040x}", number % 3),
+        serial: format!("{:040x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+        kind: Kind::Device,
+        status: if number % 32 == 0 { Status::Inactive } else { Status::Active },
+        not_before: Some(end.plus(-365 * DAY)),
+        not_after: Some(end),
+        common_name: format!("d{number:012}.plant.example.com"),
+        holder: format!("dev-{number:012}"),
+        unit: format!("plant-{}", number % 10),
+        names: Vec::new(),
+        successors: Vec::new(),
+    }
+}
+
+/// For scrapes in which nothing has a name.
+struct NoNames;
+
+#[async_trait]
+impl Names for NoNames {
+    async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, NamesError> {
+        Ok(rows.iter().map(|_| None).collect())
+    }
+}

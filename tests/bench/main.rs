@@ -1,0 +1,122 @@
+//! Every budget of the design, measured: `cargo bench --bench budgets`.
+//!
+//! Daemon and simulator run as processes of their own, which are this same program started again, so that their
+//! processor time and memory are theirs alone. What is bound to no socket is measured inside this process.
+//!
+//! `cargo bench --bench budgets -- [NAME…] [--scale 100k|1m|10m] [--json FILE]`
+
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures are counts and seconds far below 2^52"
+)]
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+
+#[path = "../simulator/mod.rs"]
+#[cfg_attr(
+    test,
+    expect(
+        unused_imports,
+        reason = "its tests run in `it`; without a harness their imports remain"
+    )
+)]
+mod simulator;
+
+mod daemon;
+mod known;
+mod pages;
+mod process;
+mod provider;
+mod rate;
+mod report;
+mod scan;
+mod scrape;
+mod start;
+
+use report::Report;
+
+/// A benchmark: its name and what it does.
+type Benchmark = (&'static str, fn(&Options, &mut Report) -> anyhow::Result<()>);
+
+/// In the order in which they run.
+const BENCHMARKS: &[Benchmark] = &[
+    ("pages", pages::measure),
+    ("scan", scan::measure),
+    ("rate", rate::measure),
+    ("known", known::measure),
+    ("series", scrape::measure),
+    ("start", start::measure),
+];
+
+/// What was asked for.
+struct Options {
+    names: Vec<String>,
+    rows: u64,
+    json: Option<std::path::PathBuf>,
+}
+
+impl Options {
+    fn read(arguments: impl Iterator<Item = String>) -> anyhow::Result<Self> {
+        let mut options = Self { names: Vec::new(), rows: 100_000, json: None };
+        let mut arguments = arguments;
+        while let Some(argument) = arguments.next() {
+            let mut value =
+                || arguments.next().with_context(|| format!("{argument} wants a value"));
+            match argument.as_str() {
+                // Cargo says so to every benchmark.
+                "--bench" => {}
+                "--scale" => options.rows = scale(&value()?)?,
+                "--json" => options.json = Some(value()?.into()),
+                name if BENCHMARKS.iter().any(|(known, _)| *known == name) => {
+                    options.names.push(argument);
+                }
+                _ => {
+                    let known: Vec<_> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
+                    bail!("`{argument}` is none of {}, --scale, --json", known.join(", "));
+                }
+            }
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
+    }
+}
+
+fn scale(word: &str) -> anyhow::Result<u64> {
+    let (digits, factor) = match word.as_bytes().last() {
+        Some(b'k') => (word.trim_end_matches('k'), 1_000),
+        Some(b'm') => (word.trim_end_matches('m'), 1_000_000),
+        _ => (word, 1),
+    };
+    let digits: u64 = digits.parse().with_context(|| format!("`{word}` is no scale"))?;
+    Ok(digits * factor)
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let mut arguments = std::env::args();
+    let program = arguments.next().unwrap_or_default();
+    match std::env::args().nth(1).as_deref() {
+        Some(provider::ROLE) => provider::serve(arguments.skip(1)).map(|()| ExitCode::SUCCESS),
+        Some(daemon::ROLE) => {
+            let rest = std::env::args_os().skip(2);
+            Ok(notafter::cli::main(std::iter::once(program.into()).chain(rest)))
+        }
+        _ => run(&Options::read(arguments)?),
+    }
+}
+
+fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let mut report = Report::new(options.rows)?;
+    for (name, measure) in BENCHMARKS.iter().filter(|(name, _)| options.wants(name)) {
+        report.begin(name);
+        measure(options, &mut report).with_context(|| format!("the benchmark `{name}`"))?;
+    }
+    report.finish(options.json.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}

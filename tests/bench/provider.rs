@@ -1,0 +1,115 @@
+//! The simulated provider as a process: it prints where it is and answers one line of JSON to each line it reads.
+
+#![expect(clippy::print_stdout, reason = "its lines are for the process that started it")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{ChildStdin, ChildStdout, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::process::Process;
+use crate::simulator::fleet::{Fleet, Instance};
+use crate::simulator::mqtt::Status;
+use crate::simulator::{Service, Setup, Simulator, clock};
+
+/// The word that starts this role.
+pub(crate) const ROLE: &str = "simulator";
+/// The instance that every benchmark reads.
+pub(crate) const INSTANCE: &str = "mqtt-bench";
+/// The action that lists its certificates.
+pub(crate) const LIST: &str = "DescribeDeviceCertificates";
+
+/// The provider, seen from the benchmark.
+pub(crate) struct Provider {
+    pub(crate) process: Process,
+    pub(crate) authority: String,
+    /// Certificates of authorities.
+    pub(crate) authorities: u64,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Provider {
+    /// Starts a provider with so many device certificates.
+    pub(crate) fn start(rows: u64) -> anyhow::Result<Self> {
+        let mut process = Process::start(|command| {
+            command.arg(ROLE).arg(rows.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        })?;
+        let input = process.child.stdin.take().context("the simulator has no input")?;
+        let output = process.child.stdout.take().context("the simulator has no output")?;
+        let (authority, authorities) = (String::new(), 0);
+        let output = BufReader::new(output);
+        let mut provider = Self { process, authority, authorities, input, output };
+        let told = provider.hear()?;
+        provider.authority = told["mqtt"].as_str().context("no address")?.to_owned();
+        provider.authorities = told["authorities"].as_u64().context("no authorities")?;
+        Ok(provider)
+    }
+
+    /// Has it do something and returns its answer.
+    pub(crate) fn ask(&mut self, command: &str) -> anyhow::Result<Value> {
+        writeln!(self.input, "{command}")?;
+        self.hear()
+    }
+
+    /// Returns how many pages of the list it was asked for.
+    pub(crate) fn pages(&mut self) -> anyhow::Result<f64> {
+        self.ask("asked")?["count"].as_f64().context("no count")
+    }
+
+    fn hear(&mut self) -> anyhow::Result<Value> {
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        serde_json::from_str(&line).context("the simulator broke off")
+    }
+}
+
+/// Serves until its input ends.
+pub(crate) fn serve(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let rows: u64 = arguments.next().context("how many rows?")?.parse()?;
+    let fleet = Fleet::new(7, clock::wall_seconds()).with(Instance::new(INSTANCE, rows));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let simulator = runtime.block_on(Simulator::start(Setup::new(fleet)))?;
+    let mqtt = simulator.mqtt_url().replace("http://", "");
+    let authorities = simulator.mqtt().authorities(INSTANCE).len();
+    println!("{}", json!({"mqtt": mqtt, "authorities": authorities}));
+    for line in std::io::stdin().lock().lines() {
+        println!("{}", obey(&simulator, &line?));
+    }
+    Ok(())
+}
+
+fn obey(simulator: &Simulator, command: &str) -> Value {
+    let mut words = command.split(' ');
+    match (words.next(), words.next().and_then(|number| number.parse::<u64>().ok())) {
+        (Some("forget"), None) => {
+            simulator.log().clear();
+            json!({})
+        }
+        // Switches every n-th certificate on or off.
+        (Some("switch"), Some(every)) => {
+            let rows = simulator.mqtt().count(INSTANCE);
+            let chosen: Vec<u64> = (0..rows).step_by(every as usize).collect();
+            for index in &chosen {
+                let on = simulator.mqtt().one(INSTANCE, *index).status != "ACTIVE";
+                let status = if on { Status::Active } else { Status::Inactive };
+                simulator.mqtt().set_status(INSTANCE, *index, status);
+            }
+            json!({"changed": chosen.len()})
+        }
+        _ => asked(simulator),
+    }
+}
+
+fn asked(simulator: &Simulator) -> Value {
+    let arrivals =
+        simulator.log().arrivals(Service::Mqtt, LIST).into_iter().next().unwrap_or_default();
+    let span = match (arrivals.first(), arrivals.last()) {
+        (Some(first), Some(last)) => *last - *first,
+        _ => Duration::ZERO,
+    };
+    let busiest = simulator.log().max_requests_in_any_second(Service::Mqtt, LIST);
+    json!({"count": arrivals.len(), "seconds": span.as_secs_f64(), "busiest_second": busiest})
+}

@@ -1,0 +1,141 @@
+//! The table and the JSON.
+
+#![expect(clippy::print_stdout, reason = "the table is what this is run for")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+/// What a figure is held against.
+#[derive(Clone, Copy)]
+pub(crate) enum Budget {
+    /// No budget: said for the reader's sake.
+    None,
+    AtMost(f64),
+    AtLeast(f64),
+    Between(f64, f64),
+}
+
+/// Gathers figures, printing each as it comes.
+pub(crate) struct Report {
+    benchmark: String,
+    machine: Value,
+    rows: u64,
+    figures: Vec<Value>,
+    missed: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn new(rows: u64) -> anyhow::Result<Self> {
+        let machine = machine()?;
+        println!("notafter {} on {}", env!("CARGO_PKG_VERSION"), text(&machine));
+        if cfg!(debug_assertions) {
+            println!("THIS IS A DEBUG BUILD: its figures say nothing about budgets");
+        }
+        Ok(Self {
+            benchmark: String::new(),
+            machine,
+            rows,
+            figures: Vec::new(),
+            missed: Vec::new(),
+        })
+    }
+
+    /// Begins the figures of one benchmark.
+    pub(crate) fn begin(&mut self, benchmark: &str) {
+        benchmark.clone_into(&mut self.benchmark);
+        println!("\n{benchmark}");
+        println!(
+            "  {:<66} {:>12} {:>10} {:<7} {:>9}  verdict",
+            "what", "measured", "budget", "unit", "of budget"
+        );
+    }
+
+    /// Adds a figure and prints its line.
+    pub(crate) fn add(&mut self, what: &str, value: f64, unit: &str, budget: Budget) {
+        let (limit, met) = match budget {
+            Budget::None => (None, None),
+            Budget::AtMost(most) => (Some(most), Some(value <= most)),
+            Budget::AtLeast(least) => (Some(least), Some(value >= least)),
+            Budget::Between(least, most) => (Some(most), Some(least <= value && value <= most)),
+        };
+        let bound = match budget {
+            Budget::None => String::new(),
+            Budget::AtMost(most) => format!("<= {}", short(most)),
+            Budget::AtLeast(least) => format!(">= {}", short(least)),
+            Budget::Between(least, most) => format!("{} - {}", short(least), short(most)),
+        };
+        let ratio = limit.map(|limit| value / limit);
+        let shown = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+        let verdict = met.map_or("", |met| if met { "met" } else { "MISSED" });
+        println!("  {what:<66} {:>12} {bound:>10} {unit:<7} {shown:>9}  {verdict}", short(value));
+        if met == Some(false) {
+            self.missed.push(format!("{what}: {} {unit}, budget {bound}", short(value)));
+        }
+        self.figures.push(json!({
+            "benchmark": self.benchmark, "what": what, "value": value, "unit": unit, "budget": bound, "met": met,
+            "ratio": ratio,
+        }));
+    }
+
+    /// Says something that is no figure.
+    pub(crate) fn say(&self, text: &str) {
+        println!("  {text}");
+    }
+
+    /// Prints what was missed and writes the JSON, to `target/benchmarks.json` unless told otherwise.
+    pub(crate) fn finish(self, to: Option<&Path>) -> anyhow::Result<()> {
+        let judged = self.figures.iter().filter(|figure| !figure["met"].is_null()).count();
+        println!("\n{} of {judged} budgets met", judged - self.missed.len());
+        for missed in &self.missed {
+            println!("  missed: {missed}");
+        }
+        let path = to.map_or_else(|| target().join("benchmarks.json"), PathBuf::from);
+        let all = json!({"machine": self.machine, "rows": self.rows, "figures": self.figures});
+        let text = serde_json::to_string_pretty(&all)? + "\n";
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("written to {}", path.display());
+        Ok(())
+    }
+}
+
+/// Returns cargo's target folder: this program lies two folders below it.
+pub(crate) fn target() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.ancestors().nth(3).map_or_else(|| PathBuf::from("target"), Path::to_path_buf)
+}
+
+fn machine() -> anyhow::Result<Value> {
+    let cpu = fs::read_to_string("/proc/cpuinfo")?;
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let memory = fs::read_to_string("/proc/meminfo")?;
+    let kib: u64 = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok())
+        .unwrap_or(0);
+    Ok(json!({
+        "cpu": model.unwrap_or("unknown"),
+        "cores": std::thread::available_parallelism()?.get(),
+        "memory_gib": kib / 1024 / 1024,
+        "kernel": fs::read_to_string("/proc/sys/kernel/osrelease")?.trim(),
+    }))
+}
+
+fn text(machine: &Value) -> String {
+    let part = |name: &str| machine[name].as_str().unwrap_or_default().to_owned();
+    let (cores, memory) = (&machine["cores"], &machine["memory_gib"]);
+    format!("{} cores of {}, {memory} GiB, Linux {}", cores, part("cpu"), part("kernel"))
+}
+
+/// Writes a figure with three or four digits that mean something.
+fn short(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        0.0..0.1 => format!("{value:.4}"),
+        0.1..10.0 => format!("{value:.2}"),
+        10.0..100.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}

@@ -1,0 +1,199 @@
+//! A whole fleet read through the real daemon, beside what a user would write instead.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::Options;
+use crate::daemon::{Daemon, Folder, Settings};
+use crate::provider::{INSTANCE, Provider};
+use crate::report::{Budget, Report, target};
+use crate::simulator::{SECRET_ID, SECRET_KEY};
+
+/// Scans of which one figure is made.
+const RESCANS: u32 = 4;
+/// Seconds over which an idle daemon is watched.
+const IDLE: u64 = 10;
+
+/// How long after it is stored a scan may take to be published.
+const SOON: Duration = Duration::from_secs(5);
+
+/// The first scan, a scan in which nothing changed, one in which 1 % changed; memory, and idleness.
+pub(crate) fn measure(options: &Options, report: &mut Report) -> anyhow::Result<()> {
+    let sdk = sdk_loop(options.rows, report)?;
+    let mut run = Run { rows: options.rows as f64, sdk, report };
+    let mut provider = Provider::start(options.rows)?;
+    let folder = Folder::new()?;
+    let ended = run.first(&mut provider, &folder)?;
+    run.again(&mut provider, &folder, ended)
+}
+
+/// Runs the loop over the official SDK and returns its rows a second, where Python and its packages can be had.
+fn sdk_loop(rows: u64, report: &mut Report) -> anyhow::Result<Option<f64>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let made = Command::new(root.join("tests/venv")).env("CARGO_TARGET_DIR", target()).status();
+    if !made.is_ok_and(|status| status.success()) {
+        report.say("tests/venv failed: no ratio to the SDK");
+        return Ok(None);
+    }
+    let provider = Provider::start(rows)?;
+    let output = Command::new(target().join("venv/bin/python"))
+        .arg(root.join("tests/bench/sdk_loop.py"))
+        .args([provider.authority.as_str(), SECRET_ID, SECRET_KEY, INSTANCE])
+        .output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout)?;
+    let read = |name: &str| told[name].as_f64().with_context(|| format!("no {name}"));
+    ensure!(read("rows")? >= rows as f64, "the SDK loop read {told}");
+    let rate = read("rows")? / read("seconds")?;
+    let million = read("rows")? / 1e6;
+    report.add("the SDK loop: rows a second", rate, "1/s", Budget::None);
+    report.add("  its CPU per million rows", read("cpu_seconds")? / million, "s", Budget::None);
+    report.add("  its memory", read("rss_mib")?, "MiB", Budget::None);
+    report.add("  its scrape", read("scrape_seconds")? * 1000.0, "ms", Budget::None);
+    Ok(Some(rate))
+}
+
+struct Run<'a> {
+    rows: f64,
+    sdk: Option<f64>,
+    report: &'a mut Report,
+}
+
+/// What one scan took.
+struct Took {
+    seconds: f64,
+    daemon: f64,
+    provider: f64,
+}
+
+impl Run<'_> {
+    fn first(&mut self, provider: &mut Provider, folder: &Folder) -> anyhow::Result<i64> {
+        let mut daemon = folder.start(&Settings::once(&provider.authority))?;
+        daemon.ready()?;
+        let (started, before) = (Instant::now(), provider.process.cpu()?);
+        let ended = daemon.stored_after(0)?;
+        let took = Took {
+            seconds: started.elapsed().as_secs_f64(),
+            daemon: daemon.process.cpu()?,
+            provider: provider.process.cpu()? - before,
+        };
+        self.tell("first scan, stored", &took, 4.0, 12.0);
+        let pages = provider.pages()? / (self.rows / 100.0);
+        self.report.add("  pages read for each page of rows", pages, "", Budget::None);
+        self.check(provider, &daemon)?;
+        self.memory(&daemon)?;
+        self.idle(&daemon)?;
+        daemon.process.stop()?;
+        Ok(ended)
+    }
+
+    /// Rescans by interval: what lies between the ends of two scans is one scan and idleness.
+    fn again(
+        &mut self,
+        provider: &mut Provider,
+        folder: &Folder,
+        ended: i64,
+    ) -> anyhow::Result<()> {
+        let pause = 2 + (self.rows / 100_000.0) as u64;
+        let settings = Settings {
+            full_scan: format!("every {pause}s"),
+            series: 0,
+            ..Settings::once(&provider.authority)
+        };
+        let mut daemon = folder.start(&settings)?;
+        let mut ended = daemon.stored_after(ended)?;
+        let took = rescans(&mut daemon, provider, &mut ended, |_| Ok(()))?;
+        self.tell("rescan, nothing changed", &took, 15.0, 3.0);
+        let took = rescans(&mut daemon, provider, &mut ended, |provider| {
+            provider.ask("switch 100").map(|_| ())
+        })?;
+        self.tell_plainly("rescan, 1 % changed", &took);
+        self.check(provider, &daemon)?;
+        daemon.process.stop()
+    }
+
+    /// The figures are of nothing unless the daemon knows every certificate, and soon says so.
+    fn check(&self, provider: &Provider, daemon: &Daemon<'_>) -> anyhow::Result<()> {
+        let there = self.rows + provider.authorities as f64;
+        let end = Instant::now() + SOON;
+        loop {
+            let known = daemon.sum("notafter_certificates{")?;
+            if (known - there).abs() < 0.5 {
+                break;
+            }
+            ensure!(Instant::now() < end, "the daemon knows {known} of {there} certificates");
+        }
+        let proven = format!(
+            r#"notafter_source_last_proven_scan_timestamp_seconds{{source="iot",scope="{INSTANCE}",window="all"}} "#
+        );
+        daemon.sample(&proven).map(|_| ())
+    }
+
+    fn tell(&mut self, what: &str, took: &Took, times: f64, cpu: f64) {
+        let rate = self.rows / took.seconds;
+        self.report.add(&format!("{what}: rows a second"), rate, "1/s", Budget::None);
+        if let Some(sdk) = self.sdk {
+            let budget = Budget::AtLeast(times);
+            self.report.add("  times the SDK loop's", rate / sdk, "x", budget);
+        }
+        let million = self.rows / 1e6;
+        let budget = Budget::AtMost(cpu);
+        self.report.add("  CPU per million rows", took.daemon / million, "s", budget);
+        self.report.add("  the simulator's", took.provider / million, "s", Budget::None);
+    }
+
+    fn tell_plainly(&mut self, what: &str, took: &Took) {
+        let rate = self.rows / took.seconds;
+        self.report.add(&format!("{what}: rows a second"), rate, "1/s", Budget::None);
+        let cpu = took.daemon / (self.rows / 1e6);
+        self.report.add("  CPU per million rows", cpu, "s", Budget::None);
+    }
+
+    fn memory(&mut self, daemon: &Daemon<'_>) -> anyhow::Result<()> {
+        let (now, peak) = daemon.process.memory()?;
+        let most = 40.0 + 80.0 * self.rows / 1024.0 / 1024.0;
+        let budget = Budget::AtMost(most);
+        self.report.add("memory after the scan and a scrape of 10 000 series", now, "MiB", budget);
+        self.report.add("  its peak", peak, "MiB", Budget::None);
+        Ok(())
+    }
+
+    fn idle(&mut self, daemon: &Daemon<'_>) -> anyhow::Result<()> {
+        let before = daemon.process.cpu()?;
+        std::thread::sleep(Duration::from_secs(IDLE));
+        let share = (daemon.process.cpu()? - before) / IDLE as f64 * 100.0;
+        self.report.add("idle", share, "% core", Budget::AtMost(0.2));
+        Ok(())
+    }
+}
+
+/// Waits for a few scans, each after `prepare`, and returns what one of them took.
+fn rescans(
+    daemon: &mut Daemon<'_>,
+    provider: &mut Provider,
+    ended: &mut i64,
+    prepare: impl Fn(&mut Provider) -> anyhow::Result<()>,
+) -> anyhow::Result<Took> {
+    let mut took = Took { seconds: 0.0, daemon: 0.0, provider: 0.0 };
+    for _ in 0..RESCANS {
+        prepare(provider)?;
+        let before = (daemon.process.cpu()?, provider.process.cpu()?);
+        *ended = daemon.stored_after(*ended)?;
+        took.daemon += daemon.process.cpu()? - before.0;
+        took.provider += provider.process.cpu()? - before.1;
+        // The daemon's own word for how long it took, since it began by itself.
+        let series = r#"notafter_source_scan_duration_seconds{source="iot",window="all"} "#;
+        took.seconds += daemon.sample(series)?;
+    }
+    let scans = f64::from(RESCANS);
+    Ok(Took {
+        seconds: took.seconds / scans,
+        daemon: took.daemon / scans,
+        provider: took.provider / scans,
+    })
+}
