@@ -24,12 +24,14 @@ use crate::store::{Commit, ScanRecord, Store, StoreError};
 mod absence;
 mod condition;
 mod decide;
+mod listing;
 mod sanity;
 mod save;
 mod take;
 
 use absence::Absence;
 use condition::Conditions;
+use listing::Listing;
 use sanity::Sanity;
 use save::Saver;
 
@@ -133,6 +135,8 @@ pub struct Pipeline {
     statuses: BTreeMap<String, SourceStatus>,
     /// Certificates that the last scan of each part counted or knew and did not see.
     missing: BTreeMap<(String, String, String), u64>,
+    /// Which scopes the polls list, and how their parts were judged since the start.
+    listing: Listing,
     /// What the next transaction will hold.
     draft: Commit,
     /// Changes since the last decision that may end an open alert.
@@ -189,6 +193,7 @@ impl Pipeline {
             scans: BTreeMap::new(),
             statuses: BTreeMap::new(),
             missing: BTreeMap::new(),
+            listing: Listing::default(),
             draft: Commit::default(),
             applied: Vec::new(),
             restated: Vec::new(),
@@ -269,12 +274,12 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Hands the draft to the store. The one before must have been written.
+    /// Hands the draft to the store, and publishes what it wrote of the one before.
     async fn save(&mut self) -> anyhow::Result<()> {
+        self.settle().await?;
         if self.draft_is_empty() {
             return Ok(());
         }
-        self.settle().await?;
         let commit = std::mem::take(&mut self.draft);
         let view = self.changed.then(|| Arc::new(self.inventory.view()));
         self.changed = false;
@@ -305,6 +310,7 @@ impl Pipeline {
             && draft.conditions.is_empty()
             && draft.outbox.is_empty()
             && draft.scans.is_empty()
+            && draft.unlisted.is_empty()
     }
 
     fn publish(&self, view: Arc<View>) {
