@@ -96,18 +96,20 @@ impl Absence {
         Some(absent)
     }
 
-    /// Freezes a part that shrank too much at once, until two proven scans agree about what is missing.
+    /// Freezes a part that shrank too much at once, until two proven scans agree about what is missing: what went
+    /// missing between them is no more than may go missing at any time, or a busy part would stay frozen for ever.
     fn guard(&mut self, part: Part, absent: &Absent) -> bool {
+        let few = FEW.max(absent.known / SHARE);
         let emptied = absent.known > 0 && absent.missing.len() == absent.known;
-        let many = absent.missing.len() > FEW.max(absent.known / SHARE);
-        if !emptied && !many {
+        if !emptied && absent.missing.len() <= few {
             self.frozen.remove(&part);
             return false;
         }
         let missing: BTreeSet<RowId> = absent.missing.iter().copied().collect();
-        let agreed = self.frozen.get(&part).is_some_and(|before| {
-            before.missing == missing || before.agreed && missing.is_subset(&before.missing)
-        });
+        let agreed = self
+            .frozen
+            .get(&part)
+            .is_some_and(|before| missing.difference(&before.missing).count() <= few);
         self.frozen.insert(part, Frozen { missing, agreed });
         !agreed
     }
@@ -124,6 +126,16 @@ impl Absence {
             }
         }
         gone
+    }
+
+    /// Returns whether some part of the scope shrank too much and is not agreed upon.
+    pub(super) fn is_frozen(&self, scope: ScopeId) -> bool {
+        self.frozen.iter().any(|(part, frozen)| part.scope == scope && !frozen.agreed)
+    }
+
+    /// These are removed; their numbers may be given to others.
+    pub(super) fn forget(&mut self, rows: &[RowId]) {
+        self.keep(rows);
     }
 
     /// These are there after all.
@@ -158,5 +170,226 @@ impl Seen {
 
     const fn place(row: RowId) -> (u32, usize, u64) {
         (row.0 / 1024, (row.0 / 64 % 16) as usize, 1 << (row.0 % 64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::expiry::{Sighting, Status, Timestamp};
+    use crate::scan::Reading;
+
+    const NOW: i64 = 1_800_000_000;
+    const DAY: i64 = 86_400;
+
+    fn sighting(kind: Kind, number: usize) -> Sighting {
+        Sighting {
+            issuer: "ca".into(),
+            serial: format!("{kind}-{number}"),
+            kind,
+            status: Status::Active,
+            not_before: None,
+            // One day apart, from today on.
+            not_after: Some(Timestamp::from_seconds(NOW + number as i64 * DAY)),
+            common_name: String::new(),
+            holder: String::new(),
+            unit: String::new(),
+            names: Vec::new(),
+            successors: Vec::new(),
+        }
+    }
+
+    fn near(days: i64) -> Window {
+        let at = Timestamp::from_seconds;
+        Window::Near { from: at(NOW), to: at(NOW + days * DAY) }
+    }
+
+    /// A scope with certificates, and what is known of absence in it.
+    struct World {
+        inventory: Inventory,
+        absence: Absence,
+        scope: ScopeId,
+    }
+
+    impl World {
+        fn with(devices: usize) -> Self {
+            let mut inventory = Inventory::new();
+            let (scope, _) = inventory.scope("iot", "mqtt-1");
+            for number in 0..devices {
+                inventory.apply(scope, &sighting(Kind::Device, number));
+            }
+            for number in 0..3 {
+                inventory.apply(scope, &sighting(Kind::Ca, number));
+            }
+            Self { inventory, absence: Absence::default(), scope }
+        }
+
+        fn row(&self, kind: Kind, number: usize) -> RowId {
+            let wanted = sighting(kind, number);
+            self.inventory.find(self.scope, &wanted.issuer, &wanted.serial).unwrap()
+        }
+
+        fn slice(kind: Option<Kind>, window: Window) -> Arc<Slice> {
+            Arc::new(Slice { scope: "mqtt-1".into(), kind, window, limit: 100, overlap: 10 })
+        }
+
+        /// Scans a part in which all devices but some are listed.
+        fn scan(
+            &mut self,
+            window: Window,
+            listed: impl Fn(usize) -> bool,
+            spoil: impl FnOnce(&mut Report),
+        ) -> Option<Absent> {
+            let slice = Self::slice(Some(Kind::Device), window);
+            self.absence.begin(self.scope, &slice);
+            let devices = self.inventory.rows(self.scope, Some(Kind::Device), None).count();
+            for number in (0..devices).filter(|number| listed(*number)) {
+                let row = self.row(Kind::Device, number);
+                self.absence.see(self.scope, &slice, row);
+            }
+            let at = Timestamp::from_seconds(NOW);
+            let reading = Reading { finished: true, ..Reading::default() };
+            let mut report = Report { slice, window, started: at, ended: at, reading, error: None };
+            spoil(&mut report);
+            self.absence.end(self.scope, &report, &self.inventory)
+        }
+
+        fn all(&mut self, listed: impl Fn(usize) -> bool) -> Absent {
+            self.scan(Window::All, listed, |_| {}).expect("the scan is proven")
+        }
+    }
+
+    #[test]
+    fn only_a_proven_scan_that_understood_every_row_says_who_is_missing() {
+        let mut world = World::with(30);
+        let spoils: [fn(&mut Report); 6] = [
+            |report| report.error = Some("broke off".into()),
+            |report| report.reading.finished = false,
+            |report| report.reading.torn = true,
+            |report| report.reading.last_total = 1,
+            |report| report.reading.unreadable = 1,
+            |report| report.reading.unknown = 1,
+        ];
+        for spoil in spoils {
+            assert_eq!(world.scan(Window::All, |_| false, spoil), None);
+        }
+        let absent = world.all(|number| number != 7);
+        assert_eq!(absent.missing, [world.row(Kind::Device, 7)]);
+        assert_eq!((absent.known, absent.frozen), (30, false));
+    }
+
+    #[test]
+    fn what_an_earlier_reading_saw_counts_no_more() {
+        let mut world = World::with(30);
+        let slice = World::slice(Some(Kind::Device), Window::All);
+        world.absence.begin(world.scope, &slice);
+        let row = world.row(Kind::Device, 0);
+        world.absence.see(world.scope, &slice, row);
+        let absent = world.all(|number| number > 0);
+        assert_eq!(absent.missing, [row]);
+    }
+
+    #[test]
+    fn two_misses_in_a_row_and_none_less() {
+        let mut world = World::with(30);
+        let row = world.row(Kind::Device, 3);
+        assert_eq!(world.absence.confirm(vec![row]), []);
+        // Seen in between: it begins again.
+        assert_eq!(world.all(|_| true).missing, []);
+        assert_eq!(world.absence.confirm(vec![row]), []);
+        world.absence.keep(&[row]);
+        assert_eq!(world.absence.confirm(vec![row]), []);
+        world.absence.forget(&[row]);
+        assert_eq!(world.absence.confirm(vec![row]), [], "its number belongs to another one now");
+        assert_eq!(world.absence.confirm(vec![row]), [row]);
+        assert_eq!(world.absence.confirm(vec![row]), []);
+    }
+
+    #[test]
+    fn kinds_and_windows_are_judged_apart() {
+        let mut world = World::with(40);
+        // Devices end on days 0 to 39: the window holds 11 of them, and no authority is missing from it.
+        let absent = world.scan(near(10), |number| number % 2 == 0, |_| {}).unwrap();
+        assert_eq!((absent.known, absent.missing.len()), (11, 5));
+        let authorities = World::slice(Some(Kind::Ca), Window::All);
+        world.absence.begin(world.scope, &authorities);
+        let row = world.row(Kind::Ca, 0);
+        world.absence.see(world.scope, &authorities, row);
+        let at = Timestamp::from_seconds(NOW);
+        let report = Report {
+            slice: authorities,
+            window: Window::All,
+            started: at,
+            ended: at,
+            reading: Reading { finished: true, ..Reading::default() },
+            error: None,
+        };
+        let absent = world.absence.end(world.scope, &report, &world.inventory).unwrap();
+        assert_eq!((absent.known, absent.missing.len(), absent.frozen), (3, 2, false));
+        // A slice of any kind has all of them.
+        let report = Report { slice: World::slice(None, Window::All), ..report };
+        let absent = world.absence.end(world.scope, &report, &world.inventory).unwrap();
+        assert_eq!((absent.known, absent.frozen), (43, true));
+    }
+
+    #[test]
+    fn the_guard_freezes_from_its_bound_on() {
+        for (known, missing, frozen) in [
+            (30, 20, false),
+            (30, 21, true),
+            (2000, 40, false),
+            (2000, 41, true),
+            // However few: an empty answer where there was one before.
+            (3, 3, true),
+            (1, 1, true),
+        ] {
+            let mut world = World::with(known);
+            let absent = world.all(|number| number >= missing);
+            assert_eq!(absent.missing.len(), missing);
+            assert_eq!(absent.frozen, frozen, "{missing} of {known}");
+            assert_eq!(world.absence.is_frozen(world.scope), frozen);
+        }
+        assert!(!World::with(0).all(|_| true).frozen, "nothing known, nothing missing");
+    }
+
+    #[test]
+    fn two_scans_that_agree_release_the_guard() {
+        let mut world = World::with(100);
+        assert!(world.all(|number| number >= 50).frozen);
+        assert!(!world.all(|number| number >= 50).frozen);
+        assert!(!world.absence.is_frozen(world.scope));
+        // Some came back: what is missing still is what it was.
+        assert!(!world.all(|number| number >= 40).frozen);
+        // All came back: the next time begins anew.
+        assert!(!world.all(|_| true).frozen);
+        assert!(world.all(|number| number >= 50).frozen);
+    }
+
+    #[test]
+    fn scans_that_tell_different_stories_stay_frozen_and_daily_loss_does_not() {
+        let mut world = World::with(100);
+        for round in 0..6 {
+            let absent = world.all(|number| (number < 50) == (round % 2 == 0));
+            assert!(absent.frozen, "round {round}: the halves alternate");
+        }
+        let mut world = World::with(100);
+        assert!(world.all(|number| number >= 50).frozen);
+        // Twenty more are lost, as many as may be lost at any time.
+        assert!(!world.all(|number| number >= 70).frozen);
+        assert!(world.all(|number| number >= 91).frozen, "21 more");
+    }
+
+    #[test]
+    fn an_unproven_scan_neither_freezes_nor_releases() {
+        let mut world = World::with(100);
+        assert!(world.all(|number| number >= 50).frozen);
+        assert_eq!(
+            world.scan(Window::All, |number| number >= 50, |report| report.reading.torn = true),
+            None
+        );
+        assert!(world.absence.is_frozen(world.scope));
+        assert!(!world.all(|number| number >= 50).frozen);
     }
 }

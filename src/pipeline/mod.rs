@@ -4,7 +4,7 @@
 //! views. One transaction holds inventory changes, ledger and outbox, so that a crash at any moment loses nothing
 //! and says nothing twice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,13 +25,14 @@ mod absence;
 mod condition;
 mod decide;
 mod facts;
+mod listing;
 mod sanity;
 mod save;
-mod scope;
 mod take;
 
 use absence::Absence;
 use condition::Conditions;
+use listing::Listing;
 use sanity::Sanity;
 use save::Saver;
 
@@ -139,8 +140,6 @@ pub struct Pipeline {
     ledger: Ledger,
     conditions: Conditions,
     absence: Absence,
-    /// Polls in a row that found a scope absent.
-    absent_scopes: HashMap<ScopeId, u8>,
     sanity: Sanity,
     /// Whether the clock was found good at the last decision.
     trusted: bool,
@@ -148,6 +147,8 @@ pub struct Pipeline {
     statuses: BTreeMap<String, SourceStatus>,
     /// Certificates that the last scan of each part counted or knew and did not see.
     missing: BTreeMap<(String, String, String), u64>,
+    /// Which scopes the polls list, and how their parts were judged since the start.
+    listing: Listing,
     /// What the next transaction will hold.
     draft: Commit,
     /// Changes since the last decision that may end an open alert.
@@ -189,12 +190,12 @@ impl Pipeline {
             ledger,
             conditions,
             absence: Absence::default(),
-            absent_scopes: HashMap::new(),
             sanity: Sanity::new(),
             trusted: false,
             scans: BTreeMap::new(),
             statuses: BTreeMap::new(),
             missing: BTreeMap::new(),
+            listing: Listing::default(),
             draft: Commit::default(),
             applied: Vec::new(),
             restated: Vec::new(),
@@ -316,6 +317,7 @@ impl Pipeline {
             && draft.conditions.is_empty()
             && draft.outbox.is_empty()
             && draft.scans.is_empty()
+            && draft.unlisted.is_empty()
     }
 
     fn publish(&self, view: Arc<View>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::condition::Subject;
 use super::{Pipeline, Watched};
-use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Sighting, Topic};
+use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Sighting, Status, Topic};
 use crate::scan::{Candidate, Report, ScanStatus, Step};
 use crate::source::{Page, Slice};
 use crate::store::{RowWrite, ScanRecord};
@@ -41,10 +41,11 @@ impl Pipeline {
                 self.forget(&gone);
             }
             Step::Polled { window, started, proven, error, .. } => {
+                let problem = self.listing.take_problem(source);
                 if let Some(status) = self.statuses.get_mut(&**source) {
                     status.up = Some(error.is_none());
                     status.last_attempt = Some(started);
-                    status.last_error = error;
+                    status.last_error = error.or(problem);
                 }
                 tracing::debug!(%source, window = window.as_str(), proven, "poll ended");
                 self.publish_sources();
@@ -65,7 +66,8 @@ impl Pipeline {
     fn apply_page(&mut self, source: &Arc<str>, slice: &Slice, page: Page) {
         let scope = self.scope(source, &slice.scope);
         let mut added = 0;
-        for sighting in page.sightings {
+        for mut sighting in page.sightings {
+            self.keep_known_end(scope, &mut sighting);
             let applied = self.inventory.apply(scope, &sighting);
             self.absence.see(scope, slice, applied.row);
             added += u64::from(applied.change == Change::Added);
@@ -79,6 +81,18 @@ impl Pipeline {
         for rejected in page.rejected.iter().take(3) {
             tracing::debug!(%source, reason = %rejected.reason, what = %rejected.what, "a row was rejected");
         }
+    }
+
+    /// A certificate never loses its end: an answer without one says nothing new, and must not silence an alert. Only
+    /// an order that waits to be issued, again perhaps, truly has none.
+    fn keep_known_end(&self, scope: ScopeId, sighting: &mut Sighting) {
+        if sighting.not_after.is_some() || sighting.status == Status::Pending {
+            return;
+        }
+        let known = self.inventory.find(scope, &sighting.issuer, &sighting.serial);
+        let Some(known) = known.and_then(|row| self.inventory.row(row)) else { return };
+        sighting.not_after = known.not_after;
+        sighting.not_before = sighting.not_before.or(known.not_before);
     }
 
     /// Drafts what a sighting changed.
@@ -124,6 +138,7 @@ impl Pipeline {
             self.restated.extend(restated);
         }
         // A number that is free may be given away in this very draft: what was drafted for its old owner goes first.
+        self.absence.forget(rows);
         let gone: HashSet<RowId> = rows.iter().copied().collect();
         self.draft.rows.retain(|write| !gone.contains(&write.row));
         self.draft.statuses.retain(|(row, _)| !gone.contains(row));
@@ -141,10 +156,12 @@ impl Pipeline {
         let scope = self.scope(source, &report.slice.scope);
         let absent = self.absence.end(scope, report, &self.inventory);
         let missing = absent.as_ref().map_or(0, |absent| absent.missing.len() as u64);
+        self.listing.note(source, report.problem());
         self.record(source, report, missing);
         let Some(absent) = absent else { return Ok(Vec::new()) };
-        let subject = Subject::Scope(source.to_string(), report.slice.scope.to_string());
+        self.judge(scope, report, key_of(source, report), absent.frozen);
         if absent.frozen {
+            let subject = Subject::Scope(source.to_string(), report.slice.scope.to_string());
             let topic = Topic::InventoryShrunk {
                 source: source.to_string(),
                 scope: report.slice.scope.to_string(),
@@ -154,7 +171,6 @@ impl Pipeline {
             self.raise(subject, topic);
             return Ok(Vec::new());
         }
-        self.clear(&subject);
         self.name(absent.missing).await
     }
 
@@ -174,8 +190,7 @@ impl Pipeline {
 
     /// Keeps how the scan of a slice went, for metrics, the page and the next start.
     fn record(&mut self, source: &Arc<str>, report: &Report, missing: u64) {
-        let scope = &report.slice.scope;
-        let key = (source.to_string(), scope.to_string(), part_name(report));
+        let key = key_of(source, report);
         let before = self.scans.get(&key);
         // A failed poll changes nothing but that it failed: the counts stay those of the last answer.
         let (reported, collected) = match (&report.error, before) {
@@ -200,7 +215,7 @@ impl Pipeline {
             last_proven,
             error: report.error.clone(),
         };
-        let gap = scan.reported.saturating_sub(scan.collected);
+        let gap = scan.reported.saturating_sub(scan.collected).max(report.reading.unreadable);
         let key = (scan.source.clone(), scan.scope.clone(), scan.window.clone());
         if scan.error.is_none() {
             self.missing.insert(key, gap.max(missing));
@@ -279,6 +294,11 @@ fn add_line(lines: &mut Vec<ScanStatus>, scan: &ScanRecord, missing: Option<u64>
             missing,
         }),
     }
+}
+
+/// Names the record of a scan: its source, its scope, and the part of it.
+fn key_of(source: &str, report: &Report) -> (String, String, String) {
+    (source.to_owned(), report.slice.scope.to_string(), part_name(report))
 }
 
 /// Names the window of a record; a slice of one kind of certificate has a record of its own.

@@ -67,14 +67,7 @@ impl Gathered {
                 self.read = self.collected.sightings.len() as u64;
             }
             Step::End { report, missing } => {
-                if !report.proven() {
-                    self.collected.problems.push(report.error.unwrap_or_else(|| {
-                        format!(
-                            "{}: {} of {} rows after three readings; the list changes faster than it can be read",
-                            report.slice.scope, report.reading.distinct, report.reading.last_total
-                        )
-                    }));
-                }
+                self.collected.problems.extend(report.problem());
                 drop(missing);
             }
             Step::Listed { .. }

@@ -106,6 +106,25 @@ impl Report {
     pub const fn proven(&self) -> bool {
         self.error.is_none() && self.reading.proven()
     }
+
+    /// Returns what keeps the proof from holding, in words; `None` when it holds.
+    pub fn problem(&self) -> Option<String> {
+        if let Some(error) = &self.error {
+            return Some(error.clone());
+        }
+        let Reading { distinct, last_total, unknown, .. } = self.reading;
+        let scope = &self.slice.scope;
+        if self.proven() {
+            None
+        } else if unknown > 0 {
+            Some(format!("{scope}: {unknown} of {last_total} rows could not be understood"))
+        } else {
+            Some(format!(
+                "{scope}: {distinct} of {last_total} rows after three readings that do not add up; \
+                 the list changes faster than it can be read, or its total is wrong"
+            ))
+        }
+    }
 }
 
 /// A certificate that a proven scan did not list.

@@ -13,6 +13,9 @@ use crate::source::{Page, Slice, Source, SourceError};
 /// Readings of one slice before it is called partial.
 const READINGS: u32 = 3;
 
+/// Pages one after another that bring nothing new before a list is given up that never ends.
+const BARREN: u32 = 32;
+
 /// What one reading of a slice saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
@@ -24,14 +27,26 @@ pub struct Reading {
     pub distinct: u64,
     /// Whether the last row was reached.
     pub finished: bool,
+    /// Whether two pages that should overlap shared no row: what lay between them may have been skipped.
+    pub torn: bool,
     /// Rows that could not be understood, so that a known certificate may be among them.
     pub unreadable: u64,
+    /// Those of them that the provider counts as certificates and that are not known because of it.
+    pub unknown: u64,
 }
 
 impl Reading {
-    /// Returns whether the slice was read whole: as many distinct rows as the provider counted, before and after.
+    /// Returns whether the slice was read whole and understood, so that what is known equals what is there.
     pub const fn proven(&self) -> bool {
-        self.finished && self.distinct == self.first_total && self.distinct == self.last_total
+        self.complete() && self.unknown == 0
+    }
+
+    /// Returns whether the slice was read whole: as many distinct rows as the provider counted, before and after,
+    /// and no page apart from the one before it. Reading again cures what is not complete, but no row that cannot
+    /// be understood.
+    const fn complete(&self) -> bool {
+        let counted = self.distinct == self.first_total && self.distinct == self.last_total;
+        self.finished && !self.torn && counted
     }
 }
 
@@ -49,7 +64,7 @@ pub(super) async fn read(
         let mut attempt = Attempt::new(slice);
         let error = attempt.run(source, feed).await.err();
         reading = attempt.reading;
-        if error.is_some() || reading.proven() {
+        if error.is_some() || reading.complete() {
             return (reading, error);
         }
     }
@@ -65,13 +80,24 @@ struct Attempt<'a> {
     slice: &'a Arc<Slice>,
     reading: Reading,
     rows: HashSet<u64>,
+    /// The rows of the page before.
+    before: Vec<u64>,
     /// Rows from one page to the next.
     stride: u64,
+    /// Pages without a new row since the last one with any.
+    barren: u32,
 }
 
 impl<'a> Attempt<'a> {
     fn new(slice: &'a Arc<Slice>) -> Self {
-        Self { slice, reading: Reading::default(), rows: HashSet::new(), stride: 0 }
+        Self {
+            slice,
+            reading: Reading::default(),
+            rows: HashSet::new(),
+            before: Vec::new(),
+            stride: 0,
+            barren: 0,
+        }
     }
 
     async fn run(&mut self, source: &dyn Source, feed: &Feed) -> Result<(), SourceError> {
@@ -119,16 +145,10 @@ impl<'a> Attempt<'a> {
         feed: &Feed,
     ) -> Result<Option<u64>, SourceError> {
         let received = page.rows.len() as u64;
-        self.rows.extend(page.rows.iter().copied());
-        self.reading.distinct = self.rows.len() as u64;
-        self.reading.last_total = page.total;
-        self.reading.unreadable +=
-            page.rejected.iter().filter(|row| hides_a_certificate(row.reason)).count() as u64;
+        self.note(offset, &page);
         let end = offset.saturating_add(received);
-        let next = if end >= page.total {
-            self.reading.finished = true;
-            None
-        } else if received == 0 {
+        let next = if self.is_last(offset, received, page.total) {
+            self.reading.finished = end >= page.total;
             None
         } else {
             Some(offset + self.stride_after(received))
@@ -137,10 +157,47 @@ impl<'a> Attempt<'a> {
         if feed.give(step).await { Ok(next) } else { Err(stopped()) }
     }
 
-    /// Returns how far to advance after a page: by rows received, less the overlap, and never not at all.
-    fn stride_after(&self, received: u64) -> u64 {
-        if received > self.slice.overlap { received - self.slice.overlap } else { received.max(1) }
+    fn note(&mut self, offset: u64, page: &Page) {
+        self.reading.torn |= offset > 0 && self.is_torn(&page.rows);
+        self.before.clone_from(&page.rows);
+        self.rows.extend(page.rows.iter().copied());
+        let known = std::mem::replace(&mut self.reading.distinct, self.rows.len() as u64);
+        self.barren = if self.reading.distinct > known { 0 } else { self.barren + 1 };
+        let rejected = |told: fn(Reason) -> bool| {
+            page.rejected.iter().filter(|row| told(row.reason)).count() as u64
+        };
+        self.reading.last_total = page.total;
+        self.reading.unreadable += rejected(hides_a_certificate);
+        self.reading.unknown += rejected(is_an_unknown_certificate);
     }
+
+    /// Tells whether a page has no row in common with the page before it, though they should overlap. Where they do,
+    /// no row that was there all the time lies between them, however many others came and went.
+    fn is_torn(&self, rows: &[u64]) -> bool {
+        self.slice.overlap > 0 && !rows.iter().any(|row| self.before.contains(row))
+    }
+
+    /// Tells whether nothing is to be expected after a page. A full page at the end of the list is no end: a total
+    /// that is too low would look like this, and the page after it tells. The overlap keeps that page from being
+    /// empty; without one, the total alone is believed.
+    fn is_last(&self, offset: u64, received: u64, total: u64) -> bool {
+        let reached = offset.saturating_add(received) >= total;
+        let full = received >= self.slice.limit && self.slice.overlap > 0;
+        let goes_on = full && offset.saturating_add(self.stride) < total;
+        received == 0 || self.barren >= BARREN || reached && !goes_on
+    }
+
+    /// Returns how far to advance after a page: by rows received, less the overlap, and never not at all. A provider
+    /// that gives out few rows at once has half of them twice.
+    fn stride_after(&self, received: u64) -> u64 {
+        (received - self.slice.overlap.min(received / 2)).max(1)
+    }
+}
+
+/// Tells the reasons that keep a row that a provider counts from becoming known. A file or a device that cannot be
+/// read may hold no certificate at all: it is counted, and does not keep a scan from being proven for ever.
+const fn is_an_unknown_certificate(reason: Reason) -> bool {
+    matches!(reason, Reason::Unidentified | Reason::BadField)
 }
 
 /// Tells the reasons that leave a row unidentified, so that absence cannot be told from a broken row.
@@ -152,3 +209,6 @@ fn hides_a_certificate(reason: Reason) -> bool {
         Reason::BadTime | Reason::UnknownStatus | Reason::OutsideSlice => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

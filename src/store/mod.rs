@@ -38,8 +38,8 @@ pub enum StoreError {
 
 /// Everything that one step of the pipeline changes. Written in one transaction, or not at all.
 ///
-/// Applied in this order: scopes, removals, rows, statuses, ledger, conditions, outbox, scans. So a number that is
-/// removed and given to another certificate in the same step ends up with the new one.
+/// Applied in this order: scopes, removals, rows, statuses, ledger, conditions, outbox, unlisted, scans. So a number
+/// that is removed and given to another certificate in the same step ends up with the new one.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
     /// Scopes that are new: number, source, scope. One that is there already is an error.
@@ -57,6 +57,8 @@ pub struct Commit {
     /// Events to deliver, with the channels they go to. An event that is in the outbox of a channel already stays as it
     /// is there; an event for no channel is not kept.
     pub outbox: Vec<(Event, Vec<String>)>,
+    /// Source and scope of those that the provider lists no more: their scans are forgotten.
+    pub unlisted: Vec<(String, String)>,
     /// Scans that ended.
     pub scans: Vec<ScanRecord>,
 }

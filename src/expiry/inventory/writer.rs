@@ -77,6 +77,11 @@ impl Inventory {
         self.scopes.get(source)?.get(scope).copied()
     }
 
+    /// Returns the number of a certificate that is known.
+    pub fn find(&self, scope: ScopeId, issuer: &str, serial: &str) -> Option<RowId> {
+        self.index.find(&self.chunks, identity(scope, issuer, serial))
+    }
+
     /// Brings in what a provider reported about one certificate.
     ///
     /// Nothing is copied or written when its fingerprint is the one that is known.

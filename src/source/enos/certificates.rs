@@ -29,6 +29,11 @@ pub(super) fn sightings(device: &Device, rows: &[Value]) -> (Vec<Sighting>, Vec<
             continue;
         };
         let mut reject = |reason| rejected.push(Rejected { reason, what: serial.clone() });
+        if !row.is_sound() {
+            // What is known of it stays, and the scan is not whole.
+            reject(Reason::BadField);
+            continue;
+        }
         if row.end.is_err() || row.time(&["effetiveDate", "effectiveDate"]).is_err() {
             reject(Reason::BadTime);
         }
@@ -64,6 +69,17 @@ impl<'a> Row<'a> {
             row.end = Ok(Some(facts.not_after));
         }
         row
+    }
+
+    /// Returns whether the row can be believed: its status is a number, or there is none and the row says something
+    /// else.
+    fn is_sound(&self) -> bool {
+        match self.fields.get("certStatus") {
+            None | Some(Value::Null) => {
+                matches!(self.end, Ok(Some(_))) || !self.text("subject").is_empty()
+            }
+            Some(status) => status.is_i64() || status.is_u64(),
+        }
     }
 
     fn text(&self, name: &str) -> &'a str {
@@ -220,6 +236,17 @@ mod tests {
             assert_eq!(read(&json!([{"certSN": serial}])), (vec![], vec![Reason::Unidentified]));
         }
         assert_eq!(read(&json!(["not an object"])), (vec![], vec![Reason::Unidentified]));
+    }
+
+    #[test]
+    fn rows_that_cannot_be_believed_are_rejected() {
+        for row in [
+            json!({"certSN": "1"}),
+            json!({"certSN": "1", "certStatus": null, "expireDate": null, "subject": null}),
+            json!({"certSN": "1", "certStatus": ["ACTIVE"], "expireDate": 1_582_082_161_000_i64}),
+        ] {
+            assert_eq!(read(&json!([row])), (vec![], vec![Reason::BadField]), "{row}");
+        }
     }
 
     #[test]

@@ -259,7 +259,8 @@ impl Enos {
             body: None,
         };
         let answer = match self.client.call::<Certificates>(call).await {
-            Ok(certificates) => Answer::Rows(certificates.data.unwrap_or_default()),
+            // A device without certificates has an empty list; no list at all says nothing.
+            Ok(certificates) => certificates.data.map_or(Answer::Unread, Answer::Rows),
             Err(error) if error.class == Class::Gone => Answer::Rows(Vec::new()),
             Err(error) if error.code == "99400" => {
                 tracing::warn!(device = %device.name(), %error, "cannot list the certificates of a device");

@@ -78,6 +78,11 @@ fn add(page: &mut Page, row: &Row<'_>) {
     if not_after.is_none() && stated.is_err() {
         reject(page, Reason::BadTime, serial);
     }
+    if not_after.is_none() && row.status.is_empty() && row.ca_cn.is_empty() {
+        // Nothing but its name came through: what is known of it stays.
+        reject(page, Reason::BadField, serial);
+        return;
+    }
     let status = status(&row.status.0).unwrap_or_else(|| {
         reject(page, Reason::UnknownStatus, serial);
         Status::Active
@@ -121,10 +126,11 @@ mod tests {
             {"CaCn": "old", "CaSn": "2b", "Status": "INACTIVE"},
             {"CaCn": "odd", "CaSn": "3b", "Status": "X", "NotAfterTime": 7},
             {"CaCn": "nameless", "Status": "ACTIVE"},
+            {"CaSn": "4b", "CaCn": null, "Status": null},
             {"CaCn": 5},
         ], "RequestId": "r"}});
         let page = page(body.to_string().as_bytes()).unwrap();
-        assert_eq!((page.total, page.rows.len()), (5, 5));
+        assert_eq!((page.total, page.rows.len()), (6, 6));
         let seen: Vec<_> = page
             .sightings
             .iter()
@@ -147,7 +153,8 @@ mod tests {
                 (Reason::BadTime, "3b"),
                 (Reason::UnknownStatus, "3b"),
                 (Reason::Unidentified, "authority `nameless`"),
-                (Reason::BadField, "authority 4"),
+                (Reason::BadField, "4b"),
+                (Reason::BadField, "authority 5"),
             ]
         );
     }

@@ -71,20 +71,34 @@ struct Listed {
     instance_status: Option<String>,
 }
 
-/// Lists the ids of all instances that exist and are not being made or removed.
-pub(super) async fn list(client: &Tencent) -> Result<BTreeSet<String>, CallError> {
-    let mut usable = BTreeSet::new();
+/// The ids of the instances of an account.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    /// Every one that is listed.
+    pub(super) listed: BTreeSet<String>,
+    /// Those of them that are not being made or removed.
+    pub(super) usable: BTreeSet<String>,
+}
+
+/// Lists the ids of all instances. A list that hides some is an error: a scope that is not read would go unnoticed.
+pub(super) async fn list(client: &Tencent) -> Result<Ids, CallError> {
+    let mut ids = Ids::default();
+    let mut best = 0;
+    let mut total = 0;
     for _ in 0..READINGS {
         let mut seen = BTreeSet::new();
-        let total = read_pages(client, &mut seen, &mut usable).await?;
-        if u64::try_from(seen.len()) == Ok(total) {
-            return Ok(usable);
+        total = read_pages(client, &mut seen, &mut ids.usable).await?;
+        let count = u64::try_from(seen.len()).unwrap_or(u64::MAX);
+        ids.listed.append(&mut seen);
+        if count >= total {
+            return Ok(ids);
         }
+        best = best.max(count);
     }
-    tracing::warn!(
-        "the list of instances changed while it was read; one may be missing until the next scan"
+    let text = format!(
+        "the provider counts {total} instances and lists {best}; name them in `instances` if this goes on"
     );
-    Ok(usable)
+    Err(CallError::new("DescribeInstanceList", Class::Unavailable, text))
 }
 
 /// Reads the whole list once and returns its last total.

@@ -172,10 +172,37 @@ impl TencentMqtt {
             return Ok(configured.iter().map(|id| Instance::whole(id)).collect());
         }
         let mut found = Vec::new();
-        for id in instances::list(&self.client).await? {
-            found.extend(self.describe(&id).await);
+        let ids = instances::list(&self.client).await?;
+        for id in &ids.usable {
+            found.extend(self.describe(id).await);
+        }
+        for (id, holds) in self.unlisted(&ids.listed) {
+            found.extend(self.ask_for(&id, holds).await);
         }
         Ok(found)
+    }
+
+    /// Returns the instances that were known to hold certificates and are not listed any more.
+    fn unlisted(&self, listed: &BTreeSet<String>) -> Vec<(Arc<str>, Instance)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = known.iter().filter(|(id, _)| !listed.contains(&***id));
+        held.filter_map(|(id, known)| Some((Arc::clone(id), known.holds.clone()?.fact?))).collect()
+    }
+
+    /// Asks for an instance by name. It is gone when the provider says so; else it was only kept from the list.
+    async fn ask_for(&self, id: &str, known: Instance) -> Option<Instance> {
+        match instances::describe(&self.client, id).await {
+            Ok(holds) => holds,
+            Err(error) if error.class == Class::Gone => {
+                tracing::info!(instance = id, "the instance does not exist any more");
+                self.learn(id, |known| known.holds = None);
+                None
+            }
+            Err(error) => {
+                tracing::warn!(instance = id, %error, "an instance is not listed any more and cannot be asked for");
+                Some(known)
+            }
+        }
     }
 
     /// Returns what a discovered instance holds. When it cannot be asked, what it held before counts, or else
@@ -276,7 +303,12 @@ impl TencentMqtt {
                 _ => Err(Fault::Malformed("another certificate than the one asked for".into())),
             }
         };
-        match self.client.call("DescribeDeviceCertificate", &request, read).await {
+        let answer = self.client.call("DescribeDeviceCertificate", &request, read).await;
+        if matches!(answer, Ok(Presence::Present)) {
+            // A list left it out and was called whole: the filter may not be what it was. Try it out again.
+            self.learn(instance, |known| known.filter = None);
+        }
+        match answer {
             // The product's list of errors has both; which one is used here is not documented.
             Err(error)
                 if matches!(

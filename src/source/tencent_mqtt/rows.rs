@@ -42,6 +42,11 @@ impl<P> Row<'_, P> {
     fn stated_end(&self) -> Result<Option<Timestamp>, time::NotATime> {
         time::millis(self.not_after_time.unwrap_or_default())
     }
+
+    /// Returns whether the row says nothing of what the provider always says.
+    fn is_hollow(&self) -> bool {
+        self.status.is_empty() && self.client_id.is_empty() && self.device_certificate_cn.is_empty()
+    }
 }
 
 /// What may be known of a certificate's end from its PEM.
@@ -139,6 +144,11 @@ fn add(page: &mut Page, row: &Row<'_, impl Pem>, window: Window) {
         page.rejected.push(Rejected { reason, what: serial.0.clone().into_owned() });
     };
     let not_after = not_after(row, &mut reject);
+    if not_after.is_none() && row.is_hollow() {
+        // Nothing but its name came through: what is known of it stays, and the scan is not whole.
+        reject(Reason::BadField);
+        return;
+    }
     if !holds(window, not_after) {
         reject(Reason::OutsideSlice);
         return;
@@ -314,6 +324,10 @@ mod tests {
             (json!({"DeviceCertificateSn": null}), (None, vec![Reason::Unidentified])),
             (json!({"DeviceCertificate": null, "NotAfterTime": 0}), (undated, vec![])),
             (json!({"DeviceCertificate": 5, "NotAfterTime": 0}), (undated, vec![])),
+            (
+                json!({"ClientId": null, "DeviceCertificateCn": null, "Status": null, "NotAfterTime": null}),
+                (None, vec![Reason::BadField]),
+            ),
         ] {
             assert_eq!(changed(&change), expected, "{change}");
         }

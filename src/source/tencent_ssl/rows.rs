@@ -57,6 +57,11 @@ fn add(page: &mut Page, row: &Row, raw: &RawValue, position: usize) {
         return;
     }
     page.rows.push(xxh3_64(serial.as_bytes()));
+    if !row.is_sound() {
+        // What is known of it stays, and the scan is not whole.
+        page.rejected.push(Rejected { reason: Reason::BadField, what: serial.to_owned() });
+        return;
+    }
     let mut rejected = HashSet::new();
     let sighting = sighting(row, serial, &mut |reason| {
         rejected.insert(reason);
@@ -93,6 +98,16 @@ struct Row(Value);
 impl Row {
     fn text(&self, name: &str) -> &str {
         self.0.get(name).and_then(Value::as_str).unwrap_or_default().trim()
+    }
+
+    /// Returns whether the row can be believed: its status is a number, or there is none and the row says something
+    /// else.
+    fn is_sound(&self) -> bool {
+        let says = |name: &str| !self.text(name).is_empty();
+        match self.0.get("Status") {
+            None | Some(Value::Null) => says("Domain") || says("CertEndTime"),
+            Some(status) => status.is_i64() || status.is_u64(),
+        }
     }
 
     fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
@@ -283,9 +298,24 @@ mod tests {
             let (seen, rejected) = one(&json!({"CertificateId": "x", "Status": number}));
             assert_eq!((seen.status, rejected), (expected, vec![]), "{number}");
         }
-        for unknown in [json!(16), json!(-1), json!(null), json!("1")] {
-            let (seen, rejected) = one(&json!({"CertificateId": "x", "Status": unknown}));
+        for unknown in [json!(16), json!(-1), json!(null)] {
+            let (seen, rejected) =
+                one(&json!({"CertificateId": "x", "Status": unknown, "Domain": "a.example"}));
             assert_eq!((seen.status, rejected), (Status::Active, vec![Reason::UnknownStatus]));
+        }
+    }
+
+    #[test]
+    fn rows_that_cannot_be_believed_keep_their_identity_and_nothing_else() {
+        for row in [
+            json!({"CertificateId": "x", "Domain": "a.example", "Status": "1"}),
+            json!({"CertificateId": "x", "Domain": "a.example", "Status": ["ACTIVE"]}),
+            json!({"CertificateId": "x", "Domain": null, "Status": null, "CertEndTime": null}),
+            json!({"CertificateId": "x"}),
+        ] {
+            let page = read(&json!([row]));
+            assert_eq!((&page.rows, page.sightings.len()), (&vec![xxh3_64(b"x")], 0), "{row}");
+            assert_eq!(page.rejected, [Rejected { reason: Reason::BadField, what: "x".into() }]);
         }
     }
 

@@ -133,6 +133,9 @@ impl Model {
         }
         put(&mut self.ledger, &commit.ledger);
         put(&mut self.conditions, &commit.conditions);
+        for (source, scope) in &commit.unlisted {
+            self.scans.retain(|(one, other, _), _| one != source || other != scope);
+        }
         for scan in &commit.scans {
             let key = (scan.source.clone(), scan.scope.clone(), scan.window.clone());
             self.scans.insert(key, scan.clone());
@@ -328,13 +331,18 @@ fn a_commit() -> impl Strategy<Value = Commit> {
         vec((number(), option::of(said)), 0..4),
         vec(("[ab]", option::of(any::time())), 0..3),
         vec(a_scan(), 0..3),
+        option::of(0..SCOPES.len()),
     )
-        .prop_map(|(rows, statuses, removed, ledger, conditions, scans)| Commit {
+        .prop_map(|(rows, statuses, removed, ledger, conditions, scans, unlisted)| Commit {
             rows,
             statuses,
             removed,
             ledger,
             conditions,
+            unlisted: unlisted
+                .map(|number| (SCOPES[number].0.to_owned(), SCOPES[number].1.to_owned()))
+                .into_iter()
+                .collect(),
             scans,
             ..Commit::default()
         })

@@ -43,6 +43,8 @@ const SCAN: &str = r#"
         proven = excluded.proven, reported = excluded.reported, collected = excluded.collected,
         last_proven = excluded.last_proven, error = excluded.error"#;
 
+const FORGET_SCANS: &str = "DELETE FROM scan WHERE source = ?1 AND scope = ?2";
+
 /// Every statement of this part.
 pub(super) const STATEMENTS: &[&str] = &[
     SCOPE,
@@ -53,6 +55,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     SAY,
     SAY_CONDITION,
     FORGET_CONDITION,
+    FORGET_SCANS,
     SCAN,
 ];
 
@@ -66,6 +69,7 @@ pub(super) fn durability(commit: &Commit) -> Durability {
         && commit.ledger.is_empty()
         && commit.conditions.is_empty()
         && commit.outbox.is_empty()
+        && commit.unlisted.is_empty()
         && commit.scans.is_empty();
     if only_certificates { Durability::Process } else { Durability::Power }
 }
@@ -84,6 +88,9 @@ pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<(
     write_ledger(transaction, &commit.ledger)?;
     write_conditions(transaction, &commit.conditions)?;
     outbox::enqueue(transaction, &commit.outbox)?;
+    for (source, scope) in &commit.unlisted {
+        transaction.prepare_cached(FORGET_SCANS)?.execute([source, scope])?;
+    }
     commit.scans.iter().try_for_each(|scan| write_scan(transaction, scan))
 }
 

@@ -1,0 +1,373 @@
+//! Readings of a list that changes and lies, by a script.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::expiry::{Rejected, Timestamp};
+use crate::source::Window;
+
+/// What happens to the list after one of its pages was served.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Nothing,
+    /// Rows are added at the end.
+    Insert(u64),
+    /// A row is taken out at this place, counted round.
+    Delete(u64),
+    /// As many are added as are taken out, all of them before this place: the total tells nothing.
+    Swap(u64, u64),
+}
+
+/// What is wrong with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lie {
+    None,
+    Total(i64),
+    Empty,
+    /// Always the first page.
+    Repeat,
+    Rejects,
+    Fails,
+}
+
+/// A list that lives by a script.
+struct List {
+    state: Mutex<State>,
+    /// The most rows that the provider gives out at once, whatever is asked for.
+    clamp: u64,
+    script: Vec<Happening>,
+    /// By the number of the request; those that are not in it are answered truly.
+    lies: HashMap<usize, Lie>,
+    /// A lie in every answer.
+    always: Lie,
+    /// Times that an answer is put off, by the number of the request, so that answers overtake each other.
+    delays: Vec<usize>,
+    overlap: u64,
+}
+
+#[derive(Default)]
+struct State {
+    rows: Vec<u64>,
+    next: u64,
+    served: usize,
+    /// Every state that the list was in, by the number of pages served.
+    history: Vec<Vec<u64>>,
+    /// The state in which the last reading began.
+    begun: usize,
+}
+
+impl List {
+    fn of(rows: u64, clamp: u64, overlap: u64) -> Self {
+        let rows: Vec<u64> = (0..rows).collect();
+        let (next, history) = (rows.len() as u64, vec![rows.clone()]);
+        let state = State { rows, next, served: 0, history, begun: 0 };
+        Self {
+            state: Mutex::new(state),
+            clamp,
+            script: Vec::new(),
+            lies: HashMap::new(),
+            always: Lie::None,
+            delays: Vec::new(),
+            overlap,
+        }
+    }
+
+    fn slice(&self) -> Arc<Slice> {
+        Arc::new(Slice {
+            scope: "all".into(),
+            kind: None,
+            window: Window::All,
+            limit: 20,
+            overlap: self.overlap,
+        })
+    }
+
+    fn answer(&self, offset: u64) -> Result<Page, SourceError> {
+        let mut state = self.state.lock().unwrap();
+        let number = state.served;
+        state.served += 1;
+        if offset == 0 {
+            state.begun = state.history.len() - 1;
+        }
+        let lie = self.lies.get(&number).copied().unwrap_or(self.always);
+        let offset = if lie == Lie::Repeat { 0 } else { offset };
+        let of = |value: u64| usize::try_from(value).unwrap();
+        let rows: Vec<u64> =
+            state.rows.iter().copied().skip(of(offset)).take(of(self.clamp.min(20))).collect();
+        let mut page = Page { total: state.rows.len() as u64, rows, ..Page::default() };
+        match lie {
+            Lie::None | Lie::Repeat => {}
+            Lie::Total(by) => page.total = page.total.saturating_add_signed(by),
+            Lie::Empty => page.rows.clear(),
+            Lie::Rejects => {
+                page.rejected.push(Rejected { reason: Reason::BadField, what: String::new() });
+            }
+            Lie::Fails => return Err(SourceError::Unavailable("as told".into())),
+        }
+        self.happen(&mut state, number);
+        Ok(page)
+    }
+
+    fn happen(&self, state: &mut State, number: usize) {
+        let happening = if self.script.is_empty() {
+            Happening::Nothing
+        } else {
+            self.script[number % self.script.len()]
+        };
+        let delete = |state: &mut State, place: u64| {
+            if !state.rows.is_empty() {
+                let place = usize::try_from(place).unwrap() % state.rows.len();
+                state.rows.remove(place);
+            }
+        };
+        let insert = |state: &mut State| {
+            let next = state.next;
+            state.rows.push(next);
+            state.next += 1;
+        };
+        match happening {
+            Happening::Nothing => {}
+            Happening::Insert(count) => (0..count).for_each(|_| insert(state)),
+            Happening::Delete(place) => delete(state, place),
+            Happening::Swap(count, place) => {
+                for _ in 0..count {
+                    delete(state, place);
+                    insert(state);
+                }
+            }
+        }
+        let now = state.rows.clone();
+        state.history.push(now);
+    }
+
+    fn history(&self) -> Vec<BTreeSet<u64>> {
+        let state = self.state.lock().unwrap();
+        state.history.iter().map(|rows| rows.iter().copied().collect()).collect()
+    }
+}
+
+#[async_trait]
+impl Source for List {
+    async fn slices(&self, _: Window) -> Result<Vec<Slice>, SourceError> {
+        Ok(vec![(*self.slice()).clone()])
+    }
+
+    async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
+        let turns = if self.delays.is_empty() {
+            0
+        } else {
+            self.delays[usize::try_from(offset).unwrap() % self.delays.len()]
+        };
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        self.answer(offset)
+    }
+}
+
+/// What a reading told.
+struct Told {
+    reading: Reading,
+    failed: bool,
+    /// Rows handed on by the last reading, page by page.
+    last: Vec<Vec<u64>>,
+    /// Pages handed on by all readings together.
+    pages: usize,
+    readings: u32,
+}
+
+impl Told {
+    fn distinct(&self) -> BTreeSet<u64> {
+        self.last.iter().flatten().copied().collect()
+    }
+}
+
+fn run(list: &List) -> Told {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let (sender, mut steps) = mpsc::channel(4);
+        let feed = Feed { source: "list".into(), steps: sender };
+        let slice = list.slice();
+        let reading = async {
+            let told = read(list, &slice, &feed).await;
+            drop(feed);
+            told
+        };
+        let (mut last, mut pages, mut readings) = (Vec::new(), 0, 0);
+        let taking = async {
+            while let Some((_, step)) = steps.recv().await {
+                match step {
+                    Step::Begin { .. } => {
+                        readings += 1;
+                        last.clear();
+                    }
+                    Step::Page { page, .. } => {
+                        pages += 1;
+                        last.push(page.rows);
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        let ((reading, error), ()) = tokio::join!(reading, taking);
+        Told { reading, failed: error.is_some(), last, pages, readings }
+    })
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        4 => Just(Happening::Nothing),
+        2 => (0..4_u64).prop_map(Happening::Insert),
+        2 => (0..200_u64).prop_map(Happening::Delete),
+        2 => (0..15_u64, 0..200_u64).prop_map(|(count, place)| Happening::Swap(count, place)),
+        1 => (0..15_u64).prop_map(|count| Happening::Swap(count, 0)),
+    ]
+}
+
+fn lie() -> impl Strategy<Value = Lie> {
+    prop_oneof![
+        (-30..30_i64).prop_map(Lie::Total),
+        Just(Lie::Empty),
+        Just(Lie::Repeat),
+        Just(Lie::Rejects),
+        Just(Lie::Fails),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// The heart of the matter: a proof is never wrong, however the list changes and whatever is said of it.
+    #[test]
+    fn proven_means_that_nothing_was_skipped(
+        rows in 0..160_u64,
+        clamp in 1..30_u64,
+        script in proptest::collection::vec(happening(), 0..12),
+        lies in proptest::collection::hash_map(0..40_usize, lie(), 0..3),
+        delays in proptest::collection::vec(0..12_usize, 0..5),
+    ) {
+        let in_order = delays.is_empty();
+        let list = List { script, lies, delays, ..List::of(rows, clamp, 5) };
+        let told = run(&list);
+        prop_assert!(told.readings <= READINGS);
+        prop_assert!(list.state.lock().unwrap().served >= told.pages);
+        if told.failed || !told.reading.proven() {
+            return Ok(());
+        }
+        let seen = told.distinct();
+        let history = list.history();
+        let during = &history[list.state.lock().unwrap().begun..];
+        let throughout = during.iter().skip(1).fold(during[0].clone(), |all, now| &all & now);
+        let ever: BTreeSet<u64> = during.iter().flatten().copied().collect();
+        prop_assert!(throughout.is_subset(&seen), "skipped {:?}", throughout.difference(&seen));
+        prop_assert!(seen.is_subset(&ever), "made up {:?}", seen.difference(&ever));
+        if in_order {
+            prop_assert!(during.contains(&seen), "not a state of the list");
+        }
+    }
+
+    #[test]
+    fn a_list_at_rest_is_proven_at_once_whatever_its_pages_are(
+        rows in 0..200_u64,
+        clamp in 2..30_u64,
+        overlap in prop_oneof![Just(0_u64), Just(5)],
+        delays in proptest::collection::vec(0..12_usize, 0..5),
+    ) {
+        let list = List { delays, ..List::of(rows, clamp, overlap) };
+        let told = run(&list);
+        prop_assert!(told.reading.proven() && !told.failed, "{:?}", told.reading);
+        prop_assert_eq!(told.readings, 1);
+        prop_assert_eq!(told.distinct(), (0..rows).collect::<BTreeSet<_>>());
+        // Each page once: no two begin alike.
+        let begins: BTreeSet<_> = told.last.iter().map(|page| page.first()).collect();
+        prop_assert_eq!(begins.len(), told.last.len());
+    }
+
+    #[test]
+    fn a_total_that_always_lies_is_never_proven(
+        rows in 0..200_u64, by in (-200..200_i64).prop_filter("a lie", |by| *by != 0),
+    ) {
+        let list = List { always: Lie::Total(by), ..List::of(rows, 20, 5) };
+        let told = run(&list);
+        // Of nothing, nothing can be taken away.
+        prop_assert_eq!(told.reading.proven(), rows == 0 && by < 0);
+    }
+}
+
+#[test]
+fn lists_that_never_end_are_given_up() {
+    for always in [Lie::Repeat, Lie::Empty, Lie::Total(i64::MAX)] {
+        let mut list = List { always, ..List::of(100, 20, 5) };
+        if always == Lie::Repeat {
+            // As if it were endless: the same page for ever, of a list that is too long to be read.
+            let lies = (0..1000).map(|number| (number, Lie::Repeat));
+            list = List { lies: lies.collect(), ..List::of(10_000, 20, 5) };
+        }
+        let told = run(&list);
+        assert!(!told.reading.proven(), "{always:?}");
+        assert_eq!(told.readings, READINGS, "{always:?}");
+        assert!(told.pages < 200, "{always:?}: {} pages", told.pages);
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_understood_is_no_reason_to_read_everything_again() {
+    let list = List { always: Lie::Rejects, ..List::of(100, 20, 5) };
+    let told = run(&list);
+    assert_eq!((told.readings, told.reading.proven()), (1, false));
+    assert_eq!(told.reading.distinct, 100);
+    assert!(told.reading.unknown > 0 && told.reading.unreadable > 0);
+}
+
+#[test]
+fn a_failure_ends_the_reading_and_keeps_what_was_handed_on() {
+    let list = List { lies: [(3, Lie::Fails)].into(), ..List::of(100, 20, 5) };
+    let told = run(&list);
+    assert_eq!((told.failed, told.readings, told.last.len()), (true, 1, 3));
+}
+
+#[test]
+fn deletions_within_the_overlap_are_proven_in_the_first_reading_when_the_list_grows_alike() {
+    // Each page loses a row that comes later, and one is added at the end.
+    let list = List { script: vec![Happening::Swap(1, 99)], ..List::of(100, 20, 5) };
+    let told = run(&list);
+    assert!(told.reading.proven(), "{:?}", told.reading);
+}
+
+#[test]
+fn more_deletions_than_the_overlap_tear_the_reading() {
+    let mut list = List::of(200, 20, 5);
+    list.script = vec![Happening::Swap(12, 0)];
+    let told = run(&list);
+    assert!(told.reading.torn && !told.reading.proven(), "{:?}", told.reading);
+    assert_eq!(told.readings, READINGS);
+}
+
+#[test]
+fn the_reason_is_told_in_words() {
+    let at = Timestamp::from_seconds(0);
+    let problem = |reading: Reading, error: Option<&str>| {
+        let slice = List::of(0, 1, 0).slice();
+        let error = error.map(str::to_owned);
+        super::super::Report { slice, window: Window::All, started: at, ended: at, reading, error }
+            .problem()
+    };
+    let whole = Reading {
+        finished: true,
+        distinct: 5,
+        first_total: 5,
+        last_total: 5,
+        ..Reading::default()
+    };
+    assert_eq!(problem(whole, None), None);
+    assert_eq!(problem(whole, Some("all: no")).as_deref(), Some("all: no"));
+    let unknown = Reading { unknown: 2, unreadable: 2, ..whole };
+    insta::assert_snapshot!(problem(unknown, None).unwrap(), @"all: 2 of 5 rows could not be understood");
+    let short = Reading { distinct: 4, ..whole };
+    insta::assert_snapshot!(problem(short, None).unwrap(), @"all: 4 of 5 rows after three readings that do not add up; the list changes faster than it can be read, or its total is wrong");
+}
