@@ -16,6 +16,9 @@ const READINGS: u32 = 3;
 /// Pages one after another that bring nothing new before a list is given up that never ends.
 const BARREN: u32 = 32;
 
+/// Pages that a reading may ask for beyond twice those that the first total stands for.
+const SPARE_PAGES: u64 = 64;
+
 /// What one reading of a slice saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
@@ -86,6 +89,8 @@ struct Attempt<'a> {
     stride: u64,
     /// Pages without a new row since the last one with any.
     barren: u32,
+    /// Pages that this reading may still ask for: a list that grows as fast as it is read never ends.
+    left: u64,
 }
 
 impl<'a> Attempt<'a> {
@@ -97,6 +102,7 @@ impl<'a> Attempt<'a> {
             before: Vec::new(),
             stride: 0,
             barren: 0,
+            left: SPARE_PAGES,
         }
     }
 
@@ -104,6 +110,7 @@ impl<'a> Attempt<'a> {
         let first = source.page(self.slice, 0).await?;
         self.reading.first_total = first.total;
         self.stride = self.stride_after(first.rows.len() as u64);
+        self.left = (first.total / self.stride).saturating_mul(2).saturating_add(SPARE_PAGES);
         let mut next = self.take(0, first, feed).await?;
         while let Some(offset) = next {
             next = self.run_from(offset, source, feed).await?;
@@ -146,6 +153,7 @@ impl<'a> Attempt<'a> {
     ) -> Result<Option<u64>, SourceError> {
         let received = page.rows.len() as u64;
         self.note(offset, &page);
+        self.left = self.left.saturating_sub(1);
         let end = offset.saturating_add(received);
         let next = if self.is_last(offset, received, page.total) {
             self.reading.finished = end >= page.total;
@@ -184,7 +192,7 @@ impl<'a> Attempt<'a> {
         let reached = offset.saturating_add(received) >= total;
         let full = received >= self.slice.limit && self.slice.overlap > 0;
         let goes_on = full && offset.saturating_add(self.stride) < total;
-        received == 0 || self.barren >= BARREN || reached && !goes_on
+        received == 0 || self.left == 0 || self.barren >= BARREN || reached && !goes_on
     }
 
     /// Returns how far to advance after a page: by rows received, less the overlap, and never not at all. A provider

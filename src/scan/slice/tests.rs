@@ -371,3 +371,11 @@ fn the_reason_is_told_in_words() {
     let short = Reading { distinct: 4, ..whole };
     insta::assert_snapshot!(problem(short, None).unwrap(), @"all: 4 of 5 rows after three readings that do not add up; the list changes faster than it can be read, or its total is wrong");
 }
+
+#[test]
+fn a_list_that_grows_as_fast_as_it_is_read_ends_unproven() {
+    let list = List { script: vec![Happening::Insert(40)], ..List::of(40, 20, 5) };
+    let told = run(&list);
+    assert!(!told.reading.proven() && !told.failed);
+    assert_eq!(told.readings, READINGS);
+}
