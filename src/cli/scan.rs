@@ -122,11 +122,7 @@ fn progress(name: &str, read: u64, total: u64, err: &mut dyn Write) -> io::Resul
 }
 
 /// Says what was not as it should be, and returns whether the scan is proven.
-fn tell(
-    name: &str,
-    outcome: &Result<Collected, String>,
-    err: &mut dyn Write,
-) -> io::Result<bool> {
+fn tell(name: &str, outcome: &Result<Collected, String>, err: &mut dyn Write) -> io::Result<bool> {
     let collected = match outcome {
         Ok(collected) => collected,
         Err(error) => {

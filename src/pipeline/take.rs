@@ -288,7 +288,8 @@ fn add_line(lines: &mut Vec<ScanStatus>, scan: &ScanRecord, missing: Option<u64>
         Some(line) => {
             line.last_proven = line.last_proven.min(scan.last_proven);
             line.reported = line.reported.zip(known(scan.reported)).map(|(one, other)| one + other);
-            line.collected = line.collected.zip(known(scan.collected)).map(|(one, other)| one + other);
+            line.collected =
+                line.collected.zip(known(scan.collected)).map(|(one, other)| one + other);
             line.missing = line.missing.zip(missing).map(|(one, other)| one + other);
         }
         None => lines.push(ScanStatus {

@@ -78,7 +78,10 @@ impl Gathered {
                 }
                 drop(missing);
             }
-            Step::Planned { .. } | Step::Begin { .. } | Step::Asked { .. } | Step::Polled { .. } => {}
+            Step::Planned { .. }
+            | Step::Begin { .. }
+            | Step::Asked { .. }
+            | Step::Polled { .. } => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::fmt::Write as _;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -111,7 +112,8 @@ fn rows(text: &str) -> Vec<Value> {
 async fn scan_prints_what_the_providers_have() {
     let simulator = simulator().await;
     let daemon = prepared(&simulator);
-    let mqtt = simulator.mqtt().count("mqtt-a") + simulator.mqtt().authorities("mqtt-a").len() as u64;
+    let mqtt =
+        simulator.mqtt().count("mqtt-a") + simulator.mqtt().authorities("mqtt-a").len() as u64;
 
     let json = daemon.run(&["scan", "--format", "json"]).await;
     assert_exit(&json, 0);
@@ -123,12 +125,16 @@ async fn scan_prints_what_the_providers_have() {
     assert!(of(&all, "web") > 0 && of(&all, "plant") > 0);
     let ends: Vec<_> = all.iter().filter_map(|row| row["remaining_seconds"].as_i64()).collect();
     assert!(ends.is_sorted());
-    let truth: std::collections::BTreeMap<String, Option<i64>> =
-        simulator.mqtt().truth("mqtt-a").into_iter().map(|row| (row.serial, row.not_after)).collect();
+    let truth: std::collections::BTreeMap<String, Option<i64>> = simulator
+        .mqtt()
+        .truth("mqtt-a")
+        .into_iter()
+        .map(|row| (row.serial, row.not_after))
+        .collect();
     for row in all.iter().filter(|row| row["source"] == "iot" && row["kind"] == "device") {
-        let end = row["not_after"].as_str().map(|text| {
-            chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp()
-        });
+        let end = row["not_after"]
+            .as_str()
+            .map(|text| chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp());
         assert_eq!(end, truth[row["serial"].as_str().unwrap()], "{row}");
     }
 
@@ -143,7 +149,8 @@ async fn scan_prints_what_the_providers_have() {
     assert!(table.out.starts_with("ENDS "), "{}", table.out);
     assert!(table.out.lines().count() <= 52, "a table is for people:\n{}", table.out);
 
-    let within = daemon.run(&["scan", "--source", "iot", "--within", "30d", "--format", "json"]).await;
+    let within =
+        daemon.run(&["scan", "--source", "iot", "--within", "30d", "--format", "json"]).await;
     assert_exit(&within, 0);
     let soon = rows(&within.out);
     assert!(!soon.is_empty() && soon.len() < all.len());
@@ -230,12 +237,15 @@ fn five_channels(simulator: &Simulator) -> Daemon {
             "slack" | "wecom" => String::new(),
             _ => format!("secret = {{ env = \"{}_SECRET\" }}\n", kind.to_uppercase()),
         };
-        config += &format!(
+        write!(
+            config,
             "[[channel]]\nname = \"{kind}\"\nkind = \"{kind}\"\n[channel.options]\nurl = {{ env = \"{url}\" }}\n{secret}"
-        );
+        )
+        .unwrap();
         variables.push((url, format!("{}{path}", simulator.chat_url())));
     }
-    config += "[[route]]\nchannels = [\"slack\", \"feishu\", \"dingtalk\", \"wecom\", \"webhook\"]\n";
+    config +=
+        "[[route]]\nchannels = [\"slack\", \"feishu\", \"dingtalk\", \"wecom\", \"webhook\"]\n";
     Daemon::prepared(&config, &variables)
 }
 
@@ -263,7 +273,10 @@ async fn a_test_message_arrives_in_every_kind_of_room_or_says_what_to_do() {
             _ => "http 410",
         };
         let (verdict, hint) = ran.out.split_once("): ").unwrap_or_else(|| panic!("{}", ran.out));
-        assert!(verdict.contains("the channel does not work") && verdict.contains(code), "{verdict}");
+        assert!(
+            verdict.contains("the channel does not work") && verdict.contains(code),
+            "{verdict}"
+        );
         assert!(hint.trim().len() > 10, "what to do: {hint}");
     }
     assert_eq!(simulator.chat().received().len(), ROOMS.len());

@@ -151,9 +151,9 @@ fn due(rows: &[Truth], now: i64) -> BTreeSet<(String, String, String)> {
         }
         let mut rooms = vec!["ops"];
         rooms.extend((*days <= 3).then_some("audit"));
-        due.extend(rooms.into_iter().map(|room| {
-            (room.to_owned(), row.serial.clone(), (*rung).to_owned())
-        }));
+        due.extend(
+            rooms.into_iter().map(|room| (room.to_owned(), row.serial.clone(), (*rung).to_owned())),
+        );
     }
     due
 }
@@ -167,7 +167,9 @@ fn rungs_told(heard: &[Heard]) -> BTreeSet<(String, String, String)> {
 fn owed(rows: &[Truth], heard: &[Heard]) -> BTreeSet<(String, String)> {
     let old: BTreeSet<String> = superseded(rows).into_iter().map(|(_, serial)| serial).collect();
     let of = |kind: &str| -> BTreeSet<(String, String)> {
-        let events = heard.iter().filter(|event| (event.kind == "certificate.renewed") == (kind == "renewed"));
+        let events = heard
+            .iter()
+            .filter(|event| (event.kind == "certificate.renewed") == (kind == "renewed"));
         events
             .filter(|event| old.contains(&event.serial))
             .map(|event| (event.room.clone(), event.serial.clone()))
@@ -270,7 +272,8 @@ impl Chaos {
 
     /// Picks a live certificate that somebody was told of, and that nothing was done to yet.
     fn pick(&mut self) -> Option<u64> {
-        let told: BTreeSet<String> = heard(&self.simulator).into_iter().map(|it| it.serial).collect();
+        let told: BTreeSet<String> =
+            heard(&self.simulator).into_iter().map(|it| it.serial).collect();
         let mqtt = self.simulator.mqtt();
         let live = (0..mqtt.count(INSTANCE)).filter_map(|n| mqtt.nth(INSTANCE, n));
         let usable = live.filter(|index| {
@@ -303,7 +306,9 @@ impl Chaos {
         let chat = self.simulator.chat();
         chat.heal(ChatService::Webhook);
         match self.random.random_range(0..5) {
-            0 => chat.fail_always(ChatService::Webhook, ChatFault::Slow(Duration::from_millis(400))),
+            0 => {
+                chat.fail_always(ChatService::Webhook, ChatFault::Slow(Duration::from_millis(400)));
+            }
             1 => chat.fail(ChatService::Webhook, ChatFault::Http(503)),
             2 => chat.fail(ChatService::Webhook, ChatFault::Hang),
             _ => {}

@@ -1,6 +1,8 @@
 //! A real Prometheus reads what the daemon writes.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::float_cmp, reason = "counts and flags are exact")]
+#![expect(clippy::print_stderr, reason = "the log of a Prometheus whose test fails")]
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -16,8 +18,7 @@ use crate::simulator::mqtt::Names;
 use crate::simulator::{Service, Setup, Simulator};
 
 const INSTANCE: &str = "mqtt-a";
-const PROVEN: &str =
-    "notafter_source_last_proven_scan_timestamp_seconds{source=\"iot\",scope=\"mqtt-a\",window=\"all\"}";
+const PROVEN: &str = "notafter_source_last_proven_scan_timestamp_seconds{source=\"iot\",scope=\"mqtt-a\",window=\"all\"}";
 
 async fn simulator() -> Simulator {
     let fleet = Fleet::new(9, wall_seconds()).with(Instance::new(INSTANCE, 500));
@@ -175,26 +176,36 @@ async fn prometheus_answers_queries_over_what_the_daemon_says() {
 
     let row = dated[100];
     let (cert, end) = (&row.serial, row.not_after.unwrap());
-    let query = format!("notafter_certificate_not_after_timestamp_seconds{{cert=\"{cert}\"}} - time()");
+    let query =
+        format!("notafter_certificate_not_after_timestamp_seconds{{cert=\"{cert}\"}} - time()");
     let (before, left, after) = (wall_seconds(), prometheus.value(&query).await, wall_seconds());
     #[expect(clippy::cast_precision_loss, reason = "seconds of this century are exact")]
     let bounds = ((end - after - 1) as f64, (end - before + 1) as f64);
     assert!(bounds.0 <= left && left <= bounds.1, "{left} is not in {bounds:?}");
 
     // The quantile lies in the bucket of the true one.
-    let query = "histogram_quantile(0.5, sum by (le) (notafter_certificate_remaining_seconds_bucket))";
+    let query =
+        "histogram_quantile(0.5, sum by (le) (notafter_certificate_remaining_seconds_bucket))";
     let median = prometheus.value(query).await;
-    let bucket = "notafter_certificate_remaining_seconds_bucket{source=\"iot\",scope=\"mqtt-a\",le=";
+    let bucket =
+        "notafter_certificate_remaining_seconds_bucket{source=\"iot\",scope=\"mqtt-a\",le=";
     let (_, body) = daemon.get("/metrics").await.unwrap();
     let total = sample(&body, &format!("{bucket}\"+Inf\"}}")).unwrap();
     let upper = body.lines().filter_map(|line| {
         let (le, count) = line.strip_prefix(bucket)?.split_once("\"} ")?;
-        (count.parse::<f64>().unwrap() >= total / 2.0).then(|| le.trim_matches('"').parse::<f64>().unwrap())
+        (count.parse::<f64>().unwrap() >= total / 2.0)
+            .then(|| le.trim_matches('"').parse::<f64>().unwrap())
     });
     let upper = upper.min_by(f64::total_cmp).unwrap();
     assert!(median <= upper && median > upper / 3.0, "{median} is not below {upper}");
 
-    for (index, name) in (0_u64..).zip(&names) {
+    assert_round_trip(&simulator, &prometheus, &names).await;
+    assert!(daemon.stop().await.success());
+}
+
+/// The labels that Prometheus has are the names that the provider has, up to the limit of a label.
+async fn assert_round_trip(simulator: &Simulator, prometheus: &Prometheus, names: &[String]) {
+    for (index, name) in (0_u64..).zip(names) {
         let row = simulator.mqtt().one(INSTANCE, index);
         let shown: String = name.chars().take(1024).collect();
         let matcher = format!("notafter_certificate_info{{cert=\"{}\"}}", row.serial);
@@ -209,10 +220,12 @@ async fn prometheus_answers_queries_over_what_the_daemon_says() {
     }
     let sources = prometheus.ask("label/source/values", &[]).await.unwrap();
     assert_eq!(sources, serde_json::json!(["iot"]), "a name forged a series");
-    assert!(daemon.stop().await.success());
 }
 
-async fn scrape(daemon: &Daemon, headers: &[(&str, &str)]) -> (reqwest::header::HeaderMap, Vec<u8>) {
+async fn scrape(
+    daemon: &Daemon,
+    headers: &[(&str, &str)],
+) -> (reqwest::header::HeaderMap, Vec<u8>) {
     // It shows what is on the wire.
     let client = reqwest::Client::builder().no_proxy().no_gzip().build().unwrap();
     let mut request = client.get(format!("http://127.0.0.1:{}/metrics", daemon.port));
@@ -275,7 +288,10 @@ fn steady(body: &str) -> BTreeMap<String, String> {
             || line.starts_with("notafter_certificate_remaining_seconds_gsum")
     };
     let lines = body.lines().filter(|line| !moves(line));
-    lines.map(|line| line.rsplit_once(' ').unwrap()).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    lines
+        .map(|line| line.rsplit_once(' ').unwrap())
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect()
 }
 
 fn differences(one: &str, other: &str) -> Vec<String> {
@@ -351,7 +367,8 @@ async fn a_failed_poll_changes_only_that_it_failed_and_what_is_gone_has_no_serie
         .filter_map(|line| line.strip_prefix("notafter_certificates{")?.rsplit_once(' '))
         .map(|(_, count)| count.parse::<f64>().unwrap())
         .sum();
-    let left = simulator.mqtt().count(INSTANCE) + simulator.mqtt().authorities(INSTANCE).len() as u64;
+    let left =
+        simulator.mqtt().count(INSTANCE) + simulator.mqtt().authorities(INSTANCE).len() as u64;
     assert_eq!(total, f64::from(u32::try_from(left).unwrap()));
     assert!(daemon.stop().await.success());
 }

@@ -1,6 +1,8 @@
 //! The life of the process: reloads, orderly ends, refused starts, and what systemd is told.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::float_cmp, reason = "counts and flags are exact")]
+#![expect(clippy::disallowed_methods, reason = "a test owns the tasks that it spawns")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -66,7 +68,9 @@ fn files(daemon: &Daemon) -> String {
     let path = daemon.folder.path().join("own.pem");
     std::fs::write(&path, certificate).unwrap();
     let path = path.display();
-    format!("\n[[source]]\nname = \"own\"\nkind = \"files\"\nschedule = \"every 1s\"\n[source.options]\npaths = [\"{path}\"]\n")
+    format!(
+        "\n[[source]]\nname = \"own\"\nkind = \"files\"\nschedule = \"every 1s\"\n[source.options]\npaths = [\"{path}\"]\n"
+    )
 }
 
 fn alerts(more: &str) -> String {
@@ -209,8 +213,11 @@ async fn another_ladder_says_what_its_new_rungs_say_and_nothing_else() {
     eventually("the new rung is said", async || told().then_some(())).await;
     polled_again(&daemon).await;
     let after = rungs(&heard(&simulator));
-    let new: BTreeSet<&str> =
-        after.keys().filter(|key| !before.contains_key(key)).map(|(_, rung)| rung.as_str()).collect();
+    let new: BTreeSet<&str> = after
+        .keys()
+        .filter(|key| !before.contains_key(key))
+        .map(|(_, rung)| rung.as_str())
+        .collect();
     assert_eq!(new, BTreeSet::from(["45d"]));
     assert!(after.values().all(|times| *times == 1), "{after:?}");
 

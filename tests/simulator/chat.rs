@@ -205,7 +205,9 @@ impl Chat {
 
     /// Removes the robot of a room, as somebody in the group would.
     pub fn remove(&self, service: Service, room: &str) {
-        self.with_state(|state| drop(state.removed.insert((service, room.to_owned()))));
+        self.with_state(|state| {
+            state.removed.insert((service, room.to_owned()));
+        });
     }
 
     /// Returns the accepted messages, oldest first.
