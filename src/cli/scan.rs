@@ -17,7 +17,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Environment, SourceConfig};
 use crate::expiry::{Facts, Timestamp};
 use crate::scan::{Collected, collect};
-use crate::source::{Source, SourceError};
+use crate::source::Source;
 
 /// More lines than this are not read.
 const TABLE_LIMIT: usize = 50;
@@ -95,7 +95,7 @@ async fn watch(
     name: &str,
     source: Arc<dyn Source>,
     console: &mut Console<'_>,
-) -> io::Result<Result<Collected, SourceError>> {
+) -> io::Result<Result<Collected, String>> {
     if !console.watched {
         return Ok(collect(&*source, &SystemClock, |_, _| {}).await);
     }
@@ -122,15 +122,11 @@ fn progress(name: &str, read: u64, total: u64, err: &mut dyn Write) -> io::Resul
 }
 
 /// Says what was not as it should be, and returns whether the scan is proven.
-fn tell(
-    name: &str,
-    outcome: &Result<Collected, SourceError>,
-    err: &mut dyn Write,
-) -> io::Result<bool> {
+fn tell(name: &str, outcome: &Result<Collected, String>, err: &mut dyn Write) -> io::Result<bool> {
     let collected = match outcome {
         Ok(collected) => collected,
         Err(error) => {
-            writeln!(err, "{name}: not scanned: {}", printable(&error.to_string()))?;
+            writeln!(err, "{name}: not scanned: {}", printable(error))?;
             return Ok(false);
         }
     };
@@ -235,7 +231,7 @@ mod tests {
         }
     }
 
-    fn told(outcome: &Result<Collected, SourceError>) -> (bool, String) {
+    fn told(outcome: &Result<Collected, String>) -> (bool, String) {
         let mut err = Vec::new();
         let proven = tell("web", outcome, &mut err).unwrap();
         (proven, String::from_utf8(err).unwrap())
@@ -262,7 +258,7 @@ mod tests {
         web: not understood, bad_time: 2, such as 01\u{a}
         web: the scan is partial; there may be more than is listed
         ");
-        let refused = told(&Err(SourceError::Refused("AuthFailure".to_owned())));
+        let refused = told(&Err("refused: AuthFailure".to_owned()));
         assert_eq!(refused, (false, "web: not scanned: refused: AuthFailure\n".to_owned()));
         let good = Collected { proven: true, ..Collected::default() };
         assert_eq!(told(&Ok(good)), (true, String::new()));

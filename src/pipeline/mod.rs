@@ -213,13 +213,17 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    /// Returns when the windows of each source were last read, so that a restart does not read them again at once.
+    /// Returns when the windows of each source were last read whole, so that a restart does not read them again at
+    /// once. A window of which a part was never read is not in it.
     pub fn last_reads(&self) -> BTreeMap<String, LastRead> {
         let mut last = BTreeMap::<String, LastRead>::new();
         for scan in self.scans.values().filter(|scan| scan.error.is_none()) {
-            let read = last.entry(scan.source.clone()).or_default();
-            let slot = if scan.window.starts_with("near") { &mut read.near } else { &mut read.all };
-            *slot = (*slot).max(Some(scan.ended));
+            let slot = slot(last.entry(scan.source.clone()).or_default(), scan);
+            // The part that was read longest ago: a scan that was cut off read only the others.
+            *slot = Some(slot.map_or(scan.ended, |known| known.min(scan.ended)));
+        }
+        for scan in self.scans.values().filter(|scan| take::never_answered(scan)) {
+            *slot(last.entry(scan.source.clone()).or_default(), scan) = None;
         }
         last
     }
@@ -282,7 +286,8 @@ impl Pipeline {
     async fn save(&mut self) -> anyhow::Result<()> {
         self.settle().await?;
         if self.draft_is_empty() {
-            return Ok(());
+            // What was handed over before is published now, and not only with the next change.
+            return self.settle().await;
         }
         if self.trusted {
             self.say_renewed(self.means.clock.now()).await?;
@@ -394,4 +399,8 @@ async fn read_back(store: &dyn Store, saved: &Saved) -> Result<Inventory, StoreE
         );
     }
     Ok(inventory)
+}
+
+fn slot<'a>(read: &'a mut LastRead, scan: &ScanRecord) -> &'a mut Option<Timestamp> {
+    if scan.window.starts_with("near") { &mut read.near } else { &mut read.all }
 }

@@ -7,7 +7,7 @@ use super::condition::Subject;
 use super::{Pipeline, Watched};
 use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Sighting, Status, Topic};
 use crate::scan::{Candidate, Report, ScanStatus, Step};
-use crate::source::{Page, Slice};
+use crate::source::{Page, Slice, Window};
 use crate::store::{RowWrite, ScanRecord};
 
 impl Pipeline {
@@ -23,6 +23,7 @@ impl Pipeline {
                 }
             }
             Step::ScopesAsked { absent } => self.scopes_absent(source, &absent),
+            Step::Planned { window, slices } => self.expect(source, window, &slices),
             Step::Begin { slice } => {
                 let scope = self.scope(source, &slice.scope);
                 self.absence.begin(scope, &slice);
@@ -52,6 +53,31 @@ impl Pipeline {
             }
         }
         Ok(())
+    }
+
+    /// Notes the parts of a plan that were never read: what is known of the others alone is not the whole.
+    fn expect(&mut self, source: &Arc<str>, window: Window, slices: &[Arc<Slice>]) {
+        let now = self.means.clock.now();
+        for slice in slices {
+            let scan = ScanRecord {
+                source: source.to_string(),
+                scope: slice.scope.to_string(),
+                window: part_name(window, slice),
+                started: now,
+                ended: now,
+                proven: false,
+                reported: 0,
+                collected: 0,
+                last_proven: None,
+                error: Some("not read yet".to_owned()),
+            };
+            let key = (scan.source.clone(), scan.scope.clone(), scan.window.clone());
+            if !self.scans.contains_key(&key) {
+                self.draft.scans.push(scan.clone());
+                self.remember(scan);
+            }
+        }
+        self.tell_scopes();
     }
 
     /// Returns the number of a scope, giving it one when it is new.
@@ -278,19 +304,22 @@ impl Pipeline {
 
 fn add_line(lines: &mut Vec<ScanStatus>, scan: &ScanRecord, missing: Option<u64>) {
     let window = window_of(&scan.window);
+    // Unknown is never zero.
+    let known = |count| (!never_answered(scan)).then_some(count);
     match lines.iter_mut().find(|line| line.scope == scan.scope && line.window == window) {
         Some(line) => {
             line.last_proven = line.last_proven.min(scan.last_proven);
-            line.reported = line.reported.map(|count| count + scan.reported);
-            line.collected = line.collected.map(|count| count + scan.collected);
+            line.reported = line.reported.zip(known(scan.reported)).map(|(one, other)| one + other);
+            line.collected =
+                line.collected.zip(known(scan.collected)).map(|(one, other)| one + other);
             line.missing = line.missing.zip(missing).map(|(one, other)| one + other);
         }
         None => lines.push(ScanStatus {
             scope: scan.scope.clone(),
             window: window.to_owned(),
             last_proven: scan.last_proven,
-            reported: Some(scan.reported),
-            collected: Some(scan.collected),
+            reported: known(scan.reported),
+            collected: known(scan.collected),
             missing,
         }),
     }
@@ -298,14 +327,19 @@ fn add_line(lines: &mut Vec<ScanStatus>, scan: &ScanRecord, missing: Option<u64>
 
 /// Names the record of a scan: its source, its scope, and the part of it.
 fn key_of(source: &str, report: &Report) -> (String, String, String) {
-    (source.to_owned(), report.slice.scope.to_string(), part_name(report))
+    (source.to_owned(), report.slice.scope.to_string(), part_name(report.window, &report.slice))
+}
+
+/// Returns whether the provider never answered for this part.
+pub(super) fn never_answered(scan: &ScanRecord) -> bool {
+    scan.error.is_some() && (scan.reported, scan.collected) == (0, 0)
 }
 
 /// Names the window of a record; a slice of one kind of certificate has a record of its own.
-fn part_name(report: &Report) -> String {
-    match report.slice.kind {
-        Some(kind) => format!("{}/{kind}", report.window.as_str()),
-        None => report.window.as_str().to_owned(),
+fn part_name(window: Window, slice: &Slice) -> String {
+    match slice.kind {
+        Some(kind) => format!("{}/{kind}", window.as_str()),
+        None => window.as_str().to_owned(),
     }
 }
 

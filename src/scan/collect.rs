@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::{Feed, Poll, Step, scan};
 use crate::clock::Clock;
 use crate::expiry::{Rejected, Sighting};
-use crate::source::{Source, SourceError, Window};
+use crate::source::{Source, Window};
 
 /// Everything that one scan saw.
 #[derive(Debug, Default)]
@@ -23,12 +23,13 @@ pub struct Collected {
     pub problems: Vec<String>,
 }
 
-/// Scans the whole of `source`, telling `progress` the rows read and the provider's total so far.
+/// Scans the whole of `source`, telling `progress` the rows read and the provider's total so far. When nothing could
+/// be read, the error says why.
 pub async fn collect(
     source: &dyn Source,
     clock: &dyn Clock,
     mut progress: impl FnMut(u64, u64),
-) -> Result<Collected, SourceError> {
+) -> Result<Collected, String> {
     let (sender, mut steps) = mpsc::channel(super::WIDTH);
     let feed = Feed { source: Arc::from(""), steps: sender };
     let mut gathered = Gathered::default();
@@ -72,6 +73,7 @@ impl Gathered {
             }
             Step::Listed { .. }
             | Step::ScopesAsked { .. }
+            | Step::Planned { .. }
             | Step::Begin { .. }
             | Step::Asked { .. }
             | Step::Polled { .. } => {}
@@ -91,12 +93,10 @@ impl Gathered {
         self.totals.values().sum()
     }
 
-    fn finish(mut self, poll: Poll) -> Result<Collected, SourceError> {
+    fn finish(mut self, poll: Poll) -> Result<Collected, String> {
         self.collected.proven = poll.proven;
         match poll.error {
-            Some(error) if self.collected.sightings.is_empty() => {
-                Err(SourceError::Unavailable(error))
-            }
+            Some(error) if self.collected.sightings.is_empty() => Err(error),
             _ => Ok(self.collected),
         }
     }

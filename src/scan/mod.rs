@@ -26,7 +26,8 @@ pub const WIDTH: usize = 8;
 /// Slices that are read side by side. The limiter, not this, decides how fast.
 const SIDE_BY_SIDE: usize = 4;
 
-/// What a scan tells: what the provider lists, then for each slice begin, pages, end. A rescan begins again.
+/// What a scan tells: what the provider lists, its plan, and for each slice in this order: begin, pages, end. A rescan
+/// begins again.
 #[derive(Debug)]
 pub enum Step {
     /// The provider's list of scopes was read.
@@ -40,6 +41,13 @@ pub enum Step {
     ScopesAsked {
         /// Those that are not there.
         absent: Vec<Arc<str>>,
+    },
+    /// A poll begins, and these slices will be read. Until all of them are, nothing is proven about their scopes.
+    Planned {
+        /// What is read.
+        window: Window,
+        /// Its slices.
+        slices: Vec<Arc<Slice>>,
     },
     /// A reading of the slice begins; what an earlier reading of it saw counts no more.
     Begin {
@@ -252,9 +260,11 @@ async fn read_all(
     feed: &Feed,
     clock: &dyn Clock,
 ) -> Poll {
-    let mut waiting = slices.into_iter().map(Arc::new);
-    let mut reading = FuturesUnordered::new();
+    let slices: Vec<_> = slices.into_iter().map(Arc::new).collect();
     let mut poll = Poll { proven: true, error: None };
+    poll.proven &= feed.give(Step::Planned { window, slices: slices.clone() }).await;
+    let mut waiting = slices.into_iter();
+    let mut reading = FuturesUnordered::new();
     loop {
         while reading.len() < SIDE_BY_SIDE
             && let Some(slice) = waiting.next()

@@ -155,9 +155,9 @@ impl Poller {
     fn tell(&self, window: Window, poll: &Poll, took: Duration) {
         let name = &self.feed.source;
         self.own.up(name, poll.error.is_none());
-        self.own.duration(name, window.as_str(), took.as_secs_f64());
         match &poll.error {
             None => {
+                self.own.duration(name, window.as_str(), took.as_secs_f64());
                 self.own.success(name, self.clock.now());
                 tracing::info!(
                     source = %name, window = window.as_str(), proven = poll.proven, ?took,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::fmt::Write as _;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -13,7 +14,7 @@ use crate::simulator::chat::{
 use crate::simulator::clock::wall_seconds;
 use crate::simulator::fault::{Fault, Times};
 use crate::simulator::fleet::{Fleet, Instance};
-use crate::simulator::{Service, Setup, Simulator};
+use crate::simulator::{SECRET_ID, SECRET_KEY, Service, Setup, Simulator};
 
 async fn simulator() -> Simulator {
     let rows = Instance::new("mqtt-a", 400);
@@ -61,7 +62,7 @@ async fn check_tells_every_mistake_with_its_place() {
     assert_eq!(ran.out, "");
     let file = std::fs::read_to_string(daemon.config_path()).unwrap();
     for (words, at) in [
-        ("every now and then", "every now and then"),
+        ("`schedule`: not a duration", "every now and then"),
         ("enox", "enox"),
         ("secret", "whsec_literal"),
         ("nobody", "nobody"),
@@ -214,9 +215,18 @@ const ROOMS: [(&str, ChatService, &str, &str); 5] = [
     ("webhook", ChatService::Webhook, "/webhook/demo", "demo"),
 ];
 
+/// A source alone, without which a configuration is not one.
+fn iot(simulator: &Simulator) -> String {
+    let whole = configuration(simulator);
+    let sources: Vec<&str> = whole.split("[[source]]").collect();
+    format!("{}[[source]]{}", sources[0], sources[1])
+}
+
 fn five_channels(simulator: &Simulator) -> Daemon {
-    let mut config = String::new();
+    let mut config = iot(simulator);
     let mut variables = vec![
+        ("SECRET_ID", SECRET_ID.to_owned()),
+        ("SECRET_KEY", SECRET_KEY.to_owned()),
         ("FEISHU_SECRET", FEISHU_SECRET.to_owned()),
         ("DINGTALK_SECRET", DINGTALK_SECRET.to_owned()),
         ("WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
@@ -227,9 +237,11 @@ fn five_channels(simulator: &Simulator) -> Daemon {
             "slack" | "wecom" => String::new(),
             _ => format!("secret = {{ env = \"{}_SECRET\" }}\n", kind.to_uppercase()),
         };
-        config += &format!(
+        write!(
+            config,
             "[[channel]]\nname = \"{kind}\"\nkind = \"{kind}\"\n[channel.options]\nurl = {{ env = \"{url}\" }}\n{secret}"
-        );
+        )
+        .unwrap();
         variables.push((url, format!("{}{path}", simulator.chat_url())));
     }
     config +=
@@ -297,13 +309,6 @@ async fn shells_read_the_completions_and_man_reads_the_page() {
 async fn a_reader_that_has_gone_is_no_reason_to_panic() {
     let simulator = simulator().await;
     let mut daemon = five_channels(&simulator);
-    let channels = std::fs::read_to_string(daemon.config_path()).unwrap();
-    let sources = configuration(&simulator);
-    let sources = sources.split("[[channel]]").next().unwrap();
-    std::fs::write(daemon.config_path(), channels + sources).unwrap();
-    for (name, value) in environment(&simulator) {
-        daemon.set(name, value);
-    }
     daemon.start();
     let proven = "notafter_source_last_proven_scan_timestamp_seconds{source=\"iot\",scope=\"mqtt-a\",window=\"all\"}";
     daemon.until(proven, |at| at > 0.0).await;

@@ -37,7 +37,7 @@ async fn simulator(rows: u64) -> Simulator {
     Simulator::start(Setup::new(fleet)).await.unwrap()
 }
 
-fn daemon(simulator: &Simulator) -> Daemon {
+fn daemon(simulator: &Simulator, full_scan: &str) -> Daemon {
     let config = format!(
         r#"
 [alerts]
@@ -52,7 +52,7 @@ endpoint = "{}"
 secret_id = {{ env = "SECRET_ID" }}
 secret_key = {{ env = "SECRET_KEY" }}
 requests_per_second = 10000
-full_scan = "every 2s"
+full_scan = "{full_scan}"
 [[channel]]
 name = "ops"
 kind = "webhook"
@@ -307,7 +307,7 @@ impl Chaos {
         chat.heal(ChatService::Webhook);
         match self.random.random_range(0..5) {
             0 => {
-                chat.fail_always(ChatService::Webhook, ChatFault::Slow(Duration::from_millis(400)))
+                chat.fail_always(ChatService::Webhook, ChatFault::Slow(Duration::from_millis(400)));
             }
             1 => chat.fail(ChatService::Webhook, ChatFault::Http(503)),
             2 => chat.fail(ChatService::Webhook, ChatFault::Hang),
@@ -346,7 +346,7 @@ const SUPERSEDED: &str =
 #[tokio::test]
 async fn killed_at_random_points_nothing_is_lost_and_nothing_is_said_anew() {
     let simulator = simulator(1500).await;
-    let daemon = daemon(&simulator);
+    let daemon = daemon(&simulator, "every 2s");
     let (random, touched) = (StdRng::seed_from_u64(20), BTreeSet::new());
     let mut chaos = Chaos { simulator, daemon, random, touched };
     for _ in 0..KILLS {
@@ -369,7 +369,8 @@ async fn killed_at_random_points_nothing_is_lost_and_nothing_is_said_anew() {
 #[tokio::test]
 async fn killed_during_the_first_big_scan_it_still_ends_with_the_truth() {
     let simulator = simulator(12_000).await;
-    let mut daemon = daemon(&simulator);
+    // What was cut off is read again at the next start, and not when the schedule says.
+    let mut daemon = daemon(&simulator, "every 12h");
     let mut random = StdRng::seed_from_u64(3);
     let kills = 6;
     for _ in 0..kills {
@@ -390,7 +391,7 @@ async fn killed_during_the_first_big_scan_it_still_ends_with_the_truth() {
 #[tokio::test]
 async fn a_renewal_is_told_of_although_the_daemon_was_killed_when_it_had_just_seen_it() {
     let simulator = simulator(300).await;
-    let mut daemon = daemon(&simulator);
+    let mut daemon = daemon(&simulator, "every 2s");
     daemon.start();
     eventually("something is told", async || (!heard(&simulator).is_empty()).then_some(())).await;
     assert_settled(&simulator, &daemon).await;

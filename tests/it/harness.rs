@@ -1,5 +1,9 @@
 //! The real binary, as a user runs it: a configuration file, an environment, a process, its metrics.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::disallowed_methods, reason = "a deadline of real time")]
+#![expect(clippy::print_stderr, reason = "the log of a daemon whose test fails")]
+
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -7,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::simulator::Simulator;
 
 /// How long a condition may take to come true before a test gives up.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Returns a port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
@@ -299,7 +303,6 @@ pub(crate) struct Heard {
     pub(crate) place: usize,
     pub(crate) id: String,
     pub(crate) kind: String,
-    pub(crate) source: String,
     /// Empty when it is about no certificate.
     pub(crate) serial: String,
     pub(crate) rung: String,
@@ -322,7 +325,6 @@ pub(crate) fn heard(simulator: &Simulator) -> Vec<Heard> {
                 place,
                 id: text(&event["id"]),
                 kind: text(&event["kind"]),
-                source: text(&event["source"]),
                 serial: text(&event["certificate"]["serial"]),
                 rung: text(&event["rung"]),
             });

@@ -1,6 +1,8 @@
 //! The life of the process: reloads, orderly ends, refused starts, and what systemd is told.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::float_cmp, reason = "counts and flags are exact")]
+#![expect(clippy::disallowed_methods, reason = "a test owns the tasks that it spawns")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -243,6 +245,26 @@ async fn a_first_channel_is_told_what_nobody_was_told_before() {
     assert_eq!(daemon.post("/-/reload").await.0, 200);
     let said = || heard(&simulator).iter().any(|event| event.kind == "certificate.expired");
     eventually("what is due is said", async || said().then_some(())).await;
+    assert!(daemon.stop().await.success());
+}
+
+#[tokio::test]
+async fn what_one_scan_found_is_told_without_waiting_for_the_next() {
+    let simulator = simulator().await;
+    let rarely = web(&simulator).replace("every 1s", "every 12h");
+    let mut daemon = Daemon::prepared("", &environment(&simulator));
+    daemon.configure(&format!("{}{rarely}{OPS}", alerts("")));
+    daemon.start();
+    let said = || heard(&simulator).iter().any(|event| !event.rung.is_empty());
+    eventually("what is due is said", async || said().then_some(())).await;
+    let rows = simulator.ssl().truth().len();
+    let total = async || {
+        let (_, body) = daemon.get("/metrics").await?;
+        let counts = body.lines().filter_map(|line| line.strip_prefix("notafter_certificates{"));
+        let counts = counts.map(|line| line.rsplit_once(' ').unwrap().1.parse::<usize>().unwrap());
+        Some(counts.sum::<usize>()).filter(|total| *total == rows)
+    };
+    eventually("every certificate is counted", total).await;
     assert!(daemon.stop().await.success());
 }
 

@@ -1,6 +1,7 @@
 //! The daemon signs as the official SDK does: real requests, captured on the wire, judged by the SDK.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::disallowed_methods, reason = "a test owns the tasks that it spawns")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -176,7 +177,7 @@ async fn judge(cases: &[Value]) -> Vec<BTreeMap<String, String>> {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let lines: String = cases.iter().map(|case| format!("{case}\n")).collect();
+    let lines = cases.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n";
     let mut input = child.stdin.take().unwrap();
     let written = tokio::spawn(async move { input.write_all(lines.as_bytes()).await });
     let output = child.wait_with_output().await.unwrap();
