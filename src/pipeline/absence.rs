@@ -192,7 +192,7 @@ mod tests {
             status: Status::Active,
             not_before: None,
             // One day apart, from today on.
-            not_after: Some(Timestamp::from_seconds(NOW + number as i64 * DAY)),
+            not_after: Some(Timestamp::from_seconds(NOW + i64::try_from(number).unwrap() * DAY)),
             common_name: String::new(),
             holder: String::new(),
             unit: String::new(),

@@ -149,12 +149,13 @@ impl Fleet {
 pub(crate) fn sighting(number: u64) -> Sighting {
     // Batches of 4096 that were made together end within nine hours of each other.
     let batch = (number / 4096).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    let end = NOW.plus((batch % 730) as i64 * DAY - 60 * DAY + (number % 4096) as i64 * 8);
+    let end =
+        NOW.plus((batch % 730).cast_signed() * DAY - 60 * DAY + (number % 4096).cast_signed() * 8);
     Sighting {
         issuer: format!("{:040x}", number % 3),
         serial: format!("{:040x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
         kind: Kind::Device,
-        status: if number % 32 == 0 { Status::Inactive } else { Status::Active },
+        status: if number.is_multiple_of(32) { Status::Inactive } else { Status::Active },
         not_before: Some(end.plus(-365 * DAY)),
         not_after: Some(end),
         common_name: format!("d{number:012}.plant.example.com"),

@@ -43,7 +43,7 @@ impl Provider {
         let output = BufReader::new(output);
         let mut provider = Self { process, authority, authorities, input, output };
         let told = provider.hear()?;
-        provider.authority = told["mqtt"].as_str().context("no address")?.to_owned();
+        told["mqtt"].as_str().context("no address")?.clone_into(&mut provider.authority);
         provider.authorities = told["authorities"].as_u64().context("no authorities")?;
         Ok(provider)
     }
@@ -107,7 +107,7 @@ fn asked(simulator: &Simulator) -> Value {
     let arrivals =
         simulator.log().arrivals(Service::Mqtt, LIST).into_iter().next().unwrap_or_default();
     let span = match (arrivals.first(), arrivals.last()) {
-        (Some(first), Some(last)) => *last - *first,
+        (Some(first), Some(last)) => last.duration_since(*first),
         _ => Duration::ZERO,
     };
     let busiest = simulator.log().max_requests_in_any_second(Service::Mqtt, LIST);

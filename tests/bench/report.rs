@@ -81,6 +81,7 @@ impl Report {
     }
 
     /// Says something that is no figure.
+    #[expect(clippy::unused_self, reason = "it speaks for the report")]
     pub(crate) fn say(&self, text: &str) {
         println!("  {text}");
     }

@@ -45,7 +45,7 @@ pub(crate) fn measure(_: &Options, report: &mut Report) -> anyhow::Result<()> {
     let (ranked, _) = scrape(3600)?;
     report.add(
         "100 000 certificates with series: size",
-        bytes as f64 / 1048576.0,
+        bytes as f64 / 1_048_576.0,
         "MiB",
         Budget::None,
     );

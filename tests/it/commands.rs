@@ -169,7 +169,12 @@ async fn scan_says_by_its_exit_code_what_a_script_must_know() {
     assert!(unknown.err.contains("known: iot, web, plant"), "{}", unknown.err);
     assert_exit(&daemon.run(&["scan", "--format", "xml"]).await, 2);
 
-    simulator.fault(Service::Mqtt, Fault::TotalOff(1), Times::Always);
+    simulator.fault_on(
+        Service::Mqtt,
+        "DescribeDeviceCertificates",
+        Fault::TotalOff(1),
+        Times::Always,
+    );
     let partial = daemon.run(&["scan", "--source", "iot", "--fail-within", "7d"]).await;
     assert_exit(&partial, 1);
     assert!(partial.err.contains("iot: the scan is partial"), "{}", partial.err);

@@ -187,20 +187,20 @@ impl Told {
     }
 }
 
-fn run(list: &List) -> Told {
+fn run(script: &List) -> Told {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let (sender, mut steps) = mpsc::channel(4);
+        let (sender, mut incoming) = mpsc::channel(4);
         let feed = Feed { source: "list".into(), steps: sender };
-        let slice = list.slice();
+        let slice = script.slice();
         let reading = async {
-            let told = read(list, &slice, &feed).await;
+            let told = read(script, &slice, &feed).await;
             drop(feed);
             told
         };
         let (mut last, mut pages, mut readings) = (Vec::new(), 0, 0);
         let taking = async {
-            while let Some((_, step)) = steps.recv().await {
+            while let Some((_, step)) = incoming.recv().await {
                 match step {
                     Step::Begin { .. } => {
                         readings += 1;
