@@ -107,7 +107,7 @@ fn asked(simulator: &Simulator) -> Value {
     let arrivals =
         simulator.log().arrivals(Service::Mqtt, LIST).into_iter().next().unwrap_or_default();
     let span = match (arrivals.first(), arrivals.last()) {
-        (Some(first), Some(last)) => last.duration_since(*first),
+        (Some(first), Some(last)) => last.saturating_sub(*first),
         _ => Duration::ZERO,
     };
     let busiest = simulator.log().max_requests_in_any_second(Service::Mqtt, LIST);
