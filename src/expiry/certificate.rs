@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A point in time, in whole seconds since 1970-01-01T00:00:00Z.
 ///
@@ -182,10 +182,11 @@ impl Sighting {
     /// The digest is stored, so its definition never changes: XXH3-64 over every field, each closed by 0xFF,
     /// a byte that no UTF-8 text contains.
     pub fn fingerprint(&self) -> u64 {
-        let mut hash = Xxh3::new();
+        // Gathered first: a digest in one go is several times as fast as one in parts, and a scan makes millions.
+        let mut text = Vec::with_capacity(256);
         let mut field = |bytes: &[u8]| {
-            hash.update(bytes);
-            hash.update(&[0xFF]);
+            text.extend_from_slice(bytes);
+            text.push(0xFF);
         };
         field(self.issuer.as_bytes());
         field(self.serial.as_bytes());
@@ -198,7 +199,7 @@ impl Sighting {
         self.names.iter().for_each(|name| field(name.as_bytes()));
         field(&[]);
         self.successors.iter().for_each(|serial| field(serial.as_bytes()));
-        hash.digest()
+        xxh3_64(&text)
     }
 }
 
@@ -268,5 +269,33 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stores hold these numbers: a change of any of them rewrites every certificate that is known.
+    #[test]
+    fn fingerprints_never_change() {
+        let mut sighting = Sighting {
+            issuer: "1b1e3bf3702110125887a3a721a7e66f05522513".to_owned(),
+            serial: "0eef68a582b94254296e54ce754f94d707a59913".to_owned(),
+            kind: Kind::Device,
+            status: Status::Active,
+            not_before: Some(Timestamp::from_seconds(1_734_537_600)),
+            not_after: Some(Timestamp::from_seconds(1_766_073_600)),
+            common_name: "tx".to_owned(),
+            holder: "client-1".to_owned(),
+            unit: String::new(),
+            names: Vec::new(),
+            successors: Vec::new(),
+        };
+        assert_eq!(sighting.fingerprint(), 10_588_243_597_263_611_232);
+        sighting.not_before = None;
+        sighting.names = vec!["*.example.com".to_owned(); 40];
+        sighting.successors = vec!["next".to_owned()];
+        assert_eq!(sighting.fingerprint(), 16_215_919_652_526_021_125);
     }
 }

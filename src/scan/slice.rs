@@ -1,6 +1,7 @@
 //! Reads one slice and proves that it was read whole.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -82,7 +83,7 @@ fn stopped() -> SourceError {
 struct Attempt<'a> {
     slice: &'a Arc<Slice>,
     reading: Reading,
-    rows: HashSet<u64>,
+    rows: HashSet<u64, BuildHasherDefault<Digested>>,
     /// The rows of the page before.
     before: Vec<u64>,
     /// Rows from one page to the next.
@@ -98,7 +99,7 @@ impl<'a> Attempt<'a> {
         Self {
             slice,
             reading: Reading::default(),
-            rows: HashSet::new(),
+            rows: HashSet::default(),
             before: Vec::new(),
             stride: 0,
             barren: 0,
@@ -206,6 +207,26 @@ impl<'a> Attempt<'a> {
 /// read may hold no certificate at all: it is counted, and does not keep a scan from being proven for ever.
 const fn is_an_unknown_certificate(reason: Reason) -> bool {
     matches!(reason, Reason::Unidentified | Reason::BadField)
+}
+
+/// Takes digests as they are: they are hashes already, and a scan meets millions of them.
+#[derive(Default)]
+struct Digested(u64);
+
+impl Hasher for Digested {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, digest: u64) {
+        self.0 = digest;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
 }
 
 /// Tells the reasons that leave a row unidentified, so that absence cannot be told from a broken row.

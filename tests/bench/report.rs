@@ -102,10 +102,10 @@ impl Report {
     }
 }
 
-/// Returns cargo's target folder: this program lies two folders below it.
+/// Returns cargo's target folder.
 pub(crate) fn target() -> PathBuf {
-    let program = std::env::current_exe().unwrap_or_default();
-    program.ancestors().nth(3).map_or_else(|| PathBuf::from("target"), Path::to_path_buf)
+    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    temporary.parent().unwrap_or(temporary).to_path_buf()
 }
 
 fn machine() -> anyhow::Result<Value> {

@@ -41,7 +41,12 @@ pub trait Reply {
 
 /// Reads a body. Only what is inside `Response` counts: nulls beside it are noise of the vendor's backends.
 pub fn decode<'a, T: Reply + Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
-    match serde_json::from_slice::<Envelope<T>>(body) {
+    // Checked once as a whole, the body's strings need not be checked one by one.
+    let read = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str::<Envelope<T>>(text),
+        Err(_) => serde_json::from_slice::<Envelope<T>>(body),
+    };
+    match read {
         Ok(Envelope { response: Some(reply) }) if reply.error().is_none() => Ok(reply),
         _ => Err(fault::<T>(body)),
     }

@@ -26,6 +26,9 @@ pub struct Inventory {
     names: Arc<Names>,
     scopes: BTreeMap<Arc<str>, BTreeMap<Arc<str>, ScopeId>>,
     version: u64,
+    /// Where the next sighting is looked for first: providers list certificates in the order in which they listed
+    /// them the first time, and a look at the next place is cheaper than one into a table of millions.
+    expected: Option<RowId>,
 }
 
 impl Inventory {
@@ -88,10 +91,12 @@ impl Inventory {
     pub fn apply(&mut self, scope: ScopeId, sighting: &Sighting) -> Applied {
         let fingerprint = sighting.fingerprint();
         let key = identity(scope, &sighting.issuer, &sighting.serial);
-        let Some(row) = self.index.find(&self.chunks, key) else {
-            let row = self.slots.next(&mut self.chunks, scope);
+        let known = self.find(key);
+        let row = known.unwrap_or_else(|| self.slots.next(&mut self.chunks, scope));
+        self.expected = row.0.checked_add(1).map(RowId);
+        if known.is_none() {
             return self.add(scope, StoredRow::new(row, StoredParts::of(sighting, fingerprint)));
-        };
+        }
         if let Some(status) = self.unchanged(row, fingerprint) {
             return Applied {
                 row,
@@ -180,6 +185,13 @@ impl Inventory {
     pub fn heap_bytes(&self) -> usize {
         let chunks: usize = self.chunks.0.iter().map(|chunk| chunk.heap_bytes()).sum();
         chunks + self.index.heap_bytes()
+    }
+
+    fn find(&self, identity: u128) -> Option<RowId> {
+        let here = |row: &RowId| {
+            self.chunks.mark(*row).is_some() && self.chunks.identity(*row) == identity
+        };
+        self.expected.filter(here).or_else(|| self.index.find(&self.chunks, identity))
     }
 
     fn unchanged(&self, row: RowId, fingerprint: u64) -> Option<Status> {
