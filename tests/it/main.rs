@@ -12,3 +12,4 @@ mod harness;
 mod simulator_itself;
 mod simulator_faults;
 mod simulator_enos;
+mod truth;
