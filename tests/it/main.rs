@@ -20,3 +20,4 @@ mod signing;
 mod simulator_itself;
 mod simulator_faults;
 mod simulator_enos;
+mod truth;

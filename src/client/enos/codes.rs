@@ -10,6 +10,8 @@ pub(super) fn class(code: i64, message: &str) -> Class {
         1203 | 1204 => Class::Credential,
         1002 | 99403 => Class::Refused,
         1004 | 1202 => Class::BadRequest,
+        // Flow control is the tenant's own and its answer is not documented: gateways repeat the HTTP status.
+        429 => Class::Throttled,
         1005 => Class::Unavailable,
         11404 | 99404 => Class::Gone,
         99400 if is_our_mistake(message) => Class::BadRequest,
@@ -38,6 +40,7 @@ mod tests {
             (1004, "", Class::BadRequest),
             (1202, "", Class::BadRequest),
             (1005, "", Class::Unavailable),
+            (429, "flow control: too many requests", Class::Throttled),
             (1203, "", Class::Credential),
             (1204, "", Class::Credential),
             (11404, "Device cannot be found", Class::Gone),

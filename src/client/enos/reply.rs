@@ -20,7 +20,10 @@ pub(super) fn read<T: DeserializeOwned>(
     let Ok(body) = body else {
         return Err(CallError::from_status(action, response.status));
     };
-    if let Some(error) = provider_error(action, &body) {
+    if let Some(mut error) = provider_error(action, &body) {
+        if error.class == Class::Unknown && response.status != 200 {
+            error.class = CallError::from_status(action, response.status).class;
+        }
         return Err(error);
     }
     if response.status != 200 {
@@ -83,6 +86,9 @@ mod tests {
             (400, r#"{"status":"1001","msg":"duplicate"}"#, failed(Class::Signature, "1001")),
             (200, r#"{"stauts":1005,"msg":""}"#, failed(Class::Unavailable, "1005")),
             (429, "{}", failed(Class::Throttled, "")),
+            (429, r#"{"status":429,"msg":"flow control"}"#, failed(Class::Throttled, "429")),
+            (503, r#"{"code":77777,"msg":""}"#, failed(Class::Unavailable, "77777")),
+            (200, r#"{"code":77777,"msg":""}"#, failed(Class::Unknown, "77777")),
             (403, "<html>", failed(Class::Refused, "")),
             (502, "<html>", failed(Class::Unavailable, "")),
             (200, "<html>", failed(Class::Garbled, "")),

@@ -218,8 +218,10 @@ fn one_holder(old: &Stored, new: &Stored) -> bool {
         let sighting = &stored.sighting;
         (stored.scope, sighting.holder.clone(), sighting.issuer.clone())
     };
-    let presented =
-        |stored: &Stored| stored.sighting.kind != Kind::Ca && !stored.sighting.holder.is_empty();
+    let presented = |stored: &Stored| {
+        let Sighting { kind, holder, issuer, .. } = &stored.sighting;
+        *kind != Kind::Ca && !holder.is_empty() && !issuer.is_empty()
+    };
     presented(old) && presented(new) && key(old) == key(new)
 }
 

@@ -142,9 +142,12 @@ pub(super) fn signer(name: &str) -> u64 {
 
 /// Returns the digest that certificates of one holder under one issuer share; 0 for those that share with none.
 ///
+/// Where nobody says who issued them, one holder is not enough: two certificates for a domain may cover different
+/// names, and only the provider's links tell which replaces which.
+///
 /// An authority is presented by nobody: what an old one signed ends with it even when a new one has the same name.
 fn group(parts: &StoredParts<'_>) -> u64 {
-    if parts.holder.is_empty() || parts.kind == Kind::Ca {
+    if parts.holder.is_empty() || parts.issuer.is_empty() || parts.kind == Kind::Ca {
         return 0;
     }
     joined(parts.holder, parts.issuer, xxh3_64).max(1)

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::client::CallError;
+use crate::client::{CallError, Class};
 use crate::client::enos::{Call, Enos};
 
 /// Rows of one page. The vendor advises no more than 50.
@@ -65,10 +65,12 @@ struct Pagination {
     total_size: u64,
 }
 
-/// Finds the products whose devices have certificates: those with mutual TLS.
+/// Finds the products whose devices have certificates: those with mutual TLS. A list that hides some is an error:
+/// their devices would look as if they were gone.
 pub(super) async fn products(client: &Enos, organisation: &str) -> Result<Vec<String>, CallError> {
     let mut keys: Vec<String> = Vec::new();
     let mut read = 0;
+    let mut total = 0;
     for number in 1..=MOST_PAGES {
         let body = json!({
             "pagination": { "pageNo": number, "pageSize": PAGE },
@@ -78,20 +80,25 @@ pub(super) async fn products(client: &Enos, organisation: &str) -> Result<Vec<St
         let found = search(client, "SearchProduct", path, organisation, &body).await?;
         let rows = found.data.unwrap_or_default();
         read += u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        let is_last = rows.is_empty() || read >= found.pagination.total_size;
+        total = found.pagination.total_size;
         keys.extend(rows.iter().filter_map(mutual_product));
-        if is_last {
+        if rows.is_empty() || read >= total {
             break;
         }
+    }
+    if read < total {
+        let text = format!("the provider counts {total} products and lists {read}");
+        return Err(CallError::new("SearchProduct", Class::Unavailable, text));
     }
     keys.sort_unstable();
     keys.dedup();
     Ok(keys)
 }
 
+/// A product of which nobody says whether it has mutual TLS is looked into: that costs calls, and hides nothing.
 fn mutual_product(row: &Value) -> Option<String> {
     let key = row.get("productKey")?.as_str()?;
-    let mutual = row.get("biDirectionalAuth").and_then(Value::as_bool).unwrap_or_default();
+    let mutual = row.get("biDirectionalAuth").and_then(Value::as_bool).unwrap_or(true);
     if mutual && !is_product_key(key) {
         tracing::warn!(product = key, "a product key that cannot be searched for is left out");
         return None;

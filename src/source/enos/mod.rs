@@ -243,6 +243,10 @@ impl Enos {
                     let what = format!("the certificates of {}", device.name());
                     page.rejected.push(Rejected { reason: Reason::Unreadable, what });
                 }
+                Answer::Nothing => {
+                    let what = format!("the certificates of {}", device.name());
+                    page.rejected.push(Rejected { reason: Reason::BadField, what });
+                }
             }
         }
         Ok(page)
@@ -260,7 +264,7 @@ impl Enos {
         };
         let answer = match self.client.call::<Certificates>(call).await {
             // A device without certificates has an empty list; no list at all says nothing.
-            Ok(certificates) => certificates.data.map_or(Answer::Unread, Answer::Rows),
+            Ok(certificates) => certificates.data.map_or(Answer::Nothing, Answer::Rows),
             Err(error) if error.class == Class::Gone => Answer::Rows(Vec::new()),
             Err(error) if error.code == "99400" => {
                 tracing::warn!(device = %device.name(), %error, "cannot list the certificates of a device");
@@ -275,7 +279,10 @@ impl Enos {
 /// What a device's certificates are known to be.
 enum Answer {
     Rows(Vec<Value>),
+    /// The service could not tell.
     Unread,
+    /// There is no list in the answer.
+    Nothing,
 }
 
 /// Returns the product that holds the device at `offset`, and the device's place in it.

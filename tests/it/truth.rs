@@ -1,0 +1,19 @@
+//! What the daemon knows equals what the simulated clouds hold, or it says that it does not, whatever they do.
+//!
+//! Everything is the daemon's own but the bells: sources built from a configuration, scans over real sockets, the
+//! pipeline, the store in a file. `world` holds it together and judges it after each poll; the other files say what
+//! goes wrong.
+//!
+//! A provider that hangs is not here: the client waits half a minute for it, three times. That the client gives up
+//! is shown beside it (`client/http.rs`).
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot get there has failed")]
+
+mod enos;
+mod judge;
+mod life;
+mod mqtt;
+mod ssl;
+mod table;
+mod window;
+mod world;

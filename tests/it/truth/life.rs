@@ -1,0 +1,303 @@
+//! What truly happens to certificates and instances, and what is said of it.
+
+use notafter::expiry::Status as Known;
+
+use super::world::{NOW, World};
+use crate::harness::sample;
+use crate::simulator::Service;
+use crate::simulator::fault::{Fault, Times};
+use crate::simulator::fleet::{DAY, Fleet, Instance, X509Mode};
+use crate::simulator::mqtt::{NotFound, Status};
+
+const POINT: &str = "DescribeDeviceCertificate";
+
+async fn world(rows: u64) -> World {
+    // One authority, so that a renewal is signed by the one that signed before.
+    let fleet = Fleet::new(3, NOW)
+        .with(Instance { cas: 1, ..Instance::new("mqtt-a", rows) })
+        .with_instance("mqtt-b", 200)
+        .with(Instance::without_devices("mqtt-t", X509Mode::Tls));
+    World::new("tencent-mqtt", fleet).await.with_instances(&["mqtt-a", "mqtt-b"])
+}
+
+impl World {
+    async fn count(&self, kind: &str) -> usize {
+        self.said("ops").await.count(kind)
+    }
+
+    async fn status_of(&self, serial: &str) -> Option<Known> {
+        let known = self.known().await;
+        known.into_iter().find(|facts| facts.serial == serial).map(|facts| facts.status)
+    }
+}
+
+#[tokio::test]
+async fn half_of_the_certificates_deleted_at_once() {
+    let mut world = world(600).await;
+    world.poll_well("at first").await;
+    let said = world.said("ops").await.events.len();
+    world.simulator.mqtt().delete("mqtt-a", 0..300);
+    let known = world.known().await.len();
+    world.poll_well("all that is left was seen").await;
+    assert_eq!((world.known().await.len(), world.count("inventory.shrunk").await), (known, 1));
+    assert_eq!(world.count("inventory.restored").await, 0);
+    assert_eq!(world.simulator.log().count(Service::Mqtt, POINT), 0, "frozen: nobody is asked for");
+    // The second scan agrees: each is asked for, once now and once after the third.
+    world.poll_well("agrees").await;
+    assert_eq!(world.known().await.len(), known);
+    assert_eq!(world.count("inventory.restored").await, 1);
+    world.poll_well("confirms").await;
+    assert!(world.is_equal().await);
+    world.poll_well("at rest").await;
+    assert!(world.is_equal().await);
+    let ops = world.said("ops").await;
+    assert_eq!((ops.count("inventory.shrunk"), ops.count("inventory.restored")), (1, 1));
+    assert_eq!(ops.events.len(), said + 2, "nothing else is said");
+}
+
+#[tokio::test]
+async fn a_restart_while_a_scope_is_frozen_says_nothing_and_removes_nothing() {
+    let mut world = world(600).await;
+    world.poll_well("at first").await;
+    world.simulator.mqtt().delete("mqtt-a", 0..300);
+    world.poll_well("frozen").await;
+    let (known, said) = (world.known().await.len(), world.said("ops").await.events.len());
+    world.restart().await;
+    world.poll_well("frozen anew").await;
+    assert_eq!(world.known().await.len(), known);
+    assert_eq!(world.said("ops").await.events.len(), said, "neither again nor taken back");
+    for _ in 0..2 {
+        world.poll_well("agrees").await;
+    }
+    assert!(world.is_equal().await);
+    assert_eq!(world.count("inventory.restored").await, 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_empty_where_there_was_one_before() {
+    let mut world = world(30).await;
+    world.poll_well("at first").await;
+    world.simulator.mqtt().delete("mqtt-a", 0..30);
+    for (left, what) in [(30, "frozen"), (30, "asked for"), (0, "gone")] {
+        world.poll_well(what).await;
+        let known = world.known().await;
+        let devices = known.iter().filter(|facts| facts.scope == "mqtt-a" && facts.kind.as_str() == "device");
+        assert_eq!(devices.count(), left, "{what}");
+    }
+    assert_eq!(world.count("inventory.shrunk").await, 1);
+}
+
+#[tokio::test]
+async fn authorities_that_are_not_listed_for_a_while() {
+    let mut world = world(100).await;
+    world.poll_well("at first").await;
+    for fault in [Fault::NullList, Fault::EmptyPage] {
+        world.simulator.fault_on(Service::Mqtt, "DescribeCaCertificates", fault, Times::Always);
+        world.poll_well("frozen").await;
+        world.simulator.heal();
+        world.poll_well("back").await;
+        assert!(world.is_equal().await);
+    }
+    assert!(world.count("inventory.shrunk").await > 0);
+    assert_eq!(world.count("inventory.shrunk").await, world.count("inventory.restored").await);
+}
+
+#[tokio::test]
+async fn an_instance_is_removed() {
+    let mut world = world(300).await;
+    world.poll_well("at first").await;
+    let known = world.known().await.len();
+    world.simulator.mqtt().remove_instance("mqtt-b");
+    world.without_instance("mqtt-b");
+    let (poll, _) = world.poll().await;
+    assert!(poll.proven, "{poll:?}");
+    assert_eq!((world.known().await.len(), world.count("inventory.shrunk").await), (known, 1));
+    world.poll_well("agrees").await;
+    assert!(world.is_equal().await);
+    assert_eq!(world.scanned_scopes().await, ["mqtt-a"]);
+    let scrape = world.scrape().await;
+    let left = |line: &&str| line.contains("scope=\"mqtt-b\"") && !line.ends_with(" 0");
+    assert_eq!(scrape.lines().filter(left).count(), 0);
+    let of_scans = |line: &&str| line.contains("mqtt-b") && line.starts_with("notafter_source_");
+    assert_eq!(scrape.lines().filter(of_scans).count(), 0);
+    world.restart().await;
+    world.poll_well("after a restart").await;
+    assert_eq!(world.status().scans.iter().filter(|scan| scan.scope == "mqtt-b").count(), 0);
+    assert_eq!(world.count("inventory.shrunk").await, 1);
+    assert_eq!(world.count("inventory.restored").await, 1);
+}
+
+#[tokio::test]
+async fn an_instance_that_the_list_hides_is_asked_for_and_read() {
+    let mut world = world(300).await;
+    world.poll_well("at first").await;
+    // A list that is whole by its own count, and has nothing.
+    world.simulator.fault_on(Service::Mqtt, "DescribeInstanceList", Fault::EmptyPage, Times::Always);
+    world.simulator.fault_on(Service::Mqtt, "DescribeInstanceList", Fault::TotalOff(-3), Times::Always);
+    for _ in 0..3 {
+        world.poll_well("hidden").await;
+    }
+    assert!(world.is_equal().await);
+    assert_eq!(world.count("inventory.shrunk").await, 0);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_asked_for_and_any_answer_but_no_keeps_it() {
+    let mut world = world(300).await;
+    world.poll_well("at first").await;
+    let count = world.known().await.len();
+    let first = world.simulator.mqtt().nth("mqtt-a", 100).unwrap();
+    world.simulator.mqtt().delete("mqtt-a", first..first + 3);
+    for fault in ["InternalError", "UnauthorizedOperation", "SomethingNew"] {
+        world.simulator.fault_on(Service::Mqtt, POINT, Fault::Code(fault), Times::Always);
+        let asked = world.simulator.log().count(Service::Mqtt, POINT);
+        let (poll, _) = world.poll().await;
+        assert!(poll.proven);
+        assert!(world.simulator.log().count(Service::Mqtt, POINT) >= asked + 3);
+        world.simulator.heal();
+        assert_eq!(world.known().await.len(), count, "{fault}");
+    }
+    for not_found in [NotFound::Plain, NotFound::Empty] {
+        world.simulator.mqtt().set_not_found(not_found);
+        world.poll_well("asked for").await;
+    }
+    assert!(world.is_equal().await);
+    assert_eq!(world.count("certificate.renewed").await, 0);
+}
+
+#[tokio::test]
+async fn renewed_is_said_once_to_those_who_were_told_of_the_old_one() {
+    let mut world = world(2000).await;
+    world.poll_well("at first").await;
+    let (ops, critical) = (world.said("ops").await, world.said("critical").await);
+    let serials = |said: &super::world::Said| -> Vec<String> {
+        let devices = said.events.iter().filter_map(|event| event.facts());
+        let devices = devices.filter(|facts| facts.scope == "mqtt-a" && facts.status == Known::Active);
+        devices.filter(|facts| facts.kind.as_str() == "device").map(|facts| facts.serial.clone()).collect()
+    };
+    let (told, urgent) = (serials(&ops), serials(&critical));
+    let mild = told.iter().find(|serial| !urgent.contains(serial)).unwrap().clone();
+    let urgent = urgent.first().unwrap().clone();
+    let silent = world.known().await;
+    let silent = silent.iter().find(|facts| {
+        let far = facts.not_after.is_some_and(|end| end.seconds() > NOW + 200 * DAY);
+        far && facts.scope == "mqtt-a" && facts.status == Known::Active && facts.kind.as_str() == "device"
+    });
+    let silent = silent.unwrap().serial.clone();
+    let mqtt = world.simulator.mqtt();
+    let indexes: Vec<u64> = (0..2000).collect();
+    for serial in [&mild, &urgent, &silent] {
+        let index = indexes.iter().find(|index| mqtt.one("mqtt-a", **index).serial == **serial);
+        mqtt.renew("mqtt-a", *index.unwrap());
+    }
+    [&mild, &urgent].into_iter().for_each(|serial| world.expect_renewal(serial));
+    world.poll_well("renewed").await;
+    world.poll_well("renewed, again").await;
+    world.restart().await;
+    world.poll_well("after a restart").await;
+    let old = |said: &super::world::Said| {
+        let mut old: Vec<String> = said.renewed().into_iter().map(|(old, _)| old).collect();
+        old.sort_unstable();
+        old
+    };
+    let mut both = vec![mild.clone(), urgent.clone()];
+    both.sort_unstable();
+    assert_eq!(old(&world.said("ops").await), both);
+    assert_eq!(old(&world.said("critical").await), [urgent.clone()]);
+    for serial in [mild, urgent] {
+        assert_eq!(world.status_of(&serial).await, Some(Known::Superseded));
+    }
+    // The silent one ends before its successor or after it; nobody was told of it either way.
+    assert!(world.status_of(&silent).await.is_some());
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_deleted_again_leaves_the_old_one_to_be_told_of() {
+    let mut world = world(600).await;
+    world.poll_well("at first").await;
+    let told = world.said("critical").await;
+    let told = told.events.iter().filter_map(|event| event.facts()).find(|facts| {
+        facts.scope == "mqtt-a" && facts.kind.as_str() == "device" && facts.status == Known::Active
+    });
+    let serial = told.unwrap().serial.clone();
+    let mqtt = world.simulator.mqtt();
+    let index = (0..600).find(|index| mqtt.one("mqtt-a", *index).serial == serial).unwrap();
+    let new = mqtt.renew("mqtt-a", index);
+    world.expect_renewal(&serial);
+    world.poll_well("renewed").await;
+    assert_eq!(world.status_of(&serial).await, Some(Known::Superseded));
+    world.simulator.mqtt().delete("mqtt-a", new..new + 1);
+    world.poll_well("missed once").await;
+    world.memory.may_be_said_again(&serial);
+    world.poll_well("missed twice").await;
+    assert!(world.is_equal().await);
+    assert_eq!(world.status_of(&serial).await, Some(Known::Active));
+    let again = world.said("critical").await.rungs();
+    let times: usize = again.iter().filter(|((_, one, _), _)| *one == serial).map(|(_, times)| times).sum();
+    assert_eq!(times, 2, "it needs a successor again");
+}
+
+#[tokio::test]
+async fn states_change_and_nothing_is_renewed() {
+    let mut world = world(600).await;
+    world.poll_well("at first").await;
+    let said = world.said("ops").await.events.len();
+    let told = world.said("critical").await;
+    let told = told.events.iter().filter_map(|event| event.facts()).find(|facts| {
+        facts.scope == "mqtt-a" && facts.kind.as_str() == "device" && facts.status == Known::Active
+    });
+    let serial = told.unwrap().serial.clone();
+    let mqtt = world.simulator.mqtt();
+    let index = (0..600).find(|index| mqtt.one("mqtt-a", *index).serial == serial).unwrap();
+    for (word, known) in [(Status::Revoked, Known::Revoked), (Status::Inactive, Known::Inactive)] {
+        world.simulator.mqtt().set_status("mqtt-a", index, word);
+        world.poll_well("another state").await;
+        assert_eq!(world.status_of(&serial).await, Some(known));
+    }
+    assert_eq!(world.said("ops").await.events.len(), said);
+}
+
+#[tokio::test]
+async fn a_restart_between_polls_forgets_nothing_and_says_nothing_twice() {
+    let mut world = world(600).await;
+    world.poll_well("at first").await;
+    for round in 0..3 {
+        let known = world.known().await;
+        let said = world.said("ops").await.events.len();
+        world.restart().await;
+        assert_eq!(world.known().await, known, "round {round}");
+        assert_eq!(world.said("ops").await.events.len(), said, "round {round}");
+        let first = world.simulator.mqtt().nth("mqtt-a", 50).unwrap();
+        world.simulator.mqtt().delete("mqtt-a", first..first + 1);
+        world.poll_well("after a restart").await;
+    }
+    assert!(!world.is_equal().await, "each was missed once since the last start, or twice before");
+    for _ in 0..2 {
+        world.poll_well("at rest").await;
+    }
+    assert!(world.is_equal().await);
+}
+
+#[tokio::test]
+async fn a_scrape_tells_what_a_poll_came_to() {
+    let mut world = world(600).await;
+    world.poll_well("at first").await;
+    let value = |scrape: &str, name: &str| {
+        sample(scrape, &format!("notafter_source_{name}{{source=\"tencent-mqtt\",scope=\"mqtt-a\"}}"))
+    };
+    let proven = |scrape: &str| {
+        let labels = "{source=\"tencent-mqtt\",scope=\"mqtt-a\",window=\"all\"}";
+        sample(scrape, &format!("notafter_source_last_proven_scan_timestamp_seconds{labels}"))
+    };
+    let before = world.scrape().await;
+    assert_eq!(value(&before, "reported_certificates"), Some(601.0));
+    assert_eq!(value(&before, "scan_missing"), Some(0.0));
+    assert!(proven(&before).is_some());
+    world.simulator.fault(Service::Mqtt, Fault::WrongTypes, Times::Always);
+    world.poll().await;
+    let after = world.scrape().await;
+    assert!(value(&after, "scan_missing").unwrap() >= 7.0, "one on each page");
+    assert_eq!(proven(&after), proven(&before));
+    let rejected = after.lines().find(|line| line.starts_with("notafter_source_rejected_rows_total") && line.contains("bad_field"));
+    assert!(rejected.unwrap().rsplit(' ').next().unwrap().parse::<f64>().unwrap() >= 7.0);
+}

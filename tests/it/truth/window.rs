@@ -1,0 +1,110 @@
+//! The near window of an MQTT instance, when its filter by time works, does not, and stops working.
+
+use notafter::expiry::Timestamp;
+use notafter::source::Window;
+
+use super::world::{NOW, World};
+use crate::simulator::Service;
+use crate::simulator::fault::{Fault, Place, Times};
+use crate::simulator::fleet::{DAY, Fleet};
+
+const LIST: &str = "DescribeDeviceCertificates";
+const FROM: i64 = NOW - 30 * DAY;
+const TO: i64 = NOW + 45 * DAY;
+
+async fn world() -> World {
+    let fleet = Fleet::new(3, NOW).with_instance("mqtt-a", 3000);
+    World::new("tencent-mqtt", fleet).await.with_instances(&["mqtt-a"])
+}
+
+fn near() -> Window {
+    Window::Near { from: Timestamp::from_seconds(FROM), to: Timestamp::from_seconds(TO) }
+}
+
+/// Returns whether every certificate that ends in the window is known, and how many are known in all.
+async fn near_is_known(world: &World) -> (bool, usize) {
+    let known = world.known().await;
+    let there = world.simulator.mqtt().truth("mqtt-a");
+    // Rows that do not say when they end are in no window: the scan of everything has them.
+    let mut inside = there.iter().filter(|one| one.said_not_after.is_some_and(|end| (FROM..=TO).contains(&end)));
+    let all = inside.all(|one| known.iter().any(|facts| facts.serial == one.serial));
+    (all, known.len())
+}
+
+#[tokio::test]
+async fn a_filter_that_works_in_any_unit_reads_the_window_alone() {
+    for fault in [None, Some(Fault::FilterInSeconds)] {
+        let mut world = world().await;
+        if let Some(fault) = fault.clone() {
+            world.simulator.fault_on(Service::Mqtt, LIST, fault, Times::Always);
+        }
+        let (poll, _) = world.poll_and_judge(near()).await;
+        assert!(poll.proven);
+        let (all, count) = near_is_known(&world).await;
+        assert!(all && count < 1000, "{fault:?}: {count}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_filter_is_ignored_everything_is_read() {
+    let mut world = world().await;
+    world.simulator.fault_on(Service::Mqtt, LIST, Fault::FilterIgnored, Times::Always);
+    let (poll, _) = world.poll_and_judge(near()).await;
+    assert!(poll.proven);
+    assert!(world.is_equal().await);
+}
+
+#[tokio::test]
+async fn a_filter_that_stops_working_removes_nothing_and_is_tried_out_again() {
+    for fault in [Fault::FilterInSeconds, Fault::FilterIgnored] {
+        let mut world = world().await;
+        world.poll_and_judge(near()).await;
+        world.poll_well("everything").await;
+        world.simulator.fault_on(Service::Mqtt, LIST, fault.clone(), Times::Always);
+        let said = world.said("ops").await.events.len();
+        for _ in 0..4 {
+            let (poll, _) = world.poll_and_judge(near()).await;
+            assert_eq!(poll.error, None, "{fault:?}");
+        }
+        assert!(world.is_equal().await, "{fault:?}");
+        // Tried out again by now: what is new in the window is seen.
+        let new = world.simulator.mqtt().insert_ending("mqtt-a", 1, NOW + 9 * DAY);
+        let serial = world.simulator.mqtt().one("mqtt-a", new.start).serial;
+        world.poll_and_judge(near()).await;
+        assert!(world.known().await.iter().any(|facts| facts.serial == serial), "{fault:?}");
+        let ops = world.said("ops").await;
+        let alarms = (ops.count("inventory.shrunk"), ops.count("inventory.restored"));
+        let silent = fault == Fault::FilterIgnored;
+        assert_eq!(alarms, if silent { (0, 0) } else { (1, 1) }, "{fault:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn the_window_under_faults() {
+    let drift = Fault::Drift { insert: 1, delete: 1, place: Place::Random };
+    for (fault, times) in [
+        (drift, Times::Always),
+        (Fault::TotalOff(-10), Times::Always),
+        (Fault::RepeatPage, Times::Every(3)),
+        (Fault::EmptyPage, Times::Nth(6)),
+        (Fault::NoEnds, Times::Always),
+        (Fault::NullFields, Times::Always),
+        (Fault::WrongTypes, Times::Always),
+    ] {
+        let mut world = world().await;
+        world.poll_well("everything").await;
+        for _ in 0..3 {
+            world.simulator.fault_on(Service::Mqtt, LIST, fault.clone(), times);
+            world.poll_and_judge(near()).await;
+            world.simulator.heal();
+        }
+        for round in 0..5 {
+            world.poll_well("healed").await;
+            if world.is_equal().await {
+                break;
+            }
+            assert!(round < 4, "{fault:?}");
+        }
+        assert_eq!(world.said("ops").await.count("certificate.renewed"), 0);
+    }
+}

@@ -1,0 +1,316 @@
+//! The daemon without its bells, against one simulator.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use notafter::client::http::Http;
+use notafter::client::limiter::Limiters;
+use notafter::client::{Deps, Meter};
+use notafter::clock::{Clock as _, SteadyClock};
+use notafter::config::{Config, Environment, Mistakes, load};
+use notafter::expiry::{Event, Facts, Inventory, RowId, Timestamp, Topic, View};
+use notafter::metrics::{Exposition, Format, Names, NamesError, Setup, SourceSetup, Tally};
+use notafter::pipeline::{Health, Inbox, Means, Order, Outlets, Pipeline, Settings, Watched};
+use notafter::scan::{Feed, Poll, SourceStatus, Step, scan};
+use notafter::source::{self, Source, Window};
+use notafter::store::{ListQuery, Sqlite, Store};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::judge::Memory;
+use crate::simulator::fleet::Fleet;
+use crate::simulator::{APP_KEY, APP_SECRET, ORG, SECRET_ID, SECRET_KEY, Setup as Clouds, Simulator};
+
+/// When the tests play: 2027-01-15T08:00:00Z.
+pub(crate) const NOW: i64 = 1_800_000_000;
+
+/// The pipeline evaluates at most once in this time.
+const EVALUATION: Duration = Duration::from_secs(1);
+
+/// A simulator and what the daemon makes of it.
+pub(crate) struct World {
+    pub(crate) simulator: Simulator,
+    /// The one source, which is named after its kind.
+    pub(crate) kind: &'static str,
+    pub(crate) memory: Memory,
+    clock: Arc<SteadyClock>,
+    folder: tempfile::TempDir,
+    config: Arc<Config>,
+    source: Arc<dyn Source>,
+    tally: Arc<Tally>,
+    running: Option<Running>,
+}
+
+/// The pipeline while it runs.
+struct Running {
+    store: Arc<Sqlite>,
+    tasks: JoinSet<anyhow::Result<()>>,
+    stop: CancellationToken,
+    steps: mpsc::Sender<(Arc<str>, Step)>,
+    orders: mpsc::Sender<Order>,
+    view: watch::Receiver<Arc<View>>,
+    sources: watch::Receiver<Arc<Vec<SourceStatus>>>,
+    pulse: watch::Receiver<Instant>,
+}
+
+/// The events of the outbox, by what a test asks about.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) events: Vec<Event>,
+}
+
+impl Said {
+    /// Returns how many events are of a kind.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        self.events.iter().filter(|event| event.kind() == kind).count()
+    }
+
+    /// Returns the serials that were said to be renewed, with those of their successors.
+    pub(crate) fn renewed(&self) -> Vec<(String, String)> {
+        let renewed = |event: &Event| match &event.topic {
+            Topic::Renewed { facts, successor, .. } => Some((facts.serial.clone(), successor.clone())),
+            _ => None,
+        };
+        self.events.iter().filter_map(renewed).collect()
+    }
+
+    /// Returns how often each certificate was said to be on each rung.
+    pub(crate) fn rungs(&self) -> BTreeMap<(String, String, String), usize> {
+        let mut rungs = BTreeMap::new();
+        for event in &self.events {
+            if let Topic::Expiring { facts, rung, .. } = &event.topic {
+                let key = (facts.scope.clone(), facts.serial.clone(), rung.as_label());
+                *rungs.entry(key).or_default() += 1;
+            }
+        }
+        rungs
+    }
+}
+
+struct StoreNames(Arc<Sqlite>);
+
+#[async_trait::async_trait]
+impl Names for StoreNames {
+    async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, NamesError> {
+        self.0.facts(rows).await.map_err(|error| NamesError(error.to_string()))
+    }
+}
+
+fn configuration(kind: &str, simulator: &Simulator) -> String {
+    let options = match kind {
+        "tencent-mqtt" => format!("region = \"ap-guangzhou\"\nendpoint = \"{}\"", simulator.mqtt_url()),
+        "tencent-ssl" => format!("endpoint = \"{}\"", simulator.ssl_url()),
+        _ => format!("endpoint = \"{}\"\norg_id = \"{ORG}\"", simulator.enos_url()),
+    };
+    let (id, key) = if kind == "enos" { ("app_key", "app_secret") } else { ("secret_id", "secret_key") };
+    format!(
+        r#"
+[[source]]
+name = "{kind}"
+kind = "{kind}"
+schedule = "every 1h"
+[source.options]
+{options}
+{id} = {{ env = "ID" }}
+{key} = {{ env = "KEY" }}
+requests_per_second = 100000
+
+[[channel]]
+name = "ops"
+kind = "webhook"
+[channel.options]
+url = {{ env = "URL" }}
+
+[[channel]]
+name = "critical"
+kind = "webhook"
+[channel.options]
+url = {{ env = "URL" }}
+
+[[route]]
+match = {{ severity = ["critical"] }}
+channels = ["critical"]
+continue = true
+
+[[route]]
+channels = ["ops"]
+"#
+    )
+}
+
+fn environment(kind: &str) -> Environment {
+    let (id, key) = if kind == "enos" { (APP_KEY, APP_SECRET) } else { (SECRET_ID, SECRET_KEY) };
+    Environment::of([("ID", id), ("KEY", key), ("URL", "http://127.0.0.1:1/hook")])
+}
+
+impl World {
+    /// Starts a simulator with a fleet and the daemon's parts with one source of a kind.
+    pub(crate) async fn new(kind: &'static str, fleet: Fleet) -> Self {
+        let clock = Arc::new(SteadyClock::starting_at(Timestamp::from_seconds(NOW)));
+        let theirs = Arc::clone(&clock);
+        let clouds = Clouds { clock: Arc::new(move || theirs.millis()), ..Clouds::new(fleet) };
+        let simulator = Simulator::start(clouds).await.unwrap();
+        let (config, mut mistakes) = load(&configuration(kind, &simulator), &environment(kind));
+        let config = Arc::new(config.unwrap());
+        let intervals = vec![("near".to_owned(), 3600.0), ("all".to_owned(), 3600.0)];
+        let watched = SourceSetup { name: kind.to_owned(), kind: kind.to_owned(), intervals };
+        let tally = Arc::new(Tally::new(&Setup { sources: vec![watched], channels: Vec::new() }));
+        let source = build(&config, &clock, &tally, &mut mistakes);
+        assert!(mistakes.errors.is_empty(), "{:?}", mistakes.errors);
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::default();
+        let mut world = Self {
+            simulator, kind, memory, clock, folder, config, source, tally, running: None,
+        };
+        world.start().await;
+        world
+    }
+
+    async fn start(&mut self) {
+        let store = Arc::new(Sqlite::open(&self.folder.path().join("notafter.db")).unwrap());
+        let means = Means {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            own: Arc::clone(&self.tally),
+            clock: Arc::clone(&self.clock) as _,
+        };
+        let windowed = self.kind == "tencent-mqtt";
+        let intervals = if windowed { vec![("near", 3600), ("all", 3600)] } else { vec![("all", 3600)] };
+        let watched = Watched { name: self.kind.to_owned(), kind: self.kind.to_owned(), intervals };
+        let settings = Settings { config: Arc::clone(&self.config), watched: vec![watched] };
+        let (steps, steps_in) = mpsc::channel(16);
+        let (orders, orders_in) = mpsc::channel(16);
+        let outlets = Outlets {
+            view: watch::Sender::new(Arc::new(Inventory::new().view())),
+            sources: watch::Sender::new(Arc::default()),
+            outbox: watch::Sender::new(0),
+            pulse: watch::Sender::new(Instant::now()),
+        };
+        let (view, sources) = (outlets.view.subscribe(), outlets.sources.subscribe());
+        let pulse = outlets.pulse.subscribe();
+        let pipeline = Pipeline::restore(means, settings, outlets).await.unwrap();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let mut tasks = JoinSet::new();
+        let inbox = Inbox { steps: steps_in, orders: orders_in };
+        tasks.spawn(async move { pipeline.run(inbox, stopped).await });
+        self.running = Some(Running { store, tasks, stop, steps, orders, view, sources, pulse });
+    }
+
+    /// Stops the pipeline and starts another from what the store has.
+    pub(crate) async fn restart(&mut self) {
+        let Running { store, mut tasks, stop, .. } = self.running.take().unwrap();
+        stop.cancel();
+        tasks.join_next().await.unwrap().unwrap().unwrap();
+        Arc::try_unwrap(store).ok().expect("the pipeline let go of the store").close().await.unwrap();
+        self.start().await;
+        self.settle().await;
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().unwrap()
+    }
+
+    /// Reads the source once, as its poller does, and waits until everything that follows is saved and seen.
+    pub(crate) async fn poll_window(&self, window: Window) -> Poll {
+        let feed = Feed { source: Arc::from(self.kind), steps: self.running().steps.clone() };
+        self.tally.attempt(self.kind, self.clock.now());
+        let poll = scan(&*self.source, window, &feed, &*self.clock).await;
+        self.tally.up(self.kind, poll.error.is_none());
+        self.settle().await;
+        poll
+    }
+
+    /// Waits until the pipeline has taken every step, decided after the last and published what it wrote.
+    async fn settle(&self) {
+        let Running { steps, orders, pulse, .. } = self.running();
+        let mut pulse = pulse.clone();
+        while steps.capacity() < steps.max_capacity() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let decided = Instant::now() + EVALUATION;
+        let mut later = 0;
+        while later < 3 {
+            pulse.mark_unchanged();
+            // An order that changes nothing makes the pipeline turn round.
+            orders.send(Order::Channel("nobody".to_owned(), Health::Up)).await.unwrap();
+            pulse.changed().await.expect("the pipeline runs");
+            if *pulse.borrow() >= decided {
+                later += 1;
+            } else {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
+    /// Returns everything that the store knows.
+    pub(crate) async fn known(&self) -> Vec<Facts> {
+        let Running { store, view, .. } = self.running();
+        let view = Arc::clone(&view.borrow());
+        let query = ListQuery { limit: usize::MAX >> 1, ..ListQuery::default() };
+        let mut known = store.list(&query).await.unwrap();
+        let undated = view.rows().filter(|(_, row)| row.not_after.is_none());
+        let undated: Vec<RowId> = undated.map(|(id, _)| id).collect();
+        let facts = store.facts(&undated).await.unwrap();
+        known.extend(facts.into_iter().map(|facts| facts.expect("the store has what readers see")));
+        assert_eq!(view.len(), known.len(), "readers and the store know the same");
+        same_ends(&view, &known);
+        known
+    }
+
+    /// Returns the state of the source as readers see it.
+    pub(crate) fn status(&self) -> SourceStatus {
+        self.running().sources.borrow().first().cloned().unwrap()
+    }
+
+    /// Returns everything that a channel is to be told.
+    pub(crate) async fn said(&self, channel: &str) -> Said {
+        let pending = self.running().store.pending(channel, 1_000_000).await.unwrap();
+        Said { events: pending.into_iter().map(|pending| pending.event).collect() }
+    }
+
+    /// Returns a scrape.
+    pub(crate) async fn scrape(&self) -> String {
+        let Running { store, view, .. } = self.running();
+        let view = Arc::clone(&view.borrow());
+        let exposition = Exposition::new(Arc::clone(&self.tally));
+        let names = StoreNames(Arc::clone(store));
+        let moment = exposition.prepare(&view, &names, 10, self.clock.now()).await;
+        let text = exposition.write(&moment, Format::Text, Vec::new()).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    /// Returns the scopes that have scan records.
+    pub(crate) async fn scanned_scopes(&self) -> Vec<String> {
+        let scans = self.running().store.scans().await.unwrap();
+        let mut scopes: Vec<String> = scans.into_iter().map(|scan| scan.scope).collect();
+        scopes.dedup();
+        scopes
+    }
+}
+
+fn build(
+    config: &Config,
+    clock: &Arc<SteadyClock>,
+    tally: &Arc<Tally>,
+    mistakes: &mut Mistakes,
+) -> Arc<dyn Source> {
+    let deps = Deps {
+        http: Http::new().unwrap(),
+        limiters: Limiters::default(),
+        clock: Arc::clone(clock) as _,
+        meter: Arc::clone(tally) as Arc<dyn Meter>,
+    };
+    source::build(&config.sources[0], &deps, mistakes).expect("the configuration is right")
+}
+
+/// The ends that readers see are those that the store has.
+fn same_ends(view: &View, known: &[Facts]) {
+    let mut seen: Vec<_> = view.rows().map(|(_, row)| (row.not_after, row.status.as_str())).collect();
+    let mut kept: Vec<_> = known.iter().map(|it| (it.not_after, it.status.as_str())).collect();
+    seen.sort_unstable();
+    kept.sort_unstable();
+    assert!(seen == kept, "readers see other ends than the store has");
+}
