@@ -91,7 +91,7 @@ impl Inventory {
     pub fn apply(&mut self, scope: ScopeId, sighting: &Sighting) -> Applied {
         let fingerprint = sighting.fingerprint();
         let key = identity(scope, &sighting.issuer, &sighting.serial);
-        let known = self.find(key);
+        let known = self.expect(key);
         let row = known.unwrap_or_else(|| self.slots.next(&mut self.chunks, scope));
         self.expected = row.0.checked_add(1).map(RowId);
         if known.is_none() {
@@ -187,7 +187,7 @@ impl Inventory {
         chunks + self.index.heap_bytes()
     }
 
-    fn find(&self, identity: u128) -> Option<RowId> {
+    fn expect(&self, identity: u128) -> Option<RowId> {
         let here = |row: &RowId| {
             self.chunks.mark(*row).is_some() && self.chunks.identity(*row) == identity
         };

@@ -5,8 +5,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::client::{CallError, Class};
 use crate::client::enos::{Call, Enos};
+use crate::client::{CallError, Class};
 
 /// Rows of one page. The vendor advises no more than 50.
 pub(super) const PAGE: u64 = 50;

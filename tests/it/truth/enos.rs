@@ -11,7 +11,8 @@ const DEVICES: &str = "devices/search";
 const CERTIFICATES: &str = "certificates/list";
 
 async fn world() -> World {
-    let fleet = Fleet::new(5, NOW).with_product(130, true).with_product(5, false).with_product(70, true);
+    let fleet =
+        Fleet::new(5, NOW).with_product(130, true).with_product(5, false).with_product(70, true);
     World::new("enos", fleet).await
 }
 

@@ -104,7 +104,8 @@ impl World {
         let after = self.truth();
         let known: BTreeMap<Key, Facts> = self.known().await.into_iter().map(by_key).collect();
         self.count_polls_of_the_gone(&known, &after);
-        let whole = before.keys().filter(|key| after.contains_key(*key)).all(|key| known.contains_key(key));
+        let whole =
+            before.keys().filter(|key| after.contains_key(*key)).all(|key| known.contains_key(key));
         self.remember_ends(&after);
         self.judge_known(&known, &after);
         self.judge_said().await;
@@ -186,7 +187,10 @@ impl World {
             let expected = expected.unwrap_or_else(|| panic!("never heard of {key:?}"));
             let end = facts.not_after.map(Timestamp::seconds);
             let unheard = end.is_none() && !self.memory.dated.contains(key);
-            assert!(end == expected.not_after || unheard, "a wrong time: {key:?} {end:?} {expected:?}");
+            assert!(
+                end == expected.not_after || unheard,
+                "a wrong time: {key:?} {end:?} {expected:?}"
+            );
         }
     }
 

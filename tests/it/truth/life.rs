@@ -81,7 +81,8 @@ async fn an_answer_that_is_empty_where_there_was_one_before() {
     for (left, what) in [(30, "frozen"), (30, "asked for"), (0, "gone")] {
         world.poll_well(what).await;
         let known = world.known().await;
-        let devices = known.iter().filter(|facts| facts.scope == "mqtt-a" && facts.kind.as_str() == "device");
+        let devices =
+            known.iter().filter(|facts| facts.scope == "mqtt-a" && facts.kind.as_str() == "device");
         assert_eq!(devices.count(), left, "{what}");
     }
     assert_eq!(world.count("inventory.shrunk").await, 1);
@@ -132,8 +133,18 @@ async fn an_instance_that_the_list_hides_is_asked_for_and_read() {
     let mut world = world(300).await;
     world.poll_well("at first").await;
     // A list that is whole by its own count, and has nothing.
-    world.simulator.fault_on(Service::Mqtt, "DescribeInstanceList", Fault::EmptyPage, Times::Always);
-    world.simulator.fault_on(Service::Mqtt, "DescribeInstanceList", Fault::TotalOff(-3), Times::Always);
+    world.simulator.fault_on(
+        Service::Mqtt,
+        "DescribeInstanceList",
+        Fault::EmptyPage,
+        Times::Always,
+    );
+    world.simulator.fault_on(
+        Service::Mqtt,
+        "DescribeInstanceList",
+        Fault::TotalOff(-3),
+        Times::Always,
+    );
     for _ in 0..3 {
         world.poll_well("hidden").await;
     }
@@ -172,8 +183,12 @@ async fn renewed_is_said_once_to_those_who_were_told_of_the_old_one() {
     let (ops, critical) = (world.said("ops").await, world.said("critical").await);
     let serials = |said: &super::world::Said| -> Vec<String> {
         let devices = said.events.iter().filter_map(|event| event.facts());
-        let devices = devices.filter(|facts| facts.scope == "mqtt-a" && facts.status == Known::Active);
-        devices.filter(|facts| facts.kind.as_str() == "device").map(|facts| facts.serial.clone()).collect()
+        let devices =
+            devices.filter(|facts| facts.scope == "mqtt-a" && facts.status == Known::Active);
+        devices
+            .filter(|facts| facts.kind.as_str() == "device")
+            .map(|facts| facts.serial.clone())
+            .collect()
     };
     let (told, urgent) = (serials(&ops), serials(&critical));
     let mild = told.iter().find(|serial| !urgent.contains(serial)).unwrap().clone();
@@ -181,7 +196,9 @@ async fn renewed_is_said_once_to_those_who_were_told_of_the_old_one() {
     let silent = world.known().await;
     let silent = silent.iter().find(|facts| {
         let far = facts.not_after.is_some_and(|end| end.seconds() > NOW + 200 * DAY);
-        far && facts.scope == "mqtt-a" && facts.status == Known::Active && facts.kind.as_str() == "device"
+        far && facts.scope == "mqtt-a"
+            && facts.status == Known::Active
+            && facts.kind.as_str() == "device"
     });
     let silent = silent.unwrap().serial.clone();
     let mqtt = world.simulator.mqtt();
@@ -233,7 +250,8 @@ async fn a_renewal_that_is_deleted_again_leaves_the_old_one_to_be_told_of() {
     assert!(world.is_equal().await);
     assert_eq!(world.status_of(&serial).await, Some(Known::Active));
     let again = world.said("critical").await.rungs();
-    let times: usize = again.iter().filter(|((_, one, _), _)| *one == serial).map(|(_, times)| times).sum();
+    let times: usize =
+        again.iter().filter(|((_, one, _), _)| *one == serial).map(|(_, times)| times).sum();
     assert_eq!(times, 2, "it needs a successor again");
 }
 
@@ -283,7 +301,10 @@ async fn a_scrape_tells_what_a_poll_came_to() {
     let mut world = world(600).await;
     world.poll_well("at first").await;
     let value = |scrape: &str, name: &str| {
-        sample(scrape, &format!("notafter_source_{name}{{source=\"tencent-mqtt\",scope=\"mqtt-a\"}}"))
+        sample(
+            scrape,
+            &format!("notafter_source_{name}{{source=\"tencent-mqtt\",scope=\"mqtt-a\"}}"),
+        )
     };
     let proven = |scrape: &str| {
         let labels = "{source=\"tencent-mqtt\",scope=\"mqtt-a\",window=\"all\"}";
@@ -298,6 +319,8 @@ async fn a_scrape_tells_what_a_poll_came_to() {
     let after = world.scrape().await;
     assert!(value(&after, "scan_missing").unwrap() >= 7.0, "one on each page");
     assert_eq!(proven(&after), proven(&before));
-    let rejected = after.lines().find(|line| line.starts_with("notafter_source_rejected_rows_total") && line.contains("bad_field"));
+    let rejected = after.lines().find(|line| {
+        line.starts_with("notafter_source_rejected_rows_total") && line.contains("bad_field")
+    });
     assert!(rejected.unwrap().rsplit(' ').next().unwrap().parse::<f64>().unwrap() >= 7.0);
 }

@@ -149,7 +149,8 @@ async fn the_inventory_is_the_truth_under_each_fault_for_three_times_twenty_thou
 #[tokio::test]
 async fn three_times_twenty_thousand_while_the_lists_change_and_lie() {
     let mut world = world(20_000).await;
-    let fault = |world: &World, fault, times| world.simulator.fault_on(Service::Mqtt, LIST, fault, times);
+    let fault =
+        |world: &World, fault, times| world.simulator.fault_on(Service::Mqtt, LIST, fault, times);
     fault(&world, Fault::Drift { insert: 1, delete: 1, place: Place::Random }, Times::Every(4));
     fault(&world, Fault::Code("RequestLimitExceeded"), Times::Every(97));
     fault(&world, Fault::Truncate, Times::Nth(111));

@@ -36,7 +36,11 @@ pub(super) enum Outcome {
 const REST: u32 = 5;
 
 /// Plays cases side by side, and tells all that fail.
-pub(super) async fn play_all(cases: &[Case], world: impl AsyncFn() -> World, change: fn(&mut World)) {
+pub(super) async fn play_all(
+    cases: &[Case],
+    world: impl AsyncFn() -> World,
+    change: fn(&mut World),
+) {
     let world = &world;
     let played = cases.iter().map(|case| async move {
         let one = async { play(&mut world().await, case, change).await };

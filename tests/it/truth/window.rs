@@ -26,7 +26,8 @@ async fn near_is_known(world: &World) -> (bool, usize) {
     let known = world.known().await;
     let there = world.simulator.mqtt().truth("mqtt-a");
     // Rows that do not say when they end are in no window: the scan of everything has them.
-    let mut inside = there.iter().filter(|one| one.said_not_after.is_some_and(|end| (FROM..=TO).contains(&end)));
+    let mut inside =
+        there.iter().filter(|one| one.said_not_after.is_some_and(|end| (FROM..=TO).contains(&end)));
     let all = inside.all(|one| known.iter().any(|facts| facts.serial == one.serial));
     (all, known.len())
 }

@@ -22,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::judge::Memory;
 use crate::simulator::fleet::Fleet;
-use crate::simulator::{APP_KEY, APP_SECRET, ORG, SECRET_ID, SECRET_KEY, Setup as Clouds, Simulator};
+use crate::simulator::{
+    APP_KEY, APP_SECRET, ORG, SECRET_ID, SECRET_KEY, Setup as Clouds, Simulator,
+};
 
 /// When the tests play: 2027-01-15T08:00:00Z.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -71,7 +73,9 @@ impl Said {
     /// Returns the serials that were said to be renewed, with those of their successors.
     pub(crate) fn renewed(&self) -> Vec<(String, String)> {
         let renewed = |event: &Event| match &event.topic {
-            Topic::Renewed { facts, successor, .. } => Some((facts.serial.clone(), successor.clone())),
+            Topic::Renewed { facts, successor, .. } => {
+                Some((facts.serial.clone(), successor.clone()))
+            }
             _ => None,
         };
         self.events.iter().filter_map(renewed).collect()
@@ -101,11 +105,14 @@ impl Names for StoreNames {
 
 fn configuration(kind: &str, simulator: &Simulator) -> String {
     let options = match kind {
-        "tencent-mqtt" => format!("region = \"ap-guangzhou\"\nendpoint = \"{}\"", simulator.mqtt_url()),
+        "tencent-mqtt" => {
+            format!("region = \"ap-guangzhou\"\nendpoint = \"{}\"", simulator.mqtt_url())
+        }
         "tencent-ssl" => format!("endpoint = \"{}\"", simulator.ssl_url()),
         _ => format!("endpoint = \"{}\"\norg_id = \"{ORG}\"", simulator.enos_url()),
     };
-    let (id, key) = if kind == "enos" { ("app_key", "app_secret") } else { ("secret_id", "secret_key") };
+    let (id, key) =
+        if kind == "enos" { ("app_key", "app_secret") } else { ("secret_id", "secret_key") };
     format!(
         r#"
 [[source]]
@@ -162,9 +169,8 @@ impl World {
         assert!(mistakes.errors.is_empty(), "{:?}", mistakes.errors);
         let folder = tempfile::tempdir().unwrap();
         let memory = Memory::default();
-        let mut world = Self {
-            simulator, kind, memory, clock, folder, config, source, tally, running: None,
-        };
+        let mut world =
+            Self { simulator, kind, memory, clock, folder, config, source, tally, running: None };
         world.start().await;
         world
     }
@@ -177,8 +183,10 @@ impl World {
             clock: Arc::clone(&self.clock) as _,
         };
         let windowed = self.kind == "tencent-mqtt";
-        let intervals = if windowed { vec![("near", 3600), ("all", 3600)] } else { vec![("all", 3600)] };
-        let watched = Watched { name: self.kind.to_owned(), kind: self.kind.to_owned(), intervals };
+        let intervals =
+            if windowed { vec![("near", 3600), ("all", 3600)] } else { vec![("all", 3600)] };
+        let (name, kind) = (self.kind.to_owned(), self.kind.to_owned());
+        let watched = Watched { name, kind, intervals, scopes: self.source.scopes() };
         let settings = Settings { config: Arc::clone(&self.config), watched: vec![watched] };
         let (steps, steps_in) = mpsc::channel(16);
         let (orders, orders_in) = mpsc::channel(16);
@@ -204,7 +212,12 @@ impl World {
         let Running { store, mut tasks, stop, .. } = self.running.take().unwrap();
         stop.cancel();
         tasks.join_next().await.unwrap().unwrap().unwrap();
-        Arc::try_unwrap(store).ok().expect("the pipeline let go of the store").close().await.unwrap();
+        Arc::try_unwrap(store)
+            .ok()
+            .expect("the pipeline let go of the store")
+            .close()
+            .await
+            .unwrap();
         self.start().await;
         self.settle().await;
     }
@@ -308,7 +321,8 @@ fn build(
 
 /// The ends that readers see are those that the store has.
 fn same_ends(view: &View, known: &[Facts]) {
-    let mut seen: Vec<_> = view.rows().map(|(_, row)| (row.not_after, row.status.as_str())).collect();
+    let mut seen: Vec<_> =
+        view.rows().map(|(_, row)| (row.not_after, row.status.as_str())).collect();
     let mut kept: Vec<_> = known.iter().map(|it| (it.not_after, it.status.as_str())).collect();
     seen.sort_unstable();
     kept.sort_unstable();
