@@ -146,13 +146,7 @@ mod tests {
     #[async_trait]
     impl Source for Fake {
         async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
-            let slice = |scope: &str| Slice {
-                scope: scope.into(),
-                kind: None,
-                window,
-                limit: 100,
-                overlap: 10,
-            };
+            let slice = |scope: &str| Slice::whole(&scope.into(), window, 100, 10);
             Ok(vec![slice("mqtt-\u{1b}1"), slice("mqtt-\u{1b}1"), slice("mqtt-2")])
         }
 

@@ -31,7 +31,7 @@ pub async fn collect(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Collected, String> {
     let (sender, mut steps) = mpsc::channel(super::WIDTH);
-    let feed = Feed { source: Arc::from(""), steps: sender };
+    let feed = Feed::new(Arc::from(""), sender);
     let mut gathered = Gathered::default();
     let reading = async {
         let poll = scan(source, Window::All, &feed, clock).await;
@@ -67,15 +67,16 @@ impl Gathered {
                 }
                 self.read = self.collected.sightings.len() as u64;
             }
-            Step::End { report, missing } => {
-                self.collected.problems.extend(report.problem());
-                drop(missing);
-            }
+            Step::End { report } => self.collected.problems.extend(report.problem()),
+            // Nothing is known before, so that nothing is missing.
+            Step::Covered { missing, .. } => drop(missing.send(Vec::new())),
+            Step::Known { ends, .. } => drop(ends.send(Vec::new())),
             Step::Listed { .. }
             | Step::ScopesAsked { .. }
             | Step::Planned { .. }
             | Step::Begin { .. }
             | Step::Asked { .. }
+            | Step::Noted { .. }
             | Step::Polled { .. } => {}
         }
     }

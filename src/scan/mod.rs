@@ -12,12 +12,17 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::expiry::{RowId, Timestamp};
-use crate::source::{Page, Presence, Slice, Source, SourceError, Window};
+use crate::source::{Page, Slice, Source, SourceError, Span, Window};
 
+mod ask;
 mod collect;
+mod cut;
+mod passes;
 mod slice;
+mod windows;
 
 pub use collect::{Collected, collect};
+pub use passes::Passes;
 pub use slice::Reading;
 
 /// Pages of one slice that are asked for before the first of them has been read, so that latency does not eat rate.
@@ -26,8 +31,8 @@ pub const WIDTH: usize = 8;
 /// Slices that are read side by side. The limiter, not this, decides how fast.
 const SIDE_BY_SIDE: usize = 4;
 
-/// What a scan tells: what the provider lists, its plan, and for each slice in this order: begin, pages, end. A rescan
-/// begins again.
+/// What a scan tells: what the provider lists, its plan, and for each slice in this order: begin, pages, what was
+/// covered, end. A rescan begins again; a slice that is read by windows has pages and covers by turns.
 #[derive(Debug)]
 pub enum Step {
     /// The provider's list of scopes was read.
@@ -61,11 +66,13 @@ pub enum Step {
         /// The page.
         page: Page,
     },
-    /// The slice is done.
-    End {
-        /// How it went.
-        report: Report,
-        /// Where the answer goes: certificates that were not listed and may be gone.
+    /// These ends of the slice were read whole since it began.
+    Covered {
+        /// The slice.
+        slice: Arc<Slice>,
+        /// The part of it.
+        ends: Ends,
+        /// Where the answer goes: certificates in it that were not listed and may be gone.
         missing: oneshot::Sender<Vec<Candidate>>,
     },
     /// What the provider says of the missing ones, asked one by one.
@@ -76,6 +83,29 @@ pub enum Step {
         absent: Vec<RowId>,
         /// Those that are there after all, or could not be asked about this time.
         kept: Vec<RowId>,
+    },
+    /// The scan asks what is known, to cut a slice by it.
+    Known {
+        /// The slice.
+        slice: Arc<Slice>,
+        /// Ends from here on.
+        from: Timestamp,
+        /// The most of them.
+        most: usize,
+        /// Where the answer goes: the ends, ascending.
+        ends: oneshot::Sender<Vec<Timestamp>>,
+    },
+    /// The scan wants to find this again after a restart, no later than the pages before it.
+    Noted {
+        /// The scope that it is about.
+        scope: Arc<str>,
+        /// By key; `None` forgets.
+        notes: Vec<(String, Option<String>)>,
+    },
+    /// The slice is done.
+    End {
+        /// How it went.
+        report: Report,
     },
     /// The whole poll is done.
     Polled {
@@ -92,13 +122,22 @@ pub enum Step {
     },
 }
 
+/// A part of a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// All of it.
+    All,
+    /// What ends within a span.
+    Within(Span),
+    /// What does not say when it ends.
+    Unknown,
+}
+
 /// How the scan of one slice went.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The slice.
     pub slice: Arc<Slice>,
-    /// What the scan is about; a source that cannot filter answers a near scan with everything.
-    pub window: Window,
     /// When it began.
     pub started: Timestamp,
     /// When it ended.
@@ -126,6 +165,8 @@ impl Report {
             None
         } else if unknown > 0 {
             Some(format!("{scope}: {unknown} of {last_total} rows could not be understood"))
+        } else if self.reading.outside > 0 {
+            Some(format!("{scope}: the provider lists certificates that end at other times than asked for"))
         } else {
             Some(format!(
                 "{scope}: {distinct} of {last_total} rows after three readings that do not add up; \
@@ -151,9 +192,16 @@ pub struct Feed {
     pub source: Arc<str>,
     /// The pipeline.
     pub steps: mpsc::Sender<(Arc<str>, Step)>,
+    /// How far readings have come that are not at their end.
+    pub passes: Passes,
 }
 
 impl Feed {
+    /// Returns the way of a source's scans into the pipeline.
+    pub fn new(source: Arc<str>, steps: mpsc::Sender<(Arc<str>, Step)>) -> Self {
+        Self { source, steps, passes: Passes::default() }
+    }
+
     /// Hands on one step, waiting while the pipeline is busy. False when nobody listens any more.
     pub(crate) async fn give(&self, step: Step) -> bool {
         self.steps.send((Arc::clone(&self.source), step)).await.is_ok()
@@ -208,7 +256,7 @@ pub async fn scan(source: &dyn Source, window: Window, feed: &Feed, clock: &dyn 
     let started = clock.now();
     let mut poll = match source.slices(window).await {
         Ok(slices) => {
-            ask_for_unlisted(source, &slices, feed).await;
+            ask::ask_for_unlisted(source, &slices, feed).await;
             read_all(source, window, slices, feed, clock).await
         }
         Err(error) => Poll { proven: false, error: Some(error.to_string()) },
@@ -222,26 +270,6 @@ pub async fn scan(source: &dyn Source, window: Window, feed: &Feed, clock: &dyn 
     };
     poll.proven &= feed.give(step).await;
     poll
-}
-
-/// Asks for a certificate of each scope that is known and that the provider does not list any more.
-async fn ask_for_unlisted(source: &dyn Source, slices: &[Slice], feed: &Feed) {
-    let scopes = slices.iter().map(|slice| Arc::clone(&slice.scope)).collect();
-    let (unlisted, answer) = oneshot::channel();
-    if !feed.give(Step::Listed { scopes, unlisted }).await {
-        return;
-    }
-    let mut absent = Vec::new();
-    for (scope, candidate) in answer.await.unwrap_or_default() {
-        match source.confirm(&scope, &candidate.serial).await {
-            Ok(Presence::NotFound) | Err(SourceError::NoSuchScope(_)) => absent.push(scope),
-            Ok(Presence::Present | Presence::Unknown) | Err(_) => {}
-        }
-    }
-    // A closed feed means that the daemon is stopping: nothing was removed, the next poll asks again.
-    if !absent.is_empty() && !feed.give(Step::ScopesAsked { absent }).await {
-        tracing::debug!(source = %feed.source, "stopped while missing scopes were asked for");
-    }
 }
 
 /// How a whole poll went.
@@ -269,7 +297,7 @@ async fn read_all(
         while reading.len() < SIDE_BY_SIDE
             && let Some(slice) = waiting.next()
         {
-            reading.push(read_one(source, window, slice, feed, clock));
+            reading.push(read_one(source, slice, feed, clock));
         }
         let Some(one) = reading.next().await else { return poll };
         poll.proven &= one.proven;
@@ -279,51 +307,28 @@ async fn read_all(
 
 async fn read_one(
     source: &dyn Source,
-    window: Window,
     slice: Arc<Slice>,
     feed: &Feed,
     clock: &dyn Clock,
 ) -> Poll {
     let started = clock.now();
-    let (reading, error) = slice::read(source, &slice, feed).await;
-    let error = error.map(|error| format!("{}: {error}", slice.scope));
-    let report = Report {
-        slice: Arc::clone(&slice),
-        window,
-        started,
-        ended: clock.now(),
-        reading,
-        error: error.clone(),
+    let (reading, error) = match read(source, &slice, feed, clock).await {
+        Ok(reading) => (reading, None),
+        Err(error) => (Reading::default(), Some(format!("{}: {error}", slice.scope))),
     };
-    let proven = report.proven();
-    let (missing, answer) = oneshot::channel();
-    if feed.give(Step::End { report, missing }).await
-        && let Ok(candidates) = answer.await
-        && !candidates.is_empty()
-    {
-        ask(source, slice, candidates, feed).await;
-    }
+    let report = Report { slice, started, ended: clock.now(), reading, error: error.clone() };
+    let proven = report.proven() && feed.give(Step::End { report }).await;
     Poll { proven, error }
 }
 
-/// Asks the provider for each missing certificate by name. Any answer but "not found" keeps it.
-async fn ask(source: &dyn Source, slice: Arc<Slice>, candidates: Vec<Candidate>, feed: &Feed) {
-    let (mut absent, mut kept) = (Vec::new(), Vec::new());
-    for candidate in candidates {
-        match source.confirm(&slice.scope, &candidate.serial).await {
-            Ok(Presence::NotFound | Presence::Unknown) => absent.push(candidate.row),
-            Err(SourceError::Refused(error)) => {
-                tracing::warn!(
-                    source = %feed.source, %error,
-                    "missing certificates cannot be confirmed one by one and are kept"
-                );
-                kept.push(candidate.row);
-            }
-            Ok(Presence::Present) | Err(_) => kept.push(candidate.row),
-        }
-    }
-    // A closed feed means that the daemon is stopping: nothing was removed, the next scan asks again.
-    if !feed.give(Step::Asked { slice, absent, kept }).await {
-        tracing::debug!(source = %feed.source, "stopped while missing certificates were asked for");
-    }
+/// Reads a slice in the way that suits it.
+async fn read(
+    source: &dyn Source,
+    slice: &Arc<Slice>,
+    feed: &Feed,
+    clock: &dyn Clock,
+) -> Result<Reading, SourceError> {
+    let pages = slice::Pages::of(source);
+    let windows = windows::Windows { source, pages, slice, feed, clock, sizes: windows::SIZES };
+    if slice.cuttable { windows.read().await } else { windows.as_one(slice::READINGS).await }
 }

@@ -1,18 +1,17 @@
-//! Reads one slice and proves that it was read whole.
+//! Reads one slice page by page, and proves that it was read whole.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
+use tokio::sync::Semaphore;
 
 use super::{Feed, Step, WIDTH};
 use crate::expiry::Reason;
 use crate::source::{Page, Slice, Source, SourceError};
 
 /// Readings of one slice before it is called partial.
-const READINGS: u32 = 3;
+pub(super) const READINGS: u32 = 3;
 
 /// Pages one after another that bring nothing new before a list is given up that never ends.
 const BARREN: u32 = 32;
@@ -20,7 +19,10 @@ const BARREN: u32 = 32;
 /// Pages that a reading may ask for beyond twice those that the first total stands for.
 const SPARE_PAGES: u64 = 64;
 
-/// What one reading of a slice saw.
+/// Rows for which room is made at once, whatever a total says.
+const ROOM: u64 = 16 << 20;
+
+/// What a reading saw: of one list, or of all the windows of one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// The total that the first page stated.
@@ -37,6 +39,11 @@ pub struct Reading {
     pub unreadable: u64,
     /// Those of them that the provider counts as certificates and that are not known because of it.
     pub unknown: u64,
+    /// Rows that do not belong to what was asked for.
+    pub outside: u64,
+    /// Whether it was read by windows, each of which was proven by itself. The totals are from another time than the
+    /// windows then, and need not equal the rows.
+    pub by_windows: bool,
 }
 
 impl Reading {
@@ -48,25 +55,54 @@ impl Reading {
     /// Returns whether the slice was read whole: as many distinct rows as the provider counted, before and after,
     /// and no page apart from the one before it. Reading again cures what is not complete, but no row that cannot
     /// be understood.
-    const fn complete(&self) -> bool {
+    pub(super) const fn complete(&self) -> bool {
         let counted = self.distinct == self.first_total && self.distinct == self.last_total;
-        self.finished && !self.torn && counted
+        self.finished && !self.torn && (counted || self.by_windows)
+    }
+
+    /// Takes in what was seen of another window of the same slice.
+    pub(super) const fn add(&mut self, other: &Self) {
+        self.first_total += other.first_total;
+        self.last_total += other.last_total;
+        self.distinct += other.distinct;
+        self.torn |= other.torn || !other.complete();
+        self.unreadable += other.unreadable;
+        self.unknown += other.unknown;
+        self.outside += other.outside;
     }
 }
 
-/// Reads `slice` until it is proven, at most three times.
+/// The pages of a source, a few at a time.
+pub(super) struct Pages<'a> {
+    source: &'a dyn Source,
+    room: Semaphore,
+}
+
+impl<'a> Pages<'a> {
+    pub(super) fn of(source: &'a dyn Source) -> Self {
+        Self { source, room: Semaphore::new(WIDTH) }
+    }
+
+    pub(super) async fn get(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError> {
+        let _room = self.room.acquire().await.map_err(|_| stopped())?;
+        self.source.page(slice, offset).await
+    }
+}
+
+/// Reads `slice` until it is proven, at most so many times.
 pub(super) async fn read(
-    source: &dyn Source,
+    pages: &Pages<'_>,
     slice: &Arc<Slice>,
     feed: &Feed,
+    times: u32,
 ) -> (Reading, Option<SourceError>) {
     let mut reading = Reading::default();
-    for _ in 0..READINGS {
+    for _ in 0..times {
         if !feed.give(Step::Begin { slice: Arc::clone(slice) }).await {
             return (Reading::default(), Some(stopped()));
         }
-        let mut attempt = Attempt::new(slice);
-        let error = attempt.run(source, feed).await.err();
+        let mut attempt = Attempt::new(slice, slice);
+        let error = attempt.run(pages, feed).await.err();
         reading = attempt.reading;
         if error.is_some() || reading.complete() {
             return (reading, error);
@@ -75,15 +111,19 @@ pub(super) async fn read(
     (reading, None)
 }
 
-fn stopped() -> SourceError {
+pub(super) fn stopped() -> SourceError {
     SourceError::Unavailable("the daemon is stopping".to_owned())
 }
 
 /// One reading in progress.
-struct Attempt<'a> {
+pub(super) struct Attempt<'a> {
+    /// What is asked for.
+    asked: &'a Slice,
+    /// The slice that its pages are handed on for.
     slice: &'a Arc<Slice>,
-    reading: Reading,
-    rows: HashSet<u64, BuildHasherDefault<Digested>>,
+    pub(super) reading: Reading,
+    /// Digests of the rows, each as often as it was seen but for overlaps.
+    rows: Vec<u64>,
     /// The rows of the page before.
     before: Vec<u64>,
     /// Rows from one page to the next.
@@ -95,11 +135,12 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    fn new(slice: &'a Arc<Slice>) -> Self {
+    pub(super) fn new(asked: &'a Slice, slice: &'a Arc<Slice>) -> Self {
         Self {
+            asked,
             slice,
             reading: Reading::default(),
-            rows: HashSet::default(),
+            rows: Vec::new(),
             before: Vec::new(),
             stride: 0,
             barren: 0,
@@ -107,15 +148,40 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    async fn run(&mut self, source: &dyn Source, feed: &Feed) -> Result<(), SourceError> {
-        let first = source.page(self.slice, 0).await?;
+    async fn run(&mut self, pages: &Pages<'_>, feed: &Feed) -> Result<(), SourceError> {
+        let next = self.begin(pages, feed).await?;
+        self.go_on(next, pages, feed).await
+    }
+
+    /// Reads the first page. Answers with the offset to go on from, if there is more.
+    pub(super) async fn begin(
+        &mut self,
+        pages: &Pages<'_>,
+        feed: &Feed,
+    ) -> Result<Option<u64>, SourceError> {
+        let first = pages.get(self.asked, 0).await?;
+        let received = first.rows.len() as u64;
         self.reading.first_total = first.total;
-        self.stride = self.stride_after(first.rows.len() as u64);
+        self.stride = self.stride_after(received);
         self.left = (first.total / self.stride).saturating_mul(2).saturating_add(SPARE_PAGES);
-        let mut next = self.take(0, first, feed).await?;
+        let room = first.total.min(ROOM).max(received);
+        self.rows.reserve_exact(usize::try_from(room).unwrap_or_default());
+        self.take(0, first, feed).await
+    }
+
+    /// Reads the pages from `next` on until the end.
+    pub(super) async fn go_on(
+        &mut self,
+        mut next: Option<u64>,
+        pages: &Pages<'_>,
+        feed: &Feed,
+    ) -> Result<(), SourceError> {
         while let Some(offset) = next {
-            next = self.run_from(offset, source, feed).await?;
+            next = self.run_from(offset, pages, feed).await?;
         }
+        self.rows.sort_unstable();
+        self.rows.dedup();
+        self.reading.distinct = self.rows.len() as u64;
         Ok(())
     }
 
@@ -124,19 +190,19 @@ impl<'a> Attempt<'a> {
     async fn run_from(
         &mut self,
         offset: u64,
-        source: &dyn Source,
+        pages: &Pages<'_>,
         feed: &Feed,
     ) -> Result<Option<u64>, SourceError> {
-        let slice: &Slice = self.slice;
+        let asked = self.asked;
         let mut ahead = offset;
-        let mut pages = FuturesOrdered::new();
+        let mut coming = FuturesOrdered::new();
         loop {
-            while pages.len() < WIDTH && ahead < self.reading.last_total {
+            while coming.len() < WIDTH && ahead < self.reading.last_total {
                 let at = ahead;
-                pages.push_back(async move { (at, source.page(slice, at).await) });
+                coming.push_back(async move { (at, pages.get(asked, at).await) });
                 ahead += self.stride;
             }
-            let Some((at, page)) = pages.next().await else { return Ok(None) };
+            let Some((at, page)) = coming.next().await else { return Ok(None) };
             match self.take(at, page?, feed).await? {
                 Some(next) if next == at + self.stride => {}
                 // The page was shorter than planned: the pages asked for beyond it would leave a gap.
@@ -167,23 +233,22 @@ impl<'a> Attempt<'a> {
     }
 
     fn note(&mut self, offset: u64, page: &Page) {
-        self.reading.torn |= offset > 0 && self.is_torn(&page.rows);
+        let known = self.rows.len();
+        let before = &self.before;
+        self.rows.extend(page.rows.iter().filter(|row| !before.contains(row)));
+        let shared = page.rows.len() - (self.rows.len() - known);
+        // Where pages overlap, no row that was there all the time lies between them, however many others came and
+        // went.
+        self.reading.torn |= offset > 0 && self.asked.overlap > 0 && shared == 0;
+        self.barren = if self.rows.len() > known { 0 } else { self.barren + 1 };
         self.before.clone_from(&page.rows);
-        self.rows.extend(page.rows.iter().copied());
-        let known = std::mem::replace(&mut self.reading.distinct, self.rows.len() as u64);
-        self.barren = if self.reading.distinct > known { 0 } else { self.barren + 1 };
         let rejected = |told: fn(Reason) -> bool| {
             page.rejected.iter().filter(|row| told(row.reason)).count() as u64
         };
         self.reading.last_total = page.total;
         self.reading.unreadable += rejected(hides_a_certificate);
         self.reading.unknown += rejected(is_an_unknown_certificate);
-    }
-
-    /// Tells whether a page has no row in common with the page before it, though they should overlap. Where they do,
-    /// no row that was there all the time lies between them, however many others came and went.
-    fn is_torn(&self, rows: &[u64]) -> bool {
-        self.slice.overlap > 0 && !rows.iter().any(|row| self.before.contains(row))
+        self.reading.outside += rejected(|reason| reason == Reason::OutsideSlice);
     }
 
     /// Tells whether nothing is to be expected after a page. A full page at the end of the list is no end: a total
@@ -191,7 +256,7 @@ impl<'a> Attempt<'a> {
     /// empty; without one, the total alone is believed.
     fn is_last(&self, offset: u64, received: u64, total: u64) -> bool {
         let reached = offset.saturating_add(received) >= total;
-        let full = received >= self.slice.limit && self.slice.overlap > 0;
+        let full = received >= self.asked.limit && self.asked.overlap > 0;
         let goes_on = full && offset.saturating_add(self.stride) < total;
         received == 0 || self.left == 0 || self.barren >= BARREN || reached && !goes_on
     }
@@ -199,7 +264,7 @@ impl<'a> Attempt<'a> {
     /// Returns how far to advance after a page: by rows received, less the overlap, and never not at all. A provider
     /// that gives out few rows at once has half of them twice.
     fn stride_after(&self, received: u64) -> u64 {
-        (received - self.slice.overlap.min(received / 2)).max(1)
+        (received - self.asked.overlap.min(received / 2)).max(1)
     }
 }
 
@@ -207,26 +272,6 @@ impl<'a> Attempt<'a> {
 /// read may hold no certificate at all: it is counted, and does not keep a scan from being proven for ever.
 const fn is_an_unknown_certificate(reason: Reason) -> bool {
     matches!(reason, Reason::Unidentified | Reason::BadField)
-}
-
-/// Takes digests as they are: they are hashes already, and a scan meets millions of them.
-#[derive(Default)]
-struct Digested(u64);
-
-impl Hasher for Digested {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u64(&mut self, digest: u64) {
-        self.0 = digest;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
 }
 
 /// Tells the reasons that leave a row unidentified, so that absence cannot be told from a broken row.

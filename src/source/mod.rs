@@ -40,6 +40,9 @@ pub trait Source: Send + Sync {
     }
 }
 
+/// Two times, both included.
+pub type Span = (Timestamp, Timestamp);
+
 /// Which certificates a scan is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Window {
@@ -73,13 +76,31 @@ pub struct Slice {
     ///
     /// Only certificates of this kind can be missing from the slice.
     pub kind: Option<CertificateKind>,
-    /// The ends it covers. `All` when the provider cannot filter by time.
+    /// What the poll is about that it is read for.
     pub window: Window,
+    /// The ends it covers, both included; `None`: every certificate, whether it says when it ends or not.
+    pub within: Option<Span>,
+    /// Whether the provider can be asked for the certificates that end within a span, so that the slice can be cut.
+    pub cuttable: bool,
     /// Rows that one response may hold at most.
     pub limit: u64,
     /// Rows by which two pages overlap, so that rows deleted in between are not skipped; 0 when the provider
     /// answers everything at once.
     pub overlap: u64,
+}
+
+impl Slice {
+    /// Returns everything of a scope, whatever its kind and its end.
+    pub fn whole(scope: &Arc<str>, window: Window, limit: u64, overlap: u64) -> Self {
+        let scope = Arc::clone(scope);
+        Self { scope, kind: None, window, within: None, cuttable: false, limit, overlap }
+    }
+
+    /// Returns the part of it whose certificates end within `span`.
+    #[must_use]
+    pub fn part(&self, span: Span) -> Self {
+        Self { within: Some(span), ..self.clone() }
+    }
 }
 
 /// One response.

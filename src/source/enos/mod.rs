@@ -136,14 +136,9 @@ impl Source for Enos {
         Some(vec![Arc::clone(&self.organisation)])
     }
 
-    async fn slices(&self, _: Window) -> Result<Vec<Slice>, SourceError> {
-        Ok(vec![Slice {
-            scope: Arc::clone(&self.organisation),
-            kind: Some(Kind::Device),
-            window: Window::All,
-            limit: PAGE,
-            overlap: 0,
-        }])
+    async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
+        let all = Slice::whole(&self.organisation, window, PAGE, 0);
+        Ok(vec![Slice { kind: Some(Kind::Device), ..all }])
     }
 
     async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {

@@ -47,14 +47,8 @@ struct Files {
 
 #[async_trait]
 impl Source for Files {
-    async fn slices(&self, _: Window) -> Result<Vec<Slice>, SourceError> {
-        Ok(vec![Slice {
-            scope: "all".into(),
-            kind: None,
-            window: Window::All,
-            limit: u64::MAX,
-            overlap: 0,
-        }])
+    async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
+        Ok(vec![Slice::whole(&"all".into(), window, u64::MAX, 0)])
     }
 
     async fn page(&self, _: &Slice, _: u64) -> Result<Page, SourceError> {

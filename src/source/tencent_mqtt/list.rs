@@ -6,7 +6,7 @@ use super::rows;
 use crate::client::CallError;
 use crate::client::tencent::{Fault, Tencent};
 use crate::expiry::{Sighting, Timestamp};
-use crate::source::{Page, Window};
+use crate::source::{Page, Span};
 
 /// The most rows of one page.
 pub(super) const LIMIT: u64 = 100;
@@ -24,7 +24,7 @@ pub(super) enum Unit {
 /// What of the list is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
-    pub(super) window: Window,
+    pub(super) within: Option<Span>,
     pub(super) unit: Unit,
     pub(super) offset: u64,
     pub(super) limit: u64,
@@ -52,14 +52,14 @@ struct Filter {
 pub(super) async fn page(client: &Tencent, instance: &str, part: Part) -> Result<Page, CallError> {
     let request = Request {
         instance_id: instance,
-        filters: filters(part.window, part.unit),
+        filters: filters(part.within, part.unit),
         limit: part.limit,
         offset: part.offset,
         // New rows come last, so that they do not move the ones already read.
         order_by: "CREATE_TIME_ASC",
     };
     let read = |body: &[u8]| {
-        let page = rows::page(body, part.window)?;
+        let page = rows::page(body, part.within)?;
         let received = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
         if received > part.limit {
             let text = format!("{received} rows where {} were asked for", part.limit);
@@ -71,8 +71,8 @@ pub(super) async fn page(client: &Tencent, instance: &str, part: Part) -> Result
 }
 
 /// Whole seconds mean the same however the server rounds: certificates end at whole seconds.
-fn filters(window: Window, unit: Unit) -> Vec<Filter> {
-    let Window::Near { from, to } = window else { return Vec::new() };
+fn filters(within: Option<Span>, unit: Unit) -> Vec<Filter> {
+    let Some((from, to)) = within else { return Vec::new() };
     let written = |time: Timestamp| match unit {
         Unit::Millis => time.seconds().saturating_mul(1000).to_string(),
         Unit::Seconds => time.seconds().to_string(),
@@ -96,7 +96,7 @@ pub(super) enum Probe {
 
 /// Finds out how the filter works on `instance`.
 pub(super) async fn probe(client: &Tencent, instance: &str) -> Result<Probe, CallError> {
-    let part = Part { window: Window::All, unit: Unit::Millis, offset: 0, limit: LIMIT };
+    let part = Part { within: None, unit: Unit::Millis, offset: 0, limit: LIMIT };
     let sample = page(client, instance, part).await?;
     let dated = sample.sightings.iter().find_map(|seen| Some((seen, seen.not_after?)));
     let Some((seen, end)) = dated else { return Ok(Probe::NothingToTry) };
@@ -122,8 +122,7 @@ async fn finds(
     seen: &Sighting,
     end: Timestamp,
 ) -> Result<bool, CallError> {
-    let window = Window::Near { from: end, to: end };
-    let part = Part { window, unit, offset: 0, limit: LIMIT };
+    let part = Part { within: Some((end, end)), unit, offset: 0, limit: LIMIT };
     let found = page(client, instance, part).await?;
     let named = |row: &Sighting| row.serial == seen.serial && row.issuer == seen.issuer;
     // A batch that ends together may be larger than a page.
@@ -135,8 +134,7 @@ async fn finds(
 /// A window after the end of time must be empty, or else the filter is ignored.
 async fn excludes(client: &Tencent, instance: &str, unit: Unit) -> Result<bool, CallError> {
     let end = Timestamp::from_millis(END_OF_TIME).plus(1);
-    let window = Window::Near { from: end, to: end };
-    let part = Part { window, unit, offset: 0, limit: 1 };
+    let part = Part { within: Some((end, end)), unit, offset: 0, limit: 1 };
     let found = page(client, instance, part).await?;
     Ok(found.total == 0 && found.rows.is_empty())
 }
@@ -150,10 +148,10 @@ mod tests {
         let request = Request {
             instance_id: "mqtt-qgzaawn9",
             filters: filters(
-                Window::Near {
-                    from: Timestamp::from_seconds(1_763_827_200),
-                    to: Timestamp::from_seconds(1_766_419_200),
-                },
+                Some((
+                    Timestamp::from_seconds(1_763_827_200),
+                    Timestamp::from_seconds(1_766_419_200),
+                )),
                 Unit::Millis,
             ),
             limit: 100,

@@ -103,7 +103,7 @@ impl Source for TencentMqtt {
         let mut slices = Vec::new();
         for instance in self.instances().await? {
             if instance.authorities {
-                slices.push(authorities_slice(&instance.id));
+                slices.push(authorities_slice(&instance.id, window));
             }
             if instance.devices {
                 slices.push(self.devices_slice(&instance.id, window).await);
@@ -140,14 +140,8 @@ impl Source for TencentMqtt {
     }
 }
 
-fn authorities_slice(instance: &Arc<str>) -> Slice {
-    Slice {
-        scope: Arc::clone(instance),
-        kind: Some(Kind::Ca),
-        window: Window::All,
-        limit: u64::MAX,
-        overlap: 0,
-    }
+fn authorities_slice(instance: &Arc<str>, window: Window) -> Slice {
+    Slice { kind: Some(Kind::Ca), ..Slice::whole(instance, window, u64::MAX, 0) }
 }
 
 impl TencentMqtt {
@@ -225,17 +219,14 @@ impl TencentMqtt {
     }
 
     async fn devices_slice(&self, instance: &Arc<str>, window: Window) -> Slice {
-        let window = match window {
-            Window::Near { .. } if self.filter(instance).await.is_some() => window,
-            _ => Window::All,
+        let limit = self.limit.load(Ordering::Relaxed);
+        let all = Slice::whole(instance, window, limit, OVERLAP);
+        let cuttable = self.filter(instance).await.is_some();
+        let within = match window {
+            Window::Near { from, to } if cuttable => Some((from, to)),
+            _ => None,
         };
-        Slice {
-            scope: Arc::clone(instance),
-            kind: Some(Kind::Device),
-            window,
-            limit: self.limit.load(Ordering::Relaxed),
-            overlap: OVERLAP,
-        }
+        Slice { kind: Some(Kind::Device), within, cuttable, ..all }
     }
 
     /// Returns how the filter by time works on `instance`, trying it out once a day.
@@ -265,7 +256,7 @@ impl TencentMqtt {
         let unit = filter.and_then(|filter| filter.fact).unwrap_or(Unit::Millis);
         loop {
             let limit = self.limit.load(Ordering::Relaxed);
-            let part = Part { window: slice.window, unit, offset, limit };
+            let part = Part { within: slice.within, unit, offset, limit };
             match list::page(&self.client, &slice.scope, part).await {
                 Err(error) if error.class == Class::TooBig && limit > 1 => {
                     tracing::warn!(instance = %slice.scope, limit, "answers are too large, asking for half as many rows");

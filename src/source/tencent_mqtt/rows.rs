@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
 use crate::client::{time, x509};
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
-use crate::source::{Page, Window};
+use crate::source::{Page, Span};
 
 /// The fields that are used of a row, all of which may be absent or null.
 ///
@@ -82,30 +82,30 @@ impl<R> Reply for List<R> {
 }
 
 /// Reads a page. A row with a field of another type costs that row, not the page.
-pub(super) fn page(body: &[u8], window: Window) -> Result<Page, Fault> {
+pub(super) fn page(body: &[u8], within: Option<Span>) -> Result<Page, Fault> {
     let list = match decode::<List<Row<'_, IgnoredAny>>>(body) {
         Ok(list) => list,
-        Err(Fault::Malformed(_)) => return careful_page(body, window),
+        Err(Fault::Malformed(_)) => return careful_page(body, within),
         Err(fault) => return Err(fault),
     };
     let (total, rows) = contents(list)?;
     if rows.iter().any(|row| !matches!(row.stated_end(), Ok(Some(_)))) {
-        return careful_page(body, window);
+        return careful_page(body, within);
     }
     let mut page = with_capacity(total, rows.len());
     for row in &rows {
-        add(&mut page, row, window);
+        add(&mut page, row, within);
     }
     Ok(page)
 }
 
 /// Reads a page row by row, with the certificates in it.
-fn careful_page(body: &[u8], window: Window) -> Result<Page, Fault> {
+fn careful_page(body: &[u8], within: Option<Span>) -> Result<Page, Fault> {
     let (total, rows) = contents(decode::<List<&RawValue>>(body)?)?;
     let mut page = with_capacity(total, rows.len());
     for (position, raw) in rows.iter().enumerate() {
         match serde_json::from_str::<Row<'_, &RawValue>>(raw.get()) {
-            Ok(row) => add(&mut page, &row, window),
+            Ok(row) => add(&mut page, &row, within),
             Err(_) => refuse(&mut page, raw, position),
         }
     }
@@ -132,7 +132,7 @@ fn contents<R>(list: List<R>) -> Result<(u64, Vec<R>), Fault> {
     }
 }
 
-fn add(page: &mut Page, row: &Row<'_, impl Pem>, window: Window) {
+fn add(page: &mut Page, row: &Row<'_, impl Pem>, within: Option<Span>) {
     page.rows.push(digest(&row.ca_sn.0, &row.device_certificate_sn.0));
     let serial = &row.device_certificate_sn;
     if serial.is_empty() {
@@ -149,7 +149,7 @@ fn add(page: &mut Page, row: &Row<'_, impl Pem>, window: Window) {
         reject(Reason::BadField);
         return;
     }
-    if !holds(window, not_after) {
+    if !holds(within, not_after) {
         reject(Reason::OutsideSlice);
         return;
     }
@@ -187,11 +187,11 @@ fn not_after(row: &Row<'_, impl Pem>, reject: &mut impl FnMut(Reason)) -> Option
     parsed
 }
 
-fn holds(window: Window, not_after: Option<Timestamp>) -> bool {
-    match (window, not_after) {
-        (Window::All, _) => true,
-        (Window::Near { from, to }, Some(end)) => (from..=to).contains(&end),
-        (Window::Near { .. }, None) => false,
+fn holds(within: Option<Span>, not_after: Option<Timestamp>) -> bool {
+    match (within, not_after) {
+        (None, _) => true,
+        (Some((from, to)), Some(end)) => (from..=to).contains(&end),
+        (Some(_), None) => false,
     }
 }
 
@@ -251,7 +251,7 @@ mod tests {
         row
     }
 
-    fn read(rows: &[Value], window: Window) -> Page {
+    fn read(rows: &[Value], within: Option<Span>) -> Page {
         let body = json!({"Response": {"TotalCount": rows.len(), "Data": rows}}).to_string();
         page(body.as_bytes(), window).unwrap()
     }

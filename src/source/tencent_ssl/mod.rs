@@ -53,15 +53,9 @@ struct Request {
 
 #[async_trait]
 impl Source for TencentSsl {
-    async fn slices(&self, _: Window) -> Result<Vec<Slice>, SourceError> {
-        Ok(vec![Slice {
-            scope: "all".into(),
-            // One list holds both kinds.
-            kind: None,
-            window: Window::All,
-            limit: self.limit.load(Ordering::Relaxed),
-            overlap: OVERLAP,
-        }])
+    async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
+        // One list holds servers' certificates and authorities'.
+        Ok(vec![Slice::whole(&"all".into(), window, self.limit.load(Ordering::Relaxed), OVERLAP)])
     }
 
     async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {

@@ -1,0 +1,109 @@
+//! Where a span of ends is cut, so that each part is one answer of the provider's.
+//!
+//! An answer that holds all there is of its part is a single snapshot: nothing can be skipped in it, however the list
+//! changes. Certificates keep their ends, so that what is known says well where to cut.
+
+use crate::expiry::Timestamp;
+use crate::source::Span;
+
+/// Cuts `span` into parts that touch each other, each with at most `most` of the known `ends`, which ascend. Only a
+/// part of one second may hold more: certificates that end together cannot be told apart by their ends.
+pub(super) fn cut((from, to): Span, ends: &[Timestamp], most: usize) -> Vec<Span> {
+    let mut parts = Vec::with_capacity(ends.len() / most.max(1) + 1);
+    let mut start = from;
+    let mut rest = ends;
+    while let Some(next) = rest.get(most.max(1)) {
+        // The last second that the part may hold whole; when the part is full of one second, that second.
+        let held = rest.partition_point(|end| end < next);
+        let (last, held) = match rest.first() {
+            Some(first) if held == 0 => (*first, rest.partition_point(|end| end <= first)),
+            _ => (next.plus(-1), held),
+        };
+        if last < start || last >= to {
+            break;
+        }
+        parts.push((start, last));
+        start = last.plus(1);
+        rest = rest.get(held..).unwrap_or_default();
+    }
+    parts.push((start, to));
+    parts
+}
+
+/// Halves a span; `None` for one of a single second.
+pub(super) fn halve((from, to): Span) -> Option<(Span, Span)> {
+    let middle = from.plus(to.since(from) / 2);
+    (from < to).then(|| ((from, middle), (middle.plus(1), to)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    fn within((from, to): Span, ends: &[Timestamp]) -> usize {
+        ends.iter().filter(|end| (from..=to).contains(*end)).count()
+    }
+
+    proptest! {
+        #[test]
+        fn parts_cover_the_span_and_hold_no_more_than_they_may(
+            mut ends in proptest::collection::vec(0..400_i64, 0..300),
+            (from, length) in (0..50_i64, 0..500_i64),
+            most in 1..20_usize,
+        ) {
+            let (from, to) = (at(from), at(from + length));
+            ends.sort_unstable();
+            let ends: Vec<_> =
+                ends.into_iter().map(at).filter(|end| (from..=to).contains(end)).collect();
+            let parts = cut((from, to), &ends, most);
+            prop_assert_eq!(parts[0].0, from);
+            prop_assert_eq!(parts[parts.len() - 1].1, to);
+            for pair in parts.windows(2) {
+                prop_assert_eq!(pair[0].1.plus(1), pair[1].0);
+            }
+            for part in &parts {
+                prop_assert!(part.0 <= part.1);
+                let held = within(*part, &ends);
+                prop_assert!(held <= most || one_second(*part, &ends), "{part:?} holds {held}");
+            }
+            // No more parts than it takes: two in a row never fit into one.
+            for pair in parts.windows(2) {
+                let both = (pair[0].0, pair[1].1);
+                prop_assert!(within(both, &ends) > most);
+            }
+        }
+
+        #[test]
+        fn halves_touch(from in -100..100_i64, length in 0..1000_i64) {
+            let span = (at(from), at(from + length));
+            match halve(span) {
+                None => prop_assert_eq!(length, 0),
+                Some((left, right)) => {
+                    prop_assert_eq!((left.0, right.1), span);
+                    prop_assert_eq!(left.1.plus(1), right.0);
+                    prop_assert!(left.0 <= left.1 && right.0 <= right.1);
+                }
+            }
+        }
+    }
+
+    /// All that the part holds ends in one second.
+    fn one_second(part: Span, ends: &[Timestamp]) -> bool {
+        let mut held = ends.iter().filter(|end| (part.0..=part.1).contains(*end));
+        let first = held.next();
+        held.all(|end| Some(end) == first)
+    }
+
+    #[test]
+    fn a_batch_that_ends_together_stays_together() {
+        let ends = [at(5), at(9), at(9), at(9), at(9), at(12)];
+        let parts = cut((at(0), at(100)), &ends, 3);
+        assert_eq!(parts, [(at(0), at(8)), (at(9), at(9)), (at(10), at(100))]);
+    }
+}

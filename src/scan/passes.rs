@@ -1,0 +1,178 @@
+//! How far the readings by windows have come, so that what was read whole is not read again after a restart.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Reading;
+use crate::expiry::{Kind, Timestamp};
+use crate::source::{Slice, Window};
+
+/// What a reading has found longer ago than this is not believed to hold still: it begins again.
+const BELIEVED: i64 = 24 * 3600;
+
+/// Before the kind of certificate in the key of a note.
+const KEY: &str = "pass/";
+
+/// A reading of a slice by windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pass {
+    /// When it began.
+    pub(super) started: Timestamp,
+    /// The first end that has not been read.
+    pub(super) next: Timestamp,
+    /// What the windows before it held.
+    pub(super) reading: Reading,
+    /// Certificates that are known and there and that no window before it listed.
+    pub(super) kept: u64,
+}
+
+/// The readings of a source that are not at their end. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Passes {
+    unfinished: Arc<Mutex<HashMap<Key, Pass>>>,
+}
+
+type Key = (Arc<str>, Option<Kind>);
+
+impl Passes {
+    /// Returns those that were noted: scope, key and value. Other notes are not for it.
+    pub fn recall<'a>(notes: impl Iterator<Item = (&'a str, &'a str, &'a str)>) -> Self {
+        let noted = notes.filter_map(|(scope, key, value)| {
+            let kind = key.strip_prefix(KEY)?;
+            let kind = Kind::from_word(kind);
+            Some(((Arc::from(scope), kind), Pass::read(value)?))
+        });
+        Self { unfinished: Arc::new(Mutex::new(noted.collect())) }
+    }
+
+    /// Returns whether a reading waits to be gone on with.
+    pub fn is_waiting(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
+    /// Returns how far the reading of a slice has come, when that is worth going on from.
+    pub(super) fn of(&self, slice: &Slice, now: Timestamp) -> Option<Pass> {
+        let pass = self.lock().get(&key(slice)).copied()?;
+        let lasts = (0..BELIEVED).contains(&now.since(pass.started));
+        (slice.window == Window::All && lasts).then_some(pass)
+    }
+
+    /// Keeps how far a reading has come, or that it is at its end. Answers with the note to make of it.
+    pub(super) fn keep(&self, slice: &Slice, pass: Option<Pass>) -> (String, Option<String>) {
+        match pass {
+            Some(pass) => self.lock().insert(key(slice), pass),
+            None => self.lock().remove(&key(slice)),
+        };
+        let kind = slice.kind.map_or("any", Kind::as_str);
+        (format!("{KEY}{kind}"), pass.map(|pass| pass.written()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Pass>> {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(slice: &Slice) -> Key {
+    (Arc::clone(&slice.scope), slice.kind)
+}
+
+impl Pass {
+    pub(super) fn beginning(started: Timestamp, next: Timestamp) -> Self {
+        Self { started, next, reading: Reading::default(), kept: 0 }
+    }
+
+    /// Numbers in this order, for as long as the note is kept.
+    fn written(&self) -> String {
+        let Reading { first_total, last_total, distinct, torn, unreadable, unknown, .. } =
+            self.reading;
+        let (started, next) = (self.started.seconds(), self.next.seconds());
+        let (torn, kept) = (u8::from(torn), self.kept);
+        format!(
+            "{started} {next} {first_total} {last_total} {distinct} {torn} {unreadable} {unknown} {kept}"
+        )
+    }
+
+    /// Reads a note. One that is not understood is none: the reading begins again.
+    fn read(note: &str) -> Option<Self> {
+        let numbers = note.split(' ').map(str::parse).collect::<Result<Vec<u64>, _>>().ok()?;
+        let [started, next, first_total, last_total, distinct, torn, unreadable, unknown, kept] =
+            numbers.try_into().ok()?;
+        let at = |seconds: u64| i64::try_from(seconds).ok().map(Timestamp::from_seconds);
+        let reading = Reading {
+            first_total,
+            last_total,
+            distinct,
+            torn: torn != 0,
+            unreadable,
+            unknown,
+            ..Reading::default()
+        };
+        Some(Self { started: at(started)?, next: at(next)?, reading, kept })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slice(window: Window) -> Slice {
+        let kind = Some(Kind::Device);
+        Slice { kind, cuttable: true, ..Slice::whole(&"mqtt-1".into(), window, 100, 10) }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    fn half_way() -> Pass {
+        let reading = Reading {
+            first_total: 7,
+            last_total: 8,
+            distinct: 9,
+            torn: true,
+            unreadable: 2,
+            unknown: 1,
+            ..Reading::default()
+        };
+        Pass { started: at(1_800_000_000), next: at(1_800_086_401), reading, kept: 3 }
+    }
+
+    #[test]
+    fn a_note_brings_back_how_far_a_reading_had_come() {
+        let slice = slice(Window::All);
+        let passes = Passes::default();
+        let (key, note) = passes.keep(&slice, Some(half_way()));
+        let note = note.unwrap();
+        assert_eq!((key.as_str(), note.as_str()), ("pass/device", "1800000000 1800086401 7 8 9 1 2 1 3"));
+        let again = Passes::recall([("mqtt-1", key.as_str(), note.as_str())].into_iter());
+        assert!(again.is_waiting());
+        assert_eq!(again.of(&slice, at(1_800_000_100)), Some(half_way()));
+        assert_eq!(again.keep(&slice, None), (key, None));
+        assert!(!again.is_waiting());
+    }
+
+    #[test]
+    fn what_is_old_or_not_about_everything_is_not_gone_on_from() {
+        let passes = Passes::default();
+        passes.keep(&slice(Window::All), Some(half_way()));
+        let near = Window::Near { from: at(0), to: at(1) };
+        let begun = half_way().started;
+        assert_eq!(passes.of(&slice(near), begun), None);
+        assert_eq!(passes.of(&slice(Window::All), begun.plus(BELIEVED)), None);
+        assert_eq!(passes.of(&slice(Window::All), begun.plus(-1)), None, "the clock went back");
+    }
+
+    #[test]
+    fn notes_that_are_not_understood_are_none() {
+        for (key, value) in [
+            ("pass/device", ""),
+            ("pass/device", "1 2 3"),
+            ("pass/device", "1 2 3 4 5 6 7 8 -9"),
+            ("pass/device", "18446744073709551615 2 3 4 5 6 7 8 9"),
+            ("check/device", "1 2 3 4 5 6 7 8 9"),
+        ] {
+            let passes = Passes::recall([("mqtt-1", key, value)].into_iter());
+            assert!(!passes.is_waiting(), "{key} {value}");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Reads a slice that can be cut by windows of ends, each proven by itself.
+//!
+//! A window is a stretch of ends with so many certificates that a restart loses little, and that a look at what is
+//! missing from it costs little. It is cut into parts that one answer holds, by the ends that are known; where more
+//! is there than is known, a part is read page by page or cut in two. What does not say when it ends is in no window:
+//! it is counted, and known by being asked for one by one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::oneshot;
+
+use super::ask::ask;
+use super::cut::{cut, halve};
+use super::passes::Pass;
+use super::slice::{self, Attempt, Pages, READINGS, Reading, stopped};
+use super::{Ends, Feed, Step, WIDTH};
+use crate::clock::Clock;
+use crate::expiry::Timestamp;
+use crate::source::{Slice, Source, SourceError, Span};
+
+/// How a slice is cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// Known certificates of one window.
+    pub(super) window: usize,
+    /// Rows of a list that is read as one.
+    pub(super) short: u64,
+    /// Rows of a part that is read page by page; a larger one is cut in two.
+    pub(super) long: u64,
+    /// Times that parts of one window are cut in two, so that a provider that answers anything comes to an end.
+    pub(super) cuts: u64,
+}
+
+/// For pages of a hundred rows.
+pub(super) const SIZES: Sizes = Sizes { window: 100_000, short: 1_000, long: 10_000, cuts: 1_024 };
+
+/// From the first second that is no "unknown" to the last of the year 9999, where no certificate ends later.
+const EVER: Span = (Timestamp::from_seconds(1), Timestamp::from_seconds(253_402_300_799));
+
+/// So many certificates that do not say when they end are asked for one by one, however few there are in all.
+const FEW: u64 = 20;
+
+/// Of a large fleet, one in so many.
+const SHARE: u64 = 100;
+
+/// Times that a list is counted when it changes while it is being counted.
+const COUNTS: u32 = 5;
+
+/// Reads a slice that can be cut.
+pub(super) struct Windows<'a> {
+    pub(super) source: &'a dyn Source,
+    pub(super) pages: Pages<'a>,
+    pub(super) slice: &'a Arc<Slice>,
+    pub(super) feed: &'a Feed,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) sizes: Sizes,
+}
+
+/// How many certificates there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Census {
+    all: u64,
+    /// Those that do not say when they end; `None` when the list changes too fast to tell.
+    undated: Option<u64>,
+}
+
+/// How a part of a window was read.
+enum Part {
+    Read(Reading),
+    /// It is too long for one reading.
+    Halves(Span, Span),
+}
+
+impl Windows<'_> {
+    /// Reads the slice. What was read whole has been told to the feed by then.
+    pub(super) async fn read(&self) -> Result<Reading, SourceError> {
+        if let Some(pass) = self.feed.passes.of(self.slice, self.clock.now()) {
+            return self.go_on(pass, false).await;
+        }
+        let census = self.census().await?;
+        if census.all <= self.sizes.short || census.undated.is_some_and(|count| count > few(&census)) {
+            return self.as_one(READINGS).await;
+        }
+        // What is not known yet cannot be asked for: the list itself has to show it.
+        let listed = census.undated != Some(0) && self.known(self.span().0, 1).await?.is_empty();
+        if listed {
+            let reading = self.as_one(1).await?;
+            if reading.complete() {
+                return Ok(reading);
+            }
+        }
+        self.give(Step::Begin { slice: Arc::clone(self.slice) }).await?;
+        self.go_on(Pass::beginning(self.clock.now(), self.span().0), listed).await
+    }
+
+    fn span(&self) -> Span {
+        self.slice.within.unwrap_or(EVER)
+    }
+
+    /// Reads it as one list.
+    pub(super) async fn as_one(&self, times: u32) -> Result<Reading, SourceError> {
+        let (reading, error) = slice::read(&self.pages, self.slice, self.feed, times).await;
+        match error {
+            Some(error) => Err(error),
+            None => {
+                if reading.proven() {
+                    let ends = self.slice.within.map_or(Ends::All, Ends::Within);
+                    ask(self.source, self.slice, ends, self.feed).await?;
+                }
+                Ok(reading)
+            }
+        }
+    }
+
+    /// Reads window after window from where `pass` has come to.
+    async fn go_on(&self, mut pass: Pass, listed: bool) -> Result<Reading, SourceError> {
+        let last = self.span().1;
+        while pass.next <= last {
+            let (span, parts) = self.next(pass.next).await?;
+            let reading = self.window(parts).await?;
+            if reading.outside > 0 {
+                // The filter is not what it was; it is tried out again before the next poll.
+                self.note(None).await?;
+                return Ok(Reading { finished: false, ..reading });
+            }
+            pass.kept += self.missing_from(&reading, Ends::Within(span)).await?;
+            pass.reading.add(&reading);
+            pass.next = span.1.plus(1);
+            self.note(Some(pass)).await?;
+        }
+        let reading = self.finish(pass, listed).await?;
+        self.note(None).await?;
+        Ok(reading)
+    }
+
+    /// Proves that nothing is there but what the windows held and what does not say when it ends.
+    async fn finish(&self, mut pass: Pass, listed: bool) -> Result<Reading, SourceError> {
+        let mut reading = Reading { finished: true, by_windows: true, ..pass.reading };
+        if self.slice.within.is_some() {
+            return Ok(reading);
+        }
+        pass.kept += self.missing_from(&reading, Ends::Unknown).await?;
+        let census = self.census().await?;
+        reading.distinct += pass.kept;
+        reading.last_total = census.all;
+        if census.undated == Some(pass.kept) || listed {
+            reading.torn |= census.undated != Some(pass.kept);
+            return Ok(reading);
+        }
+        let one = self.as_one(1).await?;
+        reading.torn = true;
+        Ok(if one.complete() { one } else { reading })
+    }
+
+    /// Asks for what is known and was not listed, if what was read was read whole. Answers with how much is there.
+    async fn missing_from(&self, reading: &Reading, ends: Ends) -> Result<u64, SourceError> {
+        if reading.torn || reading.unreadable > 0 {
+            return Ok(0);
+        }
+        ask(self.source, self.slice, ends, self.feed).await
+    }
+
+    async fn note(&self, pass: Option<Pass>) -> Result<(), SourceError> {
+        if self.slice.within.is_some() {
+            return Ok(());
+        }
+        let note = self.feed.passes.keep(self.slice, pass);
+        let scope = Arc::clone(&self.slice.scope);
+        self.give(Step::Noted { scope, notes: vec![note] }).await
+    }
+
+    async fn give(&self, step: Step) -> Result<(), SourceError> {
+        if self.feed.give(step).await { Ok(()) } else { Err(stopped()) }
+    }
+
+    /// Chooses the window that begins at `from`, and cuts it.
+    async fn next(&self, from: Timestamp) -> Result<(Span, Vec<Span>), SourceError> {
+        let ends = self.known(from, self.sizes.window + 1).await?;
+        let to = match (ends.first(), ends.get(self.sizes.window)) {
+            (Some(first), Some(over)) => over.plus(-1).max(*first).min(self.span().1),
+            _ => self.stretch(from).await?,
+        };
+        let held = ends.partition_point(|end| *end <= to);
+        let limit = usize::try_from(self.slice.limit).unwrap_or(usize::MAX);
+        // Room for what has come since, so that a part seldom outgrows its answer.
+        let parts = cut((from, to), ends.get(..held).unwrap_or_default(), limit - limit / 25);
+        Ok(((from, to), parts))
+    }
+
+    /// Finds how far a window reaches that holds about as much as it should, where little is known.
+    async fn stretch(&self, from: Timestamp) -> Result<Timestamp, SourceError> {
+        let (mut low, mut high) = (from, self.span().1);
+        let size = self.sizes.window as u64;
+        if self.count(Some((from, high))).await? <= 2 * size {
+            return Ok(high);
+        }
+        while let Some(((_, middle), _)) = halve((low, high)).filter(|_| high.since(low) > 1) {
+            match self.count(Some((from, middle))).await? {
+                count if count > 2 * size => high = middle,
+                count if count >= size / 2 => return Ok(middle),
+                _ => low = middle,
+            }
+        }
+        Ok(low)
+    }
+
+    /// Reads every part of a window, a few at a time.
+    async fn window(&self, mut waiting: Vec<Span>) -> Result<Reading, SourceError> {
+        waiting.reverse();
+        let cuts = AtomicU64::new(self.sizes.cuts);
+        let mut reading = Reading::default();
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while under_way.len() < WIDTH
+                && let Some(span) = waiting.pop()
+            {
+                under_way.push(self.part(span, &cuts));
+            }
+            let Some(part) = under_way.next().await else { break };
+            match part? {
+                Part::Read(one) => reading.add(&one),
+                Part::Halves(left, right) => waiting.extend([right, left]),
+            }
+            if reading.outside > 0 {
+                break;
+            }
+        }
+        Ok(Reading { finished: true, by_windows: true, ..reading })
+    }
+
+    async fn part(&self, span: Span, cuts: &AtomicU64) -> Result<Part, SourceError> {
+        let asked = self.slice.part(span);
+        let mut reading = Reading::default();
+        for _ in 0..READINGS {
+            let mut attempt = Attempt::new(&asked, self.slice);
+            let next = attempt.begin(&self.pages, self.feed).await?;
+            let too_long = attempt.reading.first_total > self.sizes.long;
+            if attempt.reading.outside > 0 {
+                return Ok(Part::Read(attempt.reading));
+            }
+            if too_long && let Some((left, right)) = halve(span).filter(|_| may(cuts)) {
+                return Ok(Part::Halves(left, right));
+            }
+            attempt.go_on(next, &self.pages, self.feed).await?;
+            reading = attempt.reading;
+            if reading.complete() {
+                break;
+            }
+        }
+        Ok(Part::Read(reading))
+    }
+
+    /// Counts what there is. The three counts are of one moment when nothing came or went between them.
+    async fn census(&self) -> Result<Census, SourceError> {
+        if let Some(span) = self.slice.within {
+            return Ok(Census { all: self.count(Some(span)).await?, undated: Some(0) });
+        }
+        let mut all = self.count(None).await?;
+        for _ in 0..COUNTS {
+            if all <= self.sizes.short {
+                break;
+            }
+            let dated = self.count(Some(EVER)).await?;
+            let before = std::mem::replace(&mut all, self.count(None).await?);
+            if before == all {
+                return Ok(Census { all, undated: Some(all.saturating_sub(dated)) });
+            }
+        }
+        Ok(Census { all, undated: None })
+    }
+
+    async fn count(&self, within: Option<Span>) -> Result<u64, SourceError> {
+        let asked = Slice { within, ..Slice::clone(self.slice) };
+        Ok(self.pages.get(&asked, 0).await?.total)
+    }
+
+    /// Returns the first of the known ends from a time on.
+    async fn known(&self, from: Timestamp, most: usize) -> Result<Vec<Timestamp>, SourceError> {
+        let (ends, answer) = oneshot::channel();
+        self.give(Step::Known { slice: Arc::clone(self.slice), from, most, ends }).await?;
+        answer.await.map_err(|_| stopped())
+    }
+}
+
+fn few(census: &Census) -> u64 {
+    FEW.max(census.all / SHARE)
+}
+
+fn may(cuts: &AtomicU64) -> bool {
+    cuts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+}
