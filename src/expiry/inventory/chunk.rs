@@ -20,6 +20,7 @@ pub(in super::super) struct Chunk {
     pub(super) stamp: u64,
     occupied: u32,
     dated: u32,
+    span: Span,
     identities: Vec<u128>,
     ends: Vec<i64>,
     lifetimes: Vec<u32>,
@@ -27,6 +28,25 @@ pub(in super::super) struct Chunk {
     groups: Vec<u64>,
     issuers: Vec<u64>,
     marks: Vec<Mark>,
+}
+
+/// Between which times the certificates of a chunk end. Widened by what is written and not narrowed by what is removed,
+/// so that it says "none ends there" only when it is so.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    earliest: i64,
+    latest: i64,
+}
+
+impl Span {
+    const NOTHING: Self = Self { earliest: i64::MAX, latest: NO_END };
+
+    fn widen(&mut self, end: i64) {
+        if end != NO_END {
+            self.earliest = self.earliest.min(end);
+            self.latest = self.latest.max(end);
+        }
+    }
 }
 
 /// A certificate as a pass over a chunk meets it.
@@ -63,6 +83,7 @@ impl Chunk {
             stamp: 0,
             occupied: 0,
             dated: 0,
+            span: Span::NOTHING,
             identities: Vec::new(),
             ends: Vec::new(),
             lifetimes: Vec::new(),
@@ -94,6 +115,16 @@ impl Chunk {
 
     pub(super) fn dated(&self) -> u32 {
         self.dated
+    }
+
+    /// Returns whether a certificate in it may end between two times, both included.
+    pub(super) fn may_end_within(&self, from: Timestamp, to: Timestamp) -> bool {
+        self.span.earliest <= to.seconds() && from.seconds() <= self.span.latest
+    }
+
+    /// Returns a time before which none of its certificates ends.
+    pub(super) fn earliest_end(&self) -> i64 {
+        self.span.earliest
     }
 
     /// Returns every certificate in it.
@@ -188,6 +219,7 @@ impl Chunk {
             self.push(&Record::VACANT);
         }
         self.write(offset, record);
+        self.span.widen(record.end);
         self.occupied += 1;
         self.dated += u32::from(record.end != NO_END);
     }
@@ -222,6 +254,9 @@ impl Chunk {
         if let Some(record) = self.record(offset) {
             self.occupied -= 1;
             self.dated -= u32::from(record.end != NO_END);
+        }
+        if self.dated == 0 {
+            self.span = Span::NOTHING;
         }
     }
 

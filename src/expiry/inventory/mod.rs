@@ -1,7 +1,7 @@
 //! Everything known, held compactly; what changed; sums for any window.
 //!
 //! Reading order: `record` (what is kept about one certificate), `chunk` (4096 of them in columns), `slots` (which
-//! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `writer` (the
+//! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `lowest`, `writer` (the
 //! [`Inventory`]), `restate` (succession applied), `view` (what readers get), `part` and `sums`.
 //!
 //! # Memory
@@ -16,6 +16,7 @@ mod chunk;
 mod slots;
 mod index;
 mod authorities;
+mod lowest;
 mod writer;
 mod restate;
 mod view;

@@ -108,6 +108,28 @@ proptest! {
     }
 
     #[test]
+    fn the_first_ends_after_a_time_are_those_of_a_plain_fold(
+        steps in steps(60), from in -60..60_i64, most in 0..30_usize
+    ) {
+        let mut world = World::default();
+        world.play(&steps);
+        let from = at(NOW + from * DAY);
+        for scope in [ScopeId(1), ScopeId(2), ScopeId(9)] {
+            for kind in [None, Some(Kind::Device), Some(Kind::Ca)] {
+                let mut expected: Vec<_> = world.stored.values()
+                    .filter(|stored| stored.scope == scope)
+                    .filter(|stored| kind.is_none_or(|kind| stored.sighting.kind == kind))
+                    .filter_map(|stored| stored.sighting.not_after)
+                    .filter(|end| *end >= from)
+                    .collect();
+                expected.sort_unstable();
+                expected.truncate(most);
+                prop_assert_eq!(world.inventory.ends_after(scope, kind, from, most), expected);
+            }
+        }
+    }
+
+    #[test]
     fn leaves_are_counted_by_the_serial_of_their_authority(steps in steps(40)) {
         let mut world = World::default();
         world.play(&steps);
@@ -257,6 +279,38 @@ fn an_authority_counts_for_leaves_in_other_chunks_too() {
         world.apply(0, &Sighting { kind: Kind::Ca, ..device("ca1", "", end) });
         let sums = &cache.refresh(&world.inventory.view(), at(NOW))[&ScopeId(1)];
         assert_eq!(sums.outliving.get("ca1").copied(), outliving);
+    }
+}
+
+/// Chunks whose ends lie apart, so that some are passed over, and the ends move while they are asked for.
+#[test]
+fn chunks_are_passed_over_only_when_nothing_in_them_ends_there() {
+    let mut inventory = Inventory::new();
+    let (scope, _) = inventory.scope("a", "all");
+    let mut ends: BTreeMap<i64, RowId> = BTreeMap::new();
+    for number in 0..3 * 4096_i64 {
+        let end = NOW + number * 10;
+        let row = inventory.apply(scope, &device(&number.to_string(), "", Some(end))).row;
+        ends.insert(end, row);
+    }
+    let moved = inventory.apply(scope, &device("5000", "", Some(NOW + 7))).row;
+    ends.remove(&(NOW + 50_000));
+    ends.insert(NOW + 7, moved);
+    for gone in (8192..12_288).filter(|number| number % 4 != 0) {
+        let row = ends.remove(&(NOW + gone * 10)).unwrap();
+        inventory.remove(row);
+    }
+    for (from, to) in [(-9, 3), (7, 7), (40_950, 50_010), (81_920, 81_930), (122_870, 900_000)] {
+        let (from, to) = (NOW + from, NOW + to);
+        let mut rows: Vec<_> = inventory.rows(scope, None, Some((at(from), at(to)))).collect();
+        rows.sort_unstable();
+        let mut expected: Vec<_> = ends.range(from..=to).map(|(_, row)| *row).collect();
+        expected.sort_unstable();
+        assert_eq!(rows, expected, "{from} {to}");
+        for most in [1, 5, 5000] {
+            let expected: Vec<_> = ends.range(from..).map(|(end, _)| at(*end)).take(most).collect();
+            assert_eq!(inventory.ends_after(scope, None, at(from), most), expected);
+        }
     }
 }
 

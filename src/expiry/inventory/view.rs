@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::certificate::{Kind, Status, Timestamp};
 use super::authorities::{Authorities, Signers};
 use super::chunk::{Chunk, Slot, place, row_at};
+use super::lowest::Lowest;
 use super::{RowId, ScopeId};
 
 /// A certificate that ended longer ago than this is ranked behind those that end in the future.
@@ -115,14 +116,15 @@ impl View {
     /// Active before other statuses; then those that end in the future or ended at most 30 days ago; then the soonest.
     /// Walks over the whole source, so a caller that asks often keeps the answer until the version changes.
     pub fn soonest(&self, source: &str, limit: usize, now: Timestamp) -> Vec<RowId> {
-        let mut best = Best::new(limit);
+        let mut best = Lowest::new(limit);
         let long_ended = now.seconds().saturating_sub(LONG_ENDED_SECONDS);
         for (number, chunk) in self.chunks_of(source) {
             for slot in chunk.iter() {
-                best.offer(Rank::of(slot, long_ended, row_at(number, slot.offset)));
+                let rank = Rank::of(slot, long_ended, row_at(number, slot.offset));
+                rank.into_iter().for_each(|rank| best.offer(rank));
             }
         }
-        best.into_rows()
+        best.into_sorted().into_iter().map(|rank| rank.row).collect()
     }
 
     /// Counts the certificates of a source with a known end.
@@ -175,43 +177,5 @@ impl Rank {
         let end = slot.not_after()?.seconds();
         let class = u8::from(!slot.mark.is_active()) << 1 | u8::from(end < long_ended);
         Some(Self { class, end, row })
-    }
-}
-
-/// The lowest `limit` ranks of those offered. Keeps up to twice as many and halves them when full, which costs a
-/// constant amount of work per rank.
-struct Best {
-    limit: usize,
-    ranks: Vec<Rank>,
-    worst: Option<Rank>,
-}
-
-impl Best {
-    fn new(limit: usize) -> Self {
-        Self { limit, ranks: Vec::new(), worst: None }
-    }
-
-    fn offer(&mut self, rank: Option<Rank>) {
-        let Some(rank) = rank.filter(|rank| self.worst.is_none_or(|worst| *rank < worst)) else {
-            return;
-        };
-        self.ranks.push(rank);
-        if self.ranks.len() >= self.limit.saturating_mul(2).max(1) {
-            self.halve();
-        }
-    }
-
-    fn halve(&mut self) {
-        if let Some(last) = self.limit.checked_sub(1) {
-            let (_, worst, _) = self.ranks.select_nth_unstable(last);
-            self.worst = Some(*worst);
-        }
-        self.ranks.truncate(self.limit);
-    }
-
-    fn into_rows(mut self) -> Vec<RowId> {
-        self.ranks.sort_unstable();
-        self.ranks.truncate(self.limit);
-        self.ranks.into_iter().map(|rank| rank.row).collect()
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::super::certificate::{Kind, Sighting, Status, Timestamp};
 use super::super::succession::{Linked, Links};
 use super::authorities::Authorities;
-use super::chunk::{Chunks, row_at};
+use super::chunk::{Chunk, Chunks, Slot, row_at};
 use super::index::Index;
+use super::lowest::Lowest;
 use super::record::{NO_END, Record, StoredParts, StoredRow, identity, signer};
 use super::slots::Slots;
 use super::view::{Names, View};
@@ -143,10 +144,10 @@ impl Inventory {
         kind: Option<Kind>,
         within: Option<(Timestamp, Timestamp)>,
     ) -> impl Iterator<Item = RowId> + '_ {
-        let chunks = self.slots.chunks(scope).iter();
-        let found =
-            chunks.filter_map(|number| Some((*number, self.chunks.0.get(*number as usize)?)));
-        let slots = found.flat_map(|(number, chunk)| chunk.iter().map(move |slot| (number, slot)));
+        let chunks = self.chunks_of(scope).filter(move |(_, chunk)| {
+            within.is_none_or(|(from, to)| chunk.may_end_within(from, to))
+        });
+        let slots = chunks.flat_map(|(number, chunk)| chunk.iter().map(move |slot| (number, slot)));
         slots
             .filter(move |(_, slot)| kind.is_none_or(|kind| slot.kind() == kind))
             .filter(move |(_, slot)| {
@@ -157,16 +158,38 @@ impl Inventory {
             .map(|(number, slot)| row_at(number, slot.offset))
     }
 
+    /// Returns the first `most` known ends, at or after a time, of the certificates of a scope: of one kind, one for
+    /// each certificate, the earliest first. Walks over the scope, but for chunks that cannot hold any of them.
+    pub fn ends_after(
+        &self,
+        scope: ScopeId,
+        kind: Option<Kind>,
+        from: Timestamp,
+        most: usize,
+    ) -> Vec<Timestamp> {
+        let mut lowest = Lowest::new(most);
+        let latest = Timestamp::from_seconds(i64::MAX);
+        for (_, chunk) in self.chunks_of(scope) {
+            let earliest = Timestamp::from_seconds(chunk.earliest_end());
+            if chunk.may_end_within(from, latest) && lowest.wants(earliest) {
+                let slots = chunk.iter().filter(|slot| kind.is_none_or(|kind| slot.kind() == kind));
+                let ends = slots.filter_map(Slot::not_after).filter(|end| *end >= from);
+                ends.for_each(|end| lowest.offer(end));
+            }
+        }
+        lowest.into_sorted()
+    }
+
     /// Counts the active certificates of the same scope that an authority has signed. Walks over the whole scope.
     pub fn leaves(&self, ca: RowId) -> u64 {
         let scope = self.chunks.of(ca).and_then(|(chunk, _)| chunk.scope());
         let serial = scope.and_then(|scope| self.authorities.serial(scope, ca));
         let (Some(scope), Some(serial)) = (scope, serial) else { return 0 };
         let name = signer(serial);
-        let chunks = self.slots.chunks(scope).iter();
-        chunks
-            .filter_map(|number| self.chunks.0.get(*number as usize))
-            .map(|chunk| chunk.active_leaves().filter(|(issuer, _)| *issuer == name).count() as u64)
+        self.chunks_of(scope)
+            .map(|(_, chunk)| {
+                chunk.active_leaves().filter(|(issuer, _)| *issuer == name).count() as u64
+            })
             .sum()
     }
 
@@ -185,6 +208,11 @@ impl Inventory {
     pub fn heap_bytes(&self) -> usize {
         let chunks: usize = self.chunks.0.iter().map(|chunk| chunk.heap_bytes()).sum();
         chunks + self.index.heap_bytes()
+    }
+
+    fn chunks_of(&self, scope: ScopeId) -> impl Iterator<Item = (u32, &Chunk)> {
+        let numbers = self.slots.chunks(scope).iter();
+        numbers.filter_map(|number| Some((*number, &**self.chunks.0.get(*number as usize)?)))
     }
 
     fn expect(&self, identity: u128) -> Option<RowId> {
