@@ -8,7 +8,7 @@ use super::{Pipeline, Watched};
 use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Sighting, Status, Topic};
 use crate::scan::{Candidate, Report, ScanStatus, Step};
 use crate::source::{Page, Slice, Window};
-use crate::store::{RowWrite, ScanRecord};
+use crate::store::{Note, RowWrite, ScanRecord};
 
 impl Pipeline {
     pub(super) async fn take(&mut self, source: &Arc<str>, step: Step) -> anyhow::Result<()> {
@@ -29,6 +29,7 @@ impl Pipeline {
                 self.absence.begin(scope, &slice);
             }
             Step::Page { slice, page } => self.apply_page(source, &slice, page),
+            Step::Noted { scope, notes } => self.keep_notes(source, &scope, notes),
             Step::End { report, missing } => {
                 let candidates = self.end_slice(source, &report).await?;
                 if missing.send(candidates).is_err() {
@@ -107,6 +108,17 @@ impl Pipeline {
         for rejected in page.rejected.iter().take(3) {
             tracing::debug!(%source, reason = %rejected.reason, what = %rejected.what, "a row was rejected");
         }
+    }
+
+    /// Drafts what a scan wants to find again, after the rows that came before it.
+    fn keep_notes(&mut self, source: &str, scope: &str, notes: Vec<(String, Option<String>)>) {
+        let (source, scope) = (source.to_owned(), scope.to_owned());
+        self.draft.notes.extend(notes.into_iter().map(|(key, value)| Note {
+            source: source.clone(),
+            scope: scope.clone(),
+            key,
+            value,
+        }));
     }
 
     /// A certificate never loses its end: an answer without one says nothing new, and must not silence an alert. Only

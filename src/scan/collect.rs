@@ -75,6 +75,7 @@ impl Gathered {
             | Step::ScopesAsked { .. }
             | Step::Planned { .. }
             | Step::Begin { .. }
+            | Step::Noted { .. }
             | Step::Asked { .. }
             | Step::Polled { .. } => {}
         }

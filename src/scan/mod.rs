@@ -61,6 +61,14 @@ pub enum Step {
         /// The page.
         page: Page,
     },
+    /// Something that the source wants to find again after a restart: saved with or after every page before it, never
+    /// earlier.
+    Noted {
+        /// The scope that it is about. Forgetting the scope forgets it.
+        scope: Arc<str>,
+        /// What is noted, by key; `None` forgets.
+        notes: Vec<(String, Option<String>)>,
+    },
     /// The slice is done.
     End {
         /// How it went.
