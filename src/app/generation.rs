@@ -48,7 +48,7 @@ impl Generation {
                 schedule: config.schedule.clone(),
                 full_scan: config.full_scan.clone(),
                 last: last.get(&config.name).copied().unwrap_or_default(),
-                feed: Feed { source: Arc::from(config.name.as_str()), steps: wires.steps.clone() },
+                feed: Feed::new(Arc::from(config.name.as_str()), wires.steps.clone()),
                 own: Arc::clone(&wires.means.own),
                 clock: Arc::clone(&wires.means.clock),
             };

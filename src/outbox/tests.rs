@@ -11,7 +11,8 @@ use crate::channel::{Channel, Pace, Receipt, SendError};
 use crate::clock::SteadyClock;
 use crate::expiry::{Detail, Event, Facts, Message, RowId, ScopeId, Severity, StoredRow, Topic};
 use crate::store::{
-    Batch, BatchUpdate, ChannelState, Commit, ListQuery, Pending, Saved, ScanRecord, StoreError,
+    Batch, BatchUpdate, ChannelState, Commit, ListQuery, Note, Pending, Saved, ScanRecord,
+    StoreError,
 };
 
 const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
@@ -142,6 +143,10 @@ impl Store for Memory {
     }
 
     async fn scans(&self) -> Result<Vec<ScanRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn notes(&self, _: &str) -> Result<Vec<Note>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -1,10 +1,10 @@
 //! Which certificates a proven scan did not list, and when that is believed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::expiry::{Inventory, Kind, RowId, ScopeId};
-use crate::scan::Report;
-use crate::source::{Slice, Window};
+use crate::scan::{Ends, Report};
+use crate::source::Slice;
 
 /// Rows that may be missing at once without an alarm, whatever the size of the scope.
 const FEW: usize = 20;
@@ -20,98 +20,155 @@ const MISSES: u8 = 2;
 struct Part {
     scope: ScopeId,
     kind: Option<Kind>,
-    window: &'static str,
+    /// Whether it is only what ends in the near window.
+    near: bool,
 }
 
 impl Part {
-    fn of(scope: ScopeId, slice: &Slice) -> Self {
-        Self { scope, kind: slice.kind, window: slice.window.as_str() }
+    const fn of(scope: ScopeId, slice: &Slice) -> Self {
+        Self { scope, kind: slice.kind, near: slice.within.is_some() }
     }
 }
 
-/// What a proven scan says about absence.
+/// A part, and the kind of poll that reads it: two of them may read the same part side by side.
+type Reader = (Part, &'static str);
+
+fn reader(scope: ScopeId, slice: &Slice) -> Reader {
+    (Part::of(scope, slice), slice.window.as_str())
+}
+
+/// What the proven reading of some ends says about absence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Absent {
     /// Certificates that are known and were not listed.
     pub(super) missing: Vec<RowId>,
-    /// Certificates that are known in this part.
-    pub(super) known: usize,
     /// So many are missing at once that nothing is removed.
+    pub(super) frozen: bool,
+}
+
+/// What a whole proven scan says about absence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shrunk {
+    /// Certificates that are known in this part.
+    pub(super) known: u64,
+    /// Those of them that were not listed.
+    pub(super) missing: u64,
+    /// So many that nothing is removed.
     pub(super) frozen: bool,
 }
 
 /// Remembers who was seen, who was missed, and which parts are frozen.
 #[derive(Debug, Default)]
 pub(super) struct Absence {
-    seen: HashMap<Part, Seen>,
+    passes: HashMap<Reader, Pass>,
     missed: HashMap<RowId, u8>,
     frozen: HashMap<Part, Frozen>,
+}
+
+/// A scan under way.
+#[derive(Debug, Default)]
+struct Pass {
+    seen: Rows,
+    missing: Rows,
+    missing_count: usize,
+    /// Those of them that were not missing when the part was frozen.
+    fresh: usize,
+    /// Certificates known in the part; counted when first needed.
+    known: Option<usize>,
 }
 
 /// A part from which too much was missing at once.
 #[derive(Debug)]
 struct Frozen {
-    missing: BTreeSet<RowId>,
+    missing: Rows,
     agreed: bool,
+}
+
+impl Pass {
+    /// More than may go missing at once, or all there is.
+    fn is_too_much(&self) -> bool {
+        let known = self.known.unwrap_or_default();
+        self.missing_count > few(known) || known > 0 && self.missing_count == known
+    }
+}
+
+fn few(known: usize) -> usize {
+    FEW.max(known / SHARE)
 }
 
 impl Absence {
     /// A reading begins: what an earlier one saw counts no more.
     pub(super) fn begin(&mut self, scope: ScopeId, slice: &Slice) {
-        self.seen.insert(Part::of(scope, slice), Seen::default());
+        self.passes.insert(reader(scope, slice), Pass::default());
     }
 
     /// The reading lists a certificate.
     pub(super) fn see(&mut self, scope: ScopeId, slice: &Slice, row: RowId) {
-        self.seen.entry(Part::of(scope, slice)).or_default().insert(row);
+        self.passes.entry(reader(scope, slice)).or_default().seen.insert(row);
         if !self.missed.is_empty() {
             self.missed.remove(&row);
         }
     }
 
-    /// The reading ended. Only a proven one, without rows that could hide a certificate, says who is missing.
+    /// Some ends were read whole: says who is missing from them.
+    ///
+    /// A scope that shrank too much at once is frozen until two proven scans agree about what is missing: what went
+    /// missing between them is no more than may go missing at any time, or a busy part would stay frozen for ever.
+    pub(super) fn covered(
+        &mut self,
+        scope: ScopeId,
+        slice: &Slice,
+        ends: Ends,
+        inventory: &Inventory,
+    ) -> Absent {
+        let reader = reader(scope, slice);
+        let pass = self.passes.entry(reader).or_default();
+        let within = match ends {
+            Ends::Within(span) => Some(span),
+            Ends::All | Ends::Unknown => None,
+        };
+        let undated = |row: &RowId| inventory.row(*row).is_some_and(|row| row.not_after.is_none());
+        let missing: Vec<RowId> = inventory
+            .rows(scope, slice.kind, within)
+            .filter(|row| !pass.seen.contains(*row) && (ends != Ends::Unknown || undated(row)))
+            .collect();
+        if !missing.is_empty() && pass.known.is_none() {
+            pass.known = Some(inventory.rows(scope, slice.kind, slice.within).count());
+        }
+        let before = self.frozen.get(&reader.0);
+        for row in &missing {
+            pass.missing.insert(*row);
+            pass.fresh += usize::from(before.is_some_and(|it| !it.missing.contains(*row)));
+        }
+        pass.missing_count += missing.len();
+        let agreed = before.is_some() && pass.fresh <= few(pass.known.unwrap_or_default());
+        Absent { frozen: pass.is_too_much() && !agreed, missing }
+    }
+
+    /// The scan ended. Only a proven one, without rows that could hide a certificate, freezes or releases.
     pub(super) fn end(
         &mut self,
         scope: ScopeId,
         report: &Report,
         inventory: &Inventory,
-    ) -> Option<Absent> {
-        let part = Part::of(scope, &report.slice);
-        let seen = self.seen.remove(&part).unwrap_or_default();
+    ) -> Option<Shrunk> {
+        let reader = reader(scope, &report.slice);
+        let mut pass = self.passes.remove(&reader).unwrap_or_default();
         if !report.proven() || report.reading.unreadable > 0 {
             return None;
         }
-        let within = match report.slice.window {
-            Window::Near { from, to } => Some((from, to)),
-            Window::All => None,
-        };
-        let mut absent = Absent::default();
-        for row in inventory.rows(scope, part.kind, within) {
-            absent.known += 1;
-            if !seen.contains(row) {
-                absent.missing.push(row);
-            }
+        let slice = &report.slice;
+        let known =
+            pass.known.unwrap_or_else(|| inventory.rows(scope, slice.kind, slice.within).count());
+        pass.known = Some(known);
+        let too_much = pass.is_too_much();
+        let before = self.frozen.remove(&reader.0);
+        let agreed = before.is_some() && pass.fresh <= few(known);
+        if too_much {
+            self.frozen.insert(reader.0, Frozen { missing: pass.missing, agreed });
         }
-        absent.frozen = self.guard(part, &absent);
-        Some(absent)
-    }
-
-    /// Freezes a part that shrank too much at once, until two proven scans agree about what is missing: what went
-    /// missing between them is no more than may go missing at any time, or a busy part would stay frozen for ever.
-    fn guard(&mut self, part: Part, absent: &Absent) -> bool {
-        let few = FEW.max(absent.known / SHARE);
-        let emptied = absent.known > 0 && absent.missing.len() == absent.known;
-        if !emptied && absent.missing.len() <= few {
-            self.frozen.remove(&part);
-            return false;
-        }
-        let missing: BTreeSet<RowId> = absent.missing.iter().copied().collect();
-        let agreed = self
-            .frozen
-            .get(&part)
-            .is_some_and(|before| missing.difference(&before.missing).count() <= few);
-        self.frozen.insert(part, Frozen { missing, agreed });
-        !agreed
+        let (known, missing) = (known as u64, pass.missing_count as u64);
+        Some(Shrunk { known, missing, frozen: too_much && !agreed })
     }
 
     /// The provider does not have these, or cannot be asked. Answers with those that are gone now.
@@ -144,19 +201,36 @@ impl Absence {
             self.missed.remove(row);
         }
     }
+
+    /// The scan under way found these there by asking for them: they are not missing from it.
+    pub(super) fn found(&mut self, scope: ScopeId, slice: &Slice, rows: &[RowId]) {
+        self.keep(rows);
+        let Some(pass) = self.passes.get_mut(&reader(scope, slice)) else { return };
+        for row in rows {
+            pass.missing.remove(*row);
+            pass.missing_count = pass.missing_count.saturating_sub(1);
+        }
+    }
 }
 
 /// Row numbers, as bits by block, so that a scan of ten million costs little more than a megabyte.
 #[derive(Debug, Default)]
-struct Seen {
+struct Rows {
     blocks: BTreeMap<u32, [u64; 16]>,
 }
 
-impl Seen {
+impl Rows {
     fn insert(&mut self, row: RowId) {
         let (block, word, bit) = Self::place(row);
         if let Some(word) = self.blocks.entry(block).or_default().get_mut(word) {
             *word |= bit;
+        }
+    }
+
+    fn remove(&mut self, row: RowId) {
+        let (block, word, bit) = Self::place(row);
+        if let Some(word) = self.blocks.get_mut(&block).and_then(|words| words.get_mut(word)) {
+            *word &= !bit;
         }
     }
 
@@ -180,6 +254,7 @@ mod tests {
     use super::*;
     use crate::expiry::{Sighting, Status, Timestamp};
     use crate::scan::Reading;
+    use crate::source::Window;
 
     const NOW: i64 = 1_800_000_000;
     const DAY: i64 = 86_400;
@@ -204,6 +279,14 @@ mod tests {
     fn near(days: i64) -> Window {
         let at = Timestamp::from_seconds;
         Window::Near { from: at(NOW), to: at(NOW + days * DAY) }
+    }
+
+    /// What a scan came to.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Told {
+        missing: Vec<RowId>,
+        known: u64,
+        frozen: bool,
     }
 
     /// A scope with certificates, and what is known of absence in it.
@@ -232,7 +315,12 @@ mod tests {
         }
 
         fn slice(kind: Option<Kind>, window: Window) -> Arc<Slice> {
-            Arc::new(Slice { scope: "mqtt-1".into(), kind, window, limit: 100, overlap: 10 })
+            let within = match window {
+                Window::Near { from, to } => Some((from, to)),
+                Window::All => None,
+            };
+            let whole = Slice::whole(&"mqtt-1".into(), window, 100, 10);
+            Arc::new(Slice { kind, within, ..whole })
         }
 
         /// Scans a part in which all devices but some are listed.
@@ -241,7 +329,7 @@ mod tests {
             window: Window,
             listed: impl Fn(usize) -> bool,
             spoil: impl FnOnce(&mut Report),
-        ) -> Option<Absent> {
+        ) -> Option<Told> {
             let slice = Self::slice(Some(Kind::Device), window);
             self.absence.begin(self.scope, &slice);
             let devices = self.inventory.rows(self.scope, Some(Kind::Device), None).count();
@@ -251,12 +339,25 @@ mod tests {
             }
             let at = Timestamp::from_seconds(NOW);
             let reading = Reading { finished: true, ..Reading::default() };
-            let mut report = Report { slice, window, started: at, ended: at, reading, error: None };
+            let mut report = Report { slice, started: at, ended: at, reading, error: None };
             spoil(&mut report);
-            self.absence.end(self.scope, &report, &self.inventory)
+            self.end(&report)
         }
 
-        fn all(&mut self, listed: impl Fn(usize) -> bool) -> Absent {
+        /// Ends a scan as scans do: what is not proven covers nothing.
+        fn end(&mut self, report: &Report) -> Option<Told> {
+            let ends = report.slice.within.map_or(Ends::All, Ends::Within);
+            let whole = report.proven() && report.reading.unreadable == 0;
+            let covered = whole
+                .then(|| self.absence.covered(self.scope, &report.slice, ends, &self.inventory));
+            let shrunk = self.absence.end(self.scope, report, &self.inventory);
+            assert_eq!(covered.is_some(), shrunk.is_some());
+            let (Absent { missing, frozen }, shrunk) = (covered?, shrunk?);
+            assert_eq!((missing.len() as u64, frozen), (shrunk.missing, shrunk.frozen));
+            Some(Told { missing, known: shrunk.known, frozen })
+        }
+
+        fn all(&mut self, listed: impl Fn(usize) -> bool) -> Told {
             self.scan(Window::All, listed, |_| {}).expect("the scan is proven")
         }
     }
@@ -320,17 +421,16 @@ mod tests {
         let at = Timestamp::from_seconds(NOW);
         let report = Report {
             slice: authorities,
-            window: Window::All,
             started: at,
             ended: at,
             reading: Reading { finished: true, ..Reading::default() },
             error: None,
         };
-        let absent = world.absence.end(world.scope, &report, &world.inventory).unwrap();
+        let absent = world.end(&report).unwrap();
         assert_eq!((absent.known, absent.missing.len(), absent.frozen), (3, 2, false));
         // A slice of any kind has all of them.
         let report = Report { slice: World::slice(None, Window::All), ..report };
-        let absent = world.absence.end(world.scope, &report, &world.inventory).unwrap();
+        let absent = world.end(&report).unwrap();
         assert_eq!((absent.known, absent.frozen), (43, true));
     }
 
@@ -391,5 +491,62 @@ mod tests {
         );
         assert!(world.absence.is_frozen(world.scope));
         assert!(!world.all(|number| number >= 50).frozen);
+    }
+
+    /// Reads all devices by windows of ten days, of which some are listed.
+    fn by_windows(world: &mut World, listed: impl Fn(usize) -> bool) -> (Vec<Absent>, Shrunk) {
+        let slice = World::slice(Some(Kind::Device), Window::All);
+        world.absence.begin(world.scope, &slice);
+        let devices = world.inventory.rows(world.scope, Some(Kind::Device), None).count();
+        let mut told = Vec::new();
+        for first in (0..devices).step_by(10) {
+            for number in (first..first + 10).filter(|number| *number < devices && listed(*number))
+            {
+                let row = world.row(Kind::Device, number);
+                world.absence.see(world.scope, &slice, row);
+            }
+            let day =
+                |number: usize| Timestamp::from_seconds(NOW + i64::try_from(number).unwrap() * DAY);
+            let ends = Ends::Within((day(first), day(first + 10).plus(-1)));
+            told.push(world.absence.covered(world.scope, &slice, ends, &world.inventory));
+        }
+        let at = Timestamp::from_seconds(NOW);
+        let reading = Reading { finished: true, ..Reading::default() };
+        let report = Report { slice, started: at, ended: at, reading, error: None };
+        (told, world.absence.end(world.scope, &report, &world.inventory).unwrap())
+    }
+
+    #[test]
+    fn a_scan_by_windows_freezes_when_the_windows_together_miss_too_much() {
+        let mut world = World::with(100);
+        let (told, shrunk) = by_windows(&mut world, |number| number % 2 == 0);
+        let frozen: Vec<bool> = told.iter().map(|absent| absent.frozen).collect();
+        assert_eq!(frozen, [false, false, false, false, true, true, true, true, true, true]);
+        assert_eq!(shrunk, Shrunk { known: 100, missing: 50, frozen: true });
+        // The next one agrees, and so does a scan of everything at once.
+        let (told, shrunk) = by_windows(&mut world, |number| number % 2 == 0);
+        assert!(told.iter().all(|absent| !absent.frozen && absent.missing.len() == 5));
+        assert!(!shrunk.frozen && !world.absence.is_frozen(world.scope));
+        assert!(!world.all(|number| number % 2 == 0).frozen);
+    }
+
+    #[test]
+    fn what_is_found_by_asking_is_not_missing() {
+        let mut world = World::with(100);
+        let slice = World::slice(Some(Kind::Device), Window::All);
+        world.absence.begin(world.scope, &slice);
+        for number in 2..100 {
+            let row = world.row(Kind::Device, number);
+            world.absence.see(world.scope, &slice, row);
+        }
+        let absent = world.absence.covered(world.scope, &slice, Ends::All, &world.inventory);
+        assert_eq!(absent.missing.len(), 2);
+        world.absence.found(world.scope, &slice, &absent.missing[..1]);
+        assert_eq!(world.absence.confirm(absent.missing[1..].to_vec()), []);
+        let at = Timestamp::from_seconds(NOW);
+        let reading = Reading { finished: true, ..Reading::default() };
+        let report = Report { slice, started: at, ended: at, reading, error: None };
+        let shrunk = world.absence.end(world.scope, &report, &world.inventory).unwrap();
+        assert_eq!((shrunk.missing, shrunk.frozen), (1, false));
     }
 }

@@ -125,6 +125,8 @@ impl Pipeline {
         self.missing.retain(|key, _| key.0 != source || key.1 != scope);
         self.listing.sound.retain(|key| key.0 != source || key.1 != scope);
         self.draft.scans.retain(|scan| scan.source != source || scan.scope != scope);
+        // Notes are written after scopes are forgotten: one that was drafted before must not outlast this.
+        self.draft.notes.retain(|note| note.source != source || note.scope != scope);
         self.draft.unlisted.push((source.to_string(), scope.to_owned()));
         let left: BTreeSet<&str> =
             self.scans.keys().filter(|key| key.0 == source).map(|key| key.1.as_str()).collect();

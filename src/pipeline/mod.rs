@@ -257,7 +257,7 @@ impl Pipeline {
         &mut self,
         steps: &mut mpsc::Receiver<(Arc<str>, Step)>,
     ) -> anyhow::Result<bool> {
-        while self.draft.rows.len() < BATCH {
+        while !self.draft_is_full() {
             match steps.try_recv() {
                 Ok((source, step)) => self.take(&source, step).await?,
                 Err(_) => return Ok(true),
@@ -274,7 +274,7 @@ impl Pipeline {
             self.evaluated = Some(Instant::now());
             self.decide().await?;
         }
-        if idle || due || self.draft.rows.len() >= BATCH {
+        if idle || due || self.draft_is_full() {
             self.save().await?;
         }
         Ok(())
@@ -312,6 +312,10 @@ impl Pipeline {
         Ok(())
     }
 
+    fn draft_is_full(&self) -> bool {
+        self.draft.rows.len() + self.draft.notes.len() >= BATCH
+    }
+
     fn draft_is_empty(&self) -> bool {
         let draft = &self.draft;
         draft.scopes.is_empty()
@@ -323,6 +327,7 @@ impl Pipeline {
             && draft.outbox.is_empty()
             && draft.scans.is_empty()
             && draft.unlisted.is_empty()
+            && draft.notes.is_empty()
     }
 
     fn publish(&self, view: Arc<View>) {

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::absence::Shrunk;
 use super::condition::Subject;
 use super::{Pipeline, Watched};
 use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Sighting, Status, Topic};
-use crate::scan::{Candidate, Report, ScanStatus, Step};
+use crate::scan::{Candidate, Ends, Report, ScanStatus, Step};
 use crate::source::{Page, Slice, Window};
-use crate::store::{RowWrite, ScanRecord};
+use crate::store::{Note, RowWrite, ScanRecord};
 
 impl Pipeline {
     pub(super) async fn take(&mut self, source: &Arc<str>, step: Step) -> anyhow::Result<()> {
@@ -29,14 +30,25 @@ impl Pipeline {
                 self.absence.begin(scope, &slice);
             }
             Step::Page { slice, page } => self.apply_page(source, &slice, page),
-            Step::End { report, missing } => {
-                let candidates = self.end_slice(source, &report).await?;
+            Step::Noted { scope, notes } => self.keep_notes(source, &scope, notes),
+            Step::Covered { slice, ends, missing } => {
+                let candidates = self.covered(source, &slice, ends).await?;
                 if missing.send(candidates).is_err() {
                     tracing::debug!(%source, "the scan stopped before missing certificates could be asked for");
                 }
             }
-            Step::Asked { slice, absent, kept } => {
-                self.absence.keep(&kept);
+            Step::Known { slice, from, most, ends } => {
+                let scope = self.scope(source, &slice.scope);
+                let known = self.inventory.ends_after(scope, slice.kind, from, most);
+                if ends.send(known).is_err() {
+                    tracing::debug!(%source, "the scan stopped before it was told what is known");
+                }
+            }
+            Step::End { report } => self.end_slice(source, &report),
+            Step::Asked { slice, absent, present, unasked } => {
+                let scope = self.scope(source, &slice.scope);
+                self.absence.found(scope, &slice, &present);
+                self.absence.keep(&unasked);
                 let gone = self.absence.confirm(absent);
                 self.means.own.gone(source, &slice.scope, gone.len() as u64);
                 self.forget(&gone);
@@ -109,6 +121,17 @@ impl Pipeline {
         }
     }
 
+    /// Drafts what a scan wants to find again, after the rows that came before it.
+    fn keep_notes(&mut self, source: &str, scope: &str, notes: Vec<(String, Option<String>)>) {
+        let (source, scope) = (source.to_owned(), scope.to_owned());
+        self.draft.notes.extend(notes.into_iter().map(|(key, value)| Note {
+            source: source.clone(),
+            scope: scope.clone(),
+            key,
+            value,
+        }));
+    }
+
     /// A certificate never loses its end: an answer without one says nothing new, and must not silence an alert. Only
     /// an order that waits to be issued, again perhaps, truly has none.
     fn keep_known_end(&self, scope: ScopeId, sighting: &mut Sighting) {
@@ -174,30 +197,33 @@ impl Pipeline {
         self.restated.retain(|(row, _)| !gone.contains(row));
     }
 
-    async fn end_slice(
+    /// A part of a slice was read whole: names what is missing from it, unless that is too much to be believed.
+    async fn covered(
         &mut self,
         source: &Arc<str>,
-        report: &Report,
+        slice: &Slice,
+        ends: Ends,
     ) -> anyhow::Result<Vec<Candidate>> {
-        let scope = self.scope(source, &report.slice.scope);
-        let absent = self.absence.end(scope, report, &self.inventory);
-        let missing = absent.as_ref().map_or(0, |absent| absent.missing.len() as u64);
-        self.listing.note(source, report.problem());
-        self.record(source, report, missing);
-        let Some(absent) = absent else { return Ok(Vec::new()) };
-        self.judge(scope, report, key_of(source, report), absent.frozen);
+        let scope = self.scope(source, &slice.scope);
+        let absent = self.absence.covered(scope, slice, ends, &self.inventory);
         if absent.frozen {
-            let subject = Subject::Scope(source.to_string(), report.slice.scope.to_string());
-            let topic = Topic::InventoryShrunk {
-                source: source.to_string(),
-                scope: report.slice.scope.to_string(),
-                known: absent.known as u64,
-                missing,
-            };
-            self.raise(subject, topic);
             return Ok(Vec::new());
         }
         self.name(absent.missing).await
+    }
+
+    fn end_slice(&mut self, source: &Arc<str>, report: &Report) {
+        let scope = self.scope(source, &report.slice.scope);
+        let shrunk = self.absence.end(scope, report, &self.inventory);
+        self.listing.note(source, report.problem());
+        self.record(source, report, shrunk.map_or(0, |shrunk| shrunk.missing));
+        let Some(Shrunk { known, missing, frozen }) = shrunk else { return };
+        self.judge(scope, report, key_of(source, report), frozen);
+        if frozen {
+            let (source, scope) = (source.to_string(), report.slice.scope.to_string());
+            let subject = Subject::Scope(source.clone(), scope.clone());
+            self.raise(subject, Topic::InventoryShrunk { source, scope, known, missing });
+        }
     }
 
     /// Looks up the serials of missing certificates. What is not in the store yet is asked for next time.
@@ -327,7 +353,11 @@ fn add_line(lines: &mut Vec<ScanStatus>, scan: &ScanRecord, missing: Option<u64>
 
 /// Names the record of a scan: its source, its scope, and the part of it.
 fn key_of(source: &str, report: &Report) -> (String, String, String) {
-    (source.to_owned(), report.slice.scope.to_string(), part_name(report.window, &report.slice))
+    (
+        source.to_owned(),
+        report.slice.scope.to_string(),
+        part_name(report.slice.window, &report.slice),
+    )
 }
 
 /// Returns whether the provider never answered for this part.

@@ -36,24 +36,23 @@ pub(super) async fn ask(
     if candidates.is_empty() {
         return Ok(0);
     }
-    let (mut absent, mut kept, mut present) = (Vec::new(), Vec::new(), 0);
-    let mut answers = futures_util::stream::iter(candidates)
-        .map(|candidate| async {
-            (candidate.row, confirm(source, slice, &candidate, feed).await)
-        })
-        .buffer_unordered(WIDTH);
+    let (mut absent, mut present, mut unasked) = (Vec::new(), Vec::new(), Vec::new());
+    let mut answers =
+        futures_util::stream::iter(candidates)
+            .map(|candidate| async move {
+                (candidate.row, confirm(source, slice, &candidate, feed).await)
+            })
+            .buffer_unordered(WIDTH);
     while let Some((row, answer)) = answers.next().await {
         match answer {
             Answer::Absent => absent.push(row),
-            Answer::Present => {
-                present += 1;
-                kept.push(row);
-            }
-            Answer::Unasked => kept.push(row),
+            Answer::Present => present.push(row),
+            Answer::Unasked => unasked.push(row),
         }
     }
-    let step = Step::Asked { slice: Arc::clone(slice), absent, kept };
-    if feed.give(step).await { Ok(present) } else { Err(stopped()) }
+    let there = present.len() as u64;
+    let step = Step::Asked { slice: Arc::clone(slice), absent, present, unasked };
+    if feed.give(step).await { Ok(there) } else { Err(stopped()) }
 }
 
 async fn confirm(source: &dyn Source, slice: &Slice, candidate: &Candidate, feed: &Feed) -> Answer {

@@ -75,8 +75,8 @@ impl Gathered {
             | Step::ScopesAsked { .. }
             | Step::Planned { .. }
             | Step::Begin { .. }
-            | Step::Asked { .. }
             | Step::Noted { .. }
+            | Step::Asked { .. }
             | Step::Polled { .. } => {}
         }
     }

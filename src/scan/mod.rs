@@ -81,8 +81,10 @@ pub enum Step {
         slice: Arc<Slice>,
         /// Those that are not there, and those that the provider cannot be asked about.
         absent: Vec<RowId>,
-        /// Those that are there after all, or could not be asked about this time.
-        kept: Vec<RowId>,
+        /// Those that are there after all.
+        present: Vec<RowId>,
+        /// Those that could not be asked about this time.
+        unasked: Vec<RowId>,
     },
     /// The scan asks what is known, to cut a slice by it.
     Known {
@@ -95,11 +97,12 @@ pub enum Step {
         /// Where the answer goes: the ends, ascending.
         ends: oneshot::Sender<Vec<Timestamp>>,
     },
-    /// The scan wants to find this again after a restart, no later than the pages before it.
+    /// Something that the scan wants to find again after a restart: saved with or after every page before it, never
+    /// earlier.
     Noted {
-        /// The scope that it is about.
+        /// The scope that it is about. Forgetting the scope forgets it.
         scope: Arc<str>,
-        /// By key; `None` forgets.
+        /// What is noted, by key; `None` forgets.
         notes: Vec<(String, Option<String>)>,
     },
     /// The slice is done.
@@ -166,7 +169,9 @@ impl Report {
         } else if unknown > 0 {
             Some(format!("{scope}: {unknown} of {last_total} rows could not be understood"))
         } else if self.reading.outside > 0 {
-            Some(format!("{scope}: the provider lists certificates that end at other times than asked for"))
+            Some(format!(
+                "{scope}: the provider lists certificates that end at other times than asked for"
+            ))
         } else {
             Some(format!(
                 "{scope}: {distinct} of {last_total} rows after three readings that do not add up; \
@@ -305,12 +310,7 @@ async fn read_all(
     }
 }
 
-async fn read_one(
-    source: &dyn Source,
-    slice: Arc<Slice>,
-    feed: &Feed,
-    clock: &dyn Clock,
-) -> Poll {
+async fn read_one(source: &dyn Source, slice: Arc<Slice>, feed: &Feed, clock: &dyn Clock) -> Poll {
     let started = clock.now();
     let (reading, error) = match read(source, &slice, feed, clock).await {
         Ok(reading) => (reading, None),

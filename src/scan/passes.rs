@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Reading;
 use crate::expiry::{Kind, Timestamp};
 use crate::source::{Slice, Window};
+use crate::store::Note;
 
 /// What a reading has found longer ago than this is not believed to hold still: it begins again.
 const BELIEVED: i64 = 24 * 3600;
@@ -35,14 +36,13 @@ pub struct Passes {
 type Key = (Arc<str>, Option<Kind>);
 
 impl Passes {
-    /// Returns those that were noted: scope, key and value. Other notes are not for it.
-    pub fn recall<'a>(notes: impl Iterator<Item = (&'a str, &'a str, &'a str)>) -> Self {
-        let noted = notes.filter_map(|(scope, key, value)| {
-            let kind = key.strip_prefix(KEY)?;
-            let kind = Kind::from_word(kind);
-            Some(((Arc::from(scope), kind), Pass::read(value)?))
-        });
-        Self { unfinished: Arc::new(Mutex::new(noted.collect())) }
+    /// Returns those that were noted before a restart. Other notes are not about them.
+    pub fn recall(notes: &[Note]) -> Self {
+        let pass = |note: &Note| {
+            let kind = Kind::from_word(note.key.strip_prefix(KEY)?);
+            Some(((Arc::from(note.scope.as_str()), kind), Pass::read(note.value.as_deref()?)?))
+        };
+        Self { unfinished: Arc::new(Mutex::new(notes.iter().filter_map(pass).collect())) }
     }
 
     /// Returns whether a reading waits to be gone on with.
@@ -124,6 +124,11 @@ mod tests {
         Timestamp::from_seconds(seconds)
     }
 
+    fn noted(key: &str, value: &str) -> [Note; 1] {
+        let (source, scope) = ("iot".to_owned(), "mqtt-1".to_owned());
+        [Note { source, scope, key: key.to_owned(), value: Some(value.to_owned()) }]
+    }
+
     fn half_way() -> Pass {
         let reading = Reading {
             first_total: 7,
@@ -143,8 +148,11 @@ mod tests {
         let passes = Passes::default();
         let (key, note) = passes.keep(&slice, Some(half_way()));
         let note = note.unwrap();
-        assert_eq!((key.as_str(), note.as_str()), ("pass/device", "1800000000 1800086401 7 8 9 1 2 1 3"));
-        let again = Passes::recall([("mqtt-1", key.as_str(), note.as_str())].into_iter());
+        assert_eq!(
+            (key.as_str(), note.as_str()),
+            ("pass/device", "1800000000 1800086401 7 8 9 1 2 1 3")
+        );
+        let again = Passes::recall(&noted(&key, &note));
         assert!(again.is_waiting());
         assert_eq!(again.of(&slice, at(1_800_000_100)), Some(half_way()));
         assert_eq!(again.keep(&slice, None), (key, None));
@@ -171,7 +179,7 @@ mod tests {
             ("pass/device", "18446744073709551615 2 3 4 5 6 7 8 9"),
             ("check/device", "1 2 3 4 5 6 7 8 9"),
         ] {
-            let passes = Passes::recall([("mqtt-1", key, value)].into_iter());
+            let passes = Passes::recall(&noted(key, value));
             assert!(!passes.is_waiting(), "{key} {value}");
         }
     }

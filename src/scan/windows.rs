@@ -46,6 +46,11 @@ const FEW: u64 = 20;
 /// Of a large fleet, one in so many.
 const SHARE: u64 = 100;
 
+/// Windows that a scope may have for each that it fills, and beyond that: a provider whose totals lie would have one
+/// for every second.
+const WINDOWS: u64 = 6;
+const SPARE_WINDOWS: u64 = 64;
+
 /// Times that a list is counted when it changes while it is being counted.
 const COUNTS: u32 = 5;
 
@@ -78,10 +83,13 @@ impl Windows<'_> {
     /// Reads the slice. What was read whole has been told to the feed by then.
     pub(super) async fn read(&self) -> Result<Reading, SourceError> {
         if let Some(pass) = self.feed.passes.of(self.slice, self.clock.now()) {
-            return self.go_on(pass, false).await;
+            let all = self.count(None).await?;
+            return self.go_on(pass, all, false).await;
         }
         let census = self.census().await?;
-        if census.all <= self.sizes.short || census.undated.is_some_and(|count| count > few(&census)) {
+        if census.all <= self.sizes.short
+            || census.undated.is_some_and(|count| count > few(&census))
+        {
             return self.as_one(READINGS).await;
         }
         // What is not known yet cannot be asked for: the list itself has to show it.
@@ -93,7 +101,7 @@ impl Windows<'_> {
             }
         }
         self.give(Step::Begin { slice: Arc::clone(self.slice) }).await?;
-        self.go_on(Pass::beginning(self.clock.now(), self.span().0), listed).await
+        self.go_on(Pass::beginning(self.clock.now(), self.span().0), census.all, listed).await
     }
 
     fn span(&self) -> Span {
@@ -106,7 +114,7 @@ impl Windows<'_> {
         match error {
             Some(error) => Err(error),
             None => {
-                if reading.proven() {
+                if reading.proven() && reading.unreadable == 0 {
                     let ends = self.slice.within.map_or(Ends::All, Ends::Within);
                     ask(self.source, self.slice, ends, self.feed).await?;
                 }
@@ -116,13 +124,15 @@ impl Windows<'_> {
     }
 
     /// Reads window after window from where `pass` has come to.
-    async fn go_on(&self, mut pass: Pass, listed: bool) -> Result<Reading, SourceError> {
+    async fn go_on(&self, mut pass: Pass, all: u64, listed: bool) -> Result<Reading, SourceError> {
         let last = self.span().1;
+        let mut windows = SPARE_WINDOWS + WINDOWS * (all / self.sizes.window as u64);
         while pass.next <= last {
             let (span, parts) = self.next(pass.next).await?;
             let reading = self.window(parts).await?;
-            if reading.outside > 0 {
-                // The filter is not what it was; it is tried out again before the next poll.
+            windows = windows.saturating_sub(1);
+            if reading.outside > 0 || windows == 0 {
+                // The filter or the totals are not what they were; the filter is tried out again before the next poll.
                 self.note(None).await?;
                 return Ok(Reading { finished: false, ..reading });
             }
@@ -185,8 +195,9 @@ impl Windows<'_> {
         };
         let held = ends.partition_point(|end| *end <= to);
         let limit = usize::try_from(self.slice.limit).unwrap_or(usize::MAX);
-        // Room for what has come since, so that a part seldom outgrows its answer.
-        let parts = cut((from, to), ends.get(..held).unwrap_or_default(), limit - limit / 25);
+        // Room for what has come since: a part that fills its answer is asked for once more.
+        let most = (limit - limit / 25).min(limit.saturating_sub(1));
+        let parts = cut((from, to), ends.get(..held).unwrap_or_default(), most);
         Ok(((from, to), parts))
     }
 
@@ -253,21 +264,24 @@ impl Windows<'_> {
         Ok(Part::Read(reading))
     }
 
-    /// Counts what there is. The three counts are of one moment when nothing came or went between them.
+    /// Counts what there is, and what of it has an end, by turns. The counts are of one moment when they stay the same:
+    /// what comes and goes between two of them would have to do so twice to go unnoticed.
     async fn census(&self) -> Result<Census, SourceError> {
         if let Some(span) = self.slice.within {
             return Ok(Census { all: self.count(Some(span)).await?, undated: Some(0) });
         }
         let mut all = self.count(None).await?;
+        let mut before = None;
         for _ in 0..COUNTS {
             if all <= self.sizes.short {
                 break;
             }
             let dated = self.count(Some(EVER)).await?;
-            let before = std::mem::replace(&mut all, self.count(None).await?);
-            if before == all {
+            if before == Some((all, dated)) {
                 return Ok(Census { all, undated: Some(all.saturating_sub(dated)) });
             }
+            let last = std::mem::replace(&mut all, self.count(None).await?);
+            before = (last == all).then_some((all, dated));
         }
         Ok(Census { all, undated: None })
     }
@@ -292,3 +306,6 @@ fn few(census: &Census) -> u64 {
 fn may(cuts: &AtomicU64) -> bool {
     cuts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
 }
+
+#[cfg(test)]
+mod tests;

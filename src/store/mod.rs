@@ -38,8 +38,8 @@ pub enum StoreError {
 
 /// Everything that one step of the pipeline changes. Written in one transaction, or not at all.
 ///
-/// Applied in this order: scopes, removals, rows, statuses, ledger, conditions, outbox, unlisted, scans. So a number
-/// that is removed and given to another certificate in the same step ends up with the new one.
+/// Applied in this order: scopes, removals, rows, statuses, ledger, conditions, outbox, unlisted, notes, scans. So a
+/// number that is removed and given to another certificate in the same step ends up with the new one.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
     /// Scopes that are new: number, source, scope. One that is there already is an error.
@@ -57,8 +57,10 @@ pub struct Commit {
     /// Events to deliver, with the channels they go to. An event that is in the outbox of a channel already stays as it
     /// is there; an event for no channel is not kept.
     pub outbox: Vec<(Event, Vec<String>)>,
-    /// Source and scope of those that the provider lists no more: their scans are forgotten.
+    /// Source and scope of those that the provider lists no more: their scans and notes are forgotten.
     pub unlisted: Vec<(String, String)>,
+    /// What scans want to find again after a restart.
+    pub notes: Vec<Note>,
     /// Scans that ended.
     pub scans: Vec<ScanRecord>,
 }
@@ -101,6 +103,20 @@ pub struct ScanRecord {
     pub last_proven: Option<Timestamp>,
     /// What went wrong, if anything. Never a secret.
     pub error: Option<String>,
+}
+
+/// What a scan wants to find again after a restart, in the source's own words. The newest of each (source, scope, key)
+/// is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The source.
+    pub source: String,
+    /// The scope.
+    pub scope: String,
+    /// What it is about.
+    pub key: String,
+    /// What is noted; `None` forgets.
+    pub value: Option<String>,
 }
 
 /// What a start reads back.
@@ -186,7 +202,7 @@ pub struct ListQuery {
 /// Keeps what must survive. Coarse calls, so that another database can be a second file.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Reads back everything but the certificates.
+    /// Reads back everything but the certificates and the notes.
     async fn saved(&self) -> Result<Saved, StoreError>;
 
     /// Reads the certificates' columns in the order of their numbers, handing over chunks of a few thousand.
@@ -197,8 +213,9 @@ pub trait Store: Send + Sync {
 
     /// Writes one step of the pipeline in one transaction, durably when it returns.
     ///
-    /// Durably means over a power cut, but for a step that holds nothing but scopes, rows and statuses: that one
-    /// survives the process, and a power cut from the next other step on.
+    /// Durably means over a power cut, but for a step that holds nothing but scopes, rows, statuses and notes: that
+    /// one survives the process, and a power cut from the next other step on. A note never survives without the rows
+    /// that were written before it.
     async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError>;
 
     /// Reads the facts of certificates, in the order asked; `None` for a number that is not there.
@@ -232,6 +249,9 @@ pub trait Store: Send + Sync {
     /// Reads the newest scan of each (source, scope, window).
     async fn scans(&self) -> Result<Vec<ScanRecord>, StoreError>;
 
-    /// Drops the scopes, certificates, ledger and scans of sources that are not in `sources`.
+    /// Reads the notes of one source, by scope and key.
+    async fn notes(&self, source: &str) -> Result<Vec<Note>, StoreError>;
+
+    /// Drops the scopes, certificates, ledger, notes and scans of sources that are not in `sources`.
     async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError>;
 }

@@ -78,13 +78,7 @@ impl List {
     }
 
     fn slice(&self) -> Arc<Slice> {
-        Arc::new(Slice {
-            scope: "all".into(),
-            kind: None,
-            window: Window::All,
-            limit: 20,
-            overlap: self.overlap,
-        })
+        Arc::new(Slice::whole(&"all".into(), Window::All, 20, self.overlap))
     }
 
     fn answer(&self, offset: u64) -> Result<Page, SourceError> {
@@ -191,10 +185,10 @@ fn run(script: &List) -> Told {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let (sender, mut incoming) = mpsc::channel(4);
-        let feed = Feed { source: "list".into(), steps: sender };
+        let feed = Feed::new("list".into(), sender);
         let slice = script.slice();
         let reading = async {
-            let told = read(script, &slice, &feed).await;
+            let told = read(&Pages::of(script), &slice, &feed, READINGS).await;
             drop(feed);
             told
         };
@@ -354,8 +348,7 @@ fn the_reason_is_told_in_words() {
     let problem = |reading: Reading, error: Option<&str>| {
         let slice = List::of(0, 1, 0).slice();
         let error = error.map(str::to_owned);
-        super::super::Report { slice, window: Window::All, started: at, ended: at, reading, error }
-            .problem()
+        super::super::Report { slice, started: at, ended: at, reading, error }.problem()
     };
     let whole = Reading {
         finished: true,

@@ -253,12 +253,12 @@ mod tests {
 
     fn read(rows: &[Value], within: Option<Span>) -> Page {
         let body = json!({"Response": {"TotalCount": rows.len(), "Data": rows}}).to_string();
-        page(body.as_bytes(), window).unwrap()
+        page(body.as_bytes(), within).unwrap()
     }
 
     /// Reads one row with a change; returns its end, its status and why it was rejected.
     fn changed(change: &Value) -> (Option<(Option<i64>, Status)>, Vec<Reason>) {
-        let page = read(&[row(change)], Window::All);
+        let page = read(&[row(change)], None);
         assert_eq!(page.rows.len(), 1);
         let seen = page
             .sightings
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn reads_the_vendors_sample() {
-        let page = page(&fixture("DescribeDeviceCertificates.json"), Window::All).unwrap();
+        let page = page(&fixture("DescribeDeviceCertificates.json"), None).unwrap();
         assert_eq!((page.total, page.rejected.len()), (1, 0));
         assert_eq!(
             page.rows,
@@ -352,7 +352,7 @@ mod tests {
             json!("not an object"),
             row(&json!({"DeviceCertificateSn": "0eff"})),
         ];
-        let page = read(&rows, Window::All);
+        let page = read(&rows, None);
         let serials: Vec<_> = page.sightings.iter().map(|seen| seen.serial.as_str()).collect();
         assert_eq!(serials, ["0eef", "0eff"]);
         let told: Vec<_> = page.rejected.iter().map(|r| (r.reason, r.what.as_str())).collect();
@@ -369,20 +369,19 @@ mod tests {
             (1_766_073_601, 1_766_073_700, 0),
             (1_766_073_500, 1_766_073_599, 0),
         ] {
-            let window = Window::Near { from: at(from), to: at(to) };
-            let page = read(&[row(&json!({}))], window);
+            let page = read(&[row(&json!({}))], Some((at(from), at(to))));
             assert_eq!(page.sightings.len(), expected);
             assert_eq!(page.rejected.len(), 1 - expected);
             assert_eq!(page.rows.len(), 1);
         }
-        let window = Window::Near { from: at(0), to: at(i64::MAX) };
-        let page = read(&[row(&json!({"NotAfterTime": 0}))], window);
+        let ever = Some((at(0), at(i64::MAX)));
+        let page = read(&[row(&json!({"NotAfterTime": 0}))], ever);
         assert_eq!(page.rejected[0].reason, Reason::OutsideSlice);
     }
 
     #[test]
     fn totals_and_nulls() {
-        let total = |body: &str| page(body.as_bytes(), Window::All).map(|page| page.total);
+        let total = |body: &str| page(body.as_bytes(), None).map(|page| page.total);
         let malformed = |text: &str| Err(Fault::Malformed(text.into()));
         for (body, expected) in [
             (r#"{"Response":{"TotalCount":0,"Data":null}}"#, Ok(0)),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Batch, Commit, ListQuery, Pending, RowWrite, ScanRecord, Store};
+use super::{Batch, Commit, ListQuery, Note, Pending, RowWrite, ScanRecord, Store};
 use crate::expiry::{
     Event, Kind, RowId, Rung, Said, ScopeId, Severity, Sighting, Status, StoredParts, StoredRow,
     Timestamp, Topic,
@@ -11,6 +11,7 @@ use crate::expiry::{
 pub(crate) mod any;
 mod certificates;
 mod model;
+mod notes;
 mod outbox;
 
 pub(crate) use model::{agrees_with_model, input};
@@ -32,6 +33,9 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     certificates::lists_the_soonest(fresh()).await;
     certificates::keeps_the_newest_scan(fresh()).await;
     certificates::drops_sources_that_are_gone(fresh()).await;
+    notes::keeps_the_newest(fresh()).await;
+    notes::forgets_those_of_a_scope_first(fresh()).await;
+    notes::come_and_go_with_their_step(fresh()).await;
     outbox::takes_an_event_once_for_each_channel(fresh()).await;
     outbox::keeps_a_frozen_batch(fresh()).await;
     outbox::freezes_all_or_none(fresh()).await;
@@ -86,6 +90,11 @@ pub(crate) fn scan(source: &str, window: &str, ended: i64) -> ScanRecord {
         last_proven: Some(at(ended)),
         error: None,
     }
+}
+
+pub(crate) fn note(source: &str, scope: &str, key: &str, value: Option<&str>) -> Note {
+    let (source, scope, key) = (source.to_owned(), scope.to_owned(), key.to_owned());
+    Note { source, scope, key, value: value.map(str::to_owned) }
 }
 
 pub(crate) fn event(id: &str, seconds: i64) -> Event {

@@ -86,6 +86,7 @@ struct Model {
     ledger: BTreeMap<RowId, Said>,
     conditions: BTreeMap<String, Timestamp>,
     scans: BTreeMap<(String, String, String), ScanRecord>,
+    notes: BTreeMap<(String, String, String), String>,
     deliveries: Vec<Delivery>,
     batches: BTreeMap<String, usize>,
     states: BTreeMap<&'static str, ChannelState>,
@@ -135,7 +136,13 @@ impl Model {
         put(&mut self.conditions, &commit.conditions);
         for (source, scope) in &commit.unlisted {
             self.scans.retain(|(one, other, _), _| one != source || other != scope);
+            self.notes.retain(|(one, other, _), _| one != source || other != scope);
         }
+        let noted = |note: &Note| {
+            let key = (note.source.clone(), note.scope.clone(), note.key.clone());
+            (key, note.value.clone())
+        };
+        put(&mut self.notes, &commit.notes.iter().map(noted).collect::<Vec<_>>());
         for scan in &commit.scans {
             let key = (scan.source.clone(), scan.scope.clone(), scan.window.clone());
             self.scans.insert(key, scan.clone());
@@ -210,6 +217,7 @@ impl Model {
         self.rows.retain(|_, write| self.scopes.contains_key(&write.scope));
         self.ledger.retain(|row, _| self.rows.contains_key(row));
         self.scans.retain(|(source, ..), _| sources.contains(source));
+        self.notes.retain(|(source, ..), _| sources.contains(source));
     }
 
     async fn compare(&mut self, store: &dyn Store) {
@@ -225,8 +233,18 @@ impl Model {
         let asked: Vec<_> = (0..=ROWS).rev().map(RowId).collect();
         let facts: Vec<_> = asked.iter().map(|row| self.facts(*row)).collect();
         assert_eq!(store.facts(&asked).await.unwrap(), facts);
+        self.compare_notes(store).await;
         self.compare_lists(store).await;
         self.compare_outbox(store).await;
+    }
+
+    async fn compare_notes(&self, store: &dyn Store) {
+        for source in ["iot", "web", "plant"] {
+            let of_source = self.notes.iter().filter(|((one, ..), _)| one == source);
+            let expected = of_source
+                .map(|((_, scope, key), value)| note(source, scope, key, Some(value.as_str())));
+            assert_eq!(store.notes(source).await.unwrap(), expected.collect::<Vec<_>>());
+        }
     }
 
     async fn compare_lists(&self, store: &dyn Store) {
@@ -331,21 +349,30 @@ fn a_commit() -> impl Strategy<Value = Commit> {
         vec((number(), option::of(said)), 0..4),
         vec(("[ab]", option::of(any::time())), 0..3),
         vec(a_scan(), 0..3),
-        option::of(0..SCOPES.len()),
+        (option::of(0..SCOPES.len()), vec(a_note(), 0..4)),
     )
-        .prop_map(|(rows, statuses, removed, ledger, conditions, scans, unlisted)| Commit {
-            rows,
-            statuses,
-            removed,
-            ledger,
-            conditions,
-            unlisted: unlisted
-                .map(|number| (SCOPES[number].0.to_owned(), SCOPES[number].1.to_owned()))
-                .into_iter()
-                .collect(),
-            scans,
-            ..Commit::default()
+        .prop_map(|(rows, statuses, removed, ledger, conditions, scans, (unlisted, notes))| {
+            Commit {
+                rows,
+                statuses,
+                removed,
+                ledger,
+                conditions,
+                unlisted: unlisted
+                    .map(|number| (SCOPES[number].0.to_owned(), SCOPES[number].1.to_owned()))
+                    .into_iter()
+                    .collect(),
+                notes,
+                scans,
+                ..Commit::default()
+            }
         })
+}
+
+fn a_note() -> impl Strategy<Value = Note> {
+    (0..SCOPES.len(), "[kl]", option::of(any::text())).prop_map(|(number, key, value)| {
+        note(SCOPES[number].0, SCOPES[number].1, &key, value.as_deref())
+    })
 }
 
 fn a_scan() -> impl Strategy<Value = ScanRecord> {

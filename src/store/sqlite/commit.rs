@@ -4,8 +4,8 @@ use rusqlite::{Transaction, params};
 
 use super::super::{Commit, RowWrite, ScanRecord, code};
 use super::failure::{Failure, Outcome};
-use super::outbox;
 use super::writer::Durability;
+use super::{notes, outbox};
 use crate::expiry::{RowId, Said, Timestamp};
 
 const SCOPE: &str = "INSERT INTO scope (id, source, scope) VALUES (?1, ?2, ?3)";
@@ -63,7 +63,8 @@ pub(super) const STATEMENTS: &[&str] = &[
 ///
 /// What was said, is to be said, is gone or is proven survives a power cut. Certificates alone need only survive the
 /// process: a power cut costs a reread of what the provider lists anyway, and the scan record that would call them
-/// proven is itself written for a power cut, after them.
+/// proven is itself written for a power cut, after them. Notes go with the certificates that were read before them:
+/// the log is one file, so a power cut never leaves a note without those.
 pub(super) fn durability(commit: &Commit) -> Durability {
     let only_certificates = commit.removed.is_empty()
         && commit.ledger.is_empty()
@@ -90,7 +91,9 @@ pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<(
     outbox::enqueue(transaction, &commit.outbox)?;
     for (source, scope) in &commit.unlisted {
         transaction.prepare_cached(FORGET_SCANS)?.execute([source, scope])?;
+        notes::forget_scope(transaction, source, scope)?;
     }
+    notes::write(transaction, &commit.notes)?;
     commit.scans.iter().try_for_each(|scan| write_scan(transaction, scan))
 }
 

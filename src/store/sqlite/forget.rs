@@ -24,10 +24,14 @@ const CERTIFICATES: &str = "
 
 const SCOPES: &str = "DELETE FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1))";
 
-/// Every statement of this part.
-pub(super) const STATEMENTS: &[&str] = &[SCANS, LAST, SAID, CERTIFICATES, SCOPES];
+const NOTES: &str = "
+    DELETE FROM note WHERE (source, scope, key) IN
+        (SELECT source, scope, key FROM note WHERE source NOT IN (SELECT value FROM json_each(?1)) LIMIT ?2)";
 
-/// Numbers of certificates in one step.
+/// Every statement of this part.
+pub(super) const STATEMENTS: &[&str] = &[SCANS, LAST, SAID, CERTIFICATES, NOTES, SCOPES];
+
+/// Numbers of certificates, or notes, in one step.
 const STEP: i64 = 100_000;
 
 /// The sources that stay, as `SQLite` is told them.
@@ -45,6 +49,11 @@ impl Kept {
     pub(super) fn drop_scans(&self, transaction: &Transaction<'_>) -> Outcome<Option<i64>> {
         transaction.prepare_cached(SCANS)?.execute([&self.0])?;
         Ok(transaction.prepare_cached(LAST)?.query_row([&self.0], |row| row.get(0))?)
+    }
+
+    /// Drops notes, and answers whether there may be more.
+    pub(super) fn drop_notes(&self, transaction: &Transaction<'_>) -> Outcome<bool> {
+        Ok(transaction.prepare_cached(NOTES)?.execute(params![self.0, STEP])? > 0)
     }
 
     /// Drops certificates and what was said about them, from this number on, and returns where to go on.

@@ -12,7 +12,7 @@ use rusqlite::Transaction;
 use tokio::sync::mpsc;
 
 use super::{
-    Batch, BatchUpdate, ChannelState, Commit, ListQuery, Pending, Saved, ScanRecord, Store,
+    Batch, BatchUpdate, ChannelState, Commit, ListQuery, Note, Pending, Saved, ScanRecord, Store,
     StoreError,
 };
 use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
@@ -22,6 +22,7 @@ mod commit;
 mod failure;
 mod file;
 mod forget;
+mod notes;
 mod outbox;
 mod readers;
 mod schema;
@@ -179,10 +180,20 @@ impl Store for Sqlite {
         self.readers.read(certificates::scans).await
     }
 
+    async fn notes(&self, source: &str) -> Result<Vec<Note>, StoreError> {
+        let source = source.to_owned();
+        self.readers.read(move |transaction| notes::notes(transaction, &source)).await
+    }
+
     async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError> {
         let kept = Kept::new(sources);
         let first = kept.clone();
         let last = self.write(Durability::Power, move |t| first.drop_scans(t)).await?;
+        let mut noted = true;
+        while noted {
+            let step = kept.clone();
+            noted = self.write(Durability::Process, move |t| step.drop_notes(t)).await?;
+        }
         let mut from = 0;
         while last.is_some_and(|last| from <= last) {
             let step = kept.clone();

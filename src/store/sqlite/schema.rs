@@ -6,13 +6,13 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::failure::{Failure, Outcome};
-use super::{certificates, commit, forget, outbox};
+use super::{certificates, commit, forget, notes, outbox};
 
 /// How long a statement waits for a lock that another process holds for a moment.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The schema, in steps; a step is never edited once it has been released.
-const MIGRATIONS: [&str; 1] = [include_str!("0001_initial.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("0001_initial.sql"), include_str!("0002_note.sql")];
 
 /// "ntaf", written by the first migration.
 const APPLICATION_ID: i32 = 0x6e74_6166;
@@ -35,10 +35,16 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
     write_ahead(&connection)?;
     migrate(&mut connection, found)?;
     // A mistake in a statement is found here and not when it is first needed.
-    [certificates::STATEMENTS, commit::STATEMENTS, forget::STATEMENTS, outbox::STATEMENTS]
-        .concat()
-        .into_iter()
-        .try_for_each(|sql| connection.prepare_cached(sql).map(drop))?;
+    [
+        certificates::STATEMENTS,
+        commit::STATEMENTS,
+        forget::STATEMENTS,
+        notes::STATEMENTS,
+        outbox::STATEMENTS,
+    ]
+    .concat()
+    .into_iter()
+    .try_for_each(|sql| connection.prepare_cached(sql).map(drop))?;
     Ok(connection)
 }
 

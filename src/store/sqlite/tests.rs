@@ -9,8 +9,8 @@ use rusqlite::types::Value;
 use tempfile::TempDir;
 
 use super::super::conformance::{
-    Place, agrees_with_model, at, batch, conformance, input, pending, row, rows, said, scan, scope,
-    serials, step, stored,
+    Place, agrees_with_model, at, batch, conformance, input, note, pending, row, rows, said, scan,
+    scope, serials, step, stored,
 };
 use super::*;
 
@@ -63,6 +63,7 @@ fn full_step(number: u32) -> Commit {
         rows: vec![row(number, number), row(number + 1000, number)],
         ledger: vec![(RowId(number), Some(said(5, &["ops"])))],
         conditions: vec![(format!("condition-{number}"), Some(at(9)))],
+        notes: vec![note("iot", "all", &format!("key-{number}"), Some("value"))],
         scans: vec![scan("iot", &format!("window-{number}"), 100)],
         ..step(&[&format!("e{number}")], &["ops", "dev"])
     }
@@ -104,7 +105,9 @@ async fn a_step_that_fails_anywhere_leaves_nothing() {
     store.commit(Arc::new(full_step(1))).await.unwrap();
     let before = dump(&directory.path());
     let other = Connection::open(directory.path()).unwrap();
-    for table in ["scope", "certificate", "ledger", "condition", "event", "delivery", "scan"] {
+    for table in
+        ["scope", "certificate", "ledger", "condition", "event", "delivery", "note", "scan"]
+    {
         let broken = format!(
             "CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'broken'); END"
         );
@@ -236,6 +239,26 @@ async fn files_that_are_not_ours_are_refused_and_left_alone() {
 }
 
 #[tokio::test]
+async fn an_older_schema_is_brought_up_to_date() {
+    let directory = Directory::new();
+    let older = Connection::open(directory.path()).unwrap();
+    older.execute_batch(include_str!("0001_initial.sql")).unwrap();
+    older.pragma_update(None, "user_version", 1).unwrap();
+    older.execute_batch("INSERT INTO scope VALUES (7, 'iot', 'all')").unwrap();
+    drop(older);
+    let error = Sqlite::open_read_only(&directory.path()).map(drop).unwrap_err();
+    assert!(error.to_string().contains("schema version 1 and this build needs 2"), "{error}");
+    let store = Sqlite::open(&directory.path()).unwrap();
+    let saved = store.saved().await.unwrap();
+    assert_eq!(saved.scopes, [(ScopeId(7), "iot".to_owned(), "all".to_owned())]);
+    let notes = vec![note("iot", "all", "k", Some("v"))];
+    store.commit(Arc::new(Commit { notes: notes.clone(), ..Commit::default() })).await.unwrap();
+    assert_eq!(store.notes("iot").await.unwrap(), notes);
+    drop(store);
+    assert_eq!(Sqlite::open(&directory.path()).unwrap().notes("iot").await.unwrap(), notes);
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused() {
     let directory = Directory::new();
     Sqlite::open(&directory.path()).unwrap().close().await.unwrap();
@@ -243,7 +266,7 @@ async fn a_newer_schema_is_refused() {
     other.pragma_update(None, "user_version", 99).unwrap();
     for opened in [Sqlite::open(&directory.path()), Sqlite::open_read_only(&directory.path())] {
         let error = opened.map(drop).unwrap_err();
-        assert!(matches!(error, StoreError::TooNew { found: 99, known: 1 }), "{error}");
+        assert!(matches!(error, StoreError::TooNew { found: 99, known: 2 }), "{error}");
     }
 }
 
@@ -374,12 +397,14 @@ async fn the_first_sight_of_a_certificate_is_kept() {
 
 #[tokio::test]
 async fn only_certificates_alone_wait_for_the_next_step_to_survive_a_power_cut() {
-    let bulk = Commit { scopes: vec![scope(1, "iot", "all")], ..rows_step(0..2) };
+    let notes = vec![note("iot", "all", "k", Some("v"))];
+    let bulk = Commit { scopes: vec![scope(1, "iot", "all")], notes, ..rows_step(0..2) };
     assert_eq!(commit::durability(&bulk), Durability::Process);
     for step in [
         Commit { removed: vec![RowId(1)], ..bulk.clone() },
         Commit { ledger: vec![(RowId(1), None)], ..bulk.clone() },
         Commit { conditions: vec![("a".to_owned(), None)], ..bulk.clone() },
+        Commit { unlisted: vec![("iot".to_owned(), "b".to_owned())], ..bulk.clone() },
         Commit { scans: vec![scan("iot", "all", 1)], ..bulk.clone() },
         Commit { rows: bulk.rows, ..step(&["e1"], &["ops"]) },
     ] {

@@ -12,7 +12,7 @@ use notafter::config::{Config, Environment, Mistakes, load};
 use notafter::expiry::{Event, Facts, Inventory, RowId, Timestamp, Topic, View};
 use notafter::metrics::{Exposition, Format, Names, NamesError, Setup, SourceSetup, Tally};
 use notafter::pipeline::{Health, Inbox, Means, Order, Outlets, Pipeline, Settings, Watched};
-use notafter::scan::{Feed, Poll, SourceStatus, Step, scan};
+use notafter::scan::{Feed, Passes, Poll, SourceStatus, Step, scan};
 use notafter::source::{self, Source, Window};
 use notafter::store::{ListQuery, Sqlite, Store};
 use tokio::sync::{mpsc, watch};
@@ -52,6 +52,7 @@ struct Running {
     tasks: JoinSet<anyhow::Result<()>>,
     stop: CancellationToken,
     steps: mpsc::Sender<(Arc<str>, Step)>,
+    passes: Passes,
     orders: mpsc::Sender<Order>,
     view: watch::Receiver<Arc<View>>,
     sources: watch::Receiver<Arc<Vec<SourceStatus>>>,
@@ -204,7 +205,9 @@ impl World {
         let mut tasks = JoinSet::new();
         let inbox = Inbox { steps: steps_in, orders: orders_in };
         tasks.spawn(async move { pipeline.run(inbox, stopped).await });
-        self.running = Some(Running { store, tasks, stop, steps, orders, view, sources, pulse });
+        let passes = Passes::recall(&store.notes(self.kind).await.unwrap());
+        self.running =
+            Some(Running { store, tasks, stop, steps, passes, orders, view, sources, pulse });
     }
 
     /// Stops the pipeline and starts another from what the store has.
@@ -228,7 +231,9 @@ impl World {
 
     /// Reads the source once, as its poller does, and waits until everything that follows is saved and seen.
     pub(crate) async fn poll_window(&self, window: Window) -> Poll {
-        let feed = Feed { source: Arc::from(self.kind), steps: self.running().steps.clone() };
+        let Running { steps, passes, .. } = self.running();
+        let (steps, passes) = (steps.clone(), passes.clone());
+        let feed = Feed { source: Arc::from(self.kind), steps, passes };
         self.tally.attempt(self.kind, self.clock.now());
         let poll = scan(&*self.source, window, &feed, &*self.clock).await;
         self.tally.up(self.kind, poll.error.is_none());

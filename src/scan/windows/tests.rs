@@ -1,0 +1,444 @@
+//! Readings by windows of a list that changes and lies, by a script, with a pipeline that keeps what it is told.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::clock::SteadyClock;
+use crate::expiry::{Kind, Reason, Rejected, RowId, Sighting, Status};
+use crate::scan::Candidate;
+use crate::source::{Page, Presence, Window};
+
+/// Small enough that few rows make many windows.
+const TINY: Sizes = Sizes { window: 12, short: 8, long: 16, cuts: 64 };
+const LIMIT: u64 = 5;
+
+/// The first end of the lists here, and how far they go.
+const FIRST: i64 = 1_800_000_000;
+const SPREAD: i64 = 400;
+
+/// What happens after one answer.
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Nothing,
+    /// A row is added that ends then, or does not say when.
+    Insert(Option<i64>),
+    /// A row is taken out at this place, counted round.
+    Delete(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lie {
+    Total(i64),
+    Empty,
+    FilterIgnored,
+    Fails,
+}
+
+/// A row: its name and its end.
+type Row = (u32, Option<i64>);
+
+struct List {
+    state: Mutex<State>,
+    script: Vec<Happening>,
+    lies: HashMap<usize, Lie>,
+    always: Option<Lie>,
+    within: Option<Span>,
+}
+
+struct State {
+    rows: Vec<Row>,
+    next: u32,
+    served: usize,
+    history: Vec<BTreeSet<Row>>,
+}
+
+impl List {
+    fn of(ends: &[Option<i64>]) -> Self {
+        let rows: Vec<Row> =
+            ends.iter().zip(0..).map(|(end, name)| (name, end.map(|end| FIRST + end))).collect();
+        let history = vec![rows.iter().copied().collect()];
+        let next = u32::try_from(rows.len()).unwrap();
+        let state = Mutex::new(State { rows, next, served: 0, history });
+        Self { state, script: Vec::new(), lies: HashMap::new(), always: None, within: None }
+    }
+
+    fn slice(&self) -> Arc<Slice> {
+        let window = match self.within {
+            Some((from, to)) => Window::Near { from, to },
+            None => Window::All,
+        };
+        let whole = Slice::whole(&"mqtt-1".into(), window, LIMIT, 2);
+        let kind = Some(Kind::Device);
+        Arc::new(Slice { kind, cuttable: true, within: self.within, ..whole })
+    }
+
+    fn answer(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError> {
+        let mut state = self.state.lock().unwrap();
+        let number = state.served;
+        state.served += 1;
+        let lie = self.lies.get(&number).copied().or(self.always);
+        let asked = |row: &&Row| lie == Some(Lie::FilterIgnored) || is_within(row.1, slice.within);
+        let found: Vec<Row> = state.rows.iter().filter(asked).copied().collect();
+        let mut page = Page { total: found.len() as u64, ..Page::default() };
+        let offset = usize::try_from(offset).unwrap();
+        for row in found.into_iter().skip(offset).take(5) {
+            page.rows.push(row.0.into());
+            if is_within(row.1, slice.within) {
+                page.sightings.push(sighting(row));
+            } else {
+                page.rejected.push(Rejected { reason: Reason::OutsideSlice, what: String::new() });
+            }
+        }
+        match lie {
+            None | Some(Lie::FilterIgnored) => {}
+            Some(Lie::Total(by)) => page.total = page.total.saturating_add_signed(by),
+            Some(Lie::Empty) => {
+                page.rows.clear();
+                page.sightings.clear();
+            }
+            Some(Lie::Fails) => return Err(SourceError::Unavailable("as told".into())),
+        }
+        self.happen(&mut state, number);
+        Ok(page)
+    }
+
+    fn happen(&self, state: &mut State, number: usize) {
+        match self.script.get(number % self.script.len().max(1)) {
+            None | Some(Happening::Nothing) => return,
+            Some(Happening::Insert(end)) => {
+                state.rows.push((state.next, end.map(|end| FIRST + end)));
+                state.next += 1;
+            }
+            Some(Happening::Delete(place)) => {
+                if !state.rows.is_empty() {
+                    let place = place % state.rows.len();
+                    state.rows.remove(place);
+                }
+            }
+        }
+        let now = state.rows.iter().copied().collect();
+        state.history.push(now);
+    }
+
+    fn truth(&self) -> BTreeMap<u32, Option<i64>> {
+        self.state.lock().unwrap().rows.iter().copied().collect()
+    }
+
+    /// Rows that were there all the time since a moment of its history.
+    fn throughout(&self, since: usize) -> BTreeSet<Row> {
+        let state = self.state.lock().unwrap();
+        let during = &state.history[since..];
+        during.iter().skip(1).fold(during[0].clone(), |all, now| &all & now)
+    }
+}
+
+fn is_within(end: Option<i64>, within: Option<Span>) -> bool {
+    let Some((from, to)) = within else { return true };
+    end.is_some_and(|end| (from.seconds()..=to.seconds()).contains(&end))
+}
+
+fn sighting((name, end): Row) -> Sighting {
+    Sighting {
+        issuer: String::new(),
+        serial: name.to_string(),
+        kind: Kind::Device,
+        status: Status::Active,
+        not_before: None,
+        not_after: end.map(Timestamp::from_seconds),
+        common_name: String::new(),
+        holder: String::new(),
+        unit: String::new(),
+        names: Vec::new(),
+        successors: Vec::new(),
+    }
+}
+
+#[async_trait]
+impl Source for List {
+    async fn slices(&self, _: Window) -> Result<Vec<Slice>, SourceError> {
+        Ok(vec![Slice::clone(&self.slice())])
+    }
+
+    async fn page(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError> {
+        self.answer(slice, offset)
+    }
+
+    async fn confirm(&self, _: &str, serial: &str) -> Result<Presence, SourceError> {
+        let there = self.truth().contains_key(&serial.parse().unwrap());
+        Ok(if there { Presence::Present } else { Presence::NotFound })
+    }
+}
+
+/// What the pipeline knows.
+#[derive(Default)]
+struct Known {
+    rows: BTreeMap<u32, Option<i64>>,
+    seen: BTreeSet<u32>,
+    notes: u32,
+    begun: u32,
+}
+
+impl Known {
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Begin { .. } => {
+                self.begun += 1;
+                self.seen.clear();
+            }
+            Step::Page { page, .. } => {
+                for seen in page.sightings {
+                    let name = seen.serial.parse().unwrap();
+                    self.rows.insert(name, seen.not_after.map(Timestamp::seconds));
+                    self.seen.insert(name);
+                }
+            }
+            Step::Known { from, most, ends, .. } => {
+                let mut known: Vec<Timestamp> =
+                    self.rows.values().flatten().copied().map(Timestamp::from_seconds).collect();
+                known.retain(|end| *end >= from);
+                known.sort_unstable();
+                known.truncate(most);
+                ends.send(known).unwrap();
+            }
+            Step::Covered { ends, missing, .. } => {
+                let covered = |end: Option<i64>| match ends {
+                    Ends::All => true,
+                    Ends::Within(span) => is_within(end, Some(span)),
+                    Ends::Unknown => end.is_none(),
+                };
+                let gone = self
+                    .rows
+                    .iter()
+                    .filter(|(name, end)| covered(**end) && !self.seen.contains(name));
+                let named = |(name, _): (&u32, &Option<i64>)| Candidate {
+                    row: RowId(*name),
+                    serial: name.to_string(),
+                };
+                missing.send(gone.map(named).collect()).unwrap();
+            }
+            Step::Asked { absent, .. } => absent.iter().for_each(|row| {
+                self.rows.remove(&row.0);
+            }),
+            Step::Noted { .. } => self.notes += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn run(
+    list: &List,
+    known: &mut Known,
+    passes: &super::super::Passes,
+) -> Result<Reading, SourceError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let (sender, mut steps) = mpsc::channel(4);
+        let passes = passes.clone();
+        let feed = Feed { source: "iot".into(), steps: sender, passes };
+        let (slice, clock) =
+            (list.slice(), SteadyClock::starting_at(Timestamp::from_seconds(FIRST)));
+        let reading = async {
+            let pages = Pages::of(list);
+            let (slice, feed, clock) = (&slice, &feed, &clock);
+            Windows { source: list, pages, slice, feed, clock, sizes: TINY }.read().await
+        };
+        tokio::pin!(reading);
+        loop {
+            tokio::select! {
+                biased;
+                Some((_, step)) = steps.recv() => known.take(step),
+                done = &mut reading => {
+                    while let Ok((_, step)) = steps.try_recv() {
+                        known.take(step);
+                    }
+                    return done;
+                }
+            }
+        }
+    })
+}
+
+fn end() -> impl Strategy<Value = Option<i64>> {
+    // Batches share ends; few rows do not say when they end.
+    prop_oneof![
+        6 => (0..SPREAD).prop_map(Some),
+        3 => (0..4_i64).prop_map(|batch| Some(batch * 100)),
+        1 => Just(None),
+    ]
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        3 => Just(Happening::Nothing),
+        1 => end().prop_map(Happening::Insert),
+        1 => (0..200_usize).prop_map(Happening::Delete),
+    ]
+}
+
+fn lie() -> impl Strategy<Value = Lie> {
+    prop_oneof![
+        (-9..9_i64).prop_map(Lie::Total),
+        Just(Lie::Empty),
+        Just(Lie::FilterIgnored),
+        Just(Lie::Fails),
+    ]
+}
+
+/// Some of what is there is known, and some that is gone.
+fn partly_known(list: &List, share: usize, gone: u32) -> Known {
+    let rows = list.truth();
+    let part = rows.into_iter().filter(|(name, _)| *name as usize % 7 < share);
+    let mut rows: BTreeMap<u32, Option<i64>> = part.collect();
+    rows.extend((0..gone).map(|name| (10_000 + name, Some(FIRST + i64::from(name) * 9))));
+    Known { rows, ..Known::default() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn proven_means_that_nothing_was_skipped(
+        ends in proptest::collection::vec(end(), 0..90),
+        script in proptest::collection::vec(happening(), 0..12),
+        lies in proptest::collection::hash_map(0..60_usize, lie(), 0..3),
+        share in 0..8_usize,
+        near in proptest::option::of((0..SPREAD, 0..SPREAD)),
+    ) {
+        let within = near.map(|(from, length)| {
+            let from = Timestamp::from_seconds(FIRST + from);
+            (from, from.plus(length))
+        });
+        let at_rest = script.is_empty();
+        let list = List { script, lies, within, ..List::of(&ends) };
+        let mut known = partly_known(&list, share, 3);
+        let reading = run(&list, &mut known, &super::super::Passes::default());
+        if reading.is_ok_and(|reading| reading.proven()) {
+            // Those without an end are proven by counts, which a list that comes and goes in step with them deceives.
+            let counted = |end: Option<i64>| end.is_some() || at_rest;
+            for (name, end) in list.throughout(0) {
+                let asked = is_within(end, within) && counted(end);
+                prop_assert!(!asked || known.rows.contains_key(&name), "skipped {name} {end:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_at_rest_is_proven_at_once_and_what_is_gone_is_found_gone(
+        ends in proptest::collection::vec(end(), 0..120),
+        share in 0..8_usize,
+        gone in 0..20_u32,
+    ) {
+        let list = List::of(&ends);
+        let mut known = partly_known(&list, share, gone);
+        let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+        prop_assert!(reading.proven(), "{reading:?}");
+        prop_assert_eq!(reading.last_total, ends.len() as u64);
+        prop_assert_eq!(reading.distinct, ends.len() as u64);
+        prop_assert_eq!(known.rows, list.truth());
+    }
+
+    #[test]
+    fn a_reading_that_was_cut_off_goes_on_and_ends_with_the_truth(
+        ends in proptest::collection::vec(end(), 30..120),
+        cut_at in 0..60_usize,
+        share in 0..8_usize,
+    ) {
+        let list = List { lies: [(cut_at, Lie::Fails)].into(), ..List::of(&ends) };
+        let mut known = partly_known(&list, share, 5);
+        let passes = super::super::Passes::default();
+        if run(&list, &mut known, &passes).is_err() {
+            let reading = run(&list, &mut known, &passes).unwrap();
+            prop_assert!(reading.proven(), "{reading:?}");
+        }
+        prop_assert!(!passes.is_waiting());
+        prop_assert_eq!(known.rows, list.truth());
+    }
+
+    #[test]
+    fn a_provider_that_always_lies_comes_to_an_end_and_is_not_believed(
+        ends in proptest::collection::vec((0..SPREAD).prop_map(Some), 30..90),
+        always in prop_oneof![
+            Just(Lie::Empty), Just(Lie::FilterIgnored), (1..99_i64).prop_map(Lie::Total), Just(Lie::Total(-3)),
+        ],
+        share in 0..8_usize,
+    ) {
+        let list = List { always: Some(always), ..List::of(&ends) };
+        let mut known = partly_known(&list, share, 0);
+        let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+        let whole = known.rows.keys().len() == ends.len();
+        prop_assert!(!reading.proven() || whole && always == Lie::FilterIgnored, "{reading:?}");
+    }
+}
+
+/// Hours of rows, as a fleet has them that grew steadily.
+fn fleet(rows: i64) -> Vec<Option<i64>> {
+    (0..rows).map(|row| Some(row * 7 % rows * 3)).collect()
+}
+
+#[test]
+fn what_is_known_is_read_with_one_answer_for_each_part() {
+    let list = List::of(&fleet(240));
+    let mut known = partly_known(&list, 7, 0);
+    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    assert!(reading.proven() && reading.by_windows, "{reading:?}");
+    // 240 rows are 60 answers of four. Counting before and after, and at the last window, is nine more.
+    assert_eq!(list.state.lock().unwrap().served, 60 + 9);
+    assert_eq!((known.begun, known.notes), (1, 240 / 12 + 1));
+}
+
+#[test]
+fn finished_windows_are_not_read_again() {
+    let list = List { lies: [(30, Lie::Fails)].into(), ..List::of(&fleet(240)) };
+    let mut known = partly_known(&list, 7, 0);
+    let passes = super::super::Passes::default();
+    run(&list, &mut known, &passes).unwrap_err();
+    let windows = known.notes;
+    assert!(windows > 5, "{windows}");
+    let before = list.state.lock().unwrap().served;
+    run(&list, &mut known, &passes).unwrap();
+    let after = list.state.lock().unwrap().served - before;
+    assert!(after < 60 - 12, "{after} answers");
+    assert_eq!(known.begun, 1);
+}
+
+#[test]
+fn certificates_without_an_end_are_proven_by_asking_for_them() {
+    let mut ends = fleet(240);
+    ends.extend([None, None, None]);
+    let list = List::of(&ends);
+    let mut known = partly_known(&list, 7, 0);
+    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    assert!(reading.proven() && reading.by_windows, "{reading:?}");
+    assert_eq!(reading.distinct, 243);
+    // One that nobody knows of is not proven away: the list as a whole shows it.
+    let mut unaware = partly_known(&list, 7, 0);
+    unaware.rows.remove(&241);
+    let reading = run(&list, &mut unaware, &super::super::Passes::default()).unwrap();
+    assert!(reading.proven() && !reading.by_windows, "{reading:?}");
+    assert_eq!(unaware.rows, list.truth());
+}
+
+#[test]
+fn a_fleet_that_changes_all_the_time_is_proven_all_the_same() {
+    // Each answer is followed by a new row, and every third by a deletion.
+    let script = vec![
+        Happening::Insert(Some(350)),
+        Happening::Nothing,
+        Happening::Delete(40),
+        Happening::Nothing,
+        Happening::Nothing,
+        Happening::Nothing,
+        Happening::Nothing,
+    ];
+    let list = List { script, ..List::of(&fleet(400)) };
+    let mut known = partly_known(&list, 7, 0);
+    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    assert!(reading.proven() && reading.by_windows, "{reading:?}");
+    let throughout = list.throughout(0);
+    assert!(throughout.iter().all(|(name, _)| known.rows.contains_key(name)));
+}
