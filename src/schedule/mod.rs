@@ -1,13 +1,15 @@
-//! When sources are read: bells ring, and one scan of a source runs at a time.
+//! When sources are read: bells ring, and one scan of a window of a source runs at a time. The near window is read also
+//! while a full scan, which may take hours, is under way; they share the request rate.
 //!
 //! A bell that rings while the one before still waits is a skipped tick, counted and never queued: the next tick is
 //! the retry.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +29,16 @@ const NEAR_BEFORE: i64 = 30 * 86_400;
 
 /// The near window reaches this far ahead: past the loosest rung, so that a rung is never crossed unseen.
 const NEAR_AHEAD: i64 = 45 * 86_400;
+
+/// How the two kinds of scan of a source go by turns.
+struct Turns {
+    /// Rings for a full scan that was cut off.
+    go_on: mpsc::Sender<()>,
+    /// Whether a full scan runs.
+    under_way: AtomicBool,
+    /// The first near scan has ended.
+    first: Notify,
+}
 
 /// Reads one source whenever its bells ring.
 pub struct Poller {
@@ -49,38 +61,57 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Reads the source until told to stop. A scan that is running then is broken off.
+    /// Reads the source until told to stop. Scans that are running then are broken off.
     pub async fn run(self, cron: Cron, stop: CancellationToken) -> anyhow::Result<()> {
-        let (near_bell, mut near) = mpsc::channel(1);
-        let (all_bell, mut all) = mpsc::channel(1);
+        let (near_bell, near) = mpsc::channel(1);
+        let (all_bell, all) = mpsc::channel(1);
         let mut bells = JoinSet::new();
-        let (often, seldom) = if self.windowed {
-            (near_bell, all_bell)
+        let (often, last_often) = if self.windowed {
+            (near_bell, self.last.near)
         } else {
             // Nothing drives the near window of a source that has none.
-            (all_bell.clone(), all_bell)
+            (all_bell.clone(), self.last.all)
         };
-        let last_often = if self.windowed { self.last.near } else { self.last.all };
         bells.spawn(self.hang(&cron, &self.schedule, last_often, often).await?);
         if let Some(full_scan) = &self.full_scan {
-            bells.spawn(self.hang(&cron, full_scan, self.last.all, seldom).await?);
+            // A full scan that was cut off goes on at once.
+            let last = self.last.all.filter(|_| !self.feed.passes.is_waiting());
+            bells.spawn(self.hang(&cron, full_scan, last, all_bell.clone()).await?);
         }
+        let turns =
+            Turns { go_on: all_bell, under_way: AtomicBool::new(false), first: Notify::new() };
+        tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            Some(ended) = bells.join_next() => match ended {
+                Ok(()) => anyhow::bail!("a bell of `{}` ended", self.feed.source),
+                Err(error) => anyhow::bail!("the bell of `{}` broke: {error}", self.feed.source),
+            },
+            _ = futures_util::future::join(self.near(near, &turns), self.all(all, &turns)) => Ok(()),
+        }
+    }
+
+    /// Reads the near window whenever its bell rings, also while everything is being read.
+    async fn near(&self, mut bell: mpsc::Receiver<()>, turns: &Turns) {
+        while bell.recv().await.is_some() {
+            let poll = self.poll(self.near_window()).await;
+            turns.first.notify_one();
+            let cut_off = self.feed.passes.is_waiting() && !turns.under_way.load(Ordering::Relaxed);
+            if cut_off && poll.error.is_none() && turns.go_on.try_send(()).is_err() {
+                tracing::debug!(source = %self.feed.source, "the full scan was about to go on anyway");
+            }
+        }
+    }
+
+    /// Reads everything whenever its bell rings.
+    async fn all(&self, mut bell: mpsc::Receiver<()>, turns: &Turns) {
         // On a cold start the near window is complete before the far tail is read.
-        if self.windowed && self.last.near.is_none() && near.recv().await.is_some() {
-            self.poll(self.near_window(), &stop).await;
+        if self.windowed && self.last.near.is_none() {
+            turns.first.notified().await;
         }
-        loop {
-            let window = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                Some(()) = near.recv() => self.near_window(),
-                Some(()) = all.recv() => Window::All,
-                Some(ended) = bells.join_next() => match ended {
-                    Ok(()) => continue,
-                    Err(error) => anyhow::bail!("the bell of `{}` broke: {error}", self.feed.source),
-                },
-                else => return Ok(()),
-            };
-            self.poll(window, &stop).await;
+        while bell.recv().await.is_some() {
+            turns.under_way.store(true, Ordering::Relaxed);
+            self.poll(Window::All).await;
+            turns.under_way.store(false, Ordering::Relaxed);
         }
     }
 
@@ -123,7 +154,7 @@ impl Poller {
     }
 
     /// Runs one scan in a task of its own: a panic in it is a failed poll and silences nobody else.
-    async fn poll(&self, window: Window, stop: &CancellationToken) {
+    async fn poll(&self, window: Window) -> Poll {
         let started = self.clock.now();
         let clocked = tokio::time::Instant::now();
         self.own.attempt(&self.feed.source, started);
@@ -131,15 +162,12 @@ impl Poller {
         let (source, feed, clock) =
             (Arc::clone(&self.source), self.feed.clone(), Arc::clone(&self.clock));
         task.spawn(async move { scan(&*source, window, &feed, &*clock).await });
-        let poll = tokio::select! {
-            () = stop.cancelled() => return,
-            Some(done) = task.join_next() => match done {
-                Ok(poll) => poll,
-                Err(_) => self.panicked(window, started).await,
-            },
-            else => return,
+        let poll = match task.join_next().await {
+            Some(Ok(poll)) => poll,
+            Some(Err(_)) | None => self.panicked(window, started).await,
         };
         self.tell(window, &poll, clocked.elapsed());
+        poll
     }
 
     async fn panicked(&self, window: Window, started: Timestamp) -> Poll {

@@ -10,6 +10,8 @@ use crate::source::{Page, Span};
 
 /// The most rows of one page.
 pub(super) const LIMIT: u64 = 100;
+/// Certificates that the filter is tried out with.
+const SAMPLES: usize = 3;
 /// The last millisecond that a certificate can end in. Nothing may end at or after it.
 const END_OF_TIME: i64 = 253_402_300_799_999;
 
@@ -95,16 +97,26 @@ pub(super) enum Probe {
 }
 
 /// Finds out how the filter works on `instance`.
-pub(super) async fn probe(client: &Tencent, instance: &str) -> Result<Probe, CallError> {
-    let part = Part { within: None, unit: Unit::Millis, offset: 0, limit: LIMIT };
+pub(super) async fn probe(
+    client: &Tencent,
+    instance: &str,
+    limit: u64,
+) -> Result<Probe, CallError> {
+    let part = Part { within: None, unit: Unit::Millis, offset: 0, limit };
     let sample = page(client, instance, part).await?;
-    let dated = sample.sightings.iter().find_map(|seen| Some((seen, seen.not_after?)));
-    let Some((seen, end)) = dated else { return Ok(Probe::NothingToTry) };
-    for unit in [Unit::Millis, Unit::Seconds] {
-        if finds(client, instance, unit, seen, end).await?
-            && excludes(client, instance, unit).await?
-        {
-            return Ok(Probe::Works(unit));
+    let dated: Vec<_> =
+        sample.sightings.into_iter().filter(|seen| seen.not_after.is_some()).collect();
+    if dated.is_empty() {
+        return Ok(Probe::NothingToTry);
+    }
+    // One may have its end from its PEM alone, which no filter knows of.
+    for seen in dated.iter().take(SAMPLES) {
+        for unit in [Unit::Millis, Unit::Seconds] {
+            if finds(client, instance, unit, seen, limit).await?
+                && excludes(client, instance, unit).await?
+            {
+                return Ok(Probe::Works(unit));
+            }
         }
     }
     tracing::warn!(
@@ -120,13 +132,14 @@ async fn finds(
     instance: &str,
     unit: Unit,
     seen: &Sighting,
-    end: Timestamp,
+    limit: u64,
 ) -> Result<bool, CallError> {
-    let part = Part { within: Some((end, end)), unit, offset: 0, limit: LIMIT };
+    let within = seen.not_after.map(|end| (end, end));
+    let part = Part { within, unit, offset: 0, limit };
     let found = page(client, instance, part).await?;
     let named = |row: &Sighting| row.serial == seen.serial && row.issuer == seen.issuer;
     // A batch that ends together may be larger than a page.
-    let holds = found.sightings.iter().any(named) || found.total > LIMIT;
+    let holds = found.sightings.iter().any(named) || found.total > limit;
     let nothing_else = found.sightings.len() == found.rows.len();
     Ok(holds && nothing_else && !found.rows.is_empty())
 }

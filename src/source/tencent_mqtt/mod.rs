@@ -235,7 +235,7 @@ impl TencentMqtt {
         if let Some(filter) = known.as_ref().and_then(Learnt::fresh) {
             return filter;
         }
-        match list::probe(&self.client, instance).await {
+        match list::probe(&self.client, instance, self.limit.load(Ordering::Relaxed)).await {
             Ok(Probe::NothingToTry) => None,
             Ok(Probe::Untrusted) => self.learn_filter(instance, None),
             Ok(Probe::Works(unit)) => self.learn_filter(instance, Some(unit)),

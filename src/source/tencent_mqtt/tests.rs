@@ -5,10 +5,9 @@ use crate::client::fake::{Fake, Reply as Answer, Seen};
 use crate::expiry::Timestamp;
 use crate::source::tencent::client_of;
 
-const NEAR: Window = Window::Near {
-    from: Timestamp::from_seconds(1_763_000_000),
-    to: Timestamp::from_seconds(1_767_000_000),
-};
+const SPAN: crate::source::Span =
+    (Timestamp::from_seconds(1_763_000_000), Timestamp::from_seconds(1_767_000_000));
+const NEAR: Window = Window::Near { from: SPAN.0, to: SPAN.1 };
 
 fn source(fake: &Fake, instances: Option<&[&str]>) -> TencentMqtt {
     let instances = instances.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect());
@@ -76,11 +75,16 @@ async fn a_trusted_filter_reads_the_near_window_alone() {
         let fake = listing(filtering).await;
         let source = source(&fake, Some(&["mqtt-1"]));
         let slices = source.slices(NEAR).await.unwrap();
-        let told: Vec<_> = slices.iter().map(|s| (s.kind, s.window, s.limit, s.overlap)).collect();
+        let told: Vec<_> =
+            slices.iter().map(|s| (s.kind, s.within, s.cuttable, s.limit, s.overlap)).collect();
         assert_eq!(
             told,
-            [(Some(Kind::Ca), Window::All, u64::MAX, 0), (Some(Kind::Device), NEAR, 100, 10)]
+            [
+                (Some(Kind::Ca), None, false, u64::MAX, 0),
+                (Some(Kind::Device), Some(SPAN), true, 100, 10)
+            ]
         );
+        assert!(slices.iter().all(|slice| slice.window == NEAR));
         let page = source.page(&slices[1], 0).await.unwrap();
         assert_eq!((page.total, page.sightings.len(), page.rejected.len()), (1, 1, 0));
         // The probe is remembered for the day.
@@ -95,7 +99,7 @@ async fn an_ignored_filter_reads_everything() {
     let fake = listing(Filtering::Ignored).await;
     let source = source(&fake, Some(&["mqtt-1"]));
     let slices = source.slices(NEAR).await.unwrap();
-    assert_eq!(slices[1].window, Window::All);
+    assert_eq!((slices[1].within, slices[1].cuttable), (None, false));
     let page = source.page(&slices[1], 0).await.unwrap();
     assert_eq!((page.total, page.sightings.len(), page.rejected.len()), (3, 3, 0));
 }
@@ -106,22 +110,23 @@ async fn a_filter_that_stops_working_is_tried_again() {
     let source = source(&fake, Some(&["mqtt-1"]));
     source.learn_filter("mqtt-1", Some(Unit::Millis));
     let slices = source.slices(NEAR).await.unwrap();
-    assert_eq!(slices[1].window, NEAR);
+    assert_eq!(slices[1].within, Some(SPAN));
     let page = source.page(&slices[1], 0).await.unwrap();
     assert_eq!((page.sightings.len(), page.rejected.len(), page.rows.len()), (1, 2, 3));
     let slices = source.slices(NEAR).await.unwrap();
-    assert_eq!(slices[1].window, Window::All);
+    assert_eq!(slices[1].within, None);
 }
 
 #[tokio::test]
-async fn the_whole_needs_no_probe_and_pages_by_offset() {
+async fn the_whole_is_paged_by_offset_and_can_be_cut_where_the_filter_works() {
     let fake = listing(Filtering::Millis).await;
     let source = source(&fake, Some(&["mqtt-1", "mqtt-2"]));
     let slices = source.slices(Window::All).await.unwrap();
-    assert_eq!((slices.len(), fake.seen().len()), (4, 0));
+    assert_eq!((slices.len(), slices[3].within, slices[3].cuttable), (4, None, true));
+    let probed = fake.seen().len();
     let page = source.page(&slices[3], 2).await.unwrap();
     assert_eq!((page.total, page.rows.len()), (3, 1));
-    let request = fake.seen()[0].json();
+    let request = fake.seen()[probed].json();
     assert_eq!(
         request,
         json!({"InstanceId": "mqtt-2", "Limit": 100, "Offset": 2, "OrderBy": "CREATE_TIME_ASC"})
@@ -142,8 +147,10 @@ async fn answers_that_are_too_large_halve_the_page() {
     source.page(&slices[1], 0).await.unwrap();
     let limits: Vec<u64> =
         fake.seen().iter().map(|seen| seen.json()["Limit"].as_u64().unwrap()).collect();
-    assert_eq!(limits, [100, 50, 25]);
-    assert_eq!(source.slices(Window::All).await.unwrap()[1].limit, 25);
+    // The first is the probe's, which cannot tell anything yet.
+    assert_eq!((slices[1].cuttable, limits), (false, vec![100, 100, 50, 25]));
+    let slices = source.slices(Window::All).await.unwrap();
+    assert_eq!((slices[1].cuttable, slices[1].limit), (true, 25));
 }
 
 #[tokio::test]
