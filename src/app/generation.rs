@@ -53,7 +53,11 @@ impl Generation {
                 clock: Arc::clone(&wires.means.clock),
             };
             let (cron, stop) = (cron.clone(), stop.clone());
-            tasks.spawn(async move { poller.run(cron, stop).await });
+            let store = Arc::clone(&wires.means.store);
+            tasks.spawn(async move {
+                adapt::recall(&*poller.source, &poller.feed.source, &*store).await?;
+                poller.run(cron, stop).await
+            });
         }
         Self::start_outboxes(&plan, wires, &mut tasks, &stop);
         Ok(Self { tasks, stop, cron, last })

@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
     use crate::config::load;
-    use crate::source::{Page, Slice};
+    use crate::source::{Coverage, Page, Slice};
 
     #[test]
     fn a_summary_of_what_would_run() {
@@ -126,7 +126,7 @@ mod tests {
         store     sqlite:/var/lib/notafter/notafter.db
         source    iot-prod (tencent-mqtt), every 10m; all of it every 1day
         source    web-certs (tencent-ssl), every 1h
-        source    plant (enos), every 6h
+        source    plant (enos), every 6h; all of it every 7days
         source    machine (files), every 1h
         channel   ops (feishu)
         channel   plant-7 (dingtalk)
@@ -152,6 +152,7 @@ mod tests {
                 window,
                 limit: 100,
                 overlap: 10,
+                coverage: Coverage::Whole,
             };
             Ok(vec![slice("mqtt-\u{1b}1"), slice("mqtt-\u{1b}1"), slice("mqtt-2")])
         }

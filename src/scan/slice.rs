@@ -9,7 +9,7 @@ use futures_util::stream::FuturesOrdered;
 
 use super::{Feed, Step, WIDTH};
 use crate::expiry::Reason;
-use crate::source::{Page, Slice, Source, SourceError};
+use crate::source::{Noted, Page, Slice, Source, SourceError};
 
 /// Readings of one slice before it is called partial.
 const READINGS: u32 = 3;
@@ -112,7 +112,7 @@ impl<'a> Attempt<'a> {
         self.reading.first_total = first.total;
         self.stride = self.stride_after(first.rows.len() as u64);
         self.left = (first.total / self.stride).saturating_mul(2).saturating_add(SPARE_PAGES);
-        let mut next = self.take(0, first, feed).await?;
+        let mut next = self.take(0, first, source, feed).await?;
         while let Some(offset) = next {
             next = self.run_from(offset, source, feed).await?;
         }
@@ -137,7 +137,7 @@ impl<'a> Attempt<'a> {
                 ahead += self.stride;
             }
             let Some((at, page)) = pages.next().await else { return Ok(None) };
-            match self.take(at, page?, feed).await? {
+            match self.take(at, page?, source, feed).await? {
                 Some(next) if next == at + self.stride => {}
                 // The page was shorter than planned: the pages asked for beyond it would leave a gap.
                 other => return Ok(other),
@@ -149,7 +149,8 @@ impl<'a> Attempt<'a> {
     async fn take(
         &mut self,
         offset: u64,
-        page: Page,
+        mut page: Page,
+        source: &dyn Source,
         feed: &Feed,
     ) -> Result<Option<u64>, SourceError> {
         let received = page.rows.len() as u64;
@@ -162,8 +163,20 @@ impl<'a> Attempt<'a> {
         } else {
             Some(offset + self.stride_after(received))
         };
+        let notes = std::mem::take(&mut page.notes);
         let step = Step::Page { slice: Arc::clone(self.slice), page };
-        if feed.give(step).await { Ok(next) } else { Err(stopped()) }
+        let given = feed.give(step).await && self.give_notes(notes, source, feed).await;
+        if given { Ok(next) } else { Err(stopped()) }
+    }
+
+    /// Hands on the notes of a page that was handed on, to be saved and for the source to go by.
+    async fn give_notes(&self, notes: Vec<Noted>, source: &dyn Source, feed: &Feed) -> bool {
+        if notes.is_empty() {
+            return true;
+        }
+        let scope = &self.slice.scope;
+        source.recall(scope, &notes);
+        feed.give(Step::Noted { scope: Arc::clone(scope), notes }).await
     }
 
     fn note(&mut self, offset: u64, page: &Page) {

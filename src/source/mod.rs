@@ -38,7 +38,13 @@ pub trait Source: Send + Sync {
     async fn confirm(&self, _scope: &str, _serial: &str) -> Result<Presence, SourceError> {
         Ok(Presence::Unknown)
     }
+
+    /// Takes notes back: those from before a restart or a reload, and those of each page that was handed on.
+    fn recall(&self, _scope: &str, _notes: &[Noted]) {}
 }
+
+/// Something that a source wants to find again: what it is about, and what it says; `None` forgets.
+pub type Noted = (String, Option<String>);
 
 /// Which certificates a scan is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +86,19 @@ pub struct Slice {
     /// Rows by which two pages overlap, so that rows deleted in between are not skipped; 0 when the provider
     /// answers everything at once.
     pub overlap: u64,
+    /// How much of it a reading tells.
+    pub coverage: Coverage,
+}
+
+/// How much of what a slice lists is told by a reading of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// Every certificate.
+    Whole,
+    /// Every certificate that no reading before it in the same scan told of: what they saw counts together.
+    Once,
+    /// Those that are new or due. Nothing can be said about absence.
+    Skimmed,
 }
 
 /// One response.
@@ -95,6 +114,8 @@ pub struct Page {
     pub rows: Vec<u64>,
     /// The provider's total for the slice, as this response states it.
     pub total: u64,
+    /// What the source wants to find again, once the page is saved.
+    pub notes: Vec<Noted>,
 }
 
 /// What a point read said.
@@ -175,7 +196,7 @@ pub struct Kind {
 
 /// Every kind, sorted by name.
 pub const KINDS: &[Kind] = &[
-    Kind { name: "enos", build: enos::build, windowed: false },
+    Kind { name: "enos", build: enos::build, windowed: true },
     Kind { name: "files", build: files::build, windowed: false },
     Kind { name: "tencent-mqtt", build: tencent_mqtt::build, windowed: true },
     Kind { name: "tencent-ssl", build: tencent_ssl::build, windowed: false },

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::expiry::{Rejected, Timestamp};
-use crate::source::Window;
+use crate::source::{Coverage, Window};
 
 /// What happens to the list after one of its pages was served.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +84,7 @@ impl List {
             window: Window::All,
             limit: 20,
             overlap: self.overlap,
+            coverage: Coverage::Whole,
         })
     }
 

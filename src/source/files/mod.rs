@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use glob::Pattern;
 
-use super::{Page, Slice, Source, SourceError, Window};
+use super::{Coverage, Page, Slice, Source, SourceError, Window};
 use crate::client::Deps;
 use crate::config::{Fields, SourceConfig};
 
@@ -54,6 +54,7 @@ impl Source for Files {
             window: Window::All,
             limit: u64::MAX,
             overlap: 0,
+            coverage: Coverage::Whole,
         }])
     }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::tencent::{Account, Service};
-use super::{Page, Presence, Slice, Source, SourceError, Window};
+use super::{Coverage, Page, Presence, Slice, Source, SourceError, Window};
 use crate::client::tencent::{ApiError, Fault, Reply, Tencent, Text, decode};
 use crate::client::{CallError, Class, Deps};
 use crate::config::{Fields, SourceConfig};
@@ -147,6 +147,7 @@ fn authorities_slice(instance: &Arc<str>) -> Slice {
         window: Window::All,
         limit: u64::MAX,
         overlap: 0,
+        coverage: Coverage::Whole,
     }
 }
 
@@ -235,6 +236,7 @@ impl TencentMqtt {
             window,
             limit: self.limit.load(Ordering::Relaxed),
             overlap: OVERLAP,
+            coverage: Coverage::Whole,
         }
     }
 

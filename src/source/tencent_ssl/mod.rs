@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use super::tencent::{Account, Service};
-use super::{Page, Slice, Source, SourceError, Window};
+use super::{Coverage, Page, Slice, Source, SourceError, Window};
 use crate::client::tencent::{Fault, Tencent};
 use crate::client::{CallError, Class, Deps};
 use crate::config::{Fields, SourceConfig};
@@ -61,6 +61,7 @@ impl Source for TencentSsl {
             window: Window::All,
             limit: self.limit.load(Ordering::Relaxed),
             overlap: OVERLAP,
+            coverage: Coverage::Whole,
         }])
     }
 
