@@ -163,8 +163,7 @@ impl Source for Enos {
             Target::Devices(devices) => named(devices, offset),
             Target::Products(keys) => self.found(keys.as_deref(), offset).await?,
         };
-        let end = offset.saturating_add(u64::try_from(devices.len()).unwrap_or(u64::MAX));
-        let is_last = end >= total;
+        let is_last = offset.saturating_add(length(&devices)) >= total;
         let mut page = self.read(slice.window, devices).await?;
         page.total = total;
         if offset == 0 || is_last {
@@ -186,7 +185,7 @@ fn named(devices: &[Device], offset: u64) -> (Vec<Device>, u64) {
     let skip = usize::try_from(offset).unwrap_or(usize::MAX);
     let take = usize::try_from(PAGE).unwrap_or(usize::MAX);
     let page = devices.iter().skip(skip).take(take).cloned().collect();
-    (page, u64::try_from(devices.len()).unwrap_or(u64::MAX))
+    (page, length(devices))
 }
 
 impl Enos {
@@ -209,25 +208,36 @@ impl Enos {
         self.products.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the devices at `offset`, counted through all products, and the number of all devices.
+    /// Returns the devices at `offset`, counted through all products, and the number of all devices. A page goes on
+    /// from one product into the next: the pages after it were asked for by then, and their calls must not be in vain.
     async fn found(
         &self,
         keys: Option<&[String]>,
         offset: u64,
     ) -> Result<(Vec<Device>, u64), CallError> {
         let known = if offset == 0 { None } else { self.products().clone() };
-        let products = match known {
+        let mut products = match known {
             Some(products) => products,
             None => self.count(keys).await?,
         };
-        let Some((product, within)) = place(&products, offset) else {
-            return Ok((Vec::new(), total(&products)));
-        };
-        let (mut devices, now) =
-            devices::page(&self.client, &self.organisation, product, within / PAGE + 1).await?;
-        let skip = usize::try_from(within % PAGE).unwrap_or(usize::MAX);
-        devices.drain(..skip.min(devices.len()));
-        Ok((devices, self.recount(product, now)))
+        let mut found = Vec::new();
+        while let Some((product, within)) = place(&products, offset + length(&found))
+            && length(&found) < PAGE
+        {
+            let (mut devices, now) =
+                devices::page(&self.client, &self.organisation, product, within / PAGE + 1).await?;
+            let skip = usize::try_from(within % PAGE).unwrap_or(usize::MAX);
+            devices.drain(..skip.min(devices.len()));
+            let expected = (PAGE - within % PAGE).min(now.saturating_sub(within));
+            let is_short = length(&devices) < expected;
+            let room = usize::try_from(PAGE - length(&found)).unwrap_or(usize::MAX);
+            found.extend(devices.into_iter().take(room));
+            products = self.recount(product, now);
+            if is_short {
+                break;
+            }
+        }
+        Ok((found, total(&products)))
     }
 
     /// Lists the products and counts the devices of each. This begins a scan.
@@ -245,14 +255,14 @@ impl Enos {
         Ok(products)
     }
 
-    /// Notes what a page says about its product, and returns the number of all devices.
-    fn recount(&self, key: &str, devices: u64) -> u64 {
+    /// Notes what a page says about its product, and returns all of them.
+    fn recount(&self, key: &str, devices: u64) -> Vec<Product> {
         let mut products = self.products();
         let products = products.get_or_insert_default();
         if let Some(product) = products.iter_mut().find(|product| product.key == key) {
             product.devices = devices;
         }
-        total(products)
+        products.clone()
     }
 
     /// Asks for the certificates of those devices that are due.
@@ -356,6 +366,10 @@ fn place(products: &[Product], offset: u64) -> Option<(&str, u64)> {
         before = after;
     }
     None
+}
+
+fn length(devices: &[Device]) -> u64 {
+    u64::try_from(devices.len()).unwrap_or(u64::MAX)
 }
 
 fn total(products: &[Product]) -> u64 {
