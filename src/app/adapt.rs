@@ -12,7 +12,9 @@ use crate::expiry::{Facts, RowId, Timestamp};
 use crate::metrics::{Names, NamesError, Tally};
 use crate::outbox::{Pacers, Report, Settings, Shared, SystemChance, Watcher, Worker};
 use crate::pipeline::{Health, Order};
-use crate::store::Store;
+use crate::scan::Passes;
+use crate::source::{Noted, Source};
+use crate::store::{Store, StoreError};
 
 /// What certificates are called, from the store.
 pub(super) struct StoreNames(pub(super) Arc<dyn Store>);
@@ -22,6 +24,23 @@ impl Names for StoreNames {
     async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, NamesError> {
         self.0.facts(rows).await.map_err(|error| NamesError(error.to_string()))
     }
+}
+
+/// Hands a source back what it noted before the last restart or reload. Answers with how far its scans had come.
+pub(super) async fn recall(
+    source: &dyn Source,
+    name: &str,
+    store: &dyn Store,
+) -> Result<Passes, StoreError> {
+    let notes = store.notes(name).await?;
+    for of_scope in notes.chunk_by(|one, next| one.scope == next.scope) {
+        let noted: Vec<Noted> =
+            of_scope.iter().map(|note| (note.key.clone(), note.value.clone())).collect();
+        if let Some(first) = of_scope.first() {
+            source.recall(&first.scope, &noted);
+        }
+    }
+    Ok(Passes::recall(&notes))
 }
 
 /// Counts deliveries in the daemon's own metrics.

@@ -42,7 +42,7 @@ impl Generation {
         let cron = Cron::start().await?;
         let mut tasks = JoinSet::new();
         for (config, source) in plan.config.sources.iter().zip(&plan.sources) {
-            let poller = Poller {
+            let mut poller = Poller {
                 source: Arc::clone(source),
                 windowed: windowed(&config.kind.value),
                 schedule: config.schedule.clone(),
@@ -53,7 +53,12 @@ impl Generation {
                 clock: Arc::clone(&wires.means.clock),
             };
             let (cron, stop) = (cron.clone(), stop.clone());
-            tasks.spawn(async move { poller.run(cron, stop).await });
+            let store = Arc::clone(&wires.means.store);
+            tasks.spawn(async move {
+                poller.feed.passes =
+                    adapt::recall(&*poller.source, &poller.feed.source, &*store).await?;
+                poller.run(cron, stop).await
+            });
         }
         Self::start_outboxes(&plan, wires, &mut tasks, &stop);
         Ok(Self { tasks, stop, cron, last })

@@ -126,7 +126,7 @@ mod tests {
         store     sqlite:/var/lib/notafter/notafter.db
         source    iot-prod (tencent-mqtt), every 10m; all of it every 1day
         source    web-certs (tencent-ssl), every 1h
-        source    plant (enos), every 6h
+        source    plant (enos), every 6h; all of it every 7days
         source    machine (files), every 1h
         channel   ops (feishu)
         channel   plant-7 (dingtalk)

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Outcome;
 use super::http::HttpError;
+use super::{Outcome, echo};
 
 /// The most attempts for one request, whatever fails.
 const MOST_TRIES: usize = 6;
@@ -11,9 +11,6 @@ const MOST_TRIES: usize = 6;
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// The most characters of a provider's text that are kept.
 const LONGEST_TEXT: usize = 300;
-
-/// Shorter ones are no secrets, and would be found within ordinary words.
-const LEAST_SECRET: usize = 6;
 
 /// What a failure means for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -135,12 +132,10 @@ impl CallError {
         Self::new(action, class, format!("HTTP status {status} and no answer of the provider"))
     }
 
-    /// Removes secrets that a provider may repeat in its texts.
+    /// Removes secrets and signatures that a provider may repeat in its texts.
     pub(super) fn without(mut self, secrets: &[&str]) -> Self {
-        for secret in secrets.iter().filter(|secret| secret.len() >= LEAST_SECRET) {
-            self.text = self.text.replace(secret, "[secret]");
-            self.code = self.code.replace(secret, "[secret]");
-        }
+        self.text = echo::without(&self.text, secrets);
+        self.code = echo::without(&self.code, secrets);
         self
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 
 pub mod enos;
+mod echo;
 mod failure;
 #[cfg(test)]
 pub(crate) mod fake;

@@ -109,7 +109,8 @@ mod tests {
         assert_eq!(config.alerts.language, Language::En);
         assert_eq!(config.metrics.max_series_per_source, 10_000);
         let full: Vec<_> = config.sources.iter().map(|source| source.full_scan.clone()).collect();
-        assert_eq!(full, [None, Some(Schedule::Every(Duration::from_hours(24))), None]);
+        let every = |days: u64| Some(Schedule::Every(Duration::from_hours(24 * days)));
+        assert_eq!(full, [None, every(1), every(7)]);
     }
 
     const EVERYTHING: &str = r#"

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::expiry::{Inventory, Kind, RowId, ScopeId};
 use crate::scan::{Ends, Report};
-use crate::source::Slice;
+use crate::source::{Coverage, Slice};
 
 /// Rows that may be missing at once without an alarm, whatever the size of the scope.
 const FEW: usize = 20;
@@ -97,9 +97,16 @@ fn few(known: usize) -> usize {
 }
 
 impl Absence {
-    /// A reading begins: what an earlier one saw counts no more.
+    /// A scan begins: what an earlier one saw counts no more.
+    pub(super) fn plan(&mut self, scope: ScopeId, slice: &Slice) {
+        self.passes.remove(&reader(scope, slice));
+    }
+
+    /// A reading begins: what an earlier one saw counts no more, unless this one leaves it out.
     pub(super) fn begin(&mut self, scope: ScopeId, slice: &Slice) {
-        self.passes.insert(reader(scope, slice), Pass::default());
+        if slice.coverage != Coverage::Once {
+            self.plan(scope, slice);
+        }
     }
 
     /// The reading lists a certificate.
@@ -154,7 +161,8 @@ impl Absence {
     ) -> Option<Shrunk> {
         let reader = reader(scope, &report.slice);
         let mut pass = self.passes.remove(&reader).unwrap_or_default();
-        if !report.proven() || report.reading.unreadable > 0 {
+        let skimmed = report.slice.coverage == Coverage::Skimmed;
+        if skimmed || !report.proven() || report.reading.unreadable > 0 {
             return None;
         }
         let slice = &report.slice;
@@ -390,6 +398,44 @@ mod tests {
         world.absence.see(world.scope, &slice, row);
         let absent = world.all(|number| number > 0);
         assert_eq!(absent.missing, [row]);
+    }
+
+    #[test]
+    fn readings_that_leave_out_what_was_told_count_together_within_a_scan() {
+        let mut world = World::with(30);
+        let mut slice = Arc::unwrap_or_clone(World::slice(Some(Kind::Device), Window::All));
+        slice.coverage = Coverage::Once;
+        let at = Timestamp::from_seconds(NOW);
+        let reading = Reading { finished: true, ..Reading::default() };
+        let report = |slice: &Slice| Report {
+            slice: Arc::new(slice.clone()),
+            started: at,
+            ended: at,
+            reading,
+            error: None,
+        };
+        let tell = |world: &mut World, numbers: std::ops::Range<usize>| {
+            world.absence.begin(world.scope, &slice);
+            for number in numbers {
+                let row = world.row(Kind::Device, number);
+                world.absence.see(world.scope, &slice, row);
+            }
+        };
+        world.absence.plan(world.scope, &slice);
+        tell(&mut world, 0..20);
+        tell(&mut world, 20..29);
+        let absent = world.end(&report(&slice)).unwrap();
+        assert_eq!(absent.missing, [world.row(Kind::Device, 29)]);
+        // The scan after one that was broken off begins anew.
+        tell(&mut world, 0..29);
+        world.absence.plan(world.scope, &slice);
+        tell(&mut world, 10..30);
+        let absent = world.end(&report(&slice)).unwrap();
+        assert_eq!(absent.missing.len(), 10);
+        // One that was not asked for everything says nothing, however well it ended.
+        tell(&mut world, 0..29);
+        slice.coverage = Coverage::Skimmed;
+        assert_eq!(world.absence.end(world.scope, &report(&slice), &world.inventory), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::condition::Subject;
 use super::{Pipeline, Watched};
 use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Sighting, Status, Topic};
 use crate::scan::{Candidate, Ends, Report, ScanStatus, Step};
-use crate::source::{Page, Slice, Window};
+use crate::source::{Coverage, Noted, Page, Slice, Window};
 use crate::store::{Note, RowWrite, ScanRecord};
 
 impl Pipeline {
@@ -88,6 +88,9 @@ impl Pipeline {
                 self.draft.scans.push(scan.clone());
                 self.remember(scan);
             }
+            if let Some(scope) = self.inventory.find_scope(source, &slice.scope) {
+                self.absence.plan(scope, slice);
+            }
         }
         self.tell_scopes();
     }
@@ -122,7 +125,7 @@ impl Pipeline {
     }
 
     /// Drafts what a scan wants to find again, after the rows that came before it.
-    fn keep_notes(&mut self, source: &str, scope: &str, notes: Vec<(String, Option<String>)>) {
+    fn keep_notes(&mut self, source: &str, scope: &str, notes: Vec<Noted>) {
         let (source, scope) = (source.to_owned(), scope.to_owned());
         self.draft.notes.extend(notes.into_iter().map(|(key, value)| Note {
             source: source.clone(),
@@ -217,7 +220,12 @@ impl Pipeline {
         let shrunk = self.absence.end(scope, report, &self.inventory);
         self.listing.note(source, report.problem());
         self.record(source, report, shrunk.map_or(0, |shrunk| shrunk.missing));
-        let Some(Shrunk { known, missing, frozen }) = shrunk else { return };
+        let Some(Shrunk { known, missing, frozen }) = shrunk else {
+            if is_sound_skim(report) {
+                self.judge(scope, report, key_of(source, report), false);
+            }
+            return;
+        };
         self.judge(scope, report, key_of(source, report), frozen);
         if frozen {
             let (source, scope) = (source.to_string(), report.slice.scope.to_string());
@@ -349,6 +357,13 @@ fn add_line(lines: &mut Vec<ScanStatus>, scan: &ScanRecord, missing: Option<u64>
             missing,
         }),
     }
+}
+
+/// Returns whether a report is of a near window in which nothing can be missing, because not all of it is asked for: it
+/// must not keep the alarm of its scope up. The rest of a full scan that was broken off says nothing either way.
+fn is_sound_skim(report: &Report) -> bool {
+    let skimmed = report.slice.coverage == Coverage::Skimmed;
+    skimmed && report.slice.window != Window::All && report.proven()
 }
 
 /// Names the record of a scan: its source, its scope, and the part of it.

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::expiry::{RowId, Timestamp};
-use crate::source::{Page, Slice, Source, SourceError, Span, Window};
+use crate::source::{Noted, Page, Slice, Source, SourceError, Span, Window};
 
 mod ask;
 mod collect;
@@ -103,7 +103,7 @@ pub enum Step {
         /// The scope that it is about. Forgetting the scope forgets it.
         scope: Arc<str>,
         /// What is noted, by key; `None` forgets.
-        notes: Vec<(String, Option<String>)>,
+        notes: Vec<Noted>,
     },
     /// The slice is done.
     End {

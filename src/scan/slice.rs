@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::{Feed, Step, WIDTH};
 use crate::expiry::Reason;
-use crate::source::{Page, Slice, Source, SourceError};
+use crate::source::{Noted, Page, Slice, Source, SourceError};
 
 /// Readings of one slice before it is called partial.
 pub(super) const READINGS: u32 = 3;
@@ -166,7 +166,7 @@ impl<'a> Attempt<'a> {
         self.left = (first.total / self.stride).saturating_mul(2).saturating_add(SPARE_PAGES);
         let room = first.total.min(ROOM).max(received);
         self.rows.reserve_exact(usize::try_from(room).unwrap_or_default());
-        self.take(0, first, feed).await
+        self.take(0, first, pages, feed).await
     }
 
     /// Reads the pages from `next` on until the end.
@@ -203,7 +203,7 @@ impl<'a> Attempt<'a> {
                 ahead += self.stride;
             }
             let Some((at, page)) = coming.next().await else { return Ok(None) };
-            match self.take(at, page?, feed).await? {
+            match self.take(at, page?, pages, feed).await? {
                 Some(next) if next == at + self.stride => {}
                 // The page was shorter than planned: the pages asked for beyond it would leave a gap.
                 other => return Ok(other),
@@ -215,7 +215,8 @@ impl<'a> Attempt<'a> {
     async fn take(
         &mut self,
         offset: u64,
-        page: Page,
+        mut page: Page,
+        pages: &Pages<'_>,
         feed: &Feed,
     ) -> Result<Option<u64>, SourceError> {
         let received = page.rows.len() as u64;
@@ -228,8 +229,20 @@ impl<'a> Attempt<'a> {
         } else {
             Some(offset + self.stride_after(received))
         };
+        let notes = std::mem::take(&mut page.notes);
         let step = Step::Page { slice: Arc::clone(self.slice), page };
-        if feed.give(step).await { Ok(next) } else { Err(stopped()) }
+        let given = feed.give(step).await && self.give_notes(notes, pages.source, feed).await;
+        if given { Ok(next) } else { Err(stopped()) }
+    }
+
+    /// Hands on the notes of a page that was handed on, to be saved and for the source to go by.
+    async fn give_notes(&self, notes: Vec<Noted>, source: &dyn Source, feed: &Feed) -> bool {
+        if notes.is_empty() {
+            return true;
+        }
+        let scope = &self.slice.scope;
+        source.recall(scope, &notes);
+        feed.give(Step::Noted { scope: Arc::clone(scope), notes }).await
     }
 
     fn note(&mut self, offset: u64, page: &Page) {

@@ -19,7 +19,7 @@ use super::slice::{self, Attempt, Pages, READINGS, Reading, stopped};
 use super::{Ends, Feed, Step, WIDTH};
 use crate::clock::Clock;
 use crate::expiry::Timestamp;
-use crate::source::{Slice, Source, SourceError, Span};
+use crate::source::{Coverage, Slice, Source, SourceError, Span};
 
 /// How a slice is cut.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +114,8 @@ impl Windows<'_> {
         match error {
             Some(error) => Err(error),
             None => {
-                if reading.proven() && reading.unreadable == 0 {
+                let skimmed = self.slice.coverage == Coverage::Skimmed;
+                if !skimmed && reading.proven() && reading.unreadable == 0 {
                     let ends = self.slice.within.map_or(Ends::All, Ends::Within);
                     ask(self.source, self.slice, ends, self.feed).await?;
                 }

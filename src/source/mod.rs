@@ -38,7 +38,13 @@ pub trait Source: Send + Sync {
     async fn confirm(&self, _scope: &str, _serial: &str) -> Result<Presence, SourceError> {
         Ok(Presence::Unknown)
     }
+
+    /// Takes notes back: those from before a restart or a reload, and those of each page that was handed on.
+    fn recall(&self, _scope: &str, _notes: &[Noted]) {}
 }
+
+/// Something that a source wants to find again: what it is about, and what it says; `None` forgets.
+pub type Noted = (String, Option<String>);
 
 /// Two times, both included.
 pub type Span = (Timestamp, Timestamp);
@@ -87,13 +93,27 @@ pub struct Slice {
     /// Rows by which two pages overlap, so that rows deleted in between are not skipped; 0 when the provider
     /// answers everything at once.
     pub overlap: u64,
+    /// How much of it a reading tells.
+    pub coverage: Coverage,
+}
+
+/// How much of what a slice lists is told by a reading of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// Every certificate.
+    Whole,
+    /// Every certificate that no reading before it in the same scan told of: what they saw counts together.
+    Once,
+    /// Those that are new or due. Nothing can be said about absence.
+    Skimmed,
 }
 
 impl Slice {
-    /// Returns everything of a scope, whatever its kind and its end.
+    /// Returns everything of a scope, whatever its kind and its end, which no filter can cut.
     pub fn whole(scope: &Arc<str>, window: Window, limit: u64, overlap: u64) -> Self {
         let scope = Arc::clone(scope);
-        Self { scope, kind: None, window, within: None, cuttable: false, limit, overlap }
+        let coverage = Coverage::Whole;
+        Self { scope, kind: None, window, within: None, cuttable: false, limit, overlap, coverage }
     }
 
     /// Returns the part of it whose certificates end within `span`.
@@ -116,6 +136,8 @@ pub struct Page {
     pub rows: Vec<u64>,
     /// The provider's total for the slice, as this response states it.
     pub total: u64,
+    /// What the source wants to find again, once the page is saved.
+    pub notes: Vec<Noted>,
 }
 
 /// What a point read said.
@@ -196,7 +218,7 @@ pub struct Kind {
 
 /// Every kind, sorted by name.
 pub const KINDS: &[Kind] = &[
-    Kind { name: "enos", build: enos::build, windowed: false },
+    Kind { name: "enos", build: enos::build, windowed: true },
     Kind { name: "files", build: files::build, windowed: false },
     Kind { name: "tencent-mqtt", build: tencent_mqtt::build, windowed: true },
     Kind { name: "tencent-ssl", build: tencent_ssl::build, windowed: false },

@@ -9,6 +9,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot get there has failed")]
 
+mod checks;
 mod enos;
 mod judge;
 mod life;

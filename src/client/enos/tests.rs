@@ -243,6 +243,48 @@ async fn failures_of_the_authority_behind_are_repeated() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_repeats_the_request_gives_nothing_away() {
+    let echoing = |seen: &Seen| {
+        let value = |name: &str| seen.header(name).to_owned();
+        let headers = ["apim-accesstoken", "apim-timestamp", "apim-signature"];
+        let headers: Vec<_> =
+            headers.iter().map(|name| format!("{name}: {}", value(name))).collect();
+        format!("bad request {} {}", headers.join(", "), seen.path_and_query)
+    };
+    let fake = Fake::start(move |_, seen| {
+        if is_get(seen) {
+            token("TOKEN-0123456789-abc", 7200)
+        } else {
+            refusal("code", 99403, &echoing(seen))
+        }
+    })
+    .await;
+    let (enos, _) = client(&fake);
+    let told = list(&enos).await.unwrap_err().to_string();
+    let seen = fake.seen();
+    let signature = seen[1].header("apim-signature");
+    assert_eq!(signature.len(), 64);
+    assert!(!told.contains(signature) && !told.contains("TOKEN"), "{told}");
+    assert!(told.contains("apim-accesstoken: [secret]"), "{told}");
+    assert!(told.contains("apim-signature: [signature]"), "{told}");
+    assert!(told.contains("deviceKey="), "what helps is kept: {told}");
+}
+
+#[tokio::test]
+async fn a_gateway_that_repeats_the_request_for_a_token_gives_nothing_away() {
+    let fake = Fake::start(|_, seen| {
+        let body = String::from_utf8(seen.body.to_vec()).unwrap();
+        refusal("status", 1003, &format!("encryption invalid: {body}"))
+    })
+    .await;
+    let (enos, _) = client(&fake);
+    let told = list(&enos).await.unwrap_err().to_string();
+    let encryption = fake.seen()[0].json()["encryption"].as_str().unwrap().to_owned();
+    assert_eq!(encryption.len(), 64);
+    assert!(!told.contains(&encryption) && !told.contains(KEY), "{told}");
+}
+
+#[tokio::test]
 async fn no_secret_is_in_any_error() {
     let fake = Fake::start(|_, seen| {
         if is_get(seen) {

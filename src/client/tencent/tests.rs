@@ -305,6 +305,34 @@ async fn truncated_answers_and_bombs_end_as_errors() {
 }
 
 #[tokio::test]
+async fn a_provider_that_repeats_the_request_gives_nothing_away() {
+    let token = "tmpTOKEN-0123456789abcdef==";
+    let echo = |seen: &Seen| {
+        let (token, authorization) = (seen.header("x-tc-token"), seen.header("authorization"));
+        format!("x-tc-token: {token}, authorization: {authorization}, body: {:?}", seen.body)
+    };
+    // Texts are cut off, each time elsewhere.
+    for pad in (0..300).step_by(3) {
+        let fake = Fake::start(move |_, seen| {
+            let text = format!("{:pad$}{}", "", echo(seen));
+            Answer::json(&json!({"Response": {
+                "Error": {"Code": "InvalidParameter", "Message": text}, "RequestId": "r-1",
+            }}))
+        })
+        .await;
+        let (client, _) = client(fake.url("/"), keys(Some(token)));
+        let told = count(&client).await.unwrap_err().to_string();
+        let seen = fake.seen();
+        let (_, signature) = seen[0].header("authorization").rsplit_once("Signature=").unwrap();
+        assert_eq!(signature.len(), 64);
+        for secret in [ID, KEY, token, signature] {
+            let mut parts = (0..=secret.len() - 10).map(|at| &secret[at..at + 10]);
+            assert_eq!(parts.find(|part| told.contains(part)), None, "{pad}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn no_secret_is_in_any_error() {
     let token = "tmpTOKEN-0123456789abcdef==";
     let echo = move |_: usize, seen: &Seen| {

@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::client::enos::{Call, Enos};
 use crate::client::{CallError, Class};
@@ -32,6 +33,11 @@ impl Device {
             return self.asset_id.clone();
         }
         format!("{}/{}", self.product_key, self.device_key)
+    }
+
+    /// Returns a digest of the name.
+    pub(super) fn digest(&self) -> u64 {
+        xxh3_64(self.name().as_bytes())
     }
 
     /// Returns the query that names the device.

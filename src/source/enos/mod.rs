@@ -2,7 +2,12 @@
 //!
 //! The one scope is the organisation; its rows are devices. Their order is fixed, newest first, so that an
 //! overlap would not help: a device that comes or goes during a scan changes the total, and the scan finds that
-//! its devices do not add up.
+//! its devices do not add up. Reading them again costs little: who was asked is not asked again.
+//!
+//! A near scan lists every device and asks for the certificates of those that are due (`checks.rs`). So it claims that
+//! every device is known, that what was known to end soon is as it was said, and nothing about absence. A full scan
+//! asks for every device. One that was broken off, by a restart or by the provider, goes on with the devices that were
+//! not asked for yet: what is read then is the whole, but nothing follows from what is not told.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,16 +16,18 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
-use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Page, Slice, Source, SourceError, Window};
+use super::{Noted, Page, Slice, Source, SourceError, Window};
 use crate::client::enos::{AppKeys, Call, Enos as Client, ReadAppKeys, Settings};
 use crate::client::{Backoff, CallError, Class, Deps};
+use crate::clock::Clock;
 use crate::config::{Fields, Placed, Secret, SourceConfig};
-use crate::expiry::{Kind, Reason, Rejected};
+use crate::expiry::{Kind, Reason, Rejected, Sighting, Timestamp};
+use checks::{Checks, Soonest};
 use devices::{Device, PAGE};
 
 mod certificates;
+mod checks;
 mod devices;
 mod subject;
 
@@ -55,7 +62,8 @@ pub(super) fn build(
         backoff: Backoff::VENDOR,
     };
     let client = Client::new(settings, deps);
-    Some(Arc::new(Enos::new(client, &organisation?.value, target)))
+    let organisation = organisation?.value;
+    Some(Arc::new(Enos::new(client, &organisation, target, Arc::clone(&deps.clock))))
 }
 
 fn keys(key: Secret, secret: Secret) -> ReadAppKeys {
@@ -117,6 +125,9 @@ struct Enos {
     target: Target,
     /// The products of the scan under way and how many devices each has.
     products: Mutex<Option<Vec<Product>>>,
+    /// When which device was asked for.
+    checks: Mutex<Checks>,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,15 +149,29 @@ impl Source for Enos {
 
     async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
         let all = Slice::whole(&self.organisation, window, PAGE, 0);
-        Ok(vec![Slice { kind: Some(Kind::Device), ..all }])
+        let coverage = self.checks().begin(window, self.clock.now());
+        Ok(vec![Slice { kind: Some(Kind::Device), coverage, ..all }])
     }
 
-    async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
+    async fn page(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError> {
         let (devices, total) = match &self.target {
             Target::Devices(devices) => named(devices, offset),
             Target::Products(keys) => self.found(keys.as_deref(), offset).await?,
         };
-        self.read(devices, total).await
+        let is_last = offset.saturating_add(length(&devices)) >= total;
+        let mut page = self.read(slice.window, devices).await?;
+        page.total = total;
+        if offset == 0 || is_last {
+            let ends = is_last && slice.window == Window::All;
+            page.notes.extend(self.checks().note_sweep(ends));
+        }
+        Ok(page)
+    }
+
+    fn recall(&self, scope: &str, notes: &[Noted]) {
+        if scope == &*self.organisation {
+            self.checks().recall(notes);
+        }
     }
 }
 
@@ -155,37 +180,59 @@ fn named(devices: &[Device], offset: u64) -> (Vec<Device>, u64) {
     let skip = usize::try_from(offset).unwrap_or(usize::MAX);
     let take = usize::try_from(PAGE).unwrap_or(usize::MAX);
     let page = devices.iter().skip(skip).take(take).cloned().collect();
-    (page, u64::try_from(devices.len()).unwrap_or(u64::MAX))
+    (page, length(devices))
 }
 
 impl Enos {
-    fn new(client: Client, organisation: &str, target: Target) -> Self {
-        Self { client, organisation: organisation.into(), target, products: Mutex::new(None) }
+    fn new(client: Client, organisation: &str, target: Target, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            client,
+            organisation: organisation.into(),
+            target,
+            products: Mutex::new(None),
+            checks: Mutex::new(Checks::default()),
+            clock,
+        }
+    }
+
+    fn checks(&self) -> MutexGuard<'_, Checks> {
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn products(&self) -> MutexGuard<'_, Option<Vec<Product>>> {
         self.products.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the devices at `offset`, counted through all products, and the number of all devices.
+    /// Returns the devices at `offset`, counted through all products, and the number of all devices. A page goes on
+    /// from one product into the next: the pages after it were asked for by then, and their calls must not be in vain.
     async fn found(
         &self,
         keys: Option<&[String]>,
         offset: u64,
     ) -> Result<(Vec<Device>, u64), CallError> {
         let known = if offset == 0 { None } else { self.products().clone() };
-        let products = match known {
+        let mut products = match known {
             Some(products) => products,
             None => self.count(keys).await?,
         };
-        let Some((product, within)) = place(&products, offset) else {
-            return Ok((Vec::new(), total(&products)));
-        };
-        let (mut devices, now) =
-            devices::page(&self.client, &self.organisation, product, within / PAGE + 1).await?;
-        let skip = usize::try_from(within % PAGE).unwrap_or(usize::MAX);
-        devices.drain(..skip.min(devices.len()));
-        Ok((devices, self.recount(product, now)))
+        let mut found = Vec::new();
+        while let Some((product, within)) = place(&products, offset + length(&found))
+            && length(&found) < PAGE
+        {
+            let (mut devices, now) =
+                devices::page(&self.client, &self.organisation, product, within / PAGE + 1).await?;
+            let skip = usize::try_from(within % PAGE).unwrap_or(usize::MAX);
+            devices.drain(..skip.min(devices.len()));
+            let expected = (PAGE - within % PAGE).min(now.saturating_sub(within));
+            let is_short = length(&devices) < expected;
+            let room = usize::try_from(PAGE - length(&found)).unwrap_or(usize::MAX);
+            found.extend(devices.into_iter().take(room));
+            products = self.recount(product, now);
+            if is_short {
+                break;
+            }
+        }
+        Ok((found, total(&products)))
     }
 
     /// Lists the products and counts the devices of each. This begins a scan.
@@ -203,48 +250,54 @@ impl Enos {
         Ok(products)
     }
 
-    /// Notes what a page says about its product, and returns the number of all devices.
-    fn recount(&self, key: &str, devices: u64) -> u64 {
+    /// Notes what a page says about its product, and returns all of them.
+    fn recount(&self, key: &str, devices: u64) -> Vec<Product> {
         let mut products = self.products();
         let products = products.get_or_insert_default();
         if let Some(product) = products.iter_mut().find(|product| product.key == key) {
             product.devices = devices;
         }
-        total(products)
+        products.clone()
     }
 
-    async fn read(&self, devices: Vec<Device>, total: u64) -> Result<Page, SourceError> {
-        let rows = devices.iter().map(|device| xxh3_64(device.name().as_bytes())).collect();
-        let read: Vec<(Device, Answer)> = stream::iter(devices)
+    /// Asks for the certificates of those devices that are due.
+    async fn read(&self, window: Window, devices: Vec<Device>) -> Result<Page, SourceError> {
+        let now = self.clock.now();
+        let rows: Vec<u64> = devices.iter().map(|device| device.digest()).collect();
+        let due: Vec<Device> = {
+            let checks = self.checks();
+            let is_due = |device: &Device| checks.is_due(device.digest(), window, now);
+            devices.into_iter().filter(is_due).collect()
+        };
+        let read: Vec<(Device, Answer)> = stream::iter(due)
             .map(|device| self.certificates(device))
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
-        let unread = read.iter().filter(|(_, answer)| matches!(answer, Answer::Unread)).count();
-        if unread > 1 && unread * 2 > read.len() {
-            // Not the devices' fault: the authority behind the service is down.
-            let text = format!("no certificates of {unread} of {} devices", read.len());
-            return Err(SourceError::Unavailable(text));
-        }
-        let mut page = Page { rows, total, ..Page::default() };
+        self.doubt(&read)?;
+        let mut page = Page { rows, ..Page::default() };
         for (device, answer) in &read {
-            match answer {
-                Answer::Rows(rows) => {
-                    let (seen, rejected) = certificates::sightings(device, rows);
-                    page.sightings.extend(seen);
-                    page.rejected.extend(rejected);
-                }
-                Answer::Unread => {
-                    let what = format!("the certificates of {}", device.name());
-                    page.rejected.push(Rejected { reason: Reason::Unreadable, what });
-                }
-                Answer::Nothing => {
-                    let what = format!("the certificates of {}", device.name());
-                    page.rejected.push(Rejected { reason: Reason::BadField, what });
-                }
-            }
+            let (seen, rejected) = answer.tell(device);
+            let soonest = soonest(&seen, &rejected, now);
+            page.notes.push(self.checks().note(device.digest(), soonest, now));
+            page.sightings.extend(seen);
+            page.rejected.extend(rejected);
         }
         Ok(page)
+    }
+
+    /// Refuses a page on which most devices could not be read, those aside that could not be read before either: it is
+    /// not the devices' fault, the authority behind the service is down.
+    fn doubt(&self, read: &[(Device, Answer)]) -> Result<(), SourceError> {
+        let checks = self.checks();
+        let news: Vec<_> =
+            read.iter().filter(|(device, _)| !checks.was_unread(device.digest())).collect();
+        let unread = news.iter().filter(|(_, answer)| matches!(answer, Answer::Unread)).count();
+        if unread > 1 && unread * 2 > news.len() {
+            let text = format!("no certificates of {unread} of {} devices", news.len());
+            return Err(SourceError::Unavailable(text));
+        }
+        Ok(())
     }
 
     /// Lists the certificates of one device. Failures that are about this device alone are not the page's.
@@ -280,6 +333,23 @@ enum Answer {
     Nothing,
 }
 
+impl Answer {
+    /// Returns the certificates of `device`, and what could not be understood of them.
+    fn tell(&self, device: &Device) -> (Vec<Sighting>, Vec<Rejected>) {
+        let reason = match self {
+            Self::Rows(rows) => return certificates::sightings(device, rows),
+            Self::Unread => Reason::Unreadable,
+            Self::Nothing => Reason::BadField,
+        };
+        let what = format!("the certificates of {}", device.name());
+        (Vec::new(), vec![Rejected { reason, what }])
+    }
+}
+
+fn soonest(seen: &[Sighting], rejected: &[Rejected], now: Timestamp) -> Soonest {
+    if rejected.is_empty() { Soonest::of(seen, now) } else { Soonest::Unread }
+}
+
 /// Returns the product that holds the device at `offset`, and the device's place in it.
 fn place(products: &[Product], offset: u64) -> Option<(&str, u64)> {
     let mut before = 0_u64;
@@ -291,6 +361,10 @@ fn place(products: &[Product], offset: u64) -> Option<(&str, u64)> {
         before = after;
     }
     None
+}
+
+fn length(devices: &[Device]) -> u64 {
+    u64::try_from(devices.len()).unwrap_or(u64::MAX)
 }
 
 fn total(products: &[Product]) -> u64 {

@@ -8,7 +8,6 @@ use crate::client::fake::{Fake, Reply, Seen};
 use crate::client::http::Http;
 use crate::client::limiter::Limiters;
 use crate::clock::SteadyClock;
-use crate::expiry::Timestamp;
 
 fn source(fake: &Fake, target: Target) -> Enos {
     let deps = Deps {
@@ -24,7 +23,8 @@ fn source(fake: &Fake, target: Target) -> Enos {
         keys: Arc::new(|| Ok(AppKeys { key: "the-key".into(), secret: "hunter2".into() })),
         backoff: Backoff { base: Duration::from_micros(10), cap: Duration::from_millis(1) },
     };
-    Enos::new(Client::new(settings, &deps), "o1", target)
+    let clock = Arc::clone(&deps.clock);
+    Enos::new(Client::new(settings, &deps), "o1", target, clock)
 }
 
 fn ok(content: &Value) -> Reply {
@@ -39,7 +39,8 @@ fn token() -> Reply {
     Reply::json(&json!({"status": 0, "data": {"accessToken": "t-1", "expire": 7200}}))
 }
 
-/// A gateway with products `a` (60 devices), `b` (3 devices) and `c`, which has no mutual TLS.
+/// A gateway with products `a` (60 devices), `b` (3 devices), `c`, which has no mutual TLS, and `d`, of which nobody
+/// says whether it has, and which has no devices.
 fn gateway(seen: &Seen) -> Reply {
     let path = seen.path_and_query.as_str();
     if path.contains("/token/get") {
@@ -66,6 +67,7 @@ fn search(seen: &Seen) -> Reply {
     let (product, count) = match request["expression"].as_str().unwrap() {
         "productKey='a'" => ("a", 60),
         "productKey='b'" => ("b", 3),
+        "productKey='d'" => ("d", 0),
         other => panic!("{other}"),
     };
     let size = request["pagination"]["pageSize"].as_u64().unwrap();
@@ -113,7 +115,7 @@ async fn pages_run_through_the_products_with_mutual_tls() {
             break;
         }
     }
-    assert_eq!(sizes, [50, 10, 3]);
+    assert_eq!(sizes, [50, 13]);
     rows.sort_unstable();
     rows.dedup();
     assert_eq!(rows.len(), 63);
@@ -128,7 +130,7 @@ async fn an_offset_in_the_middle_of_a_page_returns_the_rest_of_it() {
     let slices = source.slices(Window::All).await.unwrap();
     // Even as the first page asked for, as after a restart.
     let page = source.page(&slices[0], 55).await.unwrap();
-    assert_eq!((page.rows.len(), page.total), (5, 63));
+    assert_eq!((page.rows.len(), page.total), (8, 63));
     assert_eq!(page.sightings[0].holder, "a/55");
     let page = source.page(&slices[0], 63).await.unwrap();
     assert_eq!((page.rows.len(), page.total), (0, 63));
@@ -168,6 +170,97 @@ async fn configured_devices_are_named_either_way() {
         page.sightings.iter().map(|seen| (seen.holder.as_str(), seen.serial.as_str())).collect();
     assert_eq!(told, [("zhD6Kpfs", "zhD6Kpfs"), ("pk 1/dev/键+1", "pk 1-dev/键+1")]);
     assert_eq!(source.page(&slices[0], 2).await.unwrap().rows.len(), 0);
+}
+
+fn near() -> Window {
+    let now = Timestamp::from_seconds(1_763_827_200);
+    Window::Near { from: now.plus(-30 * 86_400), to: now.plus(45 * 86_400) }
+}
+
+/// Reads every page of a window as a scan does, and answers with the calls for certificates that it took.
+async fn scan(source: &Enos, fake: &Fake, window: Window) -> usize {
+    let calls = || {
+        let seen = fake.seen();
+        seen.iter().filter(|seen| seen.path_and_query.contains("certificates")).count()
+    };
+    let before = calls();
+    let slice = source.slices(window).await.unwrap().remove(0);
+    let mut offset = 0;
+    loop {
+        let page = source.page(&slice, offset).await.unwrap();
+        source.recall(&slice.scope, &page.notes);
+        offset += u64::try_from(page.rows.len()).unwrap();
+        if offset >= page.total {
+            return calls() - before;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_near_scan_asks_only_for_devices_that_are_due() {
+    // Devices 0 to 4 of product `a` end soon, the others late.
+    let fake = Fake::start(|_, seen| {
+        let path = seen.path_and_query.as_str();
+        if !path.contains("certificates") {
+            return gateway(seen);
+        }
+        let (rest, key) = path.split_once("deviceKey=").unwrap();
+        let key: String = key.chars().take_while(char::is_ascii_digit).collect();
+        let soon = path.contains("productKey=a") && key.parse::<u32>().unwrap() < 5;
+        let end = if soon { 1_766_073_600_000_i64 } else { 1_866_073_600_000 };
+        let rows = json!([{"certSN": format!("{rest}{key}"), "certStatus": 0, "expireDate": end}]);
+        ok(&json!({"data": rows}))
+    })
+    .await;
+    let source = source(&fake, Target::Products(None));
+    assert_eq!(scan(&source, &fake, near()).await, 63, "nobody was asked for before");
+    assert_eq!(scan(&source, &fake, Window::All).await, 0, "the first full scan goes on");
+    assert_eq!(scan(&source, &fake, near()).await, 5);
+    assert_eq!(scan(&source, &fake, near()).await, 5);
+    assert_eq!(scan(&source, &fake, Window::All).await, 63);
+    assert_eq!(scan(&source, &fake, near()).await, 5);
+}
+
+#[tokio::test]
+async fn a_page_that_was_not_handed_on_is_asked_for_again() {
+    let fake = Fake::start(|_, seen| gateway(seen)).await;
+    let source = source(&fake, Target::Products(None));
+    let slice = source.slices(Window::All).await.unwrap().remove(0);
+    let lost = source.page(&slice, 0).await.unwrap();
+    let again = source.page(&slice, 0).await.unwrap();
+    assert_eq!((lost.sightings.len(), again.sightings.len()), (50, 50));
+    source.recall(&slice.scope, &again.notes);
+    let page = source.page(&slice, 0).await.unwrap();
+    assert_eq!((page.rows.len(), page.sightings.len(), page.total), (50, 0, 63));
+    source.recall("another", &lost.notes);
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_before_does_not_fail_a_near_scan_of_few() {
+    let broken = Arc::new(std::sync::atomic::AtomicUsize::new(2));
+    let bound = Arc::clone(&broken);
+    let fake = Fake::start(move |_, seen| {
+        let path = seen.path_and_query.as_str();
+        let bound = bound.load(std::sync::atomic::Ordering::Relaxed);
+        let is_bad = |key: usize| path.ends_with(&format!("deviceKey={key}"));
+        if path.contains("productKey=a") && (0..bound).any(is_bad) {
+            return Reply::json(&json!({"code": 99400, "msg": "Query cert is failed!"}));
+        }
+        gateway(seen)
+    })
+    .await;
+    let source = source(&fake, Target::Products(Some(vec!["a".into()])));
+    // The client asks for each of the two three times.
+    assert_eq!(scan(&source, &fake, Window::All).await, 58 + 2 * 3);
+    // They stay unread, and are asked for each time.
+    let to = Timestamp::from_seconds(1_763_827_200);
+    let window = Window::Near { from: to.plus(-60), to };
+    assert_eq!(scan(&source, &fake, window).await, 2 * 3);
+    // Now those that could be read cannot be: it is not the devices.
+    broken.store(60, std::sync::atomic::Ordering::Relaxed);
+    let slice = source.slices(near()).await.unwrap().remove(0);
+    let error = source.page(&slice, 0).await.unwrap_err();
+    assert!(matches!(error, SourceError::Unavailable(_)), "{error}");
 }
 
 /// Answers the calls for certificates with `answer`, which gets the device's key.

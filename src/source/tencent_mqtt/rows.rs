@@ -117,6 +117,7 @@ fn with_capacity(total: u64, rows: usize) -> Page {
         sightings: Vec::with_capacity(rows),
         rejected: Vec::new(),
         rows: Vec::with_capacity(rows),
+        notes: Vec::new(),
         total,
     }
 }

@@ -14,7 +14,7 @@ use notafter::metrics::{Exposition, Format, Names, NamesError, Setup, SourceSetu
 use notafter::pipeline::{Health, Inbox, Means, Order, Outlets, Pipeline, Settings, Watched};
 use notafter::scan::{Feed, Passes, Poll, SourceStatus, Step, scan};
 use notafter::source::{self, Source, Window};
-use notafter::store::{ListQuery, Sqlite, Store};
+use notafter::store::{ListQuery, Note, Sqlite, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -183,7 +183,8 @@ impl World {
             own: Arc::clone(&self.tally),
             clock: Arc::clone(&self.clock) as _,
         };
-        let windowed = self.kind == "tencent-mqtt";
+        self.recall(&*store).await;
+        let windowed = matches!(self.kind, "enos" | "tencent-mqtt");
         let intervals =
             if windowed { vec![("near", 3600), ("all", 3600)] } else { vec![("all", 3600)] };
         let (name, kind) = (self.kind.to_owned(), self.kind.to_owned());
@@ -208,6 +209,15 @@ impl World {
         let passes = Passes::recall(&store.notes(self.kind).await.unwrap());
         self.running =
             Some(Running { store, tasks, stop, steps, passes, orders, view, sources, pulse });
+    }
+
+    /// Builds the source anew and hands it back what it noted, as a start does.
+    async fn recall(&mut self, store: &dyn Store) {
+        let mut mistakes = Mistakes::default();
+        self.source = build(&self.config, &self.clock, &self.tally, &mut mistakes);
+        for note in store.notes(self.kind).await.unwrap() {
+            self.source.recall(&note.scope, &[(note.key, note.value)]);
+        }
     }
 
     /// Stops the pipeline and starts another from what the store has.
@@ -298,6 +308,11 @@ impl World {
         let moment = exposition.prepare(&view, &names, 10, self.clock.now()).await;
         let text = exposition.write(&moment, Format::Text, Vec::new()).unwrap();
         String::from_utf8(text).unwrap()
+    }
+
+    /// Returns what the source noted.
+    pub(crate) async fn notes(&self) -> Vec<Note> {
+        self.running().store.notes(self.kind).await.unwrap()
     }
 
     /// Returns the scopes that have scan records.
