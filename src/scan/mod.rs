@@ -317,8 +317,9 @@ async fn read_one(source: &dyn Source, slice: Arc<Slice>, feed: &Feed, clock: &d
         Err(error) => (Reading::default(), Some(format!("{}: {error}", slice.scope))),
     };
     let report = Report { slice, started, ended: clock.now(), reading, error: error.clone() };
-    let proven = report.proven() && feed.give(Step::End { report }).await;
-    Poll { proven, error }
+    let proven = report.proven();
+    let heard = feed.give(Step::End { report }).await;
+    Poll { proven: proven && heard, error }
 }
 
 /// Reads a slice in the way that suits it.

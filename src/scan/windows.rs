@@ -72,6 +72,15 @@ struct Census {
     undated: Option<u64>,
 }
 
+/// How a slice is read.
+enum Way {
+    /// As one list.
+    AsOne,
+    /// As one list, and if it changes meanwhile by windows.
+    AsOneFirst,
+    ByWindows,
+}
+
 /// How a part of a window was read.
 enum Part {
     Read(Reading),
@@ -86,22 +95,46 @@ impl Windows<'_> {
             let all = self.count(None).await?;
             return self.go_on(pass, all, false).await;
         }
-        let census = self.census().await?;
-        if census.all <= self.sizes.short
-            || census.undated.is_some_and(|count| count > few(&census))
-        {
-            return self.as_one(READINGS).await;
-        }
-        // What is not known yet cannot be asked for: the list itself has to show it.
-        let listed = census.undated != Some(0) && self.known(self.span().0, 1).await?.is_empty();
-        if listed {
-            let reading = self.as_one(1).await?;
-            if reading.complete() {
-                return Ok(reading);
-            }
-        }
         self.give(Step::Begin { slice: Arc::clone(self.slice) }).await?;
-        self.go_on(Pass::beginning(self.clock.now(), self.span().0), census.all, listed).await
+        let mut one = Attempt::new(self.slice, self.slice);
+        let next = one.begin(&self.pages, self.feed).await?;
+        let all = one.reading.first_total;
+        match self.way(all).await? {
+            Way::AsOne => {
+                one.go_on(next, &self.pages, self.feed).await?;
+                if one.reading.complete() {
+                    return self.as_whole(one.reading).await;
+                }
+                self.as_one(READINGS - 1).await
+            }
+            Way::AsOneFirst => {
+                one.go_on(next, &self.pages, self.feed).await?;
+                if one.reading.complete() {
+                    return self.as_whole(one.reading).await;
+                }
+                self.give(Step::Begin { slice: Arc::clone(self.slice) }).await?;
+                self.go_on(self.beginning(), all, true).await
+            }
+            Way::ByWindows => self.go_on(self.beginning(), all, false).await,
+        }
+    }
+
+    /// Decides how a slice with so many rows is best read.
+    async fn way(&self, all: u64) -> Result<Way, SourceError> {
+        if all <= self.sizes.short {
+            return Ok(Way::AsOne);
+        }
+        match self.census(all).await?.undated {
+            Some(0) => Ok(Way::ByWindows),
+            Some(undated) if undated > FEW.max(all / SHARE) => Ok(Way::AsOne),
+            // What is not known yet cannot be asked for: the list itself has to show it.
+            _ if self.known(self.span().0, 1).await?.is_empty() => Ok(Way::AsOneFirst),
+            _ => Ok(Way::ByWindows),
+        }
+    }
+
+    fn beginning(&self) -> Pass {
+        Pass::beginning(self.clock.now(), self.span().0)
     }
 
     fn span(&self) -> Span {
@@ -113,15 +146,18 @@ impl Windows<'_> {
         let (reading, error) = slice::read(&self.pages, self.slice, self.feed, times).await;
         match error {
             Some(error) => Err(error),
-            None => {
-                let skimmed = self.slice.coverage == Coverage::Skimmed;
-                if !skimmed && reading.proven() && reading.unreadable == 0 {
-                    let ends = self.slice.within.map_or(Ends::All, Ends::Within);
-                    ask(self.source, self.slice, ends, self.feed).await?;
-                }
-                Ok(reading)
-            }
+            None => self.as_whole(reading).await,
         }
+    }
+
+    /// Asks for what is missing from a list that was read as one, if it was read whole.
+    async fn as_whole(&self, reading: Reading) -> Result<Reading, SourceError> {
+        let skimmed = self.slice.coverage == Coverage::Skimmed;
+        if !skimmed && reading.proven() && reading.unreadable == 0 {
+            let ends = self.slice.within.map_or(Ends::All, Ends::Within);
+            ask(self.source, self.slice, ends, self.feed).await?;
+        }
+        Ok(reading)
     }
 
     /// Reads window after window from where `pass` has come to.
@@ -154,7 +190,8 @@ impl Windows<'_> {
             return Ok(reading);
         }
         pass.kept += self.missing_from(&reading, Ends::Unknown).await?;
-        let census = self.census().await?;
+        let all = self.count(None).await?;
+        let census = self.census(all).await?;
         reading.distinct += pass.kept;
         reading.last_total = census.all;
         if census.undated == Some(pass.kept) || listed {
@@ -267,16 +304,12 @@ impl Windows<'_> {
 
     /// Counts what there is, and what of it has an end, by turns. The counts are of one moment when they stay the same:
     /// what comes and goes between two of them would have to do so twice to go unnoticed.
-    async fn census(&self) -> Result<Census, SourceError> {
-        if let Some(span) = self.slice.within {
-            return Ok(Census { all: self.count(Some(span)).await?, undated: Some(0) });
+    async fn census(&self, mut all: u64) -> Result<Census, SourceError> {
+        if self.slice.within.is_some() {
+            return Ok(Census { all, undated: Some(0) });
         }
-        let mut all = self.count(None).await?;
         let mut before = None;
         for _ in 0..COUNTS {
-            if all <= self.sizes.short {
-                break;
-            }
             let dated = self.count(Some(EVER)).await?;
             if before == Some((all, dated)) {
                 return Ok(Census { all, undated: Some(all.saturating_sub(dated)) });
@@ -298,10 +331,6 @@ impl Windows<'_> {
         self.give(Step::Known { slice: Arc::clone(self.slice), from, most, ends }).await?;
         answer.await.map_err(|_| stopped())
     }
-}
-
-fn few(census: &Census) -> u64 {
-    FEW.max(census.all / SHARE)
 }
 
 fn may(cuts: &AtomicU64) -> bool {

@@ -52,6 +52,10 @@ pub(super) async fn play_all(
 
 /// Plays a case from the beginning to its end.
 async fn play(world: &mut World, case: &Case, change: fn(&mut World)) {
+    if !matches!(case.times, Times::Always | Times::Every(_)) {
+        // The fault is to hit a page, and not the probe of the filter.
+        world.try_out_filters().await;
+    }
     poll_under(world, case, "before anything is known").await;
     let (poll, everything) = world.poll().await;
     assert!(poll.proven && everything, "{case:?} is healed: {poll:?} {:?}", world.status());

@@ -239,6 +239,11 @@ impl World {
         self.running.as_ref().unwrap()
     }
 
+    /// Has the source find out how the filters of the provider work, which it then knows for a day.
+    pub(crate) async fn try_out_filters(&self) {
+        self.source.slices(Window::All).await.unwrap();
+    }
+
     /// Reads the source once, as its poller does, and waits until everything that follows is saved and seen.
     pub(crate) async fn poll_window(&self, window: Window) -> Poll {
         let Running { steps, passes, .. } = self.running();
