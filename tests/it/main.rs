@@ -12,6 +12,7 @@ mod commands;
 mod crash;
 mod daemon;
 mod harness;
+mod health;
 mod prometheus;
 mod reload;
 mod secrets;
