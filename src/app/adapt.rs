@@ -33,10 +33,10 @@ pub(super) async fn recall(
 ) -> Result<(), StoreError> {
     let notes = store.notes(name).await?;
     for of_scope in notes.chunk_by(|one, next| one.scope == next.scope) {
-        let noted: Vec<Noted> =
-            of_scope.iter().map(|note| (note.key.clone(), note.value.clone())).collect();
+        let pairs = of_scope.iter().map(|note| (note.key.clone(), note.value.clone()));
+        let pairs: Vec<Noted> = pairs.collect();
         if let Some(first) = of_scope.first() {
-            source.recall(&first.scope, &noted);
+            source.recall(&first.scope, &pairs);
         }
     }
     Ok(())

@@ -20,9 +20,10 @@ const OFFSET: i64 = 60;
 /// Returns the channels that the routes choose for an event. What is said of a channel is said to the others: to those
 /// of its routes, or to all when these lead nowhere else.
 fn routed(config: &Config, event: &Event) -> Vec<String> {
-    let about = match &event.topic {
-        Topic::ChannelDown { channel, .. } | Topic::ChannelUp { channel } => channel,
-        _ => return config.route(event).into_iter().map(str::to_owned).collect(),
+    let (Topic::ChannelDown { channel: about, .. } | Topic::ChannelUp { channel: about }) =
+        &event.topic
+    else {
+        return config.route(event).into_iter().map(str::to_owned).collect();
     };
     let others = |names: Vec<&str>| -> Vec<String> {
         names.into_iter().filter(|name| *name != about.as_str()).map(str::to_owned).collect()
