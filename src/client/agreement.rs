@@ -82,7 +82,11 @@ mod tests {
         for (stated, expected, text) in [
             (END, Agreement::Same, "the stated end is that of the certificate"),
             (END * 1000, Agreement::Unit, "the stated end is in another unit than documented"),
-            (END * 1000 + 999, Agreement::Unit, "the stated end is in another unit than documented"),
+            (
+                END * 1000 + 999,
+                Agreement::Unit,
+                "the stated end is in another unit than documented",
+            ),
             (END / 1000, Agreement::Unit, "the stated end is in another unit than documented"),
             (
                 END + 8 * HOUR,
