@@ -13,7 +13,7 @@ use crate::metrics::{Names, NamesError, Tally};
 use crate::outbox::{Pacers, Report, Settings, Shared, SystemChance, Watcher, Worker};
 use crate::pipeline::{Health, Order};
 use crate::source::{Noted, Source};
-use crate::store::{Store, StoreError};
+use crate::store::{Note, Store, StoreError};
 
 /// What certificates are called, from the store.
 pub(super) struct StoreNames(pub(super) Arc<dyn Store>);
@@ -31,15 +31,16 @@ pub(super) async fn recall(
     name: &str,
     store: &dyn Store,
 ) -> Result<(), StoreError> {
-    let notes = store.notes(name).await?;
-    for of_scope in notes.chunk_by(|one, next| one.scope == next.scope) {
-        let pairs = of_scope.iter().map(|note| (note.key.clone(), note.value.clone()));
-        let pairs: Vec<Noted> = pairs.collect();
-        if let Some(first) = of_scope.first() {
-            source.recall(&first.scope, &pairs);
+    let mut each = |notes: Vec<Note>| {
+        for of_scope in notes.chunk_by(|one, next| one.scope == next.scope) {
+            let pairs = of_scope.iter().map(|note| (note.key.clone(), note.value.clone()));
+            let pairs: Vec<Noted> = pairs.collect();
+            if let Some(first) = of_scope.first() {
+                source.recall(&first.scope, &pairs);
+            }
         }
-    }
-    Ok(())
+    };
+    store.each_note(name, &mut each).await
 }
 
 /// Counts deliveries in the daemon's own metrics.

@@ -216,7 +216,7 @@ fn failure(error: &reqwest::Error) -> HttpError {
 
 fn is_forbidden(error: &reqwest::Error) -> bool {
     let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes.into_iter().any(|cause| cause.is::<Forbidden>())
+    causes.into_iter().any(<dyn Error>::is::<Forbidden>)
 }
 
 /// Returns the innermost cause, which names no URL, and whether TLS is to blame.

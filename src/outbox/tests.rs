@@ -148,8 +148,12 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
-    async fn notes(&self, _: &str) -> Result<Vec<Note>, StoreError> {
-        Ok(Vec::new())
+    async fn each_note(
+        &self,
+        _: &str,
+        _: &mut (dyn FnMut(Vec<Note>) + Send),
+    ) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn retain_sources(&self, _: &[String]) -> Result<(), StoreError> {

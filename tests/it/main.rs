@@ -13,6 +13,7 @@ mod crash;
 mod daemon;
 mod harness;
 mod health;
+mod plant;
 mod prometheus;
 mod reload;
 mod secrets;
