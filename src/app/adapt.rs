@@ -14,7 +14,7 @@ use crate::outbox::{Pacers, Report, Settings, Shared, SystemChance, Watcher, Wor
 use crate::pipeline::{Health, Order};
 use crate::scan::Passes;
 use crate::source::{Noted, Source};
-use crate::store::{Store, StoreError};
+use crate::store::{Note, Store, StoreError};
 
 /// What certificates are called, from the store.
 pub(super) struct StoreNames(pub(super) Arc<dyn Store>);
@@ -26,21 +26,24 @@ impl Names for StoreNames {
     }
 }
 
-/// Hands a source back what it noted before the last restart or reload. Answers with how far its scans had come.
+/// Hands a source and its scans back what they noted before the last restart or reload.
 pub(super) async fn recall(
     source: &dyn Source,
     name: &str,
     store: &dyn Store,
-) -> Result<Passes, StoreError> {
-    let notes = store.notes(name).await?;
-    for of_scope in notes.chunk_by(|one, next| one.scope == next.scope) {
-        let noted: Vec<Noted> =
-            of_scope.iter().map(|note| (note.key.clone(), note.value.clone())).collect();
-        if let Some(first) = of_scope.first() {
-            source.recall(&first.scope, &noted);
+    passes: &Passes,
+) -> Result<(), StoreError> {
+    let mut each = |notes: Vec<Note>| {
+        passes.recall(&notes);
+        for of_scope in notes.chunk_by(|one, next| one.scope == next.scope) {
+            let pairs = of_scope.iter().map(|note| (note.key.clone(), note.value.clone()));
+            let pairs: Vec<Noted> = pairs.collect();
+            if let Some(first) = of_scope.first() {
+                source.recall(&first.scope, &pairs);
+            }
         }
-    }
-    Ok(Passes::recall(&notes))
+    };
+    store.each_note(name, &mut each).await
 }
 
 /// Counts deliveries in the daemon's own metrics.

@@ -42,7 +42,7 @@ impl Generation {
         let cron = Cron::start().await?;
         let mut tasks = JoinSet::new();
         for (config, source) in plan.config.sources.iter().zip(&plan.sources) {
-            let mut poller = Poller {
+            let poller = Poller {
                 source: Arc::clone(source),
                 windowed: windowed(&config.kind.value),
                 schedule: config.schedule.clone(),
@@ -55,8 +55,8 @@ impl Generation {
             let (cron, stop) = (cron.clone(), stop.clone());
             let store = Arc::clone(&wires.means.store);
             tasks.spawn(async move {
-                poller.feed.passes =
-                    adapt::recall(&*poller.source, &poller.feed.source, &*store).await?;
+                let Feed { source: name, passes, .. } = &poller.feed;
+                adapt::recall(&*poller.source, name, &*store, passes).await?;
                 poller.run(cron, stop).await
             });
         }

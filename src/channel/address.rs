@@ -1,6 +1,6 @@
 //! Where a channel posts to: an address that is a secret, read again for each message and checked each time.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -8,6 +8,7 @@ use url::{Host, Url};
 
 use super::SendError;
 use super::verdict::down;
+use crate::client::guard;
 use crate::config::{Fields, Placed, Secret};
 
 /// Reads a secret from its place.
@@ -123,26 +124,14 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
-/// Returns whether the host is a cloud's metadata service or an address that is never a receiver's.
-///
-/// Private networks are allowed: the file is written by the operator, and receivers live there.
+/// Returns whether the host is a cloud's metadata service or an address that is never a receiver's. What a name stands
+/// for is looked at when the connection is made.
 fn is_forbidden(host: &Host<&str>) -> bool {
-    // 169.254.169.254 is link-local; these are the metadata services that are not.
-    const METADATA: [IpAddr; 3] = [
-        IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-        IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
-        IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254)),
-    ];
-    let address = match host {
-        Host::Domain(name) => return name.trim_end_matches('.') == "metadata.google.internal",
-        Host::Ipv4(address) => IpAddr::V4(*address),
-        Host::Ipv6(address) => IpAddr::V6(*address).to_canonical(),
-    };
-    let useless = match address {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast() || v4.octets()[0] == 0,
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    };
-    useless || address.is_unspecified() || address.is_multicast() || METADATA.contains(&address)
+    match host {
+        Host::Domain(name) => name.trim_end_matches('.') == "metadata.google.internal",
+        Host::Ipv4(address) => guard::is_forbidden(IpAddr::V4(*address)),
+        Host::Ipv6(address) => guard::is_forbidden(IpAddr::V6(*address)),
+    }
 }
 
 /// Returns the host and the first 8 hexadecimal digits of a digest of the whole address.

@@ -31,7 +31,7 @@ pub(super) async fn post(
         timeout: TIMEOUT,
         cap: LARGEST_ANSWER,
     };
-    http.send(request).await.map_err(|error| verdict::of_transport(&error))
+    http.send_guarded(request).await.map_err(|error| verdict::of_transport(&error))
 }
 
 /// Returns the bytes of `value`.

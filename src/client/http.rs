@@ -9,6 +9,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls_platform_verifier::BuilderVerifierExt;
 use url::{Host, Url};
 
+use super::guard::{Forbidden, Guard};
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 // Shorter than the minute after which load balancers usually close an idle connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
@@ -20,6 +22,8 @@ const USER_AGENT: &str = concat!("notafter/", env!("CARGO_PKG_VERSION"));
 pub struct Http {
     /// Honours the proxies of the environment.
     outward: reqwest::Client,
+    /// The same, for what must not be led to an address that no receiver has.
+    guarded: reqwest::Client,
     /// For loopback, which no proxy can reach.
     loopback: reqwest::Client,
 }
@@ -83,44 +87,61 @@ pub enum HttpError {
 impl Http {
     /// Returns a client that trusts the machine's certificate authorities.
     pub fn new() -> Result<Self, String> {
+        Self::with(Guard::of_the_system())
+    }
+
+    fn with(guard: Guard) -> Result<Self, String> {
         let tls = tls()?;
         let build = |builder: reqwest::ClientBuilder| {
             builder.build().map_err(|error| format!("cannot build the HTTP client: {error}"))
         };
         Ok(Self {
             outward: build(builder(tls.clone()))?,
+            guarded: build(builder(tls.clone()).dns_resolver(Arc::new(guard)))?,
             loopback: build(builder(tls).no_proxy())?,
         })
     }
 
     /// Sends `request` once and reads the whole answer, whatever its status.
     pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        let Request { method, url, headers, body, timeout, cap } = request;
-        let client = self.client_for(&url)?;
-        let mut outgoing = reqwest::Request::new(method, url);
-        *outgoing.timeout_mut() = Some(timeout);
-        outgoing.headers_mut().extend(headers);
-        if !body.is_empty() {
-            *outgoing.body_mut() = Some(body.into());
-        }
-        let mut incoming = client.execute(outgoing).await.map_err(|error| failure(&error))?;
-        Ok(Response {
-            status: incoming.status().as_u16(),
-            headers: std::mem::take(incoming.headers_mut()),
-            body: capped(incoming, cap).await?,
-        })
+        send(self.client_for(&request.url, &self.outward)?, request).await
     }
 
-    fn client_for(&self, url: &Url) -> Result<&reqwest::Client, HttpError> {
+    /// Does the same, and refuses to connect where the name of the host leads to an address that no receiver has.
+    pub async fn send_guarded(&self, request: Request) -> Result<Response, HttpError> {
+        send(self.client_for(&request.url, &self.guarded)?, request).await
+    }
+
+    fn client_for<'a>(
+        &'a self,
+        url: &Url,
+        outward: &'a reqwest::Client,
+    ) -> Result<&'a reqwest::Client, HttpError> {
         match (url.scheme(), is_loopback(url)) {
             ("http" | "https", true) => Ok(&self.loopback),
-            ("https", false) => Ok(&self.outward),
+            ("https", false) => Ok(outward),
             ("http", false) => Err(HttpError::Invalid(
                 "plain http is allowed only to a loopback host; use https".into(),
             )),
             _ => Err(HttpError::Invalid("the address must begin with https".into())),
         }
     }
+}
+
+async fn send(client: &reqwest::Client, request: Request) -> Result<Response, HttpError> {
+    let Request { method, url, headers, body, timeout, cap } = request;
+    let mut outgoing = reqwest::Request::new(method, url);
+    *outgoing.timeout_mut() = Some(timeout);
+    outgoing.headers_mut().extend(headers);
+    if !body.is_empty() {
+        *outgoing.body_mut() = Some(body.into());
+    }
+    let mut incoming = client.execute(outgoing).await.map_err(|error| failure(&error))?;
+    Ok(Response {
+        status: incoming.status().as_u16(),
+        headers: std::mem::take(incoming.headers_mut()),
+        body: capped(incoming, cap).await?,
+    })
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -183,6 +204,7 @@ async fn capped(mut incoming: reqwest::Response, cap: usize) -> Result<Bytes, Ht
 fn failure(error: &reqwest::Error) -> HttpError {
     let (cause, tls) = root_cause(error);
     match () {
+        () if is_forbidden(error) => HttpError::Invalid(cause),
         () if error.is_timeout() => HttpError::Timeout,
         () if tls => HttpError::Tls(cause),
         () if error.is_builder() => HttpError::Invalid(cause),
@@ -190,6 +212,11 @@ fn failure(error: &reqwest::Error) -> HttpError {
         () if error.is_body() || error.is_decode() => HttpError::Body(cause),
         () => HttpError::Reset(cause),
     }
+}
+
+fn is_forbidden(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.into_iter().any(<dyn Error>::is::<Forbidden>)
 }
 
 /// Returns the innermost cause, which names no URL, and whether TLS is to blame.
@@ -217,6 +244,8 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+
+    use futures_util::FutureExt as _;
 
     use super::*;
     use crate::client::fake::{Fake, Reply};
@@ -324,6 +353,28 @@ mod tests {
         let url = Url::parse(&format!("https://localhost:{port}/?key=SECRET123")).unwrap();
         let error = Http::new().unwrap().send(get(url, 1000)).await.unwrap_err();
         assert!(matches!(error, HttpError::Tls(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_no_receiver_is_refused_when_the_connection_is_made() {
+        let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let port = crate::client::fake::tls(&key);
+        let guard = Guard::asking(|name| {
+            let metadata = name.starts_with("metadata");
+            let address = if metadata { [169, 254, 169, 254] } else { [127, 0, 0, 1] };
+            async move { Ok(vec![(address, 0).into()]) }.boxed()
+        });
+        let http = Http::with(guard).unwrap();
+        let ask = async |name: &str| {
+            let url = Url::parse(&format!("https://{name}.test:{port}/?key=SECRET123")).unwrap();
+            let error = http.send_guarded(get(url, 10)).await.unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("SECRET123"), "{error:?}");
+            error
+        };
+        // There the connection was made: nobody trusts the other side's certificate.
+        assert!(matches!(ask("receiver").await, HttpError::Tls(_)));
+        let refused = "the name of the host leads to an address that no receiver has";
+        assert_eq!(ask("metadata").await, HttpError::Invalid(refused.to_owned()));
     }
 
     #[tokio::test]

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 
+pub mod agreement;
 pub mod enos;
 mod echo;
 mod failure;
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod guard;
 pub mod http;
 pub mod limiter;
 pub mod pem;

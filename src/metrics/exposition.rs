@@ -38,7 +38,10 @@ impl Exposition {
         limit: usize,
         now: Timestamp,
     ) -> Moment {
-        let view = view.of_sources(&self.tally.source_names());
+        let told = self.tally.scopes();
+        let view = view.of_scopes(|source, scope, is_full| {
+            told.get(source).is_some_and(|scopes| is_full || scopes.contains(scope))
+        });
         let listed = self.series.lock().await.refresh(&view, names, limit, now).await;
         Moment { view, now, listed }
     }
@@ -95,6 +98,31 @@ mod tests {
             assert!(text.contains("source=\"kept\""), "{text}");
             assert_eq!(text.contains("source=\"gone\""), expected, "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_scope_that_is_empty_has_series_for_as_long_as_it_is_scanned() {
+        let source = "iot".to_owned();
+        let kind = "tencent-mqtt".to_owned();
+        let sources = vec![SourceSetup { name: source, kind, intervals: Vec::new() }];
+        let tally = Arc::new(Tally::new(&Setup { sources, channels: Vec::new() }));
+        let mut inventory = crate::expiry::Inventory::new();
+        inventory.scope("iot", "mqtt-empty");
+        let exposition = Exposition::new(Arc::clone(&tally));
+        let names = Memory::of(&[]);
+        let mut shown = async || {
+            let moment = exposition.prepare(&inventory.view(), &names, 9, NOW).await;
+            let text = exposition.write(&moment, Format::Text, Vec::new()).unwrap();
+            let zero =
+                "notafter_certificates{source=\"iot\",scope=\"mqtt-empty\",status=\"active\"} 0";
+            let text = String::from_utf8(text).unwrap();
+            (text.contains(zero), text.contains("mqtt-empty"))
+        };
+        assert_eq!(shown().await, (false, false), "never read: unknown is never zero");
+        tally.reported("iot", "mqtt-empty", "all", 0);
+        assert_eq!(shown().await, (true, true));
+        tally.retain_scopes("iot", &[]);
+        assert_eq!(shown().await, (false, false));
     }
 
     #[tokio::test]

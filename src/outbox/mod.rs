@@ -1,7 +1,8 @@
 //! At-least-once delivery, one worker per channel.
 //!
 //! A worker waits `group_wait` after the oldest unsent event, freezes what there is into a batch, and sends it as one
-//! message until the service's verdict is final. The batch and the channel's state are in the store, so a restart
+//! message until the service's verdict is final. What is said of certificates that are not in use waits for something
+//! else to be said, a day at most. The batch and the channel's state are in the store, so a restart
 //! goes on where the last process stopped, with the same id. One message is in flight at a time, which keeps order.
 
 use std::sync::Arc;
@@ -36,7 +37,7 @@ pub trait Watcher: Send + Sync {
     /// Counts one outcome out of [`OUTCOMES`]. A message that is given up counts its last outcome and `dead`.
     fn notification(&self, channel: &str, outcome: &str);
 
-    /// Keeps how many events wait, and since when the oldest does.
+    /// Keeps how many events wait, and since when the oldest does; not one that waits for others on purpose.
     fn pending(&self, channel: &str, count: u64, oldest: Option<Timestamp>);
 
     /// Keeps the time of the last delivery.

@@ -9,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::channel::{Channel, Pace, Receipt, SendError};
 use crate::clock::SteadyClock;
-use crate::expiry::{Detail, Event, Facts, Message, RowId, ScopeId, Severity, StoredRow, Topic};
+use crate::expiry::{
+    Detail, Event, Facts, Kind, Message, RowId, Rung, ScopeId, Severity, Status, StoredRow, Topic,
+};
 use crate::store::{
     Batch, BatchUpdate, ChannelState, Commit, ListQuery, Note, Pending, Saved, ScanRecord,
     StoreError,
@@ -146,8 +148,12 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
-    async fn notes(&self, _: &str) -> Result<Vec<Note>, StoreError> {
-        Ok(Vec::new())
+    async fn each_note(
+        &self,
+        _: &str,
+        _: &mut (dyn FnMut(Vec<Note>) + Send),
+    ) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn retain_sources(&self, _: &[String]) -> Result<(), StoreError> {
@@ -318,13 +324,28 @@ impl Bench {
         self.commits.send_modify(|count| *count += 1);
     }
 
+    /// An event; one for the digest only when its id says so.
     fn event(&self, id: &str) -> Event {
-        Event {
-            id: id.into(),
-            at: self.clock.now(),
-            severity: Severity::Warning,
-            topic: Topic::Test,
+        let at = self.clock.now();
+        if !id.starts_with("info") {
+            let (severity, topic) = (Severity::Warning, Topic::Test);
+            return Event { id: id.into(), at, severity, topic };
         }
+        let facts = Facts {
+            source: "iot".into(),
+            scope: "all".into(),
+            issuer: String::new(),
+            serial: id.into(),
+            kind: Kind::Device,
+            status: Status::Inactive,
+            common_name: String::new(),
+            holder: String::new(),
+            unit: String::new(),
+            not_before: None,
+            not_after: Some(at.plus(86_400)),
+        };
+        let topic = Topic::Expiring { facts, rung: Rung::Before(86_400), leaves: None };
+        Event { id: id.into(), at, severity: Severity::Info, topic }
     }
 
     async fn pass(&self, seconds: u64) {
@@ -399,6 +420,50 @@ async fn many_events_go_out_as_one_digest() {
     bench.pass(100).await;
     assert_eq!(ops.sent(), sent(&[(30, "batch-1", 40)]));
     assert_eq!(ops.messages()[0].summary, ["test: 40"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_for_the_digest_only_goes_with_the_next_message() {
+    let mut bench = Bench::new();
+    let ops = bench.start("ops", []);
+    bench.commit(&["info-1"], &["ops"]).await;
+    bench.pass(7200).await;
+    bench.commit(&["info-2"], &["ops"]).await;
+    bench.pass(100).await;
+    assert_eq!(ops.sent(), []);
+    let waits = "ops pending 2 since None".to_owned();
+    assert!(bench.notes.0.lock().unwrap().contains(&waits), "it waits on purpose");
+    bench.commit(&["a"], &["ops"]).await;
+    bench.pass(100).await;
+    assert_eq!(ops.sent(), sent(&[(7330, "batch-1", 3)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_for_the_digest_only_goes_by_itself_after_a_day() {
+    const DAY: u64 = 86_400;
+    let mut bench = Bench::new();
+    let ops = bench.start("ops", []);
+    bench.commit(&["info-1"], &["ops"]).await;
+    bench.pass(DAY / 2).await;
+    // A restart does not begin to count anew.
+    bench.kill().await;
+    let again = bench.start("ops", []);
+    bench.commit(&["info-2"], &["ops"]).await;
+    bench.pass(DAY).await;
+    assert_eq!((ops.sent(), again.sent()), (vec![], sent(&[(86_400, "batch-1", 2)])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_for_the_digest_hides_nothing_behind_it() {
+    let mut bench = Bench::new();
+    let ids: Vec<String> = (0..5001).map(|number| format!("info-{number}")).collect();
+    let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    ids.push("a");
+    bench.commit(&ids, &["ops"]).await;
+    let ops = bench.start("ops", []);
+    bench.pass(200).await;
+    let told: Vec<usize> = ops.sent().into_iter().map(|(_, _, events)| events).collect();
+    assert_eq!(told, [5000, 2]);
 }
 
 #[tokio::test(start_paused = true)]

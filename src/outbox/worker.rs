@@ -12,11 +12,13 @@ use super::pace::Pacer;
 use super::policy::{Attempt, Decision, Streak};
 use super::{DEAD, DELIVERED, Report, Settings, Shared};
 use crate::channel::{Channel, Receipt, SendError};
-use crate::expiry::{Detail, Message, Timestamp};
+use crate::expiry::{Detail, Event, Message, Timestamp};
 use crate::store::{Batch, BatchUpdate, ChannelState, Pending, StoreError};
 
 /// The most events in one message; more are told in the next.
 const MOST_EVENTS: usize = 5000;
+/// How long an event that is for the digest only waits for others.
+const DIGEST_WAIT: Duration = Duration::from_hours(24);
 /// No channel takes longer, with its own timeouts: this is the net under a channel that hangs.
 const SEND_LIMIT: Duration = Duration::from_mins(10);
 /// The time that a message in flight gets when the process is asked to stop.
@@ -38,11 +40,18 @@ pub struct Worker {
     streak: Streak,
     /// Whether the batch in hand may have been delivered before.
     duplicate: bool,
-    /// The oldest event in sight and since when: it is not held longer than `group_wait`, whatever the wall clock says.
+    /// The event that the others wait with and since when: it is not held longer than is right, whatever the wall clock
+    /// says.
     oldest: Option<(i64, Instant)>,
     /// The outcome and code that were logged last.
     logged: Option<String>,
     store_failed: bool,
+}
+
+/// Returns when an event began to wait. One that is for the digest only does so on purpose at first.
+fn due(event: &Event) -> Timestamp {
+    let wait = i64::try_from(DIGEST_WAIT.as_secs()).unwrap_or(i64::MAX);
+    event.at.plus(if event.is_for_the_digest() { wait } else { 0 })
 }
 
 /// A batch and what is in it.
@@ -114,7 +123,7 @@ impl Worker {
         let frozen = pending.iter().find_map(|pending| pending.batch.clone());
         let due = match &frozen {
             Some(batch) => self.until(batch.next_at),
-            None => self.group_wait(first),
+            None => self.gather(first, &pending),
         };
         let next_turn =
             Some(self.pacer.until_next(self.channel.pace())).filter(|wait| !wait.is_zero());
@@ -319,7 +328,9 @@ impl Worker {
         if pending.len() >= MOST_EVENTS {
             return self.count_backlog().await;
         }
-        let oldest = pending.iter().map(|pending| pending.event.at).min();
+        let now = self.shared.clock.now();
+        let oldest =
+            pending.iter().map(|pending| due(&pending.event)).filter(|due| *due <= now).min();
         let count = u64::try_from(pending.len()).unwrap_or(u64::MAX);
         self.shared.watcher.pending(&self.settings.name, count, oldest);
         Ok(())
@@ -333,13 +344,22 @@ impl Worker {
         Ok(())
     }
 
-    /// Returns how much longer the oldest event waits for others, if it does.
-    fn group_wait(&mut self, oldest: &Pending) -> Option<Duration> {
+    /// Returns how much longer events wait for others, if they do. Those that are for the digest only wait until there
+    /// is something else to say, and for a day at most; with more of them than fit, others may be behind them.
+    fn gather(&mut self, first: &Pending, pending: &[Pending]) -> Option<Duration> {
+        match pending.iter().find(|pending| !pending.event.is_for_the_digest()) {
+            Some(oldest) => self.left(oldest, self.settings.group_wait),
+            None if pending.len() < MOST_EVENTS => self.left(first, DIGEST_WAIT),
+            None => self.left(first, self.settings.group_wait),
+        }
+    }
+
+    /// Returns what is left of the time that an event waits for others.
+    fn left(&mut self, oldest: &Pending, wait: Duration) -> Option<Duration> {
         let seen = match self.oldest {
             Some((delivery, seen)) if delivery == oldest.delivery => seen,
             _ => self.oldest.insert((oldest.delivery, Instant::now())).1,
         };
-        let group_wait = self.settings.group_wait;
         let waited = Duration::from_millis(
             u64::try_from(
                 self.shared
@@ -349,7 +369,7 @@ impl Worker {
             )
             .unwrap_or(0),
         );
-        let left = group_wait.saturating_sub(waited.max(seen.elapsed()));
+        let left = wait.saturating_sub(waited.max(seen.elapsed()));
         Some(left).filter(|left| !left.is_zero())
     }
 

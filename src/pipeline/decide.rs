@@ -1,12 +1,13 @@
 //! What is said now: rungs crossed, certificates renewed, and the daemon's own troubles.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::condition::{Subject, Turn};
 use super::{Health, Pipeline};
+use crate::config::Config;
 use crate::expiry::{
     Event, Facts, Kind, Renewal, RowId, Said, Severity, Timestamp, Topic, Verdict, plan,
     plan_renewed, severity,
@@ -15,6 +16,24 @@ use crate::metrics::ActiveAlerts;
 
 /// A provider's clock may differ from ours by this many seconds before it is said.
 const OFFSET: i64 = 60;
+
+/// Returns the channels that the routes choose for an event. What is said of a channel is said to the others: to those
+/// of its routes, or to all when these lead nowhere else.
+fn routed(config: &Config, event: &Event) -> Vec<String> {
+    let (Topic::ChannelDown { channel: about, .. } | Topic::ChannelUp { channel: about }) =
+        &event.topic
+    else {
+        return config.route(event).into_iter().map(str::to_owned).collect();
+    };
+    let others = |names: Vec<&str>| -> Vec<String> {
+        names.into_iter().filter(|name| *name != about.as_str()).map(str::to_owned).collect()
+    };
+    let chosen = others(config.route(event));
+    if chosen.is_empty() {
+        return others(config.channels.iter().map(|channel| channel.name.as_str()).collect());
+    }
+    chosen
+}
 
 impl Pipeline {
     /// Evaluates what may have changed and drafts what is to be said.
@@ -124,7 +143,7 @@ impl Pipeline {
                 .filter(|name| told.iter().any(|told| **told == ***name))
                 .cloned()
                 .collect(),
-            None => config.route(&event).into_iter().map(str::to_owned).collect(),
+            None => routed(config, &event),
         };
         let told = channels.iter().map(|name| Arc::from(name.as_str())).collect();
         if !channels.is_empty() {
@@ -133,9 +152,12 @@ impl Pipeline {
         told
     }
 
-    /// Publishes how many certificates stand on each rung.
+    /// Publishes how many certificates stand on each rung, in the scopes that are scanned: one that its provider lists
+    /// no more is empty for ever.
     fn count_active(&mut self) {
         let view = self.inventory.view();
+        let scanned: HashSet<(&str, &str)> =
+            self.scans.keys().map(|(source, scope, _)| (source.as_str(), scope.as_str())).collect();
         let names: HashMap<_, _> = view
             .scopes()
             .map(|(id, source, scope)| (id, (Arc::clone(source), Arc::clone(scope))))
@@ -146,6 +168,9 @@ impl Pipeline {
             .into_iter()
             .filter_map(|((scope, rung), count)| {
                 let (source, scope) = names.get(&scope)?;
+                if count == 0 && !scanned.contains(&(&**source, &**scope)) {
+                    return None;
+                }
                 let (source, scope) = (Arc::clone(source), Arc::clone(scope));
                 Some(ActiveAlerts { source, scope, rung: rung.as_label(), count })
             })
@@ -237,5 +262,59 @@ impl Pipeline {
         for subject in dropped {
             self.draft.conditions.push((subject.key(), None));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, load};
+
+    const TEXT: &str = r#"
+[[source]]
+name = "machine"
+kind = "files"
+schedule = "every 1h"
+[source.options]
+paths = ["/x"]
+[[channel]]
+name = "ops"
+kind = "slack"
+[[channel]]
+name = "room"
+kind = "slack"
+[[channel]]
+name = "urgent"
+kind = "slack"
+[[route]]
+match = { severity = ["critical"] }
+channels = ["urgent"]
+[[route]]
+channels = ["ops", "room"]
+"#;
+
+    fn told(severity: Severity, topic: Topic) -> Vec<String> {
+        let config = load(TEXT, &Environment::of([])).0.unwrap();
+        let at = Timestamp::from_seconds(0);
+        routed(&config, &Event { id: String::new(), at, severity, topic })
+    }
+
+    #[test]
+    fn what_is_said_of_a_channel_is_said_to_the_others() {
+        let down = |channel: &str| Topic::ChannelDown {
+            channel: channel.to_owned(),
+            code: String::new(),
+            hint: String::new(),
+        };
+        let up = |channel: &str| Topic::ChannelUp { channel: channel.to_owned() };
+        assert_eq!(told(Severity::Critical, down("ops")), ["urgent"]);
+        assert_eq!(
+            told(Severity::Critical, down("urgent")),
+            ["ops", "room"],
+            "its route leads nowhere else"
+        );
+        assert_eq!(told(Severity::Info, up("ops")), ["room"]);
+        assert_eq!(told(Severity::Info, up("urgent")), ["ops", "room"]);
+        assert_eq!(told(Severity::Info, Topic::ClockRecovered), ["ops", "room"]);
     }
 }

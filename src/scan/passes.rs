@@ -36,13 +36,13 @@ pub struct Passes {
 type Key = (Arc<str>, Option<Kind>);
 
 impl Passes {
-    /// Returns those that were noted before a restart. Other notes are not about them.
-    pub fn recall(notes: &[Note]) -> Self {
+    /// Takes back what was noted before a restart. Other notes are not about it.
+    pub fn recall(&self, notes: &[Note]) {
         let pass = |note: &Note| {
             let kind = Kind::from_word(note.key.strip_prefix(KEY)?);
             Some(((Arc::from(note.scope.as_str()), kind), Pass::read(note.value.as_deref()?)?))
         };
-        Self { unfinished: Arc::new(Mutex::new(notes.iter().filter_map(pass).collect())) }
+        self.lock().extend(notes.iter().filter_map(pass));
     }
 
     /// Returns whether a reading waits to be gone on with.
@@ -152,7 +152,8 @@ mod tests {
             (key.as_str(), note.as_str()),
             ("pass/device", "1800000000 1800086401 7 8 9 1 2 1 3")
         );
-        let again = Passes::recall(&noted(&key, &note));
+        let again = Passes::default();
+        again.recall(&noted(&key, &note));
         assert!(again.is_waiting());
         assert_eq!(again.of(&slice, at(1_800_000_100)), Some(half_way()));
         assert_eq!(again.keep(&slice, None), (key, None));
@@ -179,7 +180,8 @@ mod tests {
             ("pass/device", "18446744073709551615 2 3 4 5 6 7 8 9"),
             ("check/device", "1 2 3 4 5 6 7 8 9"),
         ] {
-            let passes = Passes::recall(&noted(key, value));
+            let passes = Passes::default();
+            passes.recall(&noted(key, value));
             assert!(!passes.is_waiting(), "{key} {value}");
         }
     }

@@ -249,8 +249,19 @@ pub trait Store: Send + Sync {
     /// Reads the newest scan of each (source, scope, window).
     async fn scans(&self) -> Result<Vec<ScanRecord>, StoreError>;
 
-    /// Reads the notes of one source, by scope and key.
-    async fn notes(&self, source: &str) -> Result<Vec<Note>, StoreError>;
+    /// Reads the notes of one source by scope and key, handing over chunks of a few thousand.
+    async fn each_note(
+        &self,
+        source: &str,
+        each: &mut (dyn FnMut(Vec<Note>) + Send),
+    ) -> Result<(), StoreError>;
+
+    /// Reads the notes of one source by scope and key, all at once.
+    async fn notes(&self, source: &str) -> Result<Vec<Note>, StoreError> {
+        let mut notes = Vec::new();
+        self.each_note(source, &mut |chunk| notes.extend(chunk)).await?;
+        Ok(notes)
+    }
 
     /// Drops the scopes, certificates, ledger, notes and scans of sources that are not in `sources`.
     async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError>;

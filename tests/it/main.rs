@@ -12,6 +12,8 @@ mod commands;
 mod crash;
 mod daemon;
 mod harness;
+mod health;
+mod plant;
 mod prometheus;
 mod reload;
 mod secrets;

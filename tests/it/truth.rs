@@ -16,5 +16,6 @@ mod life;
 mod mqtt;
 mod ssl;
 mod table;
+mod watch;
 mod window;
 mod world;

@@ -84,14 +84,23 @@ impl View {
         self.names.iter().map(|(id, (source, scope))| (*id, source, scope))
     }
 
-    /// Returns the same state without the scopes of other sources. A scope outlives its last certificate, so one whose
-    /// source is not configured any more would be counted for ever, as empty.
+    /// Returns the same state with those scopes alone that `is_kept`, by source, name and whether it holds certificates.
+    /// A scope outlives its last certificate: one whose source is not configured any more, or that its provider does not
+    /// list any more, would be counted for ever, as empty.
     #[must_use]
-    pub fn of_sources(&self, sources: &[String]) -> Self {
-        let is_kept = |source: &Arc<str>| sources.iter().any(|kept| **kept == **source);
+    pub fn of_scopes(&self, is_kept: impl Fn(&str, &str, bool) -> bool) -> Self {
+        let full: BTreeSet<ScopeId> = self
+            .chunks
+            .iter()
+            .filter(|chunk| chunk.occupied() > 0)
+            .filter_map(|chunk| chunk.scope())
+            .collect();
+        let is_kept = |id: &ScopeId, (source, scope): &(Arc<str>, Arc<str>)| {
+            is_kept(source, scope, full.contains(id))
+        };
         let mut view = self.clone();
-        if !view.names.values().all(|(source, _)| is_kept(source)) {
-            Arc::make_mut(&mut view.names).retain(|_, (source, _)| is_kept(source));
+        if !view.names.iter().all(|(id, names)| is_kept(id, names)) {
+            Arc::make_mut(&mut view.names).retain(|id, names| is_kept(id, names));
         }
         view
     }

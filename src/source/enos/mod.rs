@@ -263,7 +263,7 @@ impl Enos {
     /// Asks for the certificates of those devices that are due.
     async fn read(&self, window: Window, devices: Vec<Device>) -> Result<Page, SourceError> {
         let now = self.clock.now();
-        let rows: Vec<u64> = devices.iter().map(|device| device.digest()).collect();
+        let rows: Vec<u64> = devices.iter().map(Device::digest).collect();
         let due: Vec<Device> = {
             let checks = self.checks();
             let is_due = |device: &Device| checks.is_due(device.digest(), window, now);

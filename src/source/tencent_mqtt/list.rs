@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::rows;
 use crate::client::CallError;
+use crate::client::agreement::Agreement;
 use crate::client::tencent::{Fault, Tencent};
 use crate::expiry::{Sighting, Timestamp};
 use crate::source::{Page, Span};
@@ -52,6 +53,16 @@ struct Filter {
 
 /// Reads one page of `instance`.
 pub(super) async fn page(client: &Tencent, instance: &str, part: Part) -> Result<Page, CallError> {
+    call(client, instance, part, |_| Ok(())).await.map(|(page, ())| page)
+}
+
+/// Reads one page, and something else of the same answer.
+async fn call<T>(
+    client: &Tencent,
+    instance: &str,
+    part: Part,
+    more: impl Fn(&[u8]) -> Result<T, Fault>,
+) -> Result<(Page, T), CallError> {
     let request = Request {
         instance_id: instance,
         filters: filters(part.within, part.unit),
@@ -67,7 +78,7 @@ pub(super) async fn page(client: &Tencent, instance: &str, part: Part) -> Result
             let text = format!("{received} rows where {} were asked for", part.limit);
             return Err(Fault::Malformed(text));
         }
-        Ok(page)
+        Ok((page, more(body)?))
     };
     client.call("DescribeDeviceCertificates", &request, read).await
 }
@@ -94,6 +105,8 @@ pub(super) enum Probe {
     Untrusted,
     /// There is no certificate to try it with.
     NothingToTry,
+    /// Every end is stated in another unit or zone than documented: alerts would come at wrong times.
+    Contradicted(Agreement),
 }
 
 /// Finds out how the filter works on `instance`.
@@ -103,7 +116,12 @@ pub(super) async fn probe(
     limit: u64,
 ) -> Result<Probe, CallError> {
     let part = Part { within: None, unit: Unit::Millis, offset: 0, limit };
-    let sample = page(client, instance, part).await?;
+    let (sample, agreement) = call(client, instance, part, rows::agreement).await?;
+    match agreement {
+        Agreement::Unit | Agreement::Zone { .. } => return Ok(Probe::Contradicted(agreement)),
+        Agreement::Other { .. } => tracing::warn!(instance, "{agreement}"),
+        Agreement::Same | Agreement::Unknown => {}
+    }
     let dated: Vec<_> =
         sample.sightings.into_iter().filter(|seen| seen.not_after.is_some()).collect();
     if dated.is_empty() {

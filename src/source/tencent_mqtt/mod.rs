@@ -106,7 +106,7 @@ impl Source for TencentMqtt {
                 slices.push(authorities_slice(&instance.id, window));
             }
             if instance.devices {
-                slices.push(self.devices_slice(&instance.id, window).await);
+                slices.push(self.devices_slice(&instance.id, window).await?);
             }
         }
         Ok(slices)
@@ -218,32 +218,42 @@ impl TencentMqtt {
         }
     }
 
-    async fn devices_slice(&self, instance: &Arc<str>, window: Window) -> Slice {
+    async fn devices_slice(
+        &self,
+        instance: &Arc<str>,
+        window: Window,
+    ) -> Result<Slice, SourceError> {
         let limit = self.limit.load(Ordering::Relaxed);
         let all = Slice::whole(instance, window, limit, OVERLAP);
-        let cuttable = self.filter(instance).await.is_some();
+        let cuttable = self.filter(instance).await?.is_some();
         let within = match window {
             Window::Near { from, to } if cuttable => Some((from, to)),
             _ => None,
         };
-        Slice { kind: Some(Kind::Device), within, cuttable, ..all }
+        Ok(Slice { kind: Some(Kind::Device), within, cuttable, ..all })
     }
 
     /// Returns how the filter by time works on `instance`, trying it out once a day.
-    async fn filter(&self, instance: &str) -> Option<Unit> {
+    async fn filter(&self, instance: &str) -> Result<Option<Unit>, SourceError> {
         let known = self.learn(instance, |known| known.filter.clone());
         if let Some(filter) = known.as_ref().and_then(Learnt::fresh) {
-            return filter;
+            return Ok(filter);
         }
-        match list::probe(&self.client, instance, self.limit.load(Ordering::Relaxed)).await {
+        let limit = self.limit.load(Ordering::Relaxed);
+        Ok(match list::probe(&self.client, instance, limit).await {
             Ok(Probe::NothingToTry) => None,
             Ok(Probe::Untrusted) => self.learn_filter(instance, None),
             Ok(Probe::Works(unit)) => self.learn_filter(instance, Some(unit)),
+            Ok(Probe::Contradicted(how)) => {
+                let text =
+                    format!("{instance}: {how}; nothing is taken from it, please report this");
+                return Err(SourceError::Malformed(text));
+            }
             Err(error) => {
                 tracing::warn!(instance, %error, "cannot try out the filter by time");
                 known.and_then(|known| known.fact)
             }
-        }
+        })
     }
 
     fn learn_filter(&self, instance: &str, filter: Option<Unit>) -> Option<Unit> {

@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use crate::client::agreement::Agreement;
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
 use crate::client::{time, x509};
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
@@ -110,6 +111,19 @@ fn careful_page(body: &[u8], within: Option<Span>) -> Result<Page, Fault> {
         }
     }
     Ok(page)
+}
+
+/// Compares the end that a page's first certificate states with the one in the certificate itself.
+pub(super) fn agreement(body: &[u8]) -> Result<Agreement, Fault> {
+    let (_, rows) = contents(decode::<List<&RawValue>>(body)?)?;
+    let rows =
+        rows.iter().filter_map(|raw| serde_json::from_str::<Row<'_, &RawValue>>(raw.get()).ok());
+    let compared = rows.filter_map(|row| {
+        let stated = row.stated_end().ok()??;
+        Some(Agreement::of(stated, row.device_certificate.as_ref().and_then(Pem::not_after)))
+    });
+    let mut told = compared.filter(|one| *one != Agreement::Unknown);
+    Ok(told.next().unwrap_or(Agreement::Unknown))
 }
 
 fn with_capacity(total: u64, rows: usize) -> Page {

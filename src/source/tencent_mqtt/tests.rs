@@ -95,6 +95,26 @@ async fn a_trusted_filter_reads_the_near_window_alone() {
 }
 
 #[tokio::test]
+async fn ends_in_another_zone_than_documented_are_not_believed() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    parameters.not_after = rcgen::date_time_ymd(2035, 1, 1);
+    let pem = parameters.self_signed(&key).unwrap().pem();
+    let end = 2_051_222_400_i64;
+    for (stated, believed) in [(end, true), (end + 8 * 3600, false)] {
+        let row = json!({"DeviceCertificateSn": "1", "CaSn": "ca", "Status": "ACTIVE",
+                         "NotAfterTime": stated * 1000, "DeviceCertificate": pem});
+        let fake =
+            Fake::start(move |_, _| ok(&json!({"TotalCount": 1, "Data": [row.clone()]}))).await;
+        let slices = source(&fake, Some(&["mqtt-1"])).slices(Window::All).await;
+        assert_eq!(slices.is_ok(), believed, "{stated}");
+        if let Err(error) = slices {
+            insta::assert_snapshot!(error, @"malformed answer: mqtt-1: the stated end is 8 hours off: another zone; nothing is taken from it, please report this");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_ignored_filter_reads_everything() {
     let fake = listing(Filtering::Ignored).await;
     let source = source(&fake, Some(&["mqtt-1"]));

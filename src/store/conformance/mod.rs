@@ -35,6 +35,7 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     certificates::drops_sources_that_are_gone(fresh()).await;
     notes::keeps_the_newest(fresh()).await;
     notes::forgets_those_of_a_scope_first(fresh()).await;
+    notes::are_handed_over_in_chunks(fresh()).await;
     notes::come_and_go_with_their_step(fresh()).await;
     outbox::takes_an_event_once_for_each_channel(fresh()).await;
     outbox::keeps_a_frozen_batch(fresh()).await;

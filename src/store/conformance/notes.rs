@@ -61,6 +61,21 @@ pub(super) async fn forgets_those_of_a_scope_first(place: impl Place) {
     assert_eq!(store.notes("web").await.unwrap(), [note("web", "a", "kept", Some("3"))]);
 }
 
+pub(super) async fn are_handed_over_in_chunks(place: impl Place) {
+    let store = place.open().await;
+    let all: Vec<Note> =
+        (0..9001).map(|number| note("iot", "all", &format!("{number:04}"), Some("v"))).collect();
+    store.commit(noted(all.iter().rev().cloned().collect())).await.unwrap();
+    let (mut handed, mut chunks) = (Vec::new(), 0);
+    let mut each = |chunk: Vec<Note>| {
+        assert!(!chunk.is_empty() && chunk.len() <= 10_000, "{} notes at once", chunk.len());
+        chunks += 1;
+        handed.extend(chunk);
+    };
+    store.each_note("iot", &mut each).await.unwrap();
+    assert!(handed == all && chunks > 1, "{} notes in {chunks} chunks", handed.len());
+}
+
 pub(super) async fn come_and_go_with_their_step(place: impl Place) {
     let store = place.open().await;
     let scopes = vec![scope(1, "iot", "all")];

@@ -37,7 +37,7 @@ use forget::Kept;
 use readers::Readers;
 use writer::{Durability, Writer};
 
-/// Chunks of certificates that wait to be taken; reading goes on meanwhile.
+/// Chunks of certificates or notes that wait to be taken; reading goes on meanwhile.
 const CHUNKS_AHEAD: usize = 2;
 
 /// A store in one `SQLite` file.
@@ -97,6 +97,13 @@ impl Sqlite {
     }
 }
 
+/// Hands over chunks as they are read.
+async fn hand<T>(mut chunks: mpsc::Receiver<Vec<T>>, each: &mut (dyn FnMut(Vec<T>) + Send)) {
+    while let Some(chunk) = chunks.recv().await {
+        each(chunk);
+    }
+}
+
 impl Drop for Sqlite {
     fn drop(&mut self) {
         if let Err(error) = self.stop() {
@@ -115,14 +122,9 @@ impl Store for Sqlite {
         &self,
         each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
     ) -> Result<(), StoreError> {
-        let (taker, mut chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let (taker, chunks) = mpsc::channel(CHUNKS_AHEAD);
         let reading = self.readers.read(move |transaction| certificates::rows(transaction, &taker));
-        let handing = async {
-            while let Some(chunk) = chunks.recv().await {
-                each(chunk);
-            }
-        };
-        tokio::join!(reading, handing).0
+        tokio::join!(reading, hand(chunks, each)).0
     }
 
     async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
@@ -180,9 +182,16 @@ impl Store for Sqlite {
         self.readers.read(certificates::scans).await
     }
 
-    async fn notes(&self, source: &str) -> Result<Vec<Note>, StoreError> {
+    async fn each_note(
+        &self,
+        source: &str,
+        each: &mut (dyn FnMut(Vec<Note>) + Send),
+    ) -> Result<(), StoreError> {
         let source = source.to_owned();
-        self.readers.read(move |transaction| notes::notes(transaction, &source)).await
+        let (taker, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let reading =
+            self.readers.read(move |transaction| notes::notes(transaction, &source, &taker));
+        tokio::join!(reading, hand(chunks, each)).0
     }
 
     async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError> {

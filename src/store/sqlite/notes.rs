@@ -1,9 +1,13 @@
 //! What scans want to find again.
 
 use rusqlite::{Transaction, params};
+use tokio::sync::mpsc;
 
 use super::super::Note;
 use super::failure::Outcome;
+
+/// Notes that are handed over at once: some hundred KiB.
+const CHUNK: usize = 2048;
 
 const NOTE: &str = "
     INSERT INTO note (source, scope, key, value) VALUES (?1, ?2, ?3, ?4)
@@ -41,16 +45,24 @@ pub(super) fn forget_scope(
     Ok(())
 }
 
-/// Reads the notes of one source, by scope and key.
-pub(super) fn notes(transaction: &Transaction<'_>, source: &str) -> Outcome<Vec<Note>> {
+/// Hands over the notes of one source, by scope and key; stops early when nobody takes them any more.
+pub(super) fn notes(
+    transaction: &Transaction<'_>,
+    source: &str,
+    taker: &mpsc::Sender<Vec<Note>>,
+) -> Outcome<()> {
     let mut statement = transaction.prepare_cached(NOTES)?;
-    let read = statement.query_map([source], |row| {
-        Ok(Note {
-            source: source.to_owned(),
-            scope: row.get(0)?,
-            key: row.get(1)?,
-            value: Some(row.get(2)?),
-        })
-    })?;
-    Ok(read.collect::<Result<_, _>>()?)
+    let mut rows = statement.query([source])?;
+    let mut chunk = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (scope, key, value) = (row.get(0)?, row.get(1)?, Some(row.get(2)?));
+        chunk.push(Note { source: source.to_owned(), scope, key, value });
+        if chunk.len() == CHUNK && taker.blocking_send(std::mem::take(&mut chunk)).is_err() {
+            return Ok(());
+        }
+    }
+    if !chunk.is_empty() && taker.blocking_send(chunk).is_err() {
+        tracing::debug!("nobody took the last notes");
+    }
+    Ok(())
 }

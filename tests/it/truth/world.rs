@@ -184,12 +184,7 @@ impl World {
             clock: Arc::clone(&self.clock) as _,
         };
         self.recall(&*store).await;
-        let windowed = matches!(self.kind, "enos" | "tencent-mqtt");
-        let intervals =
-            if windowed { vec![("near", 3600), ("all", 3600)] } else { vec![("all", 3600)] };
-        let (name, kind) = (self.kind.to_owned(), self.kind.to_owned());
-        let watched = Watched { name, kind, intervals, scopes: self.source.scopes() };
-        let settings = Settings { config: Arc::clone(&self.config), watched: vec![watched] };
+        let settings = self.settings(3600);
         let (steps, steps_in) = mpsc::channel(16);
         let (orders, orders_in) = mpsc::channel(16);
         let outlets = Outlets {
@@ -206,9 +201,27 @@ impl World {
         let mut tasks = JoinSet::new();
         let inbox = Inbox { steps: steps_in, orders: orders_in };
         tasks.spawn(async move { pipeline.run(inbox, stopped).await });
-        let passes = Passes::recall(&store.notes(self.kind).await.unwrap());
+        let passes = Passes::default();
+        passes.recall(&store.notes(self.kind).await.unwrap());
         self.running =
             Some(Running { store, tasks, stop, steps, passes, orders, view, sources, pulse });
+    }
+
+    fn settings(&self, seconds: i64) -> Settings {
+        let windowed = matches!(self.kind, "enos" | "tencent-mqtt");
+        let mut intervals = vec![("all", seconds)];
+        if windowed {
+            intervals.push(("near", seconds));
+        }
+        let (name, kind) = (self.kind.to_owned(), self.kind.to_owned());
+        let watched = Watched { name, kind, intervals, scopes: self.source.scopes() };
+        Settings { config: Arc::clone(&self.config), watched: vec![watched] }
+    }
+
+    /// Says how often the source is to be polled, as a reload does.
+    pub(crate) async fn expect_every(&self, seconds: i64) {
+        let order = Order::Reconfigure(Box::new(self.settings(seconds)));
+        self.running().orders.send(order).await.unwrap();
     }
 
     /// Builds the source anew and hands it back what it noted, as a start does.
