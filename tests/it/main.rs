@@ -11,6 +11,7 @@ mod chats;
 mod commands;
 mod crash;
 mod daemon;
+mod fleet;
 mod harness;
 mod health;
 mod plant;

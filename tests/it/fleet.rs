@@ -1,0 +1,145 @@
+//! A large fleet through the real binary: the near window first and all the time, the rest by windows that a restart
+//! does not read again, and the truth at the end though the fleet changes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+
+use crate::harness::{Daemon, environment, eventually};
+use crate::simulator::clock::wall_seconds;
+use crate::simulator::fleet::{DAY, Fleet, Instance};
+use crate::simulator::{Service, Setup, Simulator};
+
+const INSTANCE: &str = "mqtt-fleet";
+const LIST: &str = "DescribeDeviceCertificates";
+
+/// Each window of a full scan has about a hundred thousand certificates.
+const ROWS: u64 = 250_000;
+/// Pages that a scan of them takes at least.
+const PAGES: u64 = ROWS / 100;
+
+async fn simulator(mixed: bool) -> Simulator {
+    let ends = (-20 * DAY, 700 * DAY);
+    let instance = Instance { cas: 1, mixed, ends, ..Instance::new(INSTANCE, ROWS) };
+    let fleet = Fleet::new(17, wall_seconds()).with(instance);
+    Simulator::start(Setup::new(fleet)).await.unwrap()
+}
+
+fn daemon(simulator: &Simulator, rate: u32, (near, full_scan): (&str, &str)) -> Daemon {
+    let config = format!(
+        r#"
+[[source]]
+name = "iot"
+kind = "tencent-mqtt"
+schedule = "{near}"
+[source.options]
+region = "ap-guangzhou"
+instances = ["{INSTANCE}"]
+endpoint = "{}"
+secret_id = {{ env = "SECRET_ID" }}
+secret_key = {{ env = "SECRET_KEY" }}
+requests_per_second = {rate}
+full_scan = "{full_scan}"
+"#,
+        simulator.mqtt_url()
+    );
+    Daemon::prepared(&config, &environment(simulator))
+}
+
+fn proven(window: &str) -> String {
+    let labels = format!("{{source=\"iot\",scope=\"{INSTANCE}\",window=\"{window}\"}}");
+    format!("notafter_source_last_proven_scan_timestamp_seconds{labels}")
+}
+
+fn pages(simulator: &Simulator) -> u64 {
+    simulator.log().count(Service::Mqtt, LIST)
+}
+
+/// Reads what the store has, beside a daemon that may be running: serial and end.
+fn stored(daemon: &Daemon) -> BTreeMap<String, Option<i64>> {
+    let path = daemon.folder.path().join("notafter.db");
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let db = rusqlite::Connection::open_with_flags(path, flags).unwrap();
+    let mut rows = db.prepare("select serial, not_after from certificate where kind = 0").unwrap();
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    rows.query_map([], row).unwrap().map(Result::unwrap).collect()
+}
+
+fn truth(simulator: &Simulator) -> BTreeMap<String, Option<i64>> {
+    let mut truth = BTreeMap::new();
+    simulator.mqtt().each_truth(INSTANCE, |one| {
+        truth.insert(one.serial, one.not_after);
+    });
+    truth
+}
+
+#[tokio::test]
+async fn the_near_window_comes_first_and_goes_on_while_everything_is_read() {
+    let simulator = simulator(false).await;
+    let mut daemon = daemon(&simulator, 300, ("every 1s", "every 1h"));
+    daemon.start();
+    let first = daemon.until(&proven("near"), |at| at > 0.0).await;
+    // About a tenth of the fleet ends soon: that much is known, and little was read for it.
+    let known = daemon
+        .until(
+            "notafter_source_collected_certificates{source=\"iot\",scope=\"mqtt-fleet\"}",
+            |count| count > 0.0,
+        )
+        .await;
+    assert!(known < ROWS as f64 / 5.0, "{known}");
+    assert!(pages(&simulator) < PAGES / 4, "{} pages", pages(&simulator));
+    daemon.until(&proven("near"), |at| at > first).await;
+    daemon.until(&proven("near"), |at| at > first + 1.0).await;
+    assert_eq!(daemon.sample(&proven("all")).await, None, "the full scan is still under way");
+    assert!(simulator.log().max_requests_in_any_second(Service::Mqtt, LIST) <= 300);
+}
+
+#[tokio::test]
+async fn windows_that_were_read_are_not_read_again_after_a_power_cut() {
+    let simulator = simulator(false).await;
+    let mut daemon = daemon(&simulator, 10_000, ("every 1h", "every 1h"));
+    daemon.start();
+    let noted = || {
+        let path = daemon.folder.path().join("notafter.db");
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let db = rusqlite::Connection::open_with_flags(path, flags).ok()?;
+        let count = "select count(*) from note where key = 'pass/device'";
+        db.query_row(count, [], |row| row.get::<_, i64>(0)).ok().filter(|count| *count > 0)
+    };
+    eventually("a window is done", async || noted()).await;
+    daemon.kill();
+    let (before, known) = (pages(&simulator), stored(&daemon).len() as u64);
+    assert!(known < ROWS, "killed in the middle");
+    daemon.start();
+    daemon.until(&proven("all"), |at| at > 0.0).await;
+    let after = pages(&simulator) - before;
+    assert!(
+        after < PAGES,
+        "{after} pages after {before}: the windows before the cut were read again"
+    );
+    assert_eq!(stored(&daemon), truth(&simulator));
+}
+
+#[tokio::test]
+async fn a_fleet_that_changes_all_the_time_is_proven_and_ends_with_the_truth() {
+    let simulator = simulator(true).await;
+    let mut daemon = daemon(&simulator, 10_000, ("every 5s", "every 1s"));
+    daemon.start();
+    let everything = proven("all");
+    let mut proofs: Vec<f64> = Vec::new();
+    // Rows come and go until three scans of everything are proven.
+    eventually("three proofs", async || {
+        simulator.mqtt().insert(INSTANCE, 5);
+        let first = pages(&simulator) * 7 % ROWS;
+        simulator.mqtt().delete(INSTANCE, first..first + 3);
+        let proof = daemon.sample(&everything).await;
+        proofs.extend(proof.filter(|at| proofs.last() != Some(at)));
+        (proofs.len() == 3).then_some(())
+    })
+    .await;
+    let last = proofs.pop().unwrap();
+    daemon.until(&everything, |at| at > last).await;
+    let wanted = truth(&simulator);
+    eventually("the daemon knows the truth", async || (stored(&daemon) == wanted).then_some(()))
+        .await;
+}
