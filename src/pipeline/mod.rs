@@ -29,6 +29,8 @@ mod listing;
 mod sanity;
 mod save;
 mod take;
+#[cfg(test)]
+mod tests;
 
 use absence::Absence;
 use condition::Conditions;

@@ -71,3 +71,145 @@ impl Saver {
         Ok(Some(Saved { view: flight.view, said }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::expiry::{
+        Event, Facts, Inventory, RowId, ScopeId, Severity, StoredRow, Timestamp, Topic,
+    };
+    use crate::store::{
+        Batch, BatchUpdate, ChannelState, ListQuery, Note, Pending, Saved as Stored, ScanRecord,
+    };
+
+    /// A store that only writes, and answers as scripted, then well.
+    #[derive(Default)]
+    struct Script {
+        answers: Mutex<VecDeque<StoreError>>,
+        commits: Mutex<Vec<Arc<Commit>>>,
+    }
+
+    #[async_trait]
+    impl Store for Script {
+        async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
+            self.commits.lock().unwrap().push(commit);
+            let answer = self.answers.lock().unwrap().pop_front();
+            assert!(!matches!(answer, Some(StoreError::TooNew { .. })), "scripted");
+            answer.map_or(Ok(()), Err)
+        }
+
+        async fn saved(&self) -> Result<Stored, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn rows(
+            &self,
+            _: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
+        ) -> Result<(), StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn facts(&self, _: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn list(&self, _: &ListQuery) -> Result<Vec<Facts>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn pending(&self, _: &str, _: usize) -> Result<Vec<Pending>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn freeze(&self, _: &[i64], _: &Batch) -> Result<(), StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn settle(
+            &self,
+            _: &str,
+            _: &str,
+            _: &BatchUpdate,
+            _: &ChannelState,
+        ) -> Result<(), StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn channel_state(&self, _: &str) -> Result<ChannelState, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn scans(&self) -> Result<Vec<ScanRecord>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn each_note(
+            &self,
+            _: &str,
+            _: &mut (dyn FnMut(Vec<Note>) + Send),
+        ) -> Result<(), StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn retain_sources(&self, _: &[String]) -> Result<(), StoreError> {
+            unreachable!("it only writes")
+        }
+    }
+
+    fn saver(answers: impl IntoIterator<Item = StoreError>) -> (Saver, Arc<Script>) {
+        let answers = Mutex::new(answers.into_iter().collect());
+        let store = Arc::new(Script { answers, commits: Mutex::default() });
+        (Saver::new(Arc::clone(&store) as Arc<dyn Store>), store)
+    }
+
+    fn event() -> Commit {
+        let at = Timestamp::from_seconds(0);
+        let (severity, topic) = (Severity::Info, Topic::Test);
+        let event = Event { id: "e".to_owned(), at, severity, topic };
+        Commit { outbox: vec![(event, vec!["ops".to_owned()])], ..Commit::default() }
+    }
+
+    fn full() -> StoreError {
+        StoreError::Full("no space".to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_written_is_told_once() {
+        let (mut saver, store) = saver([]);
+        assert!(saver.finish().await.unwrap().is_none(), "nothing is in flight");
+        let view = Arc::new(Inventory::new().view());
+        for (commit, view, said) in [(Commit::default(), Some(view), false), (event(), None, true)]
+        {
+            let changed = view.is_some();
+            saver.begin(commit, view);
+            let written = saver.finish().await.unwrap().unwrap();
+            assert_eq!((written.view.is_some(), written.said), (changed, said));
+            assert!(saver.finish().await.unwrap().is_none());
+        }
+        assert_eq!(store.commits.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_disk_is_waited_for_and_the_same_step_is_written_again() {
+        let gone = || StoreError::Unavailable("no answer".to_owned());
+        let (mut saver, store) = saver([full(), gone(), full(), full(), full(), full(), full()]);
+        let started = Instant::now();
+        saver.begin(event(), None);
+        assert!(saver.finish().await.unwrap().unwrap().said);
+        // 1 + 2 + 4 + 8 + 16 + 30 + 30
+        assert_eq!(started.elapsed(), Duration::from_secs(91));
+        let commits = store.commits.lock().unwrap();
+        assert_eq!(commits.len(), 8);
+        assert!(commits.iter().all(|commit| Arc::ptr_eq(commit, &commits[0])));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn damage_and_bugs_are_not_waited_for() {
+        let (mut saver, store) = saver([StoreError::Damaged("a page".to_owned())]);
+        saver.begin(event(), None);
+        assert!(matches!(saver.finish().await, Err(StoreError::Damaged(_))));
+        assert_eq!(store.commits.lock().unwrap().len(), 1);
+        let (mut saver, _) = self::saver([StoreError::TooNew { found: 2, known: 1 }]);
+        saver.begin(event(), None);
+        assert!(matches!(saver.finish().await, Err(StoreError::Unavailable(_))), "it panicked");
+    }
+}

@@ -39,6 +39,11 @@ pub trait Source: Send + Sync {
         Ok(Presence::Unknown)
     }
 
+    /// Returns whether a full scan was broken off that is worth going on with soon.
+    fn is_waiting(&self) -> bool {
+        false
+    }
+
     /// Takes notes back: those from before a restart or a reload, and those of each page that was handed on.
     fn recall(&self, _scope: &str, _notes: &[Noted]) {}
 }

@@ -7,6 +7,9 @@
 //!
 //! Nothing is taken for asked before its certificates were handed on: what is known here comes in through
 //! [`Checks::recall`] alone, after the page that it stands for, or from before a restart.
+//!
+//! A near scan may be under way beside a sweep. What it asks for does not count for a sweep that says what is gone: the
+//! sweep has to see every certificate by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,6 +104,8 @@ struct Sweep {
     number: u32,
     began: Timestamp,
     done: bool,
+    /// Whether it was begun by this process and reads everything by itself, so that it says what is gone.
+    alone: bool,
 }
 
 /// Which devices were asked for, and when: some thirty bytes for each.
@@ -108,6 +113,8 @@ struct Sweep {
 pub(super) struct Checks {
     devices: BTreeMap<u64, Check>,
     sweep: Option<Sweep>,
+    /// The number of the sweep that was noted last.
+    noted: u32,
     /// Devices that the last whole sweep did not meet, to be forgotten in the store as well.
     dropped: BTreeSet<u64>,
 }
@@ -118,12 +125,12 @@ impl Checks {
         match (window, self.sweep) {
             // On a cold start the near scan asks for every device: the sweep that follows need not do so again.
             (Window::Near { .. }, None) => {
-                self.sweep = Some(Sweep { number: 1, began: now, done: false });
+                self.sweep = Some(Sweep { number: 1, began: now, done: false, alone: false });
                 Coverage::Skimmed
             }
             (Window::Near { .. }, Some(_)) => Coverage::Skimmed,
             (Window::All, Some(sweep)) if !sweep.done && now.since(sweep.began) < LONGEST => {
-                tracing::info!("a full scan that was broken off goes on");
+                self.sweep = Some(Sweep { alone: false, ..sweep });
                 Coverage::Skimmed
             }
             (Window::All, last) => {
@@ -132,7 +139,7 @@ impl Checks {
                     self.drop_older_than(number);
                 }
                 let number = number.saturating_add(1);
-                self.sweep = Some(Sweep { number, began: now, done: false });
+                self.sweep = Some(Sweep { number, began: now, done: false, alone: true });
                 Coverage::Once
             }
         }
@@ -175,27 +182,59 @@ impl Checks {
         self.devices.get(&device).is_some_and(unread)
     }
 
-    /// Notes that a device was asked for.
-    pub(super) fn note(&self, device: u64, soonest: Soonest, now: Timestamp) -> Noted {
+    /// Returns whether a sweep was broken off and waits to be gone on with.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.sweep.is_some_and(|sweep| !sweep.done)
+    }
+
+    /// Notes that a scan of `window` asked for a device.
+    pub(super) fn note(
+        &self,
+        device: u64,
+        window: Window,
+        soonest: Soonest,
+        now: Timestamp,
+    ) -> Noted {
         let (asked, soonest) = (compact(now), soonest.compact());
-        let sweep = self.sweep.map_or(0, |sweep| sweep.number);
+        let sweep = match (window, self.sweep) {
+            (_, None) => 0,
+            (Window::Near { .. }, Some(sweep)) if sweep.alone => {
+                self.devices.get(&device).map_or(0, |check| check.sweep)
+            }
+            (_, Some(sweep)) => sweep.number,
+        };
         (key(device), Some(format!("{asked} {soonest} {sweep}")))
     }
 
-    /// Notes where the sweep is, at the first page of any scan and at the last one of a sweep, which ends it.
-    pub(super) fn note_sweep(&self, ends: bool) -> Vec<Noted> {
-        let sweep = self.sweep.map(|Sweep { number, began, done }| {
+    /// Notes that a sweep begins, at the first page of it, and again at the last one, which `ends` it. A near scan does
+    /// so only for one that it began itself: of another it may know less than the full scan beside it.
+    pub(super) fn note_sweep(&self, window: Window, ends: bool) -> Vec<Noted> {
+        let sweep = self.sweep.filter(|sweep| window == Window::All || sweep.number > self.noted);
+        let sweep = sweep.map(|Sweep { number, began, done, .. }| {
+            let ends = ends && window == Window::All;
             let state = if done || ends { DONE } else { OPEN };
             (SWEEP.to_owned(), Some(format!("{number} {} {state}", began.seconds())))
         });
-        self.dropped.iter().map(|device| (key(*device), None)).chain(sweep).collect()
+        let dropped = self.dropped.iter().filter(|_| window == Window::All);
+        dropped.map(|device| (key(*device), None)).chain(sweep).collect()
+    }
+
+    /// Learns of a sweep from a note. One that is done stays so, and one that began later stays the last.
+    fn learn(&mut self, told: Sweep) {
+        let known = self.sweep.unwrap_or(told);
+        if known.number == told.number {
+            self.sweep = Some(Sweep { done: known.done || told.done, ..known });
+        } else if known.number < told.number {
+            self.sweep = Some(told);
+        }
+        self.noted = self.noted.max(told.number);
     }
 
     /// Takes back notes: from before a restart, or of pages that were handed on.
     pub(super) fn recall(&mut self, notes: &[Noted]) {
         for (key, value) in notes {
             if key == SWEEP {
-                self.sweep = value.as_deref().and_then(read_sweep).or(self.sweep);
+                value.as_deref().and_then(read_sweep).into_iter().for_each(|it| self.learn(it));
             } else if let Some(device) = key.strip_prefix(CHECK).and_then(read_device) {
                 self.dropped.remove(&device);
                 match value.as_deref().and_then(read_check) {
@@ -225,7 +264,7 @@ fn read_sweep(text: &str) -> Option<Sweep> {
     let mut parts = text.split(' ');
     let number = parts.next()?.parse().ok()?;
     let began = Timestamp::from_seconds(parts.next()?.parse().ok()?);
-    Some(Sweep { number, began, done: parts.next()? == DONE })
+    Some(Sweep { number, began, done: parts.next()? == DONE, alone: false })
 }
 
 /// Returns how long after it was asked for a device is due again: between half of the time that its soonest end

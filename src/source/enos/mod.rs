@@ -162,10 +162,13 @@ impl Source for Enos {
         let mut page = self.read(slice.window, devices).await?;
         page.total = total;
         if offset == 0 || is_last {
-            let ends = is_last && slice.window == Window::All;
-            page.notes.extend(self.checks().note_sweep(ends));
+            page.notes.extend(self.checks().note_sweep(slice.window, is_last));
         }
         Ok(page)
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.checks().is_waiting()
     }
 
     fn recall(&self, scope: &str, notes: &[Noted]) {
@@ -279,7 +282,7 @@ impl Enos {
         for (device, answer) in &read {
             let (seen, rejected) = answer.tell(device);
             let soonest = soonest(&seen, &rejected, now);
-            page.notes.push(self.checks().note(device.digest(), soonest, now));
+            page.notes.push(self.checks().note(device.digest(), window, soonest, now));
             page.sightings.extend(seen);
             page.rejected.extend(rejected);
         }

@@ -13,8 +13,8 @@ fn near(now: Timestamp) -> Window {
 fn asked(device: u64, soonest: Soonest) -> Checks {
     let mut checks = Checks::default();
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
-    checks.recall(&[checks.note(device, soonest, NOW)]);
-    checks.recall(&checks.note_sweep(true));
+    checks.recall(&[checks.note(device, Window::All, soonest, NOW)]);
+    checks.recall(&checks.note_sweep(Window::All, true));
     checks
 }
 
@@ -84,13 +84,13 @@ fn a_full_scan_asks_for_each_device_once() {
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
     for device in [1, 2] {
         assert!(checks.is_due(device, Window::All, NOW));
-        checks.recall(&[checks.note(device, ends_in(300), NOW)]);
+        checks.recall(&[checks.note(device, Window::All, ends_in(300), NOW)]);
         // As when the list is read a second time.
         assert!(!checks.is_due(device, Window::All, NOW));
     }
-    checks.recall(&[checks.note(2, Soonest::Unread, NOW)]);
+    checks.recall(&[checks.note(2, Window::All, Soonest::Unread, NOW)]);
     assert!(checks.is_due(2, Window::All, NOW), "nothing was understood");
-    checks.recall(&checks.note_sweep(true));
+    checks.recall(&checks.note_sweep(Window::All, true));
     assert!(!checks.is_due(1, Window::All, NOW), "a second reading after the end of the first");
 }
 
@@ -98,8 +98,8 @@ fn a_full_scan_asks_for_each_device_once() {
 fn a_full_scan_that_was_broken_off_goes_on_for_a_week() {
     let mut before = Checks::default();
     before.begin(Window::All, NOW);
-    let mut notes = before.note_sweep(false);
-    notes.push(before.note(1, ends_in(300), NOW));
+    let mut notes = before.note_sweep(Window::All, false);
+    notes.push(before.note(1, Window::All, ends_in(300), NOW));
     for (later, coverage, due) in [
         (0, Coverage::Skimmed, false),
         (LONGEST - 1, Coverage::Skimmed, false),
@@ -118,14 +118,55 @@ fn a_full_scan_that_was_broken_off_goes_on_for_a_week() {
 fn what_a_cold_near_scan_asked_for_the_first_full_scan_does_not() {
     let mut checks = Checks::default();
     assert_eq!(checks.begin(near(NOW), NOW), Coverage::Skimmed);
-    checks.recall(&checks.note_sweep(false));
-    checks.recall(&[checks.note(1, ends_in(300), NOW)]);
+    let begun = checks.note_sweep(near(NOW), true);
+    assert_eq!(begun, [("sweep".to_owned(), Some("1 1800000000 open".to_owned()))]);
+    checks.recall(&begun);
+    assert_eq!(checks.note_sweep(near(NOW), false), []);
+    assert!(checks.is_waiting());
+    checks.recall(&[checks.note(1, near(NOW), ends_in(300), NOW)]);
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Skimmed);
     assert!(!checks.is_due(1, Window::All, NOW));
-    checks.recall(&checks.note_sweep(true));
+    checks.recall(&checks.note_sweep(Window::All, true));
     assert_eq!(checks.begin(near(NOW), NOW), Coverage::Skimmed);
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
     assert!(checks.is_due(1, Window::All, NOW));
+}
+
+#[test]
+fn what_a_near_scan_asked_for_beside_a_full_one_the_full_one_asks_for_too() {
+    let mut checks = asked(1, ends_in(10));
+    // The near scan was under way when the full one began, and goes on beside it.
+    let before = checks.note(1, near(NOW), ends_in(10), NOW);
+    assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
+    checks.recall(&checks.note_sweep(Window::All, false));
+    checks.recall(&[before]);
+    for device in [1, 2] {
+        checks.recall(&[checks.note(device, near(NOW), ends_in(10), NOW)]);
+        assert!(checks.is_due(device, Window::All, NOW), "{device}");
+    }
+    checks.recall(&[checks.note(1, Window::All, ends_in(10), NOW)]);
+    checks.recall(&[checks.note(1, near(NOW), ends_in(10), NOW)]);
+    assert!(!checks.is_due(1, Window::All, NOW), "told of by the full one");
+    // Once it is broken off, it says nothing about what is gone, and need not ask for what others asked for.
+    assert_eq!(checks.begin(Window::All, NOW), Coverage::Skimmed);
+    assert!(checks.is_due(2, Window::All, NOW));
+    checks.recall(&[checks.note(2, near(NOW), ends_in(10), NOW)]);
+    assert!(!checks.is_due(2, Window::All, NOW));
+}
+
+#[test]
+fn a_late_note_does_not_undo_what_happened_since() {
+    let mut checks = Checks::default();
+    checks.begin(Window::All, NOW);
+    let open = checks.note_sweep(Window::All, false);
+    checks.recall(&open);
+    assert!(checks.is_waiting());
+    checks.recall(&checks.note_sweep(Window::All, true));
+    checks.recall(&open);
+    assert!(!checks.is_waiting(), "what is done stays done");
+    checks.begin(Window::All, NOW.plus(1));
+    checks.recall(&open);
+    assert_eq!(checks.sweep.map(|sweep| (sweep.number, sweep.alone)), Some((2, true)));
 }
 
 #[test]
@@ -133,12 +174,12 @@ fn a_device_that_a_whole_scan_did_not_meet_is_forgotten() {
     let mut checks = Checks::default();
     let sweep = |checks: &mut Checks, devices: &[u64]| -> Vec<String> {
         checks.begin(Window::All, NOW);
-        let begun = checks.note_sweep(false);
+        let begun = checks.note_sweep(Window::All, false);
         checks.recall(&begun);
         for device in devices {
-            checks.recall(&[checks.note(*device, ends_in(300), NOW)]);
+            checks.recall(&[checks.note(*device, Window::All, ends_in(300), NOW)]);
         }
-        checks.recall(&checks.note_sweep(true));
+        checks.recall(&checks.note_sweep(Window::All, true));
         begun.into_iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect()
     };
     let none: Vec<String> = Vec::new();
@@ -212,7 +253,7 @@ proptest! {
         for soonest in [Soonest::None, Soonest::Unread, Soonest::At(Timestamp::from_seconds(seconds))] {
             let mut checks = Checks::default();
             checks.begin(Window::All, NOW);
-            let note = checks.note(device, soonest, Timestamp::from_seconds(asked));
+            let note = checks.note(device, Window::All, soonest, Timestamp::from_seconds(asked));
             checks.recall(&[note]);
             let check = checks.devices[&device];
             prop_assert_eq!(Soonest::expand(check.soonest), soonest);

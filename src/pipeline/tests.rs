@@ -1,0 +1,397 @@
+//! The pipeline step by step, with a store in a file and no scans but those that a test tells of.
+
+use std::collections::BTreeSet;
+
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::clock::SteadyClock;
+use crate::config::{Environment, load};
+use crate::expiry::{Event, Kind, Rejected, Rung, Sighting, Topic};
+use crate::metrics::Setup;
+use crate::scan::{Candidate, Reading, Report};
+use crate::source::{Coverage, Page, Slice, Window};
+use crate::store::{ListQuery, Note, Sqlite};
+
+/// 2027-01-15T08:00:00Z.
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+const DAY: i64 = 86_400;
+
+const TEXT: &str = r#"
+[[source]]
+name = "machine"
+kind = "files"
+schedule = "every 1h"
+[source.options]
+paths = ["/x"]
+[[channel]]
+name = "ops"
+kind = "slack"
+[[route]]
+channels = ["ops"]
+"#;
+
+struct Bench {
+    pipeline: Pipeline,
+    store: Arc<Sqlite>,
+    view: watch::Receiver<Arc<View>>,
+    source: Arc<str>,
+    _folder: TempDir,
+}
+
+fn watched(name: &str) -> Watched {
+    let (name, kind) = (name.to_owned(), "tencent-mqtt".to_owned());
+    Watched { name, kind, intervals: vec![("near", 600), ("all", DAY)], scopes: None }
+}
+
+fn settings(sources: &[&str]) -> Settings {
+    let config = load(TEXT, &Environment::of([])).0.unwrap();
+    Settings {
+        config: Arc::new(config),
+        watched: sources.iter().map(|name| watched(name)).collect(),
+    }
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Sqlite::open(&folder.path().join("notafter.db")).unwrap());
+        let (pipeline, view) = restored(&store).await;
+        Self { pipeline, store, view, source: "iot".into(), _folder: folder }
+    }
+
+    /// Begins anew with what the store has.
+    async fn restart(&mut self) {
+        self.save().await;
+        (self.pipeline, self.view) = restored(&self.store).await;
+    }
+
+    async fn take(&mut self, step: Step) {
+        self.pipeline.take(&self.source, step).await.unwrap();
+    }
+
+    async fn save(&mut self) {
+        self.pipeline.save().await.unwrap();
+        self.pipeline.settle().await.unwrap();
+    }
+
+    /// Tells of a whole scan that lists these, and answers with what it says is missing.
+    async fn scan(&mut self, slice: &Arc<Slice>, sightings: Vec<Sighting>) -> Vec<Candidate> {
+        let total = sightings.len() as u64;
+        self.read(slice, sightings, whole(slice, total)).await
+    }
+
+    async fn read(
+        &mut self,
+        slice: &Arc<Slice>,
+        sightings: Vec<Sighting>,
+        report: Report,
+    ) -> Vec<Candidate> {
+        let slices = vec![Arc::clone(slice)];
+        self.take(Step::Planned { window: slice.window, slices }).await;
+        self.take(Step::Begin { slice: Arc::clone(slice) }).await;
+        let page = Page { sightings, ..Page::default() };
+        self.take(Step::Page { slice: Arc::clone(slice), page }).await;
+        let (missing, answer) = oneshot::channel();
+        self.take(Step::End { report, missing }).await;
+        answer.await.unwrap()
+    }
+
+    async fn listed(&mut self, scopes: &[&str]) -> Vec<(Arc<str>, Candidate)> {
+        let scopes: BTreeSet<Arc<str>> = scopes.iter().copied().map(Arc::from).collect();
+        let (unlisted, answer) = oneshot::channel();
+        self.take(Step::Listed { scopes, unlisted }).await;
+        answer.await.unwrap()
+    }
+
+    async fn absent(&mut self, scope: &str) {
+        self.take(Step::ScopesAsked { absent: vec![scope.into()] }).await;
+        self.save().await;
+    }
+
+    async fn serials(&self) -> Vec<String> {
+        let query = ListQuery { limit: 100, ..ListQuery::default() };
+        let known = self.store.list(&query).await.unwrap();
+        known.into_iter().map(|facts| facts.serial).collect()
+    }
+
+    async fn said(&self) -> Vec<Event> {
+        let pending = self.store.pending("ops", 100).await.unwrap();
+        pending.into_iter().map(|pending| pending.event).collect()
+    }
+
+    async fn kinds(&self) -> Vec<&'static str> {
+        self.said().await.iter().map(Event::kind).collect()
+    }
+}
+
+async fn restored(store: &Arc<Sqlite>) -> (Pipeline, watch::Receiver<Arc<View>>) {
+    let own = Arc::new(Tally::new(&Setup { sources: Vec::new(), channels: Vec::new() }));
+    let clock = Arc::new(SteadyClock::starting_at(NOW));
+    let means = Means { store: Arc::clone(store) as Arc<dyn Store>, own, clock };
+    let outlets = Outlets {
+        view: watch::Sender::new(Arc::new(Inventory::new().view())),
+        sources: watch::Sender::default(),
+        outbox: watch::Sender::new(0),
+        pulse: watch::Sender::new(Instant::now()),
+    };
+    let view = outlets.view.subscribe();
+    (Pipeline::restore(means, settings(&["iot"]), outlets).await.unwrap(), view)
+}
+
+fn slice(scope: &str, window: Window) -> Arc<Slice> {
+    let kind = Some(Kind::Device);
+    let coverage = Coverage::Whole;
+    Arc::new(Slice { scope: scope.into(), kind, window, limit: 100, overlap: 10, coverage })
+}
+
+fn whole(slice: &Arc<Slice>, total: u64) -> Report {
+    let reading = Reading {
+        first_total: total,
+        last_total: total,
+        distinct: total,
+        finished: true,
+        ..Reading::default()
+    };
+    let (started, ended) = (NOW, NOW.plus(5));
+    Report { slice: Arc::clone(slice), window: slice.window, started, ended, reading, error: None }
+}
+
+fn device(serial: &str, days: i64) -> Sighting {
+    Sighting {
+        issuer: "ca".into(),
+        serial: serial.into(),
+        kind: Kind::Device,
+        status: Status::Active,
+        not_before: None,
+        not_after: Some(NOW.plus(days * DAY)),
+        common_name: format!("cn of {serial}"),
+        holder: format!("holder of {serial}"),
+        unit: String::new(),
+        names: Vec::new(),
+        successors: Vec::new(),
+    }
+}
+
+fn noted(scope: &str, key: &str) -> Step {
+    Step::Noted { scope: scope.into(), notes: vec![(key.to_owned(), Some("1".to_owned()))] }
+}
+
+fn note(scope: &str, key: &str) -> Note {
+    let (source, scope, key) = ("iot".to_owned(), scope.to_owned(), key.to_owned());
+    Note { source, scope, key, value: Some("1".to_owned()) }
+}
+
+#[tokio::test]
+async fn notes_are_saved_with_the_rows_before_them_and_go_with_their_scope() {
+    let mut bench = Bench::new().await;
+    let all = slice("mqtt-1", Window::All);
+    bench.scan(&all, vec![device("a", 300)]).await;
+    bench.take(noted("mqtt-1", "k")).await;
+    assert_eq!(bench.store.notes("iot").await.unwrap(), []);
+    bench.save().await;
+    assert_eq!(bench.serials().await, ["a"]);
+    assert_eq!(bench.store.notes("iot").await.unwrap(), [note("mqtt-1", "k")]);
+    // A note alone is reason enough to save.
+    bench.take(noted("mqtt-1", "l")).await;
+    bench.save().await;
+    assert_eq!(bench.store.notes("iot").await.unwrap().len(), 2);
+    // What was noted and not saved yet is forgotten with the scope as well.
+    bench.take(noted("mqtt-1", "m")).await;
+    bench.take(noted("mqtt-2", "n")).await;
+    for _ in 0..2 {
+        bench.take(Step::ScopesAsked { absent: vec!["mqtt-1".into()] }).await;
+    }
+    bench.save().await;
+    assert_eq!(bench.store.notes("iot").await.unwrap(), [note("mqtt-2", "n")]);
+    assert_eq!(bench.serials().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn steps_of_a_source_that_nobody_watches_change_nothing() {
+    let mut bench = Bench::new().await;
+    bench.source = "else".into();
+    bench.take(noted("mqtt-1", "k")).await;
+    let all = slice("mqtt-1", Window::All);
+    let page = Page { sightings: vec![device("a", 300)], ..Page::default() };
+    bench.take(Step::Page { slice: all, page }).await;
+    assert!(bench.pipeline.draft_is_empty());
+}
+
+#[tokio::test]
+async fn a_scope_that_is_not_listed_is_asked_for_and_goes_when_it_is_absent_twice() {
+    let mut bench = Bench::new().await;
+    for scope in ["mqtt-1", "mqtt-2"] {
+        let serials = ["a", "b"].map(|serial| format!("{scope} {serial}"));
+        let devices = serials.iter().map(|serial| device(serial, 300)).collect();
+        bench.scan(&slice(scope, Window::All), devices).await;
+    }
+    assert_eq!(bench.listed(&["mqtt-1", "mqtt-2"]).await, []);
+    let ask = bench.listed(&["mqtt-1"]).await;
+    let ask: Vec<_> = ask.iter().map(|(scope, one)| (&**scope, one.serial.as_str())).collect();
+    assert_eq!(ask, [("mqtt-2", "mqtt-2 a")]);
+    bench.absent("mqtt-2").await;
+    assert_eq!((bench.serials().await.len(), bench.kinds().await), (4, vec!["inventory.shrunk"]));
+    // Listed again in between: the next time is the first.
+    bench.listed(&["mqtt-1", "mqtt-2"]).await;
+    bench.absent("mqtt-2").await;
+    assert_eq!(bench.serials().await.len(), 4);
+    bench.absent("mqtt-2").await;
+    assert_eq!(bench.serials().await, ["mqtt-1 a", "mqtt-1 b"]);
+    assert_eq!(bench.kinds().await, ["inventory.shrunk", "inventory.restored"]);
+    let scans = bench.store.scans().await.unwrap();
+    assert_eq!(scans.iter().map(|scan| scan.scope.as_str()).collect::<Vec<_>>(), ["mqtt-1"]);
+    assert_eq!(bench.view.borrow().len(), 2);
+}
+
+#[tokio::test]
+async fn an_empty_scope_that_is_not_listed_is_forgotten_without_asking() {
+    let mut bench = Bench::new().await;
+    bench.scan(&slice("mqtt-1", Window::All), vec![]).await;
+    bench.save().await;
+    assert_eq!(bench.store.scans().await.unwrap().len(), 1);
+    assert_eq!(bench.listed(&[]).await, []);
+    bench.save().await;
+    assert_eq!(bench.store.scans().await.unwrap(), []);
+    assert_eq!(bench.kinds().await, Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_failed_scan_keeps_the_counts_of_the_last_answer() {
+    let mut bench = Bench::new().await;
+    let all = slice("mqtt-1", Window::All);
+    bench.scan(&all, vec![device("a", 300), device("b", 300)]).await;
+    let mut failed = whole(&all, 0);
+    failed.error = Some("mqtt-1: timed out".to_owned());
+    failed.ended = NOW.plus(60);
+    assert_eq!(bench.read(&all, vec![], failed).await, []);
+    bench.restart().await;
+    let scan = bench.store.scans().await.unwrap().remove(0);
+    assert_eq!((scan.reported, scan.collected, scan.proven), (2, 2, false));
+    assert_eq!((scan.last_proven, scan.ended), (Some(NOW.plus(5)), NOW.plus(60)));
+    assert_eq!(scan.error.as_deref(), Some("mqtt-1: timed out"));
+    let status = bench.pipeline.statuses["iot"].scans[0].clone();
+    assert_eq!((status.reported, status.last_proven), (Some(2), Some(NOW.plus(5))));
+}
+
+#[tokio::test]
+async fn a_window_was_read_when_the_part_that_was_read_longest_ago_was() {
+    let mut bench = Bench::new().await;
+    let last = |bench: &Bench| bench.pipeline.last_reads().get("iot").copied().unwrap_or_default();
+    assert_eq!(last(&bench), LastRead::default());
+    let near = Window::Near { from: NOW, to: NOW.plus(45 * DAY) };
+    for (scope, window, ended) in
+        [("mqtt-1", near, 50), ("mqtt-2", near, 40), ("mqtt-1", Window::All, 30)]
+    {
+        let slice = slice(scope, window);
+        let report = Report { ended: NOW.plus(ended), ..whole(&slice, 0) };
+        bench.read(&slice, vec![], report).await;
+    }
+    let expected = LastRead { near: Some(NOW.plus(40)), all: Some(NOW.plus(30)) };
+    assert_eq!(last(&bench), expected);
+    // A part that is planned and was never answered for: the window was not read.
+    let slices = vec![slice("mqtt-3", Window::All)];
+    bench.take(Step::Planned { window: Window::All, slices }).await;
+    assert_eq!(last(&bench), LastRead { all: None, ..expected });
+    bench.restart().await;
+    assert_eq!(last(&bench), LastRead { all: None, ..expected });
+}
+
+#[tokio::test]
+async fn a_certificate_never_loses_its_end_unless_it_waits_to_be_issued() {
+    let mut bench = Bench::new().await;
+    let all = slice("mqtt-1", Window::All);
+    bench.scan(&all, vec![device("a", 300), device("b", 200)]).await;
+    let without = |serial: &str, status| Sighting { status, not_after: None, ..device(serial, 0) };
+    let sightings = vec![without("a", Status::Active), without("b", Status::Pending)];
+    bench.scan(&all, sightings).await;
+    bench.save().await;
+    let ends: Vec<_> =
+        bench.view.borrow().rows().map(|(_, row)| (row.not_after, row.status)).collect();
+    assert_eq!(ends, [(Some(NOW.plus(300 * DAY)), Status::Active), (None, Status::Undated)]);
+}
+
+#[tokio::test]
+async fn messages_know_what_is_drafted_and_not_saved() {
+    let mut bench = Bench::new().await;
+    let all = slice("mqtt-1", Window::All);
+    bench.scan(&all, vec![device("a", 300), device("b", 300)]).await;
+    bench.save().await;
+    let later = Sighting { unit: "plant-7".into(), ..device("a", 400) };
+    let page = Page { sightings: vec![later, device("c", 300)], ..Page::default() };
+    bench.take(Step::Page { slice: all, page }).await;
+    let rows: Vec<RowId> = bench.pipeline.inventory.view().rows().map(|(row, _)| row).collect();
+    bench.pipeline.draft.statuses.push((rows[1], Status::Superseded));
+    let unknown = RowId(77);
+    let facts = bench.pipeline.facts(&[rows[2], unknown, rows[0], rows[1]]).await.unwrap();
+    let told: Vec<_> = facts
+        .iter()
+        .map(|facts| {
+            let facts = facts.as_ref()?;
+            Some((facts.serial.as_str(), facts.unit.as_str(), facts.status))
+        })
+        .collect();
+    let expected = [
+        Some(("c", "", Status::Active)),
+        None,
+        Some(("a", "plant-7", Status::Active)),
+        Some(("b", "", Status::Superseded)),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(facts[0].as_ref().map(|facts| facts.scope.as_str()), Some("mqtt-1"));
+}
+
+#[tokio::test]
+async fn a_source_that_is_not_configured_any_more_is_dropped_without_a_word() {
+    let mut bench = Bench::new().await;
+    bench.scan(&slice("mqtt-1", Window::All), vec![device("a", 300)]).await;
+    bench.take(noted("mqtt-1", "k")).await;
+    bench.save().await;
+    bench.pipeline.obey(Order::Reconfigure(Box::new(settings(&["else"]))));
+    bench.save().await;
+    assert_eq!((bench.serials().await, bench.kinds().await), (vec![], vec![]));
+    assert_eq!(bench.store.scans().await.unwrap(), []);
+    assert_eq!(bench.store.notes("iot").await.unwrap(), []);
+    assert!(bench.pipeline.statuses.contains_key("else"));
+    assert!(!bench.pipeline.statuses.contains_key("iot"));
+}
+
+#[tokio::test]
+async fn a_decision_is_saved_with_what_it_is_about_and_not_made_twice() {
+    let mut bench = Bench::new().await;
+    bench.scan(&slice("mqtt-1", Window::All), vec![device("a", 5), device("b", 300)]).await;
+    for _ in 0..3 {
+        bench.pipeline.decide().await.unwrap();
+        bench.restart().await;
+    }
+    let said = bench.said().await;
+    let told: Vec<_> = said.iter().map(|event| &event.topic).collect();
+    let [Topic::Expiring { facts, rung, leaves: None }] = told[..] else { panic!("{told:?}") };
+    assert_eq!((facts.serial.as_str(), *rung), ("a", Rung::Before(7 * 86_400)));
+    assert_eq!((facts.source.as_str(), facts.scope.as_str()), ("iot", "mqtt-1"));
+}
+
+#[tokio::test]
+async fn rejected_rows_are_no_proof_and_tell_the_last_error() {
+    let mut bench = Bench::new().await;
+    let all = slice("mqtt-1", Window::All);
+    bench.scan(&all, vec![device("a", 300)]).await;
+    let what = String::new();
+    let rejected = vec![Rejected { reason: crate::expiry::Reason::BadField, what }];
+    let page = Page { rejected, ..Page::default() };
+    bench.take(Step::Begin { slice: Arc::clone(&all) }).await;
+    bench.take(Step::Page { slice: Arc::clone(&all), page }).await;
+    let mut report = whole(&all, 1);
+    (report.reading.unreadable, report.reading.unknown) = (1, 1);
+    let (missing, answer) = oneshot::channel();
+    bench.take(Step::End { report, missing }).await;
+    assert_eq!(answer.await.unwrap(), [], "the row may be the one that is not seen");
+    let step =
+        Step::Polled { window: Window::All, started: NOW, ended: NOW, proven: false, error: None };
+    bench.take(step).await;
+    let status = &bench.pipeline.statuses["iot"];
+    assert_eq!(status.up, Some(true));
+    let problem = "mqtt-1: 1 of 1 rows could not be understood";
+    assert_eq!(status.last_error.as_deref(), Some(problem));
+}
