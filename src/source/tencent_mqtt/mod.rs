@@ -26,6 +26,7 @@ mod authorities;
 mod instances;
 mod list;
 mod rows;
+mod usual;
 
 const SERVICE: Service = Service {
     name: "mqtt",
