@@ -291,7 +291,8 @@ mod tests {
 
     #[test]
     fn what_is_unusual_is_left_to_the_general_reader() {
-        let usual = r#"{"Response":{"TotalCount":1,"Data":[{"CaSn":"a","DeviceCertificate":"a\\\"b"}]}}"#;
+        let usual =
+            r#"{"Response":{"TotalCount":1,"Data":[{"CaSn":"a","DeviceCertificate":"a\\\"b"}]}}"#;
         assert!(list(usual.as_bytes()).is_some());
         for (from, to) in [
             (":1,", ": 1,"),
