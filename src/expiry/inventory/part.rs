@@ -122,11 +122,8 @@ impl Histogram {
             next = remaining.iter().fold(next, |next, seconds| next.min(beyond(*seconds)));
             u64::from(remaining.iter().map(|seconds| u32::from(*seconds <= bound)).sum::<u32>())
         });
-        let until = if next == i32::MAX && remaining.iter().all(|seconds| *seconds <= 0) {
-            i64::MAX
-        } else {
-            now.seconds().saturating_add(i64::from(next))
-        };
+        let ended = next == i32::MAX;
+        let until = if ended { i64::MAX } else { now.seconds().saturating_add(i64::from(next)) };
         Self { buckets, from: now.seconds(), until }
     }
 
