@@ -104,35 +104,33 @@ impl<'a> Reader<'a> {
     fn skip(&mut self) -> Option<()> {
         match self.rest.first()? {
             b'"' => self.text().map(|_| ()),
-            _ => self.number_or_null().map(|_| ()),
+            b'0'..=b'9' => self.number().map(|_| ()),
+            _ => self.null(),
         }
     }
 
     /// Reads a string without escapes, or null, which is empty.
     fn text(&mut self) -> Option<&'a str> {
-        if self.null().is_some() {
-            return Some("");
+        match self.plain() {
+            Some(text) => std::str::from_utf8(text).ok(),
+            None => self.null().map(|()| ""),
         }
-        std::str::from_utf8(self.plain()?).ok()
     }
 
     /// Reads a string without escapes and control characters.
     fn plain(&mut self) -> Option<&'a [u8]> {
         self.take(b'"')?;
-        let (text, rest) = self.rest.split_at_checked(memchr(b'"', self.rest)?)?;
+        let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+        let (text, rest) = self.rest.split_at_checked(self.rest.iter().position(ends)?)?;
         self.rest = rest;
-        self.take(b'"')?;
-        // Without a branch for each byte, several are looked at at once.
-        let odd = text.iter().fold(false, |odd, byte| odd | (*byte < b' ') | (*byte == b'\\'));
-        (!odd).then_some(text)
+        self.take(b'"').map(|()| text)
     }
 
     /// Jumps over a string, whatever is in it: to the first quotation mark that is not escaped.
     fn pem(&mut self) -> Option<()> {
-        if self.null().is_some() {
-            return Some(());
+        if self.take(b'"').is_none() {
+            return self.null();
         }
-        self.take(b'"')?;
         loop {
             let (text, rest) = self.rest.split_at_checked(memchr(b'"', self.rest)?)?;
             self.rest = rest;
@@ -145,20 +143,20 @@ impl<'a> Reader<'a> {
     }
 
     fn number_or_null(&mut self) -> Option<Option<i64>> {
-        if self.null().is_some() { Some(None) } else { self.number().map(Some) }
+        match self.rest.first()? {
+            b'0'..=b'9' => self.number().map(Some),
+            _ => self.null().map(|()| None),
+        }
     }
 
     /// Reads a whole number that is not negative.
     fn number(&mut self) -> Option<i64> {
-        let digits = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = self.rest.iter().position(|byte| !byte.is_ascii_digit())?;
         let (digits, rest) = self.rest.split_at_checked(digits)?;
-        if digits.is_empty() || digits.len() > 1 && digits.starts_with(b"0") {
-            return None;
-        }
+        // More than 18 digits may not fit.
+        let usual = matches!(digits, [b'0'] | [b'1'..=b'9', ..]) && digits.len() <= 18;
         self.rest = rest;
-        digits.iter().try_fold(0_i64, |number, digit| {
-            number.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
-        })
+        usual.then(|| digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')))
     }
 
     fn null(&mut self) -> Option<()> {
