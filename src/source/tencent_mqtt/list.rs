@@ -58,7 +58,7 @@ pub(super) async fn page(client: &Tencent, instance: &str, part: Part) -> Result
         // New rows come last, so that they do not move the ones already read.
         order_by: "CREATE_TIME_ASC",
     };
-    let read = |body: &[u8]| {
+    let read = move |body: &[u8]| {
         let page = rows::page(body, part.window)?;
         let received = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
         if received > part.limit {
