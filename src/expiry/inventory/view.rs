@@ -130,7 +130,9 @@ impl View {
             }
             for slot in chunk.iter() {
                 let rank = Rank::of(slot, long_ended, row_at(number, slot.offset));
-                rank.into_iter().for_each(|rank| best.offer(rank));
+                if let Some(rank) = rank {
+                    best.offer(rank);
+                }
             }
         }
         best.into_sorted().into_iter().map(|rank| rank.row).collect()
