@@ -15,7 +15,7 @@ use crate::client::Meter;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment, StoreUrl};
 use crate::expiry::{Inventory, View};
-use crate::metrics::Tally;
+use crate::metrics::{Exposition, Tally};
 use crate::pipeline::{Inbox, Means, Order, Outlets, Pipeline};
 use crate::scan::{SourceStatus, Step};
 use crate::store::{Sqlite, Store};
@@ -79,9 +79,11 @@ impl App {
         let channels = Channels::new(self.plan.config.metrics.max_series_per_source);
         let mut spine = JoinSet::new();
         let (web_stop, pipeline_stop) = (CancellationToken::new(), CancellationToken::new());
+        let exposition = Arc::new(Exposition::new(Arc::clone(&self.tally)));
         let state = web::State {
             view: channels.view.subscribe(),
             own: Arc::clone(&self.tally),
+            exposition: Arc::clone(&exposition),
             names: Arc::new(adapt::StoreNames(Arc::clone(&store) as Arc<dyn Store>)),
             sources: channels.sources.subscribe(),
             clock: Arc::clone(&self.clock),
@@ -98,6 +100,7 @@ impl App {
         };
         let outlets = Outlets {
             view: channels.view,
+            exposition,
             sources: channels.sources,
             outbox: channels.outbox.clone(),
             pulse: channels.pulse.clone(),

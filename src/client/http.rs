@@ -190,14 +190,24 @@ fn tls() -> Result<rustls::ClientConfig, String> {
 
 async fn capped(mut incoming: reqwest::Response, cap: usize) -> Result<Bytes, HttpError> {
     let expected = incoming.content_length().and_then(|length| usize::try_from(length).ok());
-    let mut body = Vec::with_capacity(expected.unwrap_or(0).min(cap));
+    // Mostly a body comes in one piece, and then it is not copied.
+    let mut first = Bytes::new();
+    let mut body = Vec::new();
     while let Some(chunk) = incoming.chunk().await.map_err(|error| failure(&error))? {
-        if body.len().saturating_add(chunk.len()) > cap {
+        if first.len().max(body.len()).saturating_add(chunk.len()) > cap {
             return Err(HttpError::TooLarge { cap });
+        }
+        if first.is_empty() {
+            first = chunk;
+            continue;
+        }
+        if body.is_empty() {
+            body.reserve(expected.unwrap_or(0).min(cap));
+            body.extend_from_slice(&first);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body.into())
+    Ok(if body.is_empty() { first } else { body.into() })
 }
 
 /// Converts and drops the library's error, whose text shows the whole URL.

@@ -111,6 +111,11 @@ impl Look {
         verdicts: &mut Vec<Verdict>,
     ) -> Self {
         let mut counts = vec![0; ladder.rungs().len()];
+        let first = chunk.earliest_end().plus(-ladder.reach());
+        if now < first {
+            let (scope, stamp) = (chunk.scope(), chunk.stamp());
+            return Self { scope, stamp, from: now.seconds(), until: first.seconds(), counts };
+        }
         let mut until = i64::MAX;
         for slot in chunk.iter() {
             let status = slot.status().filter(|status| status.alerts());

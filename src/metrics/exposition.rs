@@ -1,7 +1,7 @@
 //! What one scrape says: a view of the inventory at a moment, and the daemon's own counts.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::series::{Listed, Series};
 use super::writer::{Format, Writer};
@@ -28,6 +28,11 @@ impl Exposition {
         Self { tally, sums: Mutex::new(SumsCache::new()), series: tokio::sync::Mutex::default() }
     }
 
+    /// Sums up what is new in `view`, so that the scrape that comes next need not. To be called before readers get it.
+    pub fn warm(&self, view: &View, now: Timestamp) {
+        self.locked_sums().refresh(&self.told(view), now);
+    }
+
     /// Reads from the store what a scrape of `view` needs and is not known yet.
     ///
     /// `limit` is the number of certificates of each source that have series of their own.
@@ -38,10 +43,7 @@ impl Exposition {
         limit: usize,
         now: Timestamp,
     ) -> Moment {
-        let told = self.tally.scopes();
-        let view = view.of_scopes(|source, scope, is_full| {
-            told.get(source).is_some_and(|scopes| is_full || scopes.contains(scope))
-        });
+        let view = self.told(view);
         let listed = self.series.lock().await.refresh(&view, names, limit, now).await;
         Moment { view, now, listed }
     }
@@ -58,12 +60,24 @@ impl Exposition {
     fn summary(&self, moment: &Moment, format: Format) -> io::Result<Vec<u8>> {
         let mut out = Writer::new(Vec::new(), format);
         {
-            // A panic while summing left a cache that the next refresh brings up to date.
-            let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut sums = self.locked_sums();
             aggregates::write(&moment.view, sums.refresh(&moment.view, moment.now), &mut out)?;
         }
         self.tally.write_to(&mut out)?;
         out.pause()
+    }
+
+    /// Returns the scopes of a view that have series: those with certificates, and empty ones that are still listed.
+    fn told(&self, view: &View) -> View {
+        let told = self.tally.scopes();
+        view.of_scopes(|source, scope, is_full| {
+            told.get(source).is_some_and(|scopes| is_full || scopes.contains(scope))
+        })
+    }
+
+    fn locked_sums(&self) -> MutexGuard<'_, SumsCache> {
+        // A panic while summing left a cache that the next refresh brings up to date.
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,6 +106,7 @@ mod tests {
             tally.reconfigure(&setup(names));
             let version = 1 + u64::from(expected);
             let names = Memory::of(&known);
+            exposition.warm(&view(version, &known), NOW);
             let moment = exposition.prepare(&view(version, &known), &names, 9, NOW).await;
             let text = exposition.write(&moment, Format::Text, Vec::new()).unwrap();
             let text = String::from_utf8(text).unwrap();

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::expiry::{
     Applied, Evaluator, Inventory, Ledger, RowId, ScopeId, Status, StoredRow, Timestamp, View,
 };
-use crate::metrics::Tally;
+use crate::metrics::{Exposition, Tally};
 use crate::scan::{LastRead, SourceStatus, Step};
 use crate::store::{Commit, Saved, ScanRecord, Store, StoreError};
 
@@ -109,10 +109,11 @@ pub struct Inbox {
 }
 
 /// Where the pipeline's results go.
-#[derive(Debug)]
 pub struct Outlets {
     /// The newest saved state of the inventory.
     pub view: watch::Sender<Arc<View>>,
+    /// What scrapes are made with: it has the sums of a state before readers see the state.
+    pub exposition: Arc<Exposition>,
     /// The state of every source.
     pub sources: watch::Sender<Arc<Vec<SourceStatus>>>,
     /// Counts transactions that put something into the outbox.
@@ -333,6 +334,7 @@ impl Pipeline {
     }
 
     fn publish(&self, view: Arc<View>) {
+        self.outlets.exposition.warm(&view, self.means.clock.now());
         self.outlets.view.send_replace(view);
         self.publish_sources();
     }

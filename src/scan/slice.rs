@@ -41,6 +41,8 @@ pub struct Reading {
     pub unknown: u64,
     /// Rows that do not belong to what was asked for.
     pub outside: u64,
+    /// Distinct rows that do not say when they end.
+    pub undated: u64,
     /// Whether it was read by windows, each of which was proven by itself. The totals are from another time than the
     /// windows then, and need not equal the rows.
     pub by_windows: bool,
@@ -124,6 +126,8 @@ pub(super) struct Attempt<'a> {
     pub(super) reading: Reading,
     /// Digests of the rows, each as often as it was seen but for overlaps.
     rows: Vec<u64>,
+    /// Those that do not say when they end.
+    undated: Vec<u64>,
     /// The rows of the page before.
     before: Vec<u64>,
     /// Rows from one page to the next.
@@ -141,6 +145,7 @@ impl<'a> Attempt<'a> {
             slice,
             reading: Reading::default(),
             rows: Vec::new(),
+            undated: Vec::new(),
             before: Vec::new(),
             stride: 0,
             barren: 0,
@@ -179,9 +184,8 @@ impl<'a> Attempt<'a> {
         while let Some(offset) = next {
             next = self.run_from(offset, pages, feed).await?;
         }
-        self.rows.sort_unstable();
-        self.rows.dedup();
-        self.reading.distinct = self.rows.len() as u64;
+        self.reading.distinct = distinct(&mut self.rows);
+        self.reading.undated = distinct(&mut self.undated);
         Ok(())
     }
 
@@ -255,6 +259,7 @@ impl<'a> Attempt<'a> {
         self.reading.torn |= offset > 0 && self.asked.overlap > 0 && shared == 0;
         self.barren = if self.rows.len() > known { 0 } else { self.barren + 1 };
         self.before.clone_from(&page.rows);
+        self.undated.extend(&page.undated);
         let rejected = |told: fn(Reason) -> bool| {
             page.rejected.iter().filter(|row| told(row.reason)).count() as u64
         };
@@ -279,6 +284,12 @@ impl<'a> Attempt<'a> {
     fn stride_after(&self, received: u64) -> u64 {
         (received - self.asked.overlap.min(received / 2)).max(1)
     }
+}
+
+fn distinct(digests: &mut Vec<u64>) -> u64 {
+    digests.sort_unstable();
+    digests.dedup();
+    digests.len() as u64
 }
 
 /// Tells the reasons that keep a row that a provider counts from becoming known. A file or a device that cannot be

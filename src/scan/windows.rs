@@ -93,7 +93,7 @@ impl Windows<'_> {
     pub(super) async fn read(&self) -> Result<Reading, SourceError> {
         if let Some(pass) = self.feed.passes.of(self.slice, self.clock.now()) {
             let all = self.count(None).await?;
-            return self.go_on(pass, all, false).await;
+            return self.go_on(pass, all, None).await;
         }
         self.give(Step::Begin { slice: Arc::clone(self.slice) }).await?;
         let mut one = Attempt::new(self.slice, self.slice);
@@ -113,9 +113,9 @@ impl Windows<'_> {
                     return self.as_whole(one.reading).await;
                 }
                 self.give(Step::Begin { slice: Arc::clone(self.slice) }).await?;
-                self.go_on(self.beginning(), all, true).await
+                self.go_on(self.beginning(), all, Some(one.reading)).await
             }
-            Way::ByWindows => self.go_on(self.beginning(), all, false).await,
+            Way::ByWindows => self.go_on(self.beginning(), all, None).await,
         }
     }
 
@@ -160,8 +160,13 @@ impl Windows<'_> {
         Ok(reading)
     }
 
-    /// Reads window after window from where `pass` has come to.
-    async fn go_on(&self, mut pass: Pass, all: u64, listed: bool) -> Result<Reading, SourceError> {
+    /// Reads window after window from where `pass` has come to. `listed` is what a reading of the list as one saw.
+    async fn go_on(
+        &self,
+        mut pass: Pass,
+        all: u64,
+        listed: Option<Reading>,
+    ) -> Result<Reading, SourceError> {
         let last = self.span().1;
         let mut windows = SPARE_WINDOWS + WINDOWS * (all / self.sizes.window as u64);
         while pass.next <= last {
@@ -183,24 +188,39 @@ impl Windows<'_> {
         Ok(reading)
     }
 
-    /// Proves that nothing is there but what the windows held and what does not say when it ends.
-    async fn finish(&self, mut pass: Pass, listed: bool) -> Result<Reading, SourceError> {
+    /// Proves that nothing is there but what the windows held and what does not say when it ends. That much is known
+    /// when as many are known and there as the provider counts; else the list as a whole shows it.
+    async fn finish(
+        &self,
+        mut pass: Pass,
+        listed: Option<Reading>,
+    ) -> Result<Reading, SourceError> {
         let mut reading = Reading { finished: true, by_windows: true, ..pass.reading };
         if self.slice.within.is_some() {
             return Ok(reading);
         }
         pass.kept += self.missing_from(&reading, Ends::Unknown).await?;
         let all = self.count(None).await?;
-        let census = self.census(all).await?;
-        reading.distinct += pass.kept;
-        reading.last_total = census.all;
-        if census.undated == Some(pass.kept) || listed {
-            reading.torn |= census.undated != Some(pass.kept);
-            return Ok(reading);
+        let mut census = self.census(all).await?;
+        if census.undated == Some(pass.kept) {
+            reading.undated = pass.kept;
+        } else {
+            let listed = match listed {
+                Some(listed) => listed,
+                None => self.as_one(1).await?,
+            };
+            if listed.complete() {
+                return Ok(listed);
+            }
+            census = self.census(self.count(None).await?).await?;
+            // Nothing that was there all the time lies between pages that overlap, however much came and went.
+            let whole = listed.finished && !listed.torn && listed.unknown == 0;
+            reading.torn |= !whole || census.undated != Some(listed.undated);
+            reading.undated = listed.undated;
         }
-        let one = self.as_one(1).await?;
-        reading.torn = true;
-        Ok(if one.complete() { one } else { reading })
+        reading.distinct += reading.undated;
+        reading.last_total = census.all;
+        Ok(reading)
     }
 
     /// Asks for what is known and was not listed, if what was read was read whole. Answers with how much is there.

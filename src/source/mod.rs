@@ -141,6 +141,8 @@ pub struct Page {
     pub rows: Vec<u64>,
     /// The provider's total for the slice, as this response states it.
     pub total: u64,
+    /// Those of them that do not say when they end, so that no filter by time finds them.
+    pub undated: Vec<u64>,
     /// What the source wants to find again, once the page is saved.
     pub notes: Vec<Noted>,
 }

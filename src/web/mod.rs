@@ -39,6 +39,8 @@ pub struct State {
     pub view: watch::Receiver<Arc<View>>,
     /// The daemon's own counts.
     pub own: Arc<Tally>,
+    /// What scrapes are made with.
+    pub exposition: Arc<Exposition>,
     /// What certificates are called.
     pub names: Arc<dyn Names>,
     /// How the sources are.
@@ -66,7 +68,6 @@ pub async fn serve(
 /// What every handler sees.
 struct Shared {
     state: State,
-    exposition: Arc<Exposition>,
     scrapes: Arc<Semaphore>,
     limits: Limits,
 }
@@ -77,9 +78,8 @@ async fn serve_within(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let exposition = Arc::new(Exposition::new(Arc::clone(&state.own)));
     let scrapes = Arc::new(Semaphore::new(limits.scrapes));
-    let shared = Arc::new(Shared { state, exposition, scrapes, limits });
+    let shared = Arc::new(Shared { state, scrapes, limits });
     server::run(listener, router(shared), limits, stop).await;
 }
 

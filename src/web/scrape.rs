@@ -42,7 +42,7 @@ pub(super) async fn scrape(
         .await
         .map_err(|_| Problem::busy("the store did not name the certificates in time"))?;
     let writing =
-        Writing { exposition: Arc::clone(&shared.exposition), moment, format, gzip, permit };
+        Writing { exposition: Arc::clone(&shared.state.exposition), moment, format, gzip, permit };
     Ok(answer(format, gzip, Body::from_stream(writing.stream(deadline))))
 }
 
@@ -50,7 +50,7 @@ async fn prepare(shared: &Shared) -> Moment {
     let state = &shared.state;
     let view = Arc::clone(&state.view.borrow());
     let limit = *state.max_series_per_source.borrow();
-    shared.exposition.prepare(&view, &*state.names, limit, state.clock.now()).await
+    state.exposition.prepare(&view, &*state.names, limit, state.clock.now()).await
 }
 
 fn answer(format: Format, gzip: bool, body: Body) -> Response {

@@ -74,6 +74,8 @@ impl Folder {
         let process = Process::start(|command| {
             command.args([ROLE, "run", "--config"]).arg(config).stderr(Stdio::from(log));
             command.envs([("ID", SECRET_ID), ("KEY", SECRET_KEY), ("RUST_LOG", "warn")]);
+            // As `deploy/notafter.service` has it.
+            command.env("MALLOC_ARENA_MAX", "1");
         })?;
         Ok(Daemon { process, folder: self })
     }
@@ -143,15 +145,32 @@ impl Daemon<'_> {
     /// The store is asked, not the daemon: what another process can read is committed, and asking it costs the
     /// daemon nothing.
     pub(crate) fn stored_after(&mut self, earlier: i64) -> anyhow::Result<i64> {
+        let mut ended = earlier;
+        loop {
+            let proven;
+            (ended, proven) = self.scanned_after(ended)?;
+            if proven {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Waits until the store holds a scan of everything that ended after `earlier`, and returns its end and whether it
+    /// is proven.
+    pub(crate) fn scanned_after(&mut self, earlier: i64) -> anyhow::Result<(i64, bool)> {
+        wait_for("a store", Duration::from_millis(2), || {
+            self.check()?;
+            Ok(self.folder.store().exists().then_some(()))
+        })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
         let store = Connection::open_with_flags(self.folder.store(), flags)?;
         store.busy_timeout(Duration::from_secs(5))?;
         let mut scan = store.prepare(
-            r#"SELECT ended FROM scan WHERE "window" = 'all/device' AND proven AND ended > ?1"#,
+            r#"SELECT ended, proven FROM scan WHERE "window" = 'all/device' AND error IS NULL AND ended > ?1"#,
         )?;
-        wait_for("a proven scan is in the store", Duration::from_millis(2), || {
+        wait_for("a scan is in the store", Duration::from_millis(2), || {
             self.check()?;
-            Ok(scan.query_row([earlier], |row| row.get(0)).optional()?)
+            Ok(scan.query_row([earlier], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
         })
     }
 

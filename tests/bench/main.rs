@@ -4,6 +4,9 @@
 //! processor time and memory are theirs alone. What is bound to no socket is measured inside this process.
 //!
 //! `cargo bench --bench budgets -- [NAME…] [--scale 100k|1m|10m] [--json FILE]`
+//!
+//! `scan` runs at three sizes unless `--scale` names one; `known` grows one inventory to ten million; `churn` ends with
+//! proof that the daemon knows what the provider has.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -26,9 +29,11 @@ use anyhow::{Context as _, bail};
 )]
 mod simulator;
 
+mod churn;
 mod daemon;
 mod known;
 mod pages;
+mod paths;
 mod process;
 mod provider;
 mod rate;
@@ -47,6 +52,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("pages", pages::measure),
     ("scan", scan::measure),
     ("rate", rate::measure),
+    ("churn", churn::measure),
     ("start", start::measure),
     // Before the largest, whose memory this process keeps.
     ("series", scrape::measure),
@@ -56,13 +62,16 @@ const BENCHMARKS: &[Benchmark] = &[
 /// What was asked for.
 struct Options {
     names: Vec<String>,
+    /// The size that was asked for.
+    scale: Option<u64>,
+    /// That size, or the usual one.
     rows: u64,
     json: Option<std::path::PathBuf>,
 }
 
 impl Options {
     fn read(arguments: impl Iterator<Item = String>) -> anyhow::Result<Self> {
-        let mut options = Self { names: Vec::new(), rows: 100_000, json: None };
+        let mut options = Self { names: Vec::new(), scale: None, rows: 100_000, json: None };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
             let mut value =
@@ -70,7 +79,10 @@ impl Options {
             match argument.as_str() {
                 // Cargo says so to every benchmark.
                 "--bench" => {}
-                "--scale" => options.rows = scale(&value()?)?,
+                "--scale" => {
+                    options.rows = scale(&value()?)?;
+                    options.scale = Some(options.rows);
+                }
                 "--json" => options.json = Some(value()?.into()),
                 name if BENCHMARKS.iter().any(|(known, _)| *known == name) => {
                     options.names.push(argument);
@@ -108,6 +120,7 @@ fn main() -> anyhow::Result<ExitCode> {
             let rest = std::env::args_os().skip(2);
             Ok(notafter::cli::main(std::iter::once(program.into()).chain(rest)))
         }
+        Some(paths::ROLE) => paths::walk(arguments.skip(1)).map(|()| ExitCode::SUCCESS),
         _ => run(&Options::read(arguments)?),
     }
 }

@@ -59,6 +59,16 @@ fn read(authority: &str, requests: &[Vec<u8>]) -> anyhow::Result<u64> {
     })
 }
 
+/// Returns the answer to a request for the page at `offset`, head and all.
+pub(crate) fn fetch(authority: &str, offset: u64) -> anyhow::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(authority)?;
+    stream.write_all(&request(authority, offset))?;
+    let mut buffer = vec![0; 1024 * 1024];
+    let length = receive(&mut stream, &mut buffer)?;
+    buffer.truncate(usize::try_from(length)?);
+    Ok(buffer)
+}
+
 fn converse(authority: &str, requests: &[Vec<u8>]) -> anyhow::Result<u64> {
     let mut stream = TcpStream::connect(authority)?;
     stream.set_nodelay(true)?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
+use crate::churn::{self, Churn};
 use crate::process::Process;
 use crate::simulator::fleet::{Fleet, Instance};
 use crate::simulator::mqtt::Status;
@@ -75,13 +76,23 @@ pub(crate) fn serve(mut arguments: impl Iterator<Item = String>) -> anyhow::Resu
     let mqtt = simulator.mqtt_url().replace("http://", "");
     let authorities = simulator.mqtt().authorities(INSTANCE).len();
     println!("{}", json!({"mqtt": mqtt, "authorities": authorities}));
+    let churn = Churn::default();
+    std::thread::scope(|scope| {
+        scope.spawn(|| churn.run(&simulator));
+        let served = serve_lines(&simulator, &churn);
+        churn.end();
+        served
+    })
+}
+
+fn serve_lines(simulator: &Simulator, churn: &Churn) -> anyhow::Result<()> {
     for line in std::io::stdin().lock().lines() {
-        println!("{}", obey(&simulator, &line?));
+        println!("{}", obey(simulator, churn, &line?));
     }
     Ok(())
 }
 
-fn obey(simulator: &Simulator, command: &str) -> Value {
+fn obey(simulator: &Simulator, churn: &Churn, command: &str) -> Value {
     let mut words = command.split(' ');
     match (words.next(), words.next().and_then(|number| number.parse::<u64>().ok())) {
         (Some("forget"), None) => {
@@ -99,6 +110,10 @@ fn obey(simulator: &Simulator, command: &str) -> Value {
             }
             json!({"changed": chosen.len()})
         }
+        // Inserts and deletes so many rows a second.
+        (Some("churn"), Some(rate)) => churn::told(churn.set(rate)),
+        (Some("calm"), None) => churn::told(churn.set(0)),
+        (Some("truth"), None) => churn::truth(simulator),
         _ => asked(simulator),
     }
 }

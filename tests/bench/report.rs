@@ -80,6 +80,14 @@ impl Report {
         }));
     }
 
+    /// Adds what a figure for each certificate is at each size, against the smallest: at most so many times as much, or
+    /// growth would be worse than linear.
+    pub(crate) fn growth(&mut self, what: &str, sizes: &[(u64, f64)], most: f64) {
+        let [(smallest, base), .., (largest, last)] = sizes else { return };
+        let name = format!("{what}, each: {} against {}", words(*largest), words(*smallest));
+        self.add(&name, last / base, "x", Budget::AtMost(most));
+    }
+
     /// Says something that is no figure.
     #[expect(clippy::unused_self, reason = "it speaks for the report")]
     pub(crate) fn say(&self, text: &str) {
@@ -106,6 +114,15 @@ impl Report {
 pub(crate) fn target() -> PathBuf {
     let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
     temporary.parent().unwrap_or(temporary).to_path_buf()
+}
+
+/// Writes a size as `--scale` takes it.
+pub(crate) fn words(size: u64) -> String {
+    match size {
+        1_000_000.. if size.is_multiple_of(1_000_000) => format!("{}m", size / 1_000_000),
+        1_000.. if size.is_multiple_of(1_000) => format!("{}k", size / 1_000),
+        _ => size.to_string(),
+    }
 }
 
 fn machine() -> anyhow::Result<Value> {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::Options;
 use crate::daemon::{Daemon, Folder, Settings};
 use crate::provider::{INSTANCE, Provider};
-use crate::report::{Budget, Report, target};
+use crate::report::{Budget, Report, target, words};
 use crate::simulator::{SECRET_ID, SECRET_KEY};
 
 /// Scans of which one figure is made.
@@ -22,14 +22,41 @@ const IDLE: u64 = 10;
 /// How long after it is stored a scan may take to be published.
 const SOON: Duration = Duration::from_secs(5);
 
+/// The sizes, unless one is asked for. Ratios and budgets are about 100 000 and more: a smaller scan is over before its
+/// beginning and end stop counting.
+const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
+
 /// The first scan, a scan in which nothing changed, one in which 1 % changed; memory, and idleness.
 pub(crate) fn measure(options: &Options, report: &mut Report) -> anyhow::Result<()> {
-    let sdk = sdk_loop(options.rows, report)?;
-    let mut run = Run { rows: options.rows as f64, sdk, report };
-    let mut provider = Provider::start(options.rows)?;
-    let folder = Folder::new()?;
-    let ended = run.first(&mut provider, &folder)?;
-    run.again(&mut provider, &folder, ended)
+    let sdk = sdk_loop(100_000, report)?;
+    let asked = options.scale.map(|rows| vec![rows]);
+    let mut costs = Costs::default();
+    for size in asked.unwrap_or_else(|| SIZES.to_vec()) {
+        report.say(&format!("{} certificates", words(size)));
+        let judged = size >= 100_000;
+        let sdk = sdk.filter(|_| judged);
+        let mut run = Run { rows: size as f64, judged, sdk, report, costs: &mut costs };
+        let mut provider = Provider::start(size)?;
+        let folder = Folder::new()?;
+        let ended = run.first(&mut provider, &folder)?;
+        run.again(&mut provider, &folder, ended)?;
+    }
+    for (what, sizes) in [
+        ("CPU of the first scan", &costs.first),
+        ("CPU of a rescan", &costs.again),
+        ("CPU of a rescan, 1 % changed", &costs.changed),
+    ] {
+        report.growth(what, sizes, 1.5);
+    }
+    Ok(())
+}
+
+/// CPU for each row, by size.
+#[derive(Default)]
+struct Costs {
+    first: Vec<(u64, f64)>,
+    again: Vec<(u64, f64)>,
+    changed: Vec<(u64, f64)>,
 }
 
 /// Runs the loop over the official SDK and returns its rows a second, where Python and its packages can be had.
@@ -60,8 +87,11 @@ fn sdk_loop(rows: u64, report: &mut Report) -> anyhow::Result<Option<f64>> {
 
 struct Run<'a> {
     rows: f64,
+    /// Whether there are enough rows to be held against budgets.
+    judged: bool,
     sdk: Option<f64>,
     report: &'a mut Report,
+    costs: &'a mut Costs,
 }
 
 /// What one scan took.
@@ -83,6 +113,9 @@ impl Run<'_> {
             provider: provider.process.cpu()? - before,
         };
         self.tell("first scan, stored", &took, 4.0, 12.0);
+        if self.judged {
+            self.costs.first.push((self.rows as u64, took.daemon / self.rows));
+        }
         let pages = provider.pages()? / (self.rows / 100.0);
         self.report.add("  pages read for each page of rows", pages, "", Budget::None);
         self.check(provider, &daemon)?;
@@ -99,7 +132,7 @@ impl Run<'_> {
         folder: &Folder,
         ended: i64,
     ) -> anyhow::Result<()> {
-        let pause = 2 + (self.rows / 100_000.0) as u64;
+        let pause = 2 + (self.rows / 250_000.0) as u64;
         let settings = Settings {
             full_scan: format!("every {pause}s"),
             series: 0,
@@ -109,10 +142,16 @@ impl Run<'_> {
         let mut ended = daemon.stored_after(ended)?;
         let took = rescans(&mut daemon, provider, &mut ended, |_| Ok(()))?;
         self.tell("rescan, nothing changed", &took, 15.0, 3.0);
+        if self.judged {
+            self.costs.again.push((self.rows as u64, took.daemon / self.rows));
+        }
         let took = rescans(&mut daemon, provider, &mut ended, |provider| {
             provider.ask("switch 100").map(|_| ())
         })?;
         self.tell_plainly("rescan, 1 % changed", &took);
+        if self.judged {
+            self.costs.changed.push((self.rows as u64, took.daemon / self.rows));
+        }
         self.check(provider, &daemon)?;
         daemon.process.stop()
     }
@@ -142,7 +181,7 @@ impl Run<'_> {
             self.report.add("  times the SDK loop's", rate / sdk, "x", budget);
         }
         let million = self.rows / 1e6;
-        let budget = Budget::AtMost(cpu);
+        let budget = if self.judged { Budget::AtMost(cpu) } else { Budget::None };
         self.report.add("  CPU per million rows", took.daemon / million, "s", budget);
         self.report.add("  the simulator's", took.provider / million, "s", Budget::None);
     }

@@ -20,11 +20,7 @@ const SERIES: usize = 100_000;
 /// Scrapes once to learn the names, and then as a scraper that comes back.
 pub(crate) fn measure(_: &Options, report: &mut Report) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let mut fleet = Fleet::new();
-    let mut names = InMemory(HashMap::new());
-    fleet.each_new(SERIES as u64, |row, sighting| {
-        names.0.insert(row, facts(sighting));
-    });
+    let (mut fleet, names) = named(SERIES as u64);
     let view = fleet.inventory.view();
     let exposition = exposition();
     let before = own_memory()?.0;
@@ -59,6 +55,16 @@ pub(crate) fn measure(_: &Options, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Returns a fleet and what its certificates are called.
+pub(crate) fn named(size: u64) -> (Fleet, InMemory) {
+    let mut fleet = Fleet::new();
+    let mut names = InMemory(HashMap::new());
+    fleet.each_new(size, |row, sighting| {
+        names.0.insert(row, facts(sighting));
+    });
+    (fleet, names)
+}
+
 /// Counts what is written and drops it.
 struct Count(u64);
 
@@ -73,7 +79,8 @@ impl io::Write for Count {
     }
 }
 
-struct InMemory(HashMap<RowId, Facts>);
+/// Names that need no store.
+pub(crate) struct InMemory(HashMap<RowId, Facts>);
 
 #[async_trait]
 impl Names for InMemory {

@@ -30,7 +30,8 @@ pub(crate) fn measure(_: &Options, report: &mut Report) -> anyhow::Result<()> {
     for _ in 0..STARTS {
         let started = Instant::now();
         // Nobody listens on port 1.
-        let daemon = folder.start(&Settings::once("127.0.0.1:1"))?;
+        let mut daemon = folder.start(&Settings::once("127.0.0.1:1"))?;
+        daemon.ready()?;
         wait_for("a scrape with every certificate", Duration::from_millis(2), || {
             let known = daemon.sum("notafter_certificates{").unwrap_or(0.0);
             Ok(((known - ROWS as f64).abs() < 0.5).then_some(()))

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use url::Url;
 
@@ -72,6 +73,22 @@ pub struct Tencent {
     reported: AtomicI64,
 }
 
+/// What reads an answer. A scan is one task, and asks for many pages at a time: each is read in a task of its own.
+pub trait Reads<R>: Fn(&[u8]) -> Result<R, Fault> + Clone + Send + 'static {}
+
+impl<R, F: Fn(&[u8]) -> Result<R, Fault> + Clone + Send + 'static> Reads<R> for F {}
+
+/// Reads an answer in a task that ends with the call.
+async fn aside<R: Send + 'static>(read: impl Reads<R>, body: Bytes) -> Result<R, Fault> {
+    let mut task = JoinSet::new();
+    task.spawn(async move { read(&body) });
+    match task.join_next().await {
+        Some(Ok(answer)) => answer,
+        Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        _ => Err(Fault::Garbled("the daemon stopped while it was read".into())),
+    }
+}
+
 impl Tencent {
     /// Returns a client.
     pub fn new(settings: Settings, deps: &Deps) -> Self {
@@ -86,11 +103,11 @@ impl Tencent {
 
     /// Calls `action` with `parameters` and reads the answer with `read`, which gets the body and calls
     /// [`decode`]. Rates, retries, clock correction and counting happen here.
-    pub async fn call<R>(
+    pub async fn call<R: Send + 'static>(
         &self,
         action: &'static str,
         parameters: &impl Serialize,
-        read: impl Fn(&[u8]) -> Result<R, Fault>,
+        read: impl Reads<R>,
     ) -> Result<R, CallError> {
         // Serialised once: the bytes that are signed are the bytes that are sent.
         let body = serde_json::to_vec(parameters).map(Bytes::from).map_err(|error| {
@@ -98,7 +115,7 @@ impl Tencent {
         })?;
         let mut tries = Tries::new(self.settings.backoff);
         loop {
-            let error = match self.attempt(action, body.clone(), &read).await {
+            let error = match self.attempt(action, body.clone(), read.clone()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -108,11 +125,11 @@ impl Tencent {
         }
     }
 
-    async fn attempt<R>(
+    async fn attempt<R: Send + 'static>(
         &self,
         action: &'static str,
         body: Bytes,
-        read: impl Fn(&[u8]) -> Result<R, Fault>,
+        read: impl Reads<R>,
     ) -> Result<R, CallError> {
         let keys =
             (self.settings.keys)().map_err(|text| CallError::new(action, Class::Refused, text))?;
@@ -133,12 +150,12 @@ impl Tencent {
         result.map_err(|error| without_secrets(error, &keys))
     }
 
-    async fn exchange<R>(
+    async fn exchange<R: Send + 'static>(
         &self,
         action: &'static str,
         keys: &Keys,
         body: Bytes,
-        read: impl Fn(&[u8]) -> Result<R, Fault>,
+        read: impl Reads<R>,
     ) -> Result<R, CallError> {
         let request = Request {
             method: reqwest::Method::POST,
@@ -151,7 +168,7 @@ impl Tencent {
         let response = self.deps.http.send(request).await;
         let response = response.map_err(|error| CallError::from_http(action, &error))?;
         let offset = self.observe_clock(&response);
-        match read(&response.body) {
+        match aside(read, response.body.clone()).await {
             Ok(answer) if response.status == 200 => Ok(answer),
             Ok(_) => Err(CallError::from_status(action, response.status)),
             Err(fault) => {

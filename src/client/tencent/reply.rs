@@ -26,7 +26,7 @@ pub enum Fault {
 }
 
 /// The fields of a failed `Response`. Every successful one declares `error` as well.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ApiError {
     code: Option<String>,

@@ -122,9 +122,14 @@ impl Chunk {
         self.span.earliest <= to.seconds() && from.seconds() <= self.span.latest
     }
 
-    /// Returns a time before which none of its certificates ends.
-    pub(super) fn earliest_end(&self) -> i64 {
-        self.span.earliest
+    /// Returns a time before which none of its certificates ends; the end of time when none has an end.
+    pub(in super::super) fn earliest_end(&self) -> Timestamp {
+        Timestamp::from_seconds(self.span.earliest)
+    }
+
+    /// Returns the times between which its certificates end, both included; `None` when none has an end.
+    pub(super) fn ends(&self) -> Option<(i64, i64)> {
+        (self.dated > 0).then_some((self.span.earliest, self.span.latest))
     }
 
     /// Returns every certificate in it.

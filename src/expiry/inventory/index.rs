@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::RowId;
 use super::chunk::Chunks;
@@ -31,6 +32,27 @@ impl Index {
         self.identities.find(half(identity), same).copied().map(RowId)
     }
 
+    /// Adds a certificate whose columns are not written yet, and must be before the next one is added; false when its
+    /// identity is known.
+    pub(super) fn claim(&mut self, chunks: &Chunks, identity: u128, row: RowId) -> bool {
+        let same = |other: &u32| chunks.identity(RowId(*other)) == identity;
+        let key = |other: &u32| half(chunks.identity(RowId(*other)));
+        match self.identities.entry(half(identity), same, key) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(row.0);
+                true
+            }
+        }
+    }
+
+    /// Takes back what [`Index::claim`] did.
+    pub(super) fn unclaim(&mut self, identity: u128, row: RowId) {
+        if let Ok(entry) = self.identities.find_entry(half(identity), |other| *other == row.0) {
+            entry.remove();
+        }
+    }
+
     /// Adds a certificate whose columns are written.
     pub(super) fn insert(&mut self, chunks: &Chunks, row: RowId) {
         let key = |row: &u32| half(chunks.identity(RowId(*row)));
@@ -39,10 +61,7 @@ impl Index {
 
     /// Drops a certificate whose columns are still written.
     pub(super) fn remove(&mut self, chunks: &Chunks, row: RowId) {
-        let key = half(chunks.identity(row));
-        if let Ok(entry) = self.identities.find_entry(key, |other| *other == row.0) {
-            entry.remove();
-        }
+        self.unclaim(chunks.identity(row), row);
     }
 
     /// Returns those that share `group`, unless too many do.
@@ -69,7 +88,14 @@ impl Index {
             *count += 1;
             return;
         }
-        self.groups.insert_unique(group, row.0, |row| chunks.group(RowId(*row)));
+        let same = |other: &u32| chunks.group(RowId(*other)) == group;
+        let key = |other: &u32| chunks.group(RowId(*other));
+        // Most certificates are their holder's only one.
+        if let Entry::Vacant(free) = self.groups.entry(group, same, key) {
+            free.insert(row.0);
+            return;
+        }
+        self.groups.insert_unique(group, row.0, key);
         let count = self.members(chunks, group).count();
         if count > MOST_OF_ONE_HOLDER {
             self.crowds.insert(group, count);

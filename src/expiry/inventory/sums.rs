@@ -99,7 +99,7 @@ impl SumsCache {
             let ends = self.signers.get(&scope).map_or(&nothing, |(_, ends)| ends);
             part.fixed = Fixed::of(chunk, ends);
         }
-        part.histogram = Histogram::of(chunk, now);
+        part.histogram = Histogram::of(chunk, part.fixed.count, now);
         (part.scope, part.stamp, part.signers) = (Some(scope), chunk.stamp(), signers);
         self.add(part);
     }

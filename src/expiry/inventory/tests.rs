@@ -311,6 +311,12 @@ fn chunks_are_passed_over_only_when_nothing_in_them_ends_there() {
             let expected: Vec<_> = ends.range(from..).map(|(end, _)| at(*end)).take(most).collect();
             assert_eq!(inventory.ends_after(scope, None, at(from), most), expected);
         }
+        for (now, most) in [(from, 3), (from + 30 * DAY, 5000), (from, 0), (to, 9000)] {
+            let long_ended = now - 30 * DAY;
+            let soon = ends.range(long_ended..).chain(ends.range(..long_ended));
+            let expected: Vec<_> = soon.map(|(_, row)| *row).take(most).collect();
+            assert_eq!(inventory.view().soonest("a", most, at(now)), expected);
+        }
     }
 }
 

@@ -123,14 +123,25 @@ impl View {
     /// Returns the certificates of a source with a known end that matter most, the first first.
     ///
     /// Active before other statuses; then those that end in the future or ended at most 30 days ago; then the soonest.
-    /// Walks over the whole source, so a caller that asks often keeps the answer until the version changes.
+    /// Walks over the source, but for chunks that cannot hold any of them; a caller that asks often keeps the answer
+    /// until the version changes.
     pub fn soonest(&self, source: &str, limit: usize, now: Timestamp) -> Vec<RowId> {
         let mut best = Lowest::new(limit);
         let long_ended = now.seconds().saturating_sub(LONG_ENDED_SECONDS);
-        for (number, chunk) in self.chunks_of(source) {
+        let chunks = self.chunks_of(source);
+        let mut chunks: Vec<_> = chunks
+            .filter_map(|(number, chunk)| Some((Rank::first_in(chunk, long_ended)?, number, chunk)))
+            .collect();
+        chunks.sort_unstable_by_key(|(first, number, _)| (*first, *number));
+        for (first, number, chunk) in chunks {
+            if !best.wants(first) {
+                break;
+            }
             for slot in chunk.iter() {
                 let rank = Rank::of(slot, long_ended, row_at(number, slot.offset));
-                rank.into_iter().for_each(|rank| best.offer(rank));
+                if let Some(rank) = rank {
+                    best.offer(rank);
+                }
             }
         }
         best.into_sorted().into_iter().map(|rank| rank.row).collect()
@@ -182,6 +193,17 @@ struct Rank {
 }
 
 impl Rank {
+    /// Returns a rank that no certificate of a chunk is before; `None` when none has an end.
+    fn first_in(chunk: &Chunk, long_ended: i64) -> Option<Self> {
+        let (earliest, latest) = chunk.ends()?;
+        let row = RowId(0);
+        Some(if latest < long_ended {
+            Self { class: 1, end: earliest, row }
+        } else {
+            Self { class: 0, end: earliest.max(long_ended), row }
+        })
+    }
+
     fn of(slot: Slot, long_ended: i64, row: RowId) -> Option<Self> {
         let end = slot.not_after()?.seconds();
         let class = u8::from(!slot.mark.is_active()) << 1 | u8::from(end < long_ended);

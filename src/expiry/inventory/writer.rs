@@ -52,15 +52,15 @@ impl Inventory {
     /// among those of another scope, or its identity is known. A store never hands out such a row.
     pub fn restore(&mut self, scope: ScopeId, row: StoredRow) -> bool {
         let record = row.record.inside(scope);
-        let known = self.index.find(&self.chunks, record.identity).is_some();
-        if known || self.chunks.mark(row.row).is_some() {
+        let taken = self.chunks.mark(row.row).is_some();
+        if taken || !self.index.claim(&self.chunks, record.identity, row.row) {
             return false;
         }
         if !self.slots.claim(&mut self.chunks, scope, row.row) {
+            self.index.unclaim(record.identity, row.row);
             return false;
         }
         self.put(row.row, &record);
-        self.index.insert(&self.chunks, row.row);
         self.index.join(&self.chunks, row.row);
         self.relate(scope, row.row, record.mark.kind(), row.linked);
         true
@@ -170,8 +170,7 @@ impl Inventory {
         let mut lowest = Lowest::new(most);
         let latest = Timestamp::from_seconds(i64::MAX);
         for (_, chunk) in self.chunks_of(scope) {
-            let earliest = Timestamp::from_seconds(chunk.earliest_end());
-            if chunk.may_end_within(from, latest) && lowest.wants(earliest) {
+            if chunk.may_end_within(from, latest) && lowest.wants(chunk.earliest_end()) {
                 let slots = chunk.iter().filter(|slot| kind.is_none_or(|kind| slot.kind() == kind));
                 let ends = slots.filter_map(Slot::not_after).filter(|end| *end >= from);
                 ends.for_each(|end| lowest.offer(end));

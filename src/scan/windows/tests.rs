@@ -88,6 +88,7 @@ impl List {
         let offset = usize::try_from(offset).unwrap();
         for row in found.into_iter().skip(offset).take(5) {
             page.rows.push(row.0.into());
+            page.undated.extend(row.1.is_none().then_some(u64::from(row.0)));
             if is_within(row.1, slice.within) {
                 page.sightings.push(sighting(row));
             } else {
@@ -99,6 +100,7 @@ impl List {
             Some(Lie::Total(by)) => page.total = page.total.saturating_add_signed(by),
             Some(Lie::Empty) => {
                 page.rows.clear();
+                page.undated.clear();
                 page.sightings.clear();
             }
             Some(Lie::Fails) => return Err(SourceError::Unavailable("as told".into())),
@@ -441,4 +443,22 @@ fn a_fleet_that_changes_all_the_time_is_proven_all_the_same() {
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
     let throughout = list.throughout(0);
     assert!(throughout.iter().all(|(name, _)| known.rows.contains_key(name)));
+}
+
+#[test]
+fn a_first_reading_is_proven_though_the_fleet_changes_and_some_do_not_say_when_they_end() {
+    let mut script = vec![Happening::Nothing; 9];
+    script.extend([Happening::Insert(Some(350)), Happening::Nothing, Happening::Delete(40)]);
+    let mut ends = fleet(400);
+    ends.extend([None, None]);
+    for share in [0, 1] {
+        let list = List { script: script.clone(), ..List::of(&ends) };
+        let mut known = partly_known(&list, share, 0);
+        known.rows.retain(|_, end| end.is_some());
+        let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+        assert!(reading.proven() && reading.by_windows, "{share}: {reading:?}");
+        assert_eq!(reading.undated, 2);
+        let throughout = list.throughout(0);
+        assert!(throughout.iter().all(|(name, _)| known.rows.contains_key(name)), "{share}");
+    }
 }

@@ -135,7 +135,7 @@ impl Pile {
             rows,
             sightings: self.certificates.into_iter().map(sighting).collect(),
             rejected: self.rejected,
-            notes: Vec::new(),
+            ..Page::default()
         }
     }
 }

@@ -57,11 +57,11 @@ pub(super) async fn page(client: &Tencent, instance: &str, part: Part) -> Result
 }
 
 /// Reads one page, and something else of the same answer.
-async fn call<T>(
+async fn call<T: Send + 'static>(
     client: &Tencent,
     instance: &str,
     part: Part,
-    more: impl Fn(&[u8]) -> Result<T, Fault>,
+    more: impl Fn(&[u8]) -> Result<T, Fault> + Clone + Send + 'static,
 ) -> Result<(Page, T), CallError> {
     let request = Request {
         instance_id: instance,
@@ -71,7 +71,7 @@ async fn call<T>(
         // New rows come last, so that they do not move the ones already read.
         order_by: "CREATE_TIME_ASC",
     };
-    let read = |body: &[u8]| {
+    let read = move |body: &[u8]| {
         let page = rows::page(body, part.within)?;
         let received = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
         if received > part.limit {

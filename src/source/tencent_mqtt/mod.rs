@@ -26,6 +26,7 @@ mod authorities;
 mod instances;
 mod list;
 mod rows;
+mod usual;
 
 const SERVICE: Service = Service {
     name: "mqtt",
@@ -296,11 +297,12 @@ impl TencentMqtt {
 
     async fn confirm_device(&self, instance: &str, serial: &str) -> Result<Presence, CallError> {
         let request = OneDevice { device_certificate_sn: serial, instance_id: instance };
-        let read = |body: &[u8]| {
+        let wanted = serial.to_owned();
+        let read = move |body: &[u8]| {
             let found = decode::<Found<'_>>(body)?.device_certificate_sn.0;
             match found.as_ref() {
                 "" => Ok(Presence::NotFound),
-                found if found == serial => Ok(Presence::Present),
+                found if found == wanted => Ok(Presence::Present),
                 _ => Err(Fault::Malformed("another certificate than the one asked for".into())),
             }
         };

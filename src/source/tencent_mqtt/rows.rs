@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use super::usual;
 use crate::client::agreement::Agreement;
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
 use crate::client::{time, x509};
@@ -20,23 +21,24 @@ use crate::source::{Page, Span};
 /// `P` is what becomes of the PEM, which is two thirds of a page: it is skipped unless a row does not say when it
 /// ends.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[serde(rename_all = "PascalCase", bound(deserialize = "P: Deserialize<'de>"))]
-struct Row<'a, P> {
+pub(super) struct Row<'a, P> {
     #[serde(borrow, default)]
-    client_id: Text<'a>,
+    pub(super) client_id: Text<'a>,
     #[serde(borrow, default)]
-    device_certificate_sn: Text<'a>,
+    pub(super) device_certificate_sn: Text<'a>,
     #[serde(borrow, default)]
-    device_certificate_cn: Text<'a>,
+    pub(super) device_certificate_cn: Text<'a>,
     #[serde(borrow, default)]
-    ca_sn: Text<'a>,
+    pub(super) ca_sn: Text<'a>,
     #[serde(borrow, default)]
-    organizational_unit: Text<'a>,
+    pub(super) organizational_unit: Text<'a>,
     #[serde(borrow, default)]
-    status: Text<'a>,
-    not_before_time: Option<i64>,
-    not_after_time: Option<i64>,
-    device_certificate: Option<P>,
+    pub(super) status: Text<'a>,
+    pub(super) not_before_time: Option<i64>,
+    pub(super) not_after_time: Option<i64>,
+    pub(super) device_certificate: Option<P>,
 }
 
 impl<P> Row<'_, P> {
@@ -69,11 +71,12 @@ impl Pem for &RawValue {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 #[serde(rename_all = "PascalCase", bound(deserialize = "R: Deserialize<'de>"))]
-struct List<R> {
-    error: Option<ApiError>,
-    total_count: Option<u64>,
-    data: Option<Vec<R>>,
+pub(super) struct List<R> {
+    pub(super) error: Option<ApiError>,
+    pub(super) total_count: Option<u64>,
+    pub(super) data: Option<Vec<R>>,
 }
 
 impl<R> Reply for List<R> {
@@ -84,7 +87,7 @@ impl<R> Reply for List<R> {
 
 /// Reads a page. A row with a field of another type costs that row, not the page.
 pub(super) fn page(body: &[u8], within: Option<Span>) -> Result<Page, Fault> {
-    let list = match decode::<List<Row<'_, IgnoredAny>>>(body) {
+    let list = match usual::list(body).map_or_else(|| decode(body), Ok) {
         Ok(list) => list,
         Err(Fault::Malformed(_)) => return careful_page(body, within),
         Err(fault) => return Err(fault),
@@ -129,10 +132,9 @@ pub(super) fn agreement(body: &[u8]) -> Result<Agreement, Fault> {
 fn with_capacity(total: u64, rows: usize) -> Page {
     Page {
         sightings: Vec::with_capacity(rows),
-        rejected: Vec::new(),
         rows: Vec::with_capacity(rows),
-        notes: Vec::new(),
         total,
+        ..Page::default()
     }
 }
 
@@ -148,7 +150,11 @@ fn contents<R>(list: List<R>) -> Result<(u64, Vec<R>), Fault> {
 }
 
 fn add(page: &mut Page, row: &Row<'_, impl Pem>, within: Option<Span>) {
-    page.rows.push(digest(&row.ca_sn.0, &row.device_certificate_sn.0));
+    let digest = digest(&row.ca_sn.0, &row.device_certificate_sn.0);
+    page.rows.push(digest);
+    if !matches!(row.stated_end(), Ok(Some(_))) {
+        page.undated.push(digest);
+    }
     let serial = &row.device_certificate_sn;
     if serial.is_empty() {
         let what = format!("a row without a serial, client `{}`", row.client_id.0);

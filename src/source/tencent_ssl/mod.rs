@@ -82,7 +82,7 @@ impl TencentSsl {
     /// push others down, where the overlap sees them again. Sorted by expiry, a renewal would move a row, and
     /// many rows share one end.
     async fn list(&self, offset: u64, limit: u64) -> Result<Page, CallError> {
-        let read = |body: &[u8]| {
+        let read = move |body: &[u8]| {
             let page = rows::page(body)?;
             let received = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
             if received > limit {

@@ -46,9 +46,11 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     let (ready, readiness) = watch::channel(false);
     let (limit, max_series_per_source) = watch::channel(1_000_000);
     let (reload, reloads) = mpsc::channel(1);
+    let own = Arc::new(Tally::new(&setup));
     let state = State {
         view: views,
-        own: Arc::new(Tally::new(&setup)),
+        exposition: Arc::new(Exposition::new(Arc::clone(&own))),
+        own,
         names: Arc::clone(&names) as Arc<dyn Names>,
         sources: statuses,
         clock: Arc::new(Stopped),

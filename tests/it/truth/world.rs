@@ -189,6 +189,7 @@ impl World {
         let (orders, orders_in) = mpsc::channel(16);
         let outlets = Outlets {
             view: watch::Sender::new(Arc::new(Inventory::new().view())),
+            exposition: Arc::new(Exposition::new(Arc::clone(&self.tally))),
             sources: watch::Sender::new(Arc::default()),
             outbox: watch::Sender::new(0),
             pulse: watch::Sender::new(Instant::now()),
