@@ -60,7 +60,9 @@ impl Gathered {
     fn take(&mut self, step: Step) {
         match step {
             Step::Page { slice, page } => {
-                self.totals.insert((Arc::clone(&slice.scope), slice.kind), page.total);
+                // Pages of windows count their window; the first page counts everything.
+                let total = self.totals.entry((Arc::clone(&slice.scope), slice.kind)).or_default();
+                *total = page.total.max(*total);
                 self.collected.rejected.extend(page.rejected);
                 for sighting in page.sightings {
                     self.keep(&slice.scope, sighting);
