@@ -30,7 +30,7 @@ impl Exposition {
 
     /// Sums up what is new in `view`, so that the scrape that comes next need not. To be called before readers get it.
     pub fn warm(&self, view: &View, now: Timestamp) {
-        self.locked_sums().refresh(&view.of_sources(&self.tally.source_names()), now);
+        self.locked_sums().refresh(view, now);
     }
 
     /// Reads from the store what a scrape of `view` needs and is not known yet.
