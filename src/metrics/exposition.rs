@@ -30,7 +30,7 @@ impl Exposition {
 
     /// Sums up what is new in `view`, so that the scrape that comes next need not. To be called before readers get it.
     pub fn warm(&self, view: &View, now: Timestamp) {
-        self.locked_sums().refresh(&self.told(view), now);
+        self.locked_sums().refresh(view, now);
     }
 
     /// Reads from the store what a scrape of `view` needs and is not known yet.
@@ -43,7 +43,11 @@ impl Exposition {
         limit: usize,
         now: Timestamp,
     ) -> Moment {
-        let view = self.told(view);
+        // Empty scopes have series while they are listed.
+        let told = self.tally.scopes();
+        let view = view.of_scopes(|source, scope, is_full| {
+            told.get(source).is_some_and(|scopes| is_full || scopes.contains(scope))
+        });
         let listed = self.series.lock().await.refresh(&view, names, limit, now).await;
         Moment { view, now, listed }
     }
@@ -65,14 +69,6 @@ impl Exposition {
         }
         self.tally.write_to(&mut out)?;
         out.pause()
-    }
-
-    /// Returns the scopes of a view that have series: those with certificates, and empty ones that are still listed.
-    fn told(&self, view: &View) -> View {
-        let told = self.tally.scopes();
-        view.of_scopes(|source, scope, is_full| {
-            told.get(source).is_some_and(|scopes| is_full || scopes.contains(scope))
-        })
     }
 
     fn locked_sums(&self) -> MutexGuard<'_, SumsCache> {
