@@ -209,7 +209,9 @@ async fn renewed_is_said_once_to_those_who_were_told_of_the_old_one() {
         let index = indexes.iter().find(|index| mqtt.one("mqtt-a", **index).serial == **serial);
         mqtt.renew("mqtt-a", *index.unwrap());
     }
-    [&mild, &urgent].into_iter().for_each(|serial| world.expect_renewal(serial));
+    for serial in [&mild, &urgent] {
+        world.expect_renewal(serial);
+    }
     world.poll_well("renewed").await;
     world.poll_well("renewed, again").await;
     world.restart().await;
@@ -222,7 +224,7 @@ async fn renewed_is_said_once_to_those_who_were_told_of_the_old_one() {
     let mut both = vec![mild.clone(), urgent.clone()];
     both.sort_unstable();
     assert_eq!(old(&world.said("ops").await), both);
-    assert_eq!(old(&world.said("critical").await), [urgent.clone()]);
+    assert_eq!(old(&world.said("critical").await), std::slice::from_ref(&urgent));
     for serial in [mild, urgent] {
         assert_eq!(world.status_of(&serial).await, Some(Known::Superseded));
     }

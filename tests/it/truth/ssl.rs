@@ -21,7 +21,7 @@ fn change(world: &mut World) {
     ssl.delete(700..705);
     ssl.insert(4);
     // Not one of those with a history of their own.
-    let issued = (100..).find(|index| ssl.one(*index).is_some_and(|one| one.status == "1"));
+    let issued = (100..10_000).find(|index| ssl.one(*index).is_some_and(|one| one.status == "1"));
     let serial = ssl.one(issued.unwrap()).unwrap().serial;
     ssl.renew(issued.unwrap());
     ssl.set_status(800, 10);

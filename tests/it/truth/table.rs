@@ -74,11 +74,11 @@ async fn poll_under(world: &mut World, case: &Case, when: &str) {
     world.simulator.fault_on(case.service, case.action, case.fault.clone(), case.times);
     let (poll, _) = world.poll().await;
     world.simulator.heal();
-    let came = match (poll.proven, &poll.error) {
+    let outcome = match (poll.proven, &poll.error) {
         (true, None) => Outcome::Whole,
         (false, None) => Outcome::Partial,
         (_, Some(_)) => Outcome::Broken,
     };
-    let meant = case.outcome == Outcome::Any || case.outcome == came;
+    let meant = case.outcome == Outcome::Any || case.outcome == outcome;
     assert!(meant, "{case:?} {when}: {poll:?} {:?}", world.status());
 }
