@@ -93,15 +93,17 @@ impl Bench {
         self.take(Step::Begin { slice: Arc::clone(slice) }).await;
         let page = Page { sightings, ..Page::default() };
         self.take(Step::Page { slice: Arc::clone(slice), page }).await;
-        let mut missing = Vec::new();
+        let mut candidates = Vec::new();
+        // As scans do: what is not proven covers nothing.
         if report.proven() && report.reading.unreadable == 0 {
-            let (asking, answer) = oneshot::channel();
-            let (slice, ends) = (Arc::clone(slice), Ends::All);
-            self.take(Step::Covered { slice, ends, missing: asking }).await;
-            missing = answer.await.unwrap();
+            let (missing, answer) = oneshot::channel();
+            let slice = Arc::clone(slice);
+            let ends = slice.within.map_or(Ends::All, Ends::Within);
+            self.take(Step::Covered { slice, ends, missing }).await;
+            candidates = answer.await.unwrap();
         }
         self.take(Step::End { report }).await;
-        missing
+        candidates
     }
 
     async fn listed(&mut self, scopes: &[&str]) -> Vec<(Arc<str>, Candidate)> {
@@ -135,20 +137,26 @@ impl Bench {
 async fn restored(store: &Arc<Sqlite>) -> (Pipeline, watch::Receiver<Arc<View>>) {
     let own = Arc::new(Tally::new(&Setup { sources: Vec::new(), channels: Vec::new() }));
     let clock = Arc::new(SteadyClock::starting_at(NOW));
+    let exposition = Arc::new(Exposition::new(Arc::clone(&own)));
     let means = Means { store: Arc::clone(store) as Arc<dyn Store>, own, clock };
     let outlets = Outlets {
         view: watch::Sender::new(Arc::new(Inventory::new().view())),
         sources: watch::Sender::default(),
         outbox: watch::Sender::new(0),
         pulse: watch::Sender::new(Instant::now()),
+        exposition,
     };
     let view = outlets.view.subscribe();
     (Pipeline::restore(means, settings(&["iot"]), outlets).await.unwrap(), view)
 }
 
 fn slice(scope: &str, window: Window) -> Arc<Slice> {
-    let kind = Some(Kind::Device);
-    Arc::new(Slice { kind, ..Slice::whole(&scope.into(), window, 100, 10) })
+    let within = match window {
+        Window::Near { from, to } => Some((from, to)),
+        Window::All => None,
+    };
+    let all = Slice::whole(&scope.into(), window, 100, 10);
+    Arc::new(Slice { kind: Some(Kind::Device), within, ..all })
 }
 
 fn whole(slice: &Arc<Slice>, total: u64) -> Report {
