@@ -104,6 +104,30 @@ async fn near_scans_say_nothing_about_what_is_gone() {
     assert_eq!(world.said("ops").await.count("certificate.renewed"), 0);
 }
 
+#[tokio::test]
+async fn near_scans_beside_full_ones_take_nothing_from_them() {
+    let mut world = world().await;
+    world.poll_well("at first").await;
+    let latency =
+        Fault::Latency { least: Duration::from_millis(1), most: Duration::from_millis(9) };
+    world.simulator.fault(Service::Enos, latency, Times::Always);
+    for round in 0..4 {
+        let before = world.simulator.log().count(Service::Enos, CERTIFICATES);
+        let near_scans = async {
+            for _ in 0..3 {
+                assert!(world.poll_window(near()).await.proven, "round {round}");
+            }
+        };
+        let (full, ()) = tokio::join!(world.poll_window(Window::All), near_scans);
+        assert!(full.proven, "round {round}");
+        let calls = world.simulator.log().count(Service::Enos, CERTIFICATES) - before;
+        assert_eq!(calls, DEVICES + 3 * ending_soon(&world), "round {round}");
+        assert!(world.is_equal().await, "round {round}");
+    }
+    assert_eq!(world.said("ops").await.count("inventory.shrunk"), 0);
+    world.poll_well("at rest").await;
+}
+
 /// Begins a full scan and breaks it off when a page or more of it is saved. Returns the devices that it was done with.
 async fn break_off(world: &mut World) -> u64 {
     let before = world.checked().await;
