@@ -1,6 +1,5 @@
 //! The pollers and outboxes of one configuration; a reload starts the next generation.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::adapt;
 use super::plan::{Plan, windowed};
-use crate::pipeline::{Means, Order};
-use crate::scan::{Feed, LastRead, Step};
+use crate::pipeline::{Means, Order, last_reads};
+use crate::scan::{Feed, Step};
 use crate::schedule::{Cron, Poller};
-
-/// When each source was last read.
-pub(super) type LastReads = BTreeMap<String, LastRead>;
 
 /// What the tasks of a generation are connected to.
 pub(super) struct Wires {
@@ -32,12 +28,12 @@ pub(super) struct Generation {
     tasks: JoinSet<anyhow::Result<()>>,
     stop: CancellationToken,
     cron: Cron,
-    last: LastReads,
 }
 
 impl Generation {
     /// Starts a poller for every source and an outbox worker for every channel.
-    pub(super) async fn start(plan: Plan, wires: &Wires, last: LastReads) -> anyhow::Result<Self> {
+    pub(super) async fn start(plan: Plan, wires: &Wires) -> anyhow::Result<Self> {
+        let last = last_reads(&wires.means.store.scans().await?);
         let stop = CancellationToken::new();
         let cron = Cron::start().await?;
         let mut tasks = JoinSet::new();
@@ -61,7 +57,7 @@ impl Generation {
             });
         }
         Self::start_outboxes(&plan, wires, &mut tasks, &stop);
-        Ok(Self { tasks, stop, cron, last })
+        Ok(Self { tasks, stop, cron })
     }
 
     fn start_outboxes(
@@ -92,8 +88,8 @@ impl Generation {
         }
     }
 
-    /// Stops the tasks, giving sends in flight until the deadline. Answers with when sources were last read.
-    pub(super) async fn stop(mut self, deadline: Duration) -> LastReads {
+    /// Stops the tasks, giving sends in flight until the deadline.
+    pub(super) async fn stop(mut self, deadline: Duration) {
         self.stop.cancel();
         let drained = tokio::time::timeout(deadline, async {
             while self.tasks.join_next().await.is_some() {}
@@ -104,6 +100,5 @@ impl Generation {
             );
         }
         self.cron.stop().await;
-        self.last
     }
 }

@@ -108,7 +108,6 @@ impl App {
         let pipeline = Pipeline::restore(means.clone(), self.plan.settings(&*self.clock), outlets)
             .await
             .context("the store could not be read back")?;
-        let last = pipeline.last_reads();
         let inbox = Inbox { steps: channels.steps_in, orders: channels.orders_in };
         let stop = pipeline_stop.clone();
         spine.spawn(async move { pipeline.run(inbox, stop).await });
@@ -129,7 +128,7 @@ impl App {
             environment: self.environment,
             config: Arc::clone(&self.plan.config),
         };
-        daemon.generation = Some(Generation::start(self.plan, &daemon.wires(false), last).await?);
+        daemon.generation = Some(Generation::start(self.plan, &daemon.wires(false)).await?);
         daemon.tally.reload(true, daemon.means.clock.now());
         channels.ready.send_replace(true);
         service::tell(&[sd_notify::NotifyState::Ready]);
@@ -250,16 +249,15 @@ impl Daemon {
         }
         self.config = Arc::clone(&plan.config);
         self.limit.send_replace(plan.config.metrics.max_series_per_source);
-        let last = match self.generation.take() {
-            Some(generation) => generation.stop(DRAIN).await,
-            None => generation::LastReads::default(),
-        };
+        if let Some(generation) = self.generation.take() {
+            generation.stop(DRAIN).await;
+        }
         self.tally.reconfigure(&plan.setup(&*self.means.clock));
         let settings = Box::new(plan.settings(&*self.means.clock));
         if self.orders.send(Order::Reconfigure(settings)).await.is_err() {
             return Err("the daemon is stopping".to_owned());
         }
-        match Generation::start(plan, &self.wires(true), last).await {
+        match Generation::start(plan, &self.wires(true)).await {
             Ok(generation) => self.generation = Some(generation),
             Err(error) => return Err(format!("{error:#}")),
         }

@@ -216,21 +216,6 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    /// Returns when the windows of each source were last read whole, so that a restart does not read them again at
-    /// once. A window of which a part was never read is not in it.
-    pub fn last_reads(&self) -> BTreeMap<String, LastRead> {
-        let mut last = BTreeMap::<String, LastRead>::new();
-        for scan in self.scans.values().filter(|scan| scan.error.is_none()) {
-            let slot = slot(last.entry(scan.source.clone()).or_default(), scan);
-            // The part that was read longest ago: a scan that was cut off read only the others.
-            *slot = Some(slot.map_or(scan.ended, |known| known.min(scan.ended)));
-        }
-        for scan in self.scans.values().filter(|scan| take::never_answered(scan)) {
-            *slot(last.entry(scan.source.clone()).or_default(), scan) = None;
-        }
-        last
-    }
-
     /// Deals with messages until told to stop, then saves what is left.
     pub async fn run(mut self, mut inbox: Inbox, stop: CancellationToken) -> anyhow::Result<()> {
         let mut ticks = tokio::time::interval(TICK);
@@ -408,6 +393,21 @@ async fn read_back(store: &dyn Store, saved: &Saved) -> Result<Inventory, StoreE
         );
     }
     Ok(inventory)
+}
+
+/// Returns when the windows of each source were last read whole, so that a restart or a reload does not read them again
+/// at once. A window of which a part was never read is not in it.
+pub fn last_reads(scans: &[ScanRecord]) -> BTreeMap<String, LastRead> {
+    let mut last = BTreeMap::<String, LastRead>::new();
+    for scan in scans.iter().filter(|scan| scan.error.is_none()) {
+        let slot = slot(last.entry(scan.source.clone()).or_default(), scan);
+        // The part that was read longest ago: a scan that was cut off read only the others.
+        *slot = Some(slot.map_or(scan.ended, |known| known.min(scan.ended)));
+    }
+    for scan in scans.iter().filter(|scan| take::never_answered(scan)) {
+        *slot(last.entry(scan.source.clone()).or_default(), scan) = None;
+    }
+    last
 }
 
 fn slot<'a>(read: &'a mut LastRead, scan: &ScanRecord) -> &'a mut Option<Timestamp> {

@@ -7,7 +7,7 @@ use super::absence::Shrunk;
 use super::condition::Subject;
 use super::{Pipeline, Watched};
 use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Sighting, Status, Topic};
-use crate::scan::{Candidate, Ends, Report, ScanStatus, Step};
+use crate::scan::{Candidate, Ends, Known, Report, ScanStatus, Step};
 use crate::source::{Coverage, Noted, Page, Slice, Window};
 use crate::store::{Note, RowWrite, ScanRecord};
 
@@ -37,10 +37,11 @@ impl Pipeline {
                     tracing::debug!(%source, "the scan stopped before missing certificates could be asked for");
                 }
             }
-            Step::Known { slice, from, most, ends } => {
+            Step::Known { slice, from, most, known } => {
                 let scope = self.scope(source, &slice.scope);
-                let known = self.inventory.ends_after(scope, slice.kind, from, most);
-                if ends.send(known).is_err() {
+                let ends = self.inventory.ends_after(scope, slice.kind, from, most);
+                let in_scope = self.inventory.count(scope);
+                if known.send(Known { ends, in_scope }).is_err() {
                     tracing::debug!(%source, "the scan stopped before it was told what is known");
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{Feed, Poll, Step, scan};
+use super::{Feed, Known, Poll, Step, scan};
 use crate::clock::Clock;
 use crate::expiry::{Rejected, Sighting};
 use crate::source::{Source, Window};
@@ -72,7 +72,7 @@ impl Gathered {
             Step::End { report } => self.collected.problems.extend(report.problem()),
             // Nothing is known before, so that nothing is missing.
             Step::Covered { missing, .. } => drop(missing.send(Vec::new())),
-            Step::Known { ends, .. } => drop(ends.send(Vec::new())),
+            Step::Known { known, .. } => drop(known.send(Known::default())),
             Step::Listed { .. }
             | Step::ScopesAsked { .. }
             | Step::Planned { .. }

@@ -94,8 +94,8 @@ pub enum Step {
         from: Timestamp,
         /// The most of them.
         most: usize,
-        /// Where the answer goes: the ends, ascending.
-        ends: oneshot::Sender<Vec<Timestamp>>,
+        /// Where the answer goes.
+        known: oneshot::Sender<Known>,
     },
     /// Something that the scan wants to find again after a restart: saved with or after every page before it, never
     /// earlier.
@@ -123,6 +123,15 @@ pub enum Step {
         /// The first error, if any.
         error: Option<String>,
     },
+}
+
+/// What is known of a slice before it is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Ends of its certificates, ascending.
+    pub ends: Vec<Timestamp>,
+    /// Certificates of its scope, whatever their kind and end.
+    pub in_scope: u64,
 }
 
 /// A part of a slice.

@@ -16,7 +16,7 @@ use super::ask::ask;
 use super::cut::{cut, halve};
 use super::passes::Pass;
 use super::slice::{self, Attempt, Pages, READINGS, Reading, stopped};
-use super::{Ends, Feed, Step, WIDTH};
+use super::{Ends, Feed, Known, Step, WIDTH};
 use crate::clock::Clock;
 use crate::expiry::Timestamp;
 use crate::source::{Coverage, Slice, Source, SourceError, Span};
@@ -128,7 +128,7 @@ impl Windows<'_> {
             Some(0) => Ok(Way::ByWindows),
             Some(undated) if undated > FEW.max(all / SHARE) => Ok(Way::AsOne),
             // What is not known yet cannot be asked for: the list itself has to show it.
-            _ if self.known(self.span().0, 1).await?.is_empty() => Ok(Way::AsOneFirst),
+            _ if self.known(self.span().0, 0).await?.in_scope < all / 2 => Ok(Way::AsOneFirst),
             _ => Ok(Way::ByWindows),
         }
     }
@@ -246,7 +246,7 @@ impl Windows<'_> {
 
     /// Chooses the window that begins at `from`, and cuts it.
     async fn next(&self, from: Timestamp) -> Result<(Span, Vec<Span>), SourceError> {
-        let ends = self.known(from, self.sizes.window + 1).await?;
+        let ends = self.known(from, self.sizes.window + 1).await?.ends;
         let to = match (ends.first(), ends.get(self.sizes.window)) {
             (Some(first), Some(over)) => over.plus(-1).max(*first).min(self.span().1),
             _ => self.stretch(from).await?,
@@ -345,10 +345,10 @@ impl Windows<'_> {
         Ok(self.pages.get(&asked, 0).await?.total)
     }
 
-    /// Returns the first of the known ends from a time on.
-    async fn known(&self, from: Timestamp, most: usize) -> Result<Vec<Timestamp>, SourceError> {
-        let (ends, answer) = oneshot::channel();
-        self.give(Step::Known { slice: Arc::clone(self.slice), from, most, ends }).await?;
+    /// Returns what is known, with the first of the ends from a time on.
+    async fn known(&self, from: Timestamp, most: usize) -> Result<Known, SourceError> {
+        let (known, answer) = oneshot::channel();
+        self.give(Step::Known { slice: Arc::clone(self.slice), from, most, known }).await?;
         answer.await.map_err(|_| stopped())
     }
 }

@@ -75,7 +75,7 @@ impl Poller {
         bells.spawn(self.hang(&cron, &self.schedule, last_often, often).await?);
         if let Some(full_scan) = &self.full_scan {
             // A full scan that was cut off goes on at once.
-            let last = self.last.all.filter(|_| !self.feed.passes.is_waiting());
+            let last = self.last.all.filter(|_| !self.is_waiting());
             bells.spawn(self.hang(&cron, full_scan, last, all_bell.clone()).await?);
         }
         let turns =
@@ -95,11 +95,16 @@ impl Poller {
         while bell.recv().await.is_some() {
             let poll = self.poll(self.near_window()).await;
             turns.first.notify_one();
-            let cut_off = self.feed.passes.is_waiting() && !turns.under_way.load(Ordering::Relaxed);
+            let cut_off = self.is_waiting() && !turns.under_way.load(Ordering::Relaxed);
             if cut_off && poll.error.is_none() && turns.go_on.try_send(()).is_err() {
                 tracing::debug!(source = %self.feed.source, "the full scan was about to go on anyway");
             }
         }
+    }
+
+    /// Returns whether a full scan was cut off that is worth going on with.
+    fn is_waiting(&self) -> bool {
+        self.feed.passes.is_waiting() || self.source.is_waiting()
     }
 
     /// Reads everything whenever its bell rings.

@@ -136,6 +136,13 @@ impl Inventory {
         self.chunks.of(row).and_then(|(chunk, offset)| chunk.row(offset))
     }
 
+    /// Counts the certificates of a scope, of every kind.
+    pub fn count(&self, scope: ScopeId) -> u64 {
+        let chunks = self.slots.chunks(scope).iter();
+        let found = chunks.filter_map(|number| self.chunks.0.get(*number as usize));
+        found.map(|chunk| u64::from(chunk.occupied())).sum()
+    }
+
     /// Returns the certificates of a scope: of one kind, and with an end between two times, both included. A
     /// certificate without a known end lies between no two times.
     pub fn rows(

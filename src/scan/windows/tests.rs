@@ -199,13 +199,14 @@ impl Known {
                     self.seen.insert(name);
                 }
             }
-            Step::Known { from, most, ends, .. } => {
-                let mut known: Vec<Timestamp> =
+            Step::Known { from, most, known, .. } => {
+                let mut ends: Vec<Timestamp> =
                     self.rows.values().flatten().copied().map(Timestamp::from_seconds).collect();
-                known.retain(|end| *end >= from);
-                known.sort_unstable();
-                known.truncate(most);
-                ends.send(known).unwrap();
+                ends.retain(|end| *end >= from);
+                ends.sort_unstable();
+                ends.truncate(most);
+                let in_scope = self.rows.len() as u64;
+                known.send(super::Known { ends, in_scope }).unwrap();
             }
             Step::Covered { ends, missing, .. } => {
                 let covered = |end: Option<i64>| match ends {
