@@ -28,8 +28,6 @@ mod readers;
 mod schema;
 mod writer;
 #[cfg(test)]
-mod measure;
-#[cfg(test)]
 mod tests;
 
 use failure::Outcome;
