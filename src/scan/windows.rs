@@ -150,6 +150,14 @@ impl Windows<'_> {
         }
     }
 
+    /// Reads the list once as one, beside the windows.
+    async fn listed(&self) -> Result<Reading, SourceError> {
+        let mut one = Attempt::new(self.slice, self.slice);
+        let next = one.begin(&self.pages, self.feed).await?;
+        one.go_on(next, &self.pages, self.feed).await?;
+        Ok(one.reading)
+    }
+
     /// Asks for what is missing from a list that was read as one, if it was read whole.
     async fn as_whole(&self, reading: Reading) -> Result<Reading, SourceError> {
         let skimmed = self.slice.coverage == Coverage::Skimmed;
@@ -207,7 +215,7 @@ impl Windows<'_> {
         } else {
             let listed = match listed {
                 Some(listed) => listed,
-                None => self.as_one(1).await?,
+                None => self.listed().await?,
             };
             if listed.complete() {
                 return Ok(listed);

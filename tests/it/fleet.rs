@@ -168,3 +168,19 @@ async fn a_fleet_that_changes_all_the_time_is_proven_and_ends_with_the_truth() {
     eventually("the daemon knows the truth", async || (stored(&daemon) == wanted).then_some(()))
         .await;
 }
+
+#[tokio::test]
+async fn a_reload_reads_nothing_again_that_was_read() {
+    let simulator = simulator(3_000, false).await;
+    let mut daemon = daemon(&simulator, 10_000, ("every 1s", "every 1h"));
+    daemon.start();
+    let all = daemon.until(&proven("all"), |at| at > 0.0).await;
+    let loaded = "notafter_config_last_reload_success_timestamp_seconds";
+    let started = daemon.until(loaded, |at| at > 0.0).await;
+    daemon.until(&proven("near"), |at| at > all + 1.0).await;
+    daemon.signal("HUP");
+    let reloaded = daemon.until(loaded, |at| at > started).await;
+    // Its pollers run again, and two near scans later everything has not been read again.
+    daemon.until(&proven("near"), |at| at > reloaded + 2.0).await;
+    assert_eq!(daemon.sample(&proven("all")).await, Some(all));
+}

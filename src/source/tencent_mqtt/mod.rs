@@ -299,19 +299,20 @@ impl TencentMqtt {
         let request = OneDevice { device_certificate_sn: serial, instance_id: instance };
         let wanted = serial.to_owned();
         let read = move |body: &[u8]| {
-            let found = decode::<Found<'_>>(body)?.device_certificate_sn.0;
-            match found.as_ref() {
-                "" => Ok(Presence::NotFound),
-                found if found == wanted => Ok(Presence::Present),
+            let found = decode::<Found<'_>>(body)?;
+            let dated = found.not_after_time.is_some_and(|millis| millis != 0);
+            match found.device_certificate_sn.0.as_ref() {
+                "" => Ok((Presence::NotFound, false)),
+                serial if serial == wanted => Ok((Presence::Present, dated)),
                 _ => Err(Fault::Malformed("another certificate than the one asked for".into())),
             }
         };
         let answer = self.client.call("DescribeDeviceCertificate", &request, read).await;
-        if matches!(answer, Ok(Presence::Present)) {
+        if matches!(answer, Ok((Presence::Present, true))) {
             // A list left it out and was called whole: the filter may not be what it was. Try it out again.
             self.learn(instance, |known| known.filter = None);
         }
-        match answer {
+        match answer.map(|(presence, _)| presence) {
             // The product's list of errors has both; which one is used here is not documented.
             Err(error)
                 if matches!(
@@ -346,6 +347,7 @@ struct Found<'a> {
     error: Option<ApiError>,
     #[serde(borrow, default)]
     device_certificate_sn: Text<'a>,
+    not_after_time: Option<i64>,
 }
 
 impl Reply for Found<'_> {

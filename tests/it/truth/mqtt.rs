@@ -136,11 +136,27 @@ async fn the_inventory_is_the_truth_when_answers_are_too_large() {
     play_at(&heavy(), 730, 1).await;
 }
 
+/// One case of each fault, for fleets that are read by windows: a second look at a part cures what passes.
+fn one_of_each() -> Vec<Case> {
+    let mut each: Vec<Case> = Vec::new();
+    for case in cases().into_iter().filter(|case| case.action == LIST) {
+        let kind = std::mem::discriminant(&case.fault);
+        let known = |other: &Case| std::mem::discriminant(&other.fault) == kind;
+        let lasts = |case: &Case| matches!(case.times, Times::Always | Times::Every(_));
+        if each.iter().filter(|other| known(other)).any(|other| lasts(other) == lasts(&case)) {
+            continue;
+        }
+        let outcome = if lasts(&case) { case.outcome } else { Outcome::Any };
+        each.push(Case { outcome, ..case });
+    }
+    each
+}
+
 /// The same at the size that is promised; a quarter of an hour in a build that is not optimised.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "tests/run plays it in an optimised build"]
 async fn the_inventory_is_the_truth_under_each_fault_for_three_times_twenty_thousand() {
-    play_at(&cases(), 20_000, 8).await;
+    play_at(&one_of_each(), 20_000, 10).await;
     play_at(&heavy(), 20_000, 1).await;
 }
 
