@@ -4,8 +4,8 @@
 //! pipeline, the store in a file. `world` holds it together and judges it after each poll; the other files say what
 //! goes wrong.
 //!
-//! A provider that hangs is not here: the client waits half a minute for it, three times. That the client gives up
-//! is shown beside it (`client/http.rs`).
+//! A provider that hangs is waited for, half a minute each time; that the client gives up in the end is shown beside it
+//! (`client/http.rs`).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot get there has failed")]
 

@@ -78,6 +78,8 @@ fn cases() -> Vec<Case> {
         list(Fault::Truncate, Times::N(2), Whole),
         list(Fault::Reset, Times::Always, Broken),
         list(latency, Times::Always, Whole),
+        // Half a minute each, beside the others.
+        list(Fault::Hang, Times::Once, Whole),
         list(Fault::NullList, Times::Nth(3), Broken),
         list(Fault::NullFields, Times::Nth(3), Partial),
         list(Fault::NullFields, Times::Always, Partial),
