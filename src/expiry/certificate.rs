@@ -81,7 +81,7 @@ impl fmt::Display for Kind {
 /// The state of a certificate. States are disjoint, so that sums over them mean something.
 ///
 /// Expired is not a state: it is arithmetic, and holds in any state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Status {
     /// In use, or ready to be.
@@ -144,13 +144,14 @@ impl fmt::Display for Status {
 
 /// One row as a provider reported it, in our units and words.
 ///
-/// Its identity inside a source is (scope, issuer, serial); the scope is known from where it was listed.
+/// Its identity inside a source is (scope, issuer, serial); the scope is known from where it was listed. `T` is how its
+/// texts are held: owned, or borrowed from a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sighting {
+pub struct Sighting<T = String> {
     /// Who signed it, in the provider's words; empty where the provider does not say.
-    pub issuer: String,
+    pub issuer: T,
     /// What names it under its issuer.
-    pub serial: String,
+    pub serial: T,
     /// What it is used for.
     pub kind: Kind,
     /// The provider's state, mapped. `Superseded` here means that the provider itself says so.
@@ -160,46 +161,70 @@ pub struct Sighting {
     /// When it ends, if known. Unknown is never zero.
     pub not_after: Option<Timestamp>,
     /// The subject's common name.
-    pub common_name: String,
+    pub common_name: T,
     /// Who presents it: a client id, a device, a domain. Empty when unknown.
-    pub holder: String,
+    pub holder: T,
     /// The organizational unit.
-    pub unit: String,
+    pub unit: T,
     /// Every name it covers, where the provider lists them.
-    pub names: Vec<String>,
+    pub names: Vec<T>,
     /// Serials of the certificates that the provider links as its renewal.
-    pub successors: Vec<String>,
+    pub successors: Vec<T>,
 }
 
-impl Sighting {
+impl<T> Sighting<T> {
     /// Returns the status with the rule that a certificate without a known end is undated.
     pub fn effective_status(&self) -> Status {
         if self.not_after.is_none() { Status::Undated } else { self.status }
     }
 
+    /// Returns the same with its texts held otherwise.
+    pub(super) fn map<'a, U>(&'a self, mut text: impl FnMut(&'a T) -> U) -> Sighting<U> {
+        Sighting {
+            issuer: text(&self.issuer),
+            serial: text(&self.serial),
+            kind: self.kind,
+            status: self.status,
+            not_before: self.not_before,
+            not_after: self.not_after,
+            common_name: text(&self.common_name),
+            holder: text(&self.holder),
+            unit: text(&self.unit),
+            names: self.names.iter().map(&mut text).collect(),
+            successors: self.successors.iter().map(&mut text).collect(),
+        }
+    }
+}
+
+impl<T: AsRef<[u8]>> Sighting<T> {
     /// Returns a 64-bit digest of everything that is kept; equal digests mean that nothing is to be written.
     ///
     /// The digest is stored, so its definition never changes: XXH3-64 over every field, each closed by 0xFF,
     /// a byte that no UTF-8 text contains.
     pub fn fingerprint(&self) -> u64 {
-        // Gathered first: a digest in one go is several times as fast as one in parts, and a scan makes millions.
-        let mut text = Vec::with_capacity(256);
+        let mut fields = Vec::with_capacity(256);
+        self.gather(&mut fields);
+        xxh3_64(&fields)
+    }
+
+    /// Writes the fields one after another, issuer and serial first: a digest in one go is several times as fast as one
+    /// in parts, and a scan makes millions.
+    pub(super) fn gather(&self, fields: &mut Vec<u8>) {
         let mut field = |bytes: &[u8]| {
-            text.extend_from_slice(bytes);
-            text.push(0xFF);
+            fields.extend_from_slice(bytes);
+            fields.push(0xFF);
         };
-        field(self.issuer.as_bytes());
-        field(self.serial.as_bytes());
+        field(self.issuer.as_ref());
+        field(self.serial.as_ref());
         field(&[self.kind as u8, self.effective_status() as u8]);
         field(&time_bytes(self.not_before));
         field(&time_bytes(self.not_after));
-        field(self.common_name.as_bytes());
-        field(self.holder.as_bytes());
-        field(self.unit.as_bytes());
-        self.names.iter().for_each(|name| field(name.as_bytes()));
+        field(self.common_name.as_ref());
+        field(self.holder.as_ref());
+        field(self.unit.as_ref());
+        self.names.iter().for_each(|name| field(name.as_ref()));
         field(&[]);
-        self.successors.iter().for_each(|serial| field(serial.as_bytes()));
-        xxh3_64(&text)
+        self.successors.iter().for_each(|serial| field(serial.as_ref()));
     }
 }
 

@@ -4,7 +4,8 @@
 //!
 //! Reading order, which is the way of the data:
 //!
-//! - [`Sighting`] and its fields are one certificate as a provider reported it, in our words.
+//! - [`Sighting`] and its fields are one certificate as a provider reported it, in our words; [`Sightings`] are those of a
+//!   page.
 //! - [`Ladder`] and [`Rung`] are the thresholds before an end.
 //! - [`Inventory`] takes sightings and says what changed ([`Applied`]); `succession` tells which certificate replaced
 //!   which. [`View`] is one state of it for readers, [`SumsCache`] adds a view up.
@@ -19,6 +20,7 @@
 //! ```
 
 mod certificate;
+mod sightings;
 mod ladder;
 mod inventory;
 mod succession;
@@ -32,9 +34,10 @@ pub use certificate::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
 pub use evaluate::{Evaluator, Verdict};
 pub use event::{Event, Facts, Severity, Topic};
 pub use inventory::{
-    Applied, BUCKETS, CaRow, Change, Inventory, Row, RowId, ScopeId, StoredParts, StoredRow, Sums,
-    SumsCache, View,
+    Applied, BUCKETS, Batch, CaRow, Change, Inventory, Row, RowId, ScopeId, StoredParts, StoredRow,
+    Sums, SumsCache, View,
 };
 pub use ladder::{Ladder, LadderError, Rung};
 pub use message::{Detail, Entry, Language, Message};
 pub use plan::{Ledger, Plan, Renewal, Renewals, Said, Told, plan, plan_renewed, severity};
+pub use sightings::{Digests, Seen, Sightings, row_digest};

@@ -80,7 +80,7 @@ pub(crate) fn view(version: u64, known: &[Known]) -> View {
     let mut inventory = Inventory::new();
     for (row, Known(facts)) in numbers(known).into_iter().zip(known) {
         let (scope, _) = inventory.scope(&facts.source, &facts.scope);
-        let parts = StoredParts {
+        let parts = StoredParts::<String> {
             issuer: &facts.issuer,
             serial: &facts.serial,
             holder: &facts.holder,

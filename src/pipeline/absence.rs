@@ -1,6 +1,6 @@
 //! Which certificates a proven scan did not list, and when that is believed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::expiry::{Inventory, Kind, RowId, ScopeId};
 use crate::scan::{Ends, Report};
@@ -109,11 +109,12 @@ impl Absence {
         }
     }
 
-    /// The reading lists a certificate.
-    pub(super) fn see(&mut self, scope: ScopeId, slice: &Slice, row: RowId) {
-        self.passes.entry(reader(scope, slice)).or_default().seen.insert(row);
+    /// The reading lists certificates.
+    pub(super) fn see(&mut self, scope: ScopeId, slice: &Slice, rows: &[RowId]) {
+        let seen = &mut self.passes.entry(reader(scope, slice)).or_default().seen;
+        rows.iter().for_each(|row| seen.insert(*row));
         if !self.missed.is_empty() {
-            self.missed.remove(&row);
+            self.keep(rows);
         }
     }
 
@@ -224,35 +225,45 @@ impl Absence {
 /// Row numbers, as bits by block, so that a scan of ten million costs little more than a megabyte.
 #[derive(Debug, Default)]
 struct Rows {
-    blocks: BTreeMap<u32, [u64; 16]>,
+    blocks: Vec<Option<Box<Block>>>,
 }
+
+/// As many as a chunk of the inventory has.
+type Block = [u64; 64];
 
 impl Rows {
     fn insert(&mut self, row: RowId) {
         let (block, word, bit) = Self::place(row);
-        if let Some(word) = self.blocks.entry(block).or_default().get_mut(word) {
+        if self.blocks.len() <= block {
+            self.blocks.resize(block + 1, None);
+        }
+        let block = self.blocks.get_mut(block).map(|block| block.get_or_insert_with(empty));
+        if let Some(word) = block.and_then(|words| words.get_mut(word)) {
             *word |= bit;
         }
     }
 
     fn remove(&mut self, row: RowId) {
         let (block, word, bit) = Self::place(row);
-        if let Some(word) = self.blocks.get_mut(&block).and_then(|words| words.get_mut(word)) {
+        let block = self.blocks.get_mut(block).and_then(Option::as_mut);
+        if let Some(word) = block.and_then(|words| words.get_mut(word)) {
             *word &= !bit;
         }
     }
 
     fn contains(&self, row: RowId) -> bool {
         let (block, word, bit) = Self::place(row);
-        self.blocks
-            .get(&block)
-            .and_then(|words| words.get(word))
-            .is_some_and(|word| word & bit != 0)
+        let block = self.blocks.get(block).and_then(Option::as_ref);
+        block.and_then(|words| words.get(word)).is_some_and(|word| word & bit != 0)
     }
 
-    const fn place(row: RowId) -> (u32, usize, u64) {
-        (row.0 / 1024, (row.0 / 64 % 16) as usize, 1 << (row.0 % 64))
+    const fn place(row: RowId) -> (usize, usize, u64) {
+        ((row.0 / 4096) as usize, (row.0 / 64 % 64) as usize, 1 << (row.0 % 64))
     }
+}
+
+fn empty() -> Box<Block> {
+    Box::new([0; 64])
 }
 
 #[cfg(test)]
@@ -343,7 +354,7 @@ mod tests {
             let devices = self.inventory.rows(self.scope, Some(Kind::Device), None).count();
             for number in (0..devices).filter(|number| listed(*number)) {
                 let row = self.row(Kind::Device, number);
-                self.absence.see(self.scope, &slice, row);
+                self.absence.see(self.scope, &slice, &[row]);
             }
             let at = Timestamp::from_seconds(NOW);
             let reading = Reading { finished: true, ..Reading::default() };
@@ -395,7 +406,7 @@ mod tests {
         let slice = World::slice(Some(Kind::Device), Window::All);
         world.absence.begin(world.scope, &slice);
         let row = world.row(Kind::Device, 0);
-        world.absence.see(world.scope, &slice, row);
+        world.absence.see(world.scope, &slice, &[row]);
         let absent = world.all(|number| number > 0);
         assert_eq!(absent.missing, [row]);
     }
@@ -418,7 +429,7 @@ mod tests {
             world.absence.begin(world.scope, &slice);
             for number in numbers {
                 let row = world.row(Kind::Device, number);
-                world.absence.see(world.scope, &slice, row);
+                world.absence.see(world.scope, &slice, &[row]);
             }
         };
         world.absence.plan(world.scope, &slice);
@@ -463,7 +474,7 @@ mod tests {
         let authorities = World::slice(Some(Kind::Ca), Window::All);
         world.absence.begin(world.scope, &authorities);
         let row = world.row(Kind::Ca, 0);
-        world.absence.see(world.scope, &authorities, row);
+        world.absence.see(world.scope, &authorities, &[row]);
         let at = Timestamp::from_seconds(NOW);
         let report = Report {
             slice: authorities,
@@ -549,7 +560,7 @@ mod tests {
             for number in (first..first + 10).filter(|number| *number < devices && listed(*number))
             {
                 let row = world.row(Kind::Device, number);
-                world.absence.see(world.scope, &slice, row);
+                world.absence.see(world.scope, &slice, &[row]);
             }
             let day =
                 |number: usize| Timestamp::from_seconds(NOW + i64::try_from(number).unwrap() * DAY);
@@ -583,7 +594,7 @@ mod tests {
         world.absence.begin(world.scope, &slice);
         for number in 2..100 {
             let row = world.row(Kind::Device, number);
-            world.absence.see(world.scope, &slice, row);
+            world.absence.see(world.scope, &slice, &[row]);
         }
         let absent = world.absence.covered(world.scope, &slice, Ends::All, &world.inventory);
         assert_eq!(absent.missing.len(), 2);

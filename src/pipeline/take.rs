@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::absence::Shrunk;
 use super::condition::Subject;
 use super::{Pipeline, Watched};
-use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Sighting, Status, Topic};
+use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Seen, Sighting, Status, Topic};
 use crate::scan::{Candidate, Ends, Known, Report, ScanStatus, Step};
 use crate::source::{Coverage, Noted, Page, Slice, Window};
 use crate::store::{Note, RowWrite, ScanRecord};
@@ -29,7 +29,7 @@ impl Pipeline {
                 let scope = self.scope(source, &slice.scope);
                 self.absence.begin(scope, &slice);
             }
-            Step::Page { slice, page } => self.apply_page(source, &slice, page),
+            Step::Page { slice, page } => self.apply_page(source, &slice, &page),
             Step::Noted { scope, notes } => self.keep_notes(source, &scope, notes),
             Step::Covered { slice, ends, missing } => {
                 let candidates = self.covered(source, &slice, ends).await?;
@@ -43,6 +43,12 @@ impl Pipeline {
                 let in_scope = self.inventory.count(scope);
                 if known.send(Known { ends, in_scope }).is_err() {
                     tracing::debug!(%source, "the scan stopped before it was told what is known");
+                }
+            }
+            Step::Batches { slice, ends, batches } => {
+                let scope = self.scope(source, &slice.scope);
+                if batches.send(self.inventory.batches(scope, slice.kind, &ends)).is_err() {
+                    tracing::debug!(%source, "the scan stopped before it was told what batches are made up of");
                 }
             }
             Step::End { report } => self.end_slice(source, &report),
@@ -105,16 +111,20 @@ impl Pipeline {
         id
     }
 
-    fn apply_page(&mut self, source: &Arc<str>, slice: &Slice, page: Page) {
+    fn apply_page(&mut self, source: &Arc<str>, slice: &Slice, page: &Page) {
         let scope = self.scope(source, &slice.scope);
         let mut added = 0;
-        for mut sighting in page.sightings {
-            self.keep_known_end(scope, &mut sighting);
-            let applied = self.inventory.apply(scope, &sighting);
-            self.absence.see(scope, slice, applied.row);
-            added += u64::from(applied.change == Change::Added);
-            self.note(scope, sighting, applied);
+        let mut rows = Vec::with_capacity(page.sightings.len());
+        let known = self.inventory.recognise(scope, &page.sightings);
+        for (seen, known) in page.sightings.seen().zip(known) {
+            let row = known.unwrap_or_else(|| {
+                let applied = self.apply(scope, seen);
+                added += u64::from(applied.1 == Change::Added);
+                applied.0
+            });
+            rows.push(row);
         }
+        self.absence.see(scope, slice, &rows);
         self.means.own.added(source, &slice.scope, added);
         for reason in Reason::ALL {
             let count = page.rejected.iter().filter(|rejected| rejected.reason == reason).count();
@@ -136,20 +146,31 @@ impl Pipeline {
         }));
     }
 
+    /// Applies a sighting that may say something new, and drafts what it changed.
+    fn apply(&mut self, scope: ScopeId, seen: Seen<'_>) -> (RowId, Change) {
+        let applied;
+        if seen.not_after().is_none() && seen.status() != Status::Pending {
+            let sighting = self.with_known_end(scope, seen.owned());
+            applied = self.inventory.apply(scope, &sighting);
+            self.note(scope, || sighting, &applied);
+        } else {
+            applied = self.inventory.apply(scope, &seen.sighting());
+            self.note(scope, || seen.owned(), &applied);
+        }
+        (applied.row, applied.change)
+    }
+
     /// A certificate never loses its end: an answer without one says nothing new, and must not silence an alert. Only
     /// an order that waits to be issued, again perhaps, truly has none.
-    fn keep_known_end(&self, scope: ScopeId, sighting: &mut Sighting) {
-        if sighting.not_after.is_some() || sighting.status == Status::Pending {
-            return;
-        }
+    fn with_known_end(&self, scope: ScopeId, sighting: Sighting) -> Sighting {
         let known = self.inventory.find(scope, &sighting.issuer, &sighting.serial);
-        let Some(known) = known.and_then(|row| self.inventory.row(row)) else { return };
-        sighting.not_after = known.not_after;
-        sighting.not_before = sighting.not_before.or(known.not_before);
+        let Some(known) = known.and_then(|row| self.inventory.row(row)) else { return sighting };
+        let not_before = sighting.not_before.or(known.not_before);
+        Sighting { not_after: known.not_after, not_before, ..sighting }
     }
 
     /// Drafts what a sighting changed.
-    fn note(&mut self, scope: ScopeId, sighting: Sighting, applied: Applied) {
+    fn note(&mut self, scope: ScopeId, sighting: impl FnOnce() -> Sighting, applied: &Applied) {
         if applied.change == Change::Unchanged && applied.restated.is_empty() {
             return;
         }
@@ -163,13 +184,13 @@ impl Pipeline {
             self.draft.rows.push(RowWrite {
                 row: applied.row,
                 scope,
-                sighting,
+                sighting: sighting(),
                 status: applied.status,
                 first_seen: self.means.clock.now(),
             });
         }
-        if self.may_end_an_alert(&applied) {
-            self.applied.push(applied);
+        if self.may_end_an_alert(applied) {
+            self.applied.push(applied.clone());
         }
     }
 

@@ -91,6 +91,7 @@ impl Bench {
         let slices = vec![Arc::clone(slice)];
         self.take(Step::Planned { window: slice.window, slices }).await;
         self.take(Step::Begin { slice: Arc::clone(slice) }).await;
+        let sightings = sightings.into_iter().collect();
         let page = Page { sightings, ..Page::default() };
         self.take(Step::Page { slice: Arc::clone(slice), page }).await;
         let mut candidates = Vec::new();
@@ -227,7 +228,7 @@ async fn steps_of_a_source_that_nobody_watches_change_nothing() {
     bench.source = "else".into();
     bench.take(noted("mqtt-1", "k")).await;
     let all = slice("mqtt-1", Window::All);
-    let page = Page { sightings: vec![device("a", 300)], ..Page::default() };
+    let page = Page { sightings: [device("a", 300)].into_iter().collect(), ..Page::default() };
     bench.take(Step::Page { slice: all, page }).await;
     assert!(bench.pipeline.draft_is_empty());
 }
@@ -336,7 +337,8 @@ async fn messages_know_what_is_drafted_and_not_saved() {
     bench.scan(&all, vec![device("a", 300), device("b", 300)]).await;
     bench.save().await;
     let later = Sighting { unit: "plant-7".into(), ..device("a", 400) };
-    let page = Page { sightings: vec![later, device("c", 300)], ..Page::default() };
+    let sightings = [later, device("c", 300)].into_iter().collect();
+    let page = Page { sightings, ..Page::default() };
     bench.take(Step::Page { slice: all, page }).await;
     let rows: Vec<RowId> = bench.pipeline.inventory.view().rows().map(|(row, _)| row).collect();
     bench.pipeline.draft.statuses.push((rows[1], Status::Superseded));

@@ -1,6 +1,6 @@
 //! One scan into memory, for commands that keep nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -64,7 +64,7 @@ impl Gathered {
                 let total = self.totals.entry((Arc::clone(&slice.scope), slice.kind)).or_default();
                 *total = page.total.max(*total);
                 self.collected.rejected.extend(page.rejected);
-                for sighting in page.sightings {
+                for sighting in page.sightings.owned() {
                     self.keep(&slice.scope, sighting);
                 }
                 self.read = self.collected.sightings.len() as u64;
@@ -73,6 +73,7 @@ impl Gathered {
             // Nothing is known before, so that nothing is missing.
             Step::Covered { missing, .. } => drop(missing.send(Vec::new())),
             Step::Known { known, .. } => drop(known.send(Known::default())),
+            Step::Batches { batches, .. } => drop(batches.send(BTreeMap::new())),
             Step::Listed { .. }
             | Step::ScopesAsked { .. }
             | Step::Planned { .. }

@@ -3,7 +3,7 @@
 //! A page is handed on as soon as it arrives: presence is believed at once. Whether the slice was read whole is
 //! said at its end, and only that says anything about absence.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -11,12 +11,13 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::expiry::{RowId, Timestamp};
+use crate::expiry::{Batch, RowId, Timestamp};
 use crate::source::{Noted, Page, Slice, Source, SourceError, Span, Window};
 
 mod ask;
 mod collect;
 mod cut;
+mod lots;
 mod passes;
 mod slice;
 mod windows;
@@ -96,6 +97,15 @@ pub enum Step {
         most: usize,
         /// Where the answer goes.
         known: oneshot::Sender<Known>,
+    },
+    /// The scan asks what the certificates are made up of that end at these times, more of each than one answer holds.
+    Batches {
+        /// The slice.
+        slice: Arc<Slice>,
+        /// The times, ascending.
+        ends: Vec<Timestamp>,
+        /// Where the answer goes.
+        batches: oneshot::Sender<BTreeMap<Timestamp, Batch>>,
     },
     /// Something that the scan wants to find again after a restart: saved with or after every page before it, never
     /// earlier.
@@ -339,6 +349,7 @@ async fn read(
     clock: &dyn Clock,
 ) -> Result<Reading, SourceError> {
     let pages = slice::Pages::of(source);
-    let windows = windows::Windows { source, pages, slice, feed, clock, sizes: windows::SIZES };
+    let (sizes, lots_work) = (windows::SIZES, true.into());
+    let windows = windows::Windows { source, pages, slice, feed, clock, sizes, lots_work };
     if slice.cuttable { windows.read().await } else { windows.as_one(slice::READINGS).await }
 }

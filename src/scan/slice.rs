@@ -153,7 +153,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    async fn run(&mut self, pages: &Pages<'_>, feed: &Feed) -> Result<(), SourceError> {
+    pub(super) async fn run(&mut self, pages: &Pages<'_>, feed: &Feed) -> Result<(), SourceError> {
         let next = self.begin(pages, feed).await?;
         self.go_on(next, pages, feed).await
     }

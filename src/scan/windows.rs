@@ -1,12 +1,13 @@
 //! Reads a slice that can be cut by windows of ends, each proven by itself.
 //!
 //! A window is a stretch of ends with so many certificates that a restart loses little, and that a look at what is
-//! missing from it costs little. It is cut into parts that one answer holds, by the ends that are known; where more
-//! is there than is known, a part is read page by page or cut in two. What does not say when it ends is in no window:
-//! it is counted, and known by being asked for one by one.
+//! missing from it costs little. It is cut into parts that one answer holds, by the ends that are known, and by lots
+//! where too many end in the same second; where more is there than is known, a part is read page by page or cut in two.
+//! What does not say when it ends is in no window: it is counted, and known by being asked for one by one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -14,18 +15,22 @@ use tokio::sync::oneshot;
 
 use super::ask::ask;
 use super::cut::{cut, halve};
+use super::lots::choose;
 use super::passes::Pass;
 use super::slice::{self, Attempt, Pages, READINGS, Reading, stopped};
 use super::{Ends, Feed, Known, Step, WIDTH};
 use crate::clock::Clock;
-use crate::expiry::Timestamp;
-use crate::source::{Coverage, Slice, Source, SourceError, Span};
+use crate::expiry::{Batch, Timestamp};
+use crate::source::{Coverage, Lot, Slice, Source, SourceError, Span};
 
 /// How a slice is cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
-    /// Known certificates of one window.
+    /// Known certificates of one window, at least.
     pub(super) window: usize,
+    /// Windows of known certificates that a fleet has at most, however large it is: finding where a window ends and what
+    /// is missing from it walks over all that is known.
+    pub(super) windows: u64,
     /// Rows of a list that is read as one.
     pub(super) short: u64,
     /// Rows of a part that is read page by page; a larger one is cut in two.
@@ -35,7 +40,8 @@ pub(super) struct Sizes {
 }
 
 /// For pages of a hundred rows.
-pub(super) const SIZES: Sizes = Sizes { window: 100_000, short: 1_000, long: 10_000, cuts: 1_024 };
+pub(super) const SIZES: Sizes =
+    Sizes { window: 100_000, windows: 16, short: 1_000, long: 10_000, cuts: 1_024 };
 
 /// From the first second that is no "unknown" to the last of the year 9999, where no certificate ends later.
 const EVER: Span = (Timestamp::from_seconds(1), Timestamp::from_seconds(253_402_300_799));
@@ -62,6 +68,8 @@ pub(super) struct Windows<'a> {
     pub(super) feed: &'a Feed,
     pub(super) clock: &'a dyn Clock,
     pub(super) sizes: Sizes,
+    /// Whether the provider's filters tell lots apart; believed until it is seen that they do not.
+    pub(super) lots_work: AtomicBool,
 }
 
 /// How many certificates there are.
@@ -81,8 +89,15 @@ enum Way {
     ByWindows,
 }
 
+/// What is asked for at a time.
+enum Work {
+    Span(Span),
+    /// Certificates that as far as is known end together, lot by lot.
+    Lots(Span, Vec<Lot>),
+}
+
 /// How a part of a window was read.
-enum Part {
+pub(super) enum Part {
     Read(Reading),
     /// It is too long for one reading.
     Halves(Span, Span),
@@ -176,9 +191,11 @@ impl Windows<'_> {
         listed: Option<Reading>,
     ) -> Result<Reading, SourceError> {
         let last = self.span().1;
-        let mut windows = SPARE_WINDOWS + WINDOWS * (all / self.sizes.window as u64);
+        let share = usize::try_from(all / self.sizes.windows).unwrap_or(usize::MAX);
+        let size = self.sizes.window.max(share);
+        let mut windows = SPARE_WINDOWS + WINDOWS * (all / size as u64);
         while pass.next <= last {
-            let (span, parts) = self.next(pass.next).await?;
+            let (span, parts) = self.next(pass.next, size).await?;
             let reading = self.window(parts).await?;
             windows = windows.saturating_sub(1);
             if reading.outside > 0 || windows == 0 {
@@ -252,25 +269,45 @@ impl Windows<'_> {
         if self.feed.give(step).await { Ok(()) } else { Err(stopped()) }
     }
 
-    /// Chooses the window that begins at `from`, and cuts it.
-    async fn next(&self, from: Timestamp) -> Result<(Span, Vec<Span>), SourceError> {
-        let ends = self.known(from, self.sizes.window + 1).await?.ends;
-        let to = match (ends.first(), ends.get(self.sizes.window)) {
+    /// Chooses the window that begins at `from` and has so many known certificates, and cuts it.
+    async fn next(&self, from: Timestamp, size: usize) -> Result<(Span, Vec<Work>), SourceError> {
+        let ends = self.known(from, size.saturating_add(1)).await?.ends;
+        let to = match (ends.first(), ends.get(size)) {
             (Some(first), Some(over)) => over.plus(-1).max(*first).min(self.span().1),
-            _ => self.stretch(from).await?,
+            _ => self.stretch(from, size as u64).await?,
         };
         let held = ends.partition_point(|end| *end <= to);
+        let ends = ends.get(..held).unwrap_or_default();
+        let parts = cut((from, to), ends, self.most());
+        Ok(((from, to), self.work(parts, ends).await?))
+    }
+
+    /// Returns the known certificates that a part may have. There is room for what has come since: a part that fills its
+    /// answer is asked for once more.
+    fn most(&self) -> usize {
         let limit = usize::try_from(self.slice.limit).unwrap_or(usize::MAX);
-        // Room for what has come since: a part that fills its answer is asked for once more.
-        let most = (limit - limit / 25).min(limit.saturating_sub(1));
-        let parts = cut((from, to), ends.get(..held).unwrap_or_default(), most);
-        Ok(((from, to), parts))
+        (limit - limit / 25).min(limit.saturating_sub(1))
+    }
+
+    /// Cuts those parts by lots that the ends cannot cut.
+    async fn work(&self, parts: Vec<Span>, ends: &[Timestamp]) -> Result<Vec<Work>, SourceError> {
+        let most = self.most();
+        let full: Vec<Timestamp> =
+            parts.iter().filter_map(|part| full(*part, ends, most)).collect();
+        let batches = if full.is_empty() { BTreeMap::new() } else { self.batches(full).await? };
+        let work = parts.into_iter().map(|part| {
+            let batch = self::full(part, ends, most).and_then(|end| batches.get(&end));
+            match batch.and_then(|batch| choose(batch, most as u64)) {
+                Some(lots) => Work::Lots(part, lots),
+                None => Work::Span(part),
+            }
+        });
+        Ok(work.collect())
     }
 
     /// Finds how far a window reaches that holds about as much as it should, where little is known.
-    async fn stretch(&self, from: Timestamp) -> Result<Timestamp, SourceError> {
+    async fn stretch(&self, from: Timestamp, size: u64) -> Result<Timestamp, SourceError> {
         let (mut low, mut high) = (from, self.span().1);
-        let size = self.sizes.window as u64;
         if self.count(Some((from, high))).await? <= 2 * size {
             return Ok(high);
         }
@@ -285,21 +322,21 @@ impl Windows<'_> {
     }
 
     /// Reads every part of a window, a few at a time.
-    async fn window(&self, mut waiting: Vec<Span>) -> Result<Reading, SourceError> {
+    async fn window(&self, mut waiting: Vec<Work>) -> Result<Reading, SourceError> {
         waiting.reverse();
         let cuts = AtomicU64::new(self.sizes.cuts);
         let mut reading = Reading::default();
         let mut under_way = FuturesUnordered::new();
         loop {
             while under_way.len() < WIDTH
-                && let Some(span) = waiting.pop()
+                && let Some(work) = waiting.pop()
             {
-                under_way.push(self.part(span, &cuts));
+                under_way.push(self.piece(work, &cuts));
             }
             let Some(part) = under_way.next().await else { break };
             match part? {
                 Part::Read(one) => reading.add(&one),
-                Part::Halves(left, right) => waiting.extend([right, left]),
+                Part::Halves(left, right) => waiting.extend([right, left].map(Work::Span)),
             }
             if reading.outside > 0 {
                 break;
@@ -308,7 +345,14 @@ impl Windows<'_> {
         Ok(Reading { finished: true, by_windows: true, ..reading })
     }
 
-    async fn part(&self, span: Span, cuts: &AtomicU64) -> Result<Part, SourceError> {
+    async fn piece(&self, work: Work, cuts: &AtomicU64) -> Result<Part, SourceError> {
+        match work {
+            Work::Span(span) => self.part(span, cuts).await,
+            Work::Lots(span, lots) => self.batch(span, lots, cuts).await,
+        }
+    }
+
+    pub(super) async fn part(&self, span: Span, cuts: &AtomicU64) -> Result<Part, SourceError> {
         let asked = self.slice.part(span);
         let mut reading = Reading::default();
         for _ in 0..READINGS {
@@ -348,9 +392,19 @@ impl Windows<'_> {
         Ok(Census { all, undated: None })
     }
 
-    async fn count(&self, within: Option<Span>) -> Result<u64, SourceError> {
+    pub(super) async fn count(&self, within: Option<Span>) -> Result<u64, SourceError> {
         let asked = Slice { within, ..Slice::clone(self.slice) };
         Ok(self.pages.get(&asked, 0).await?.total)
+    }
+
+    /// Returns what the certificates are made up of that end at these times.
+    async fn batches(
+        &self,
+        ends: Vec<Timestamp>,
+    ) -> Result<BTreeMap<Timestamp, Batch>, SourceError> {
+        let (batches, answer) = oneshot::channel();
+        self.give(Step::Batches { slice: Arc::clone(self.slice), ends, batches }).await?;
+        answer.await.map_err(|_| stopped())
     }
 
     /// Returns what is known, with the first of the ends from a time on.
@@ -359,6 +413,13 @@ impl Windows<'_> {
         self.give(Step::Known { slice: Arc::clone(self.slice), from, most, known }).await?;
         answer.await.map_err(|_| stopped())
     }
+}
+
+/// Returns the end of a batch that fills a part alone, and more than it.
+fn full((from, to): Span, ends: &[Timestamp], most: usize) -> Option<Timestamp> {
+    let first = ends.partition_point(|end| *end < from);
+    let last = ends.partition_point(|end| *end <= to);
+    (last - first > most).then(|| ends.get(first).copied())?
 }
 
 fn may(cuts: &AtomicU64) -> bool {

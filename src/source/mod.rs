@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::client::{CallError, Class, Deps};
 use crate::config::{Fields, Mistakes, SourceConfig};
-use crate::expiry::{Kind as CertificateKind, Rejected, Sighting, Timestamp};
+use crate::expiry::{Kind as CertificateKind, Rejected, Sightings, Status, Timestamp};
 
 mod enos;
 mod files;
@@ -91,6 +91,8 @@ pub struct Slice {
     pub window: Window,
     /// The ends it covers, both included; `None`: every certificate, whether it says when it ends or not.
     pub within: Option<Span>,
+    /// The lot it covers of those ends; `None`: all of them.
+    pub lot: Option<Lot>,
     /// Whether the provider can be asked for the certificates that end within a span, so that the slice can be cut.
     pub cuttable: bool,
     /// Rows that one response may hold at most.
@@ -100,6 +102,16 @@ pub struct Slice {
     pub overlap: u64,
     /// How much of it a reading tells.
     pub coverage: Coverage,
+}
+
+/// Certificates of one issuer and in one of the provider's states: what the ends cannot tell apart of a batch that ends
+/// in the same second.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lot {
+    /// Who signed them.
+    pub issuer: Arc<str>,
+    /// Their state; `None`: any.
+    pub status: Option<Status>,
 }
 
 /// How much of what a slice lists is told by a reading of it.
@@ -117,8 +129,17 @@ impl Slice {
     /// Returns everything of a scope, whatever its kind and its end, which no filter can cut.
     pub fn whole(scope: &Arc<str>, window: Window, limit: u64, overlap: u64) -> Self {
         let scope = Arc::clone(scope);
-        let coverage = Coverage::Whole;
-        Self { scope, kind: None, window, within: None, cuttable: false, limit, overlap, coverage }
+        Self {
+            scope,
+            kind: None,
+            window,
+            within: None,
+            lot: None,
+            cuttable: false,
+            limit,
+            overlap,
+            coverage: Coverage::Whole,
+        }
     }
 
     /// Returns the part of it whose certificates end within `span`.
@@ -132,7 +153,7 @@ impl Slice {
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     /// The certificates in it.
-    pub sightings: Vec<Sighting>,
+    pub sightings: Sightings,
     /// Rows that could not be understood.
     pub rejected: Vec<Rejected>,
     /// A digest of the identity of every listed row, rejected ones included, in the order received.

@@ -167,7 +167,7 @@ fn restore(turns: u64) -> anyhow::Result<()> {
         let mut inventory = Inventory::new();
         inventory.restore_scope(ScopeId(1), "iot", INSTANCE);
         for (number, sighting) in (0..).zip(&sightings) {
-            let parts = StoredParts {
+            let parts = StoredParts::<String> {
                 kind: sighting.kind,
                 provider: sighting.status,
                 status: sighting.status,

@@ -21,13 +21,33 @@ pub(in super::super) struct Chunk {
     occupied: u32,
     dated: u32,
     span: Span,
-    identities: Vec<u128>,
+    keys: Vec<Key>,
     ends: Vec<i64>,
     lifetimes: Vec<u32>,
-    fingerprints: Vec<u64>,
     groups: Vec<u64>,
     issuers: Vec<u64>,
     marks: Vec<Mark>,
+}
+
+/// What a sighting is recognised by. Side by side, because a rescan looks at both of them and at nothing else, and in a
+/// large fleet each look is a wait for memory.
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    /// Two halves, the upper first: a whole one would be aligned to 16 bytes, and cost a quarter more.
+    identity: [u64; 2],
+    fingerprint: u64,
+}
+
+impl Key {
+    const fn of(record: &Record) -> Self {
+        let identity = [(record.identity >> 64) as u64, record.identity as u64];
+        Self { identity, fingerprint: record.fingerprint }
+    }
+
+    fn identity(self) -> u128 {
+        let [upper, lower] = self.identity.map(u128::from);
+        upper << 64 | lower
+    }
 }
 
 /// Between which times the certificates of a chunk end. Widened by what is written and not narrowed by what is removed,
@@ -84,10 +104,9 @@ impl Chunk {
             occupied: 0,
             dated: 0,
             span: Span::NOTHING,
-            identities: Vec::new(),
+            keys: Vec::new(),
             ends: Vec::new(),
             lifetimes: Vec::new(),
-            fingerprints: Vec::new(),
             groups: Vec::new(),
             issuers: Vec::new(),
             marks: Vec::new(),
@@ -150,6 +169,11 @@ impl Chunk {
             .map(|((_, issuer), end)| (*issuer, *end))
     }
 
+    /// Returns the digest of who signed a certificate.
+    pub(super) fn issuer(&self, offset: u32) -> Option<u64> {
+        self.issuers.get(offset as usize).copied()
+    }
+
     /// Returns the offsets of the certificates that share `group`.
     pub(super) fn sharing(&self, group: u64) -> impl Iterator<Item = u32> + '_ {
         (0_u32..)
@@ -160,12 +184,12 @@ impl Chunk {
 
     /// Returns everything that is kept about one certificate.
     pub(super) fn record(&self, offset: usize) -> Option<Record> {
-        let mark = self.mark(offset)?;
+        let (mark, key) = (self.mark(offset)?, self.keys.get(offset)?);
         Some(Record {
-            identity: *self.identities.get(offset)?,
+            identity: key.identity(),
             end: *self.ends.get(offset)?,
             lifetime: *self.lifetimes.get(offset)?,
-            fingerprint: *self.fingerprints.get(offset)?,
+            fingerprint: key.fingerprint,
             group: *self.groups.get(offset)?,
             issuer: *self.issuers.get(offset)?,
             mark,
@@ -177,11 +201,11 @@ impl Chunk {
     }
 
     pub(super) fn fingerprint(&self, offset: usize) -> Option<u64> {
-        self.fingerprints.get(offset).copied()
+        self.keys.get(offset).map(|key| key.fingerprint)
     }
 
     pub(super) fn identity(&self, offset: usize) -> u128 {
-        self.identities.get(offset).copied().unwrap_or(0)
+        self.keys.get(offset).map_or(0, |key| key.identity())
     }
 
     pub(super) fn group(&self, offset: usize) -> u64 {
@@ -245,13 +269,10 @@ impl Chunk {
 
     pub(super) fn heap_bytes(&self) -> usize {
         size_of::<Self>()
-            + self.identities.capacity() * size_of::<u128>()
+            + self.keys.capacity() * size_of::<Key>()
             + self.lifetimes.capacity() * size_of::<u32>()
             + self.marks.capacity()
-            + (self.ends.capacity()
-                + self.fingerprints.capacity()
-                + self.groups.capacity()
-                + self.issuers.capacity())
+            + (self.ends.capacity() + self.groups.capacity() + self.issuers.capacity())
                 * size_of::<u64>()
     }
 
@@ -273,30 +294,27 @@ impl Chunk {
             return;
         }
         let more = used.max(FIRST_SLOTS).min((ROWS as usize).saturating_sub(used)).max(1);
-        self.identities.reserve_exact(more);
+        self.keys.reserve_exact(more);
         self.ends.reserve_exact(more);
         self.lifetimes.reserve_exact(more);
-        self.fingerprints.reserve_exact(more);
         self.groups.reserve_exact(more);
         self.issuers.reserve_exact(more);
         self.marks.reserve_exact(more);
     }
 
     fn push(&mut self, record: &Record) {
-        self.identities.push(record.identity);
+        self.keys.push(Key::of(record));
         self.ends.push(record.end);
         self.lifetimes.push(record.lifetime);
-        self.fingerprints.push(record.fingerprint);
         self.groups.push(record.group);
         self.issuers.push(record.issuer);
         self.marks.push(record.mark);
     }
 
     fn write(&mut self, offset: usize, record: &Record) {
-        self.identities[offset] = record.identity;
+        self.keys[offset] = Key::of(record);
         self.ends[offset] = record.end;
         self.lifetimes[offset] = record.lifetime;
-        self.fingerprints[offset] = record.fingerprint;
         self.groups[offset] = record.group;
         self.issuers[offset] = record.issuer;
         self.marks[offset] = record.mark;
@@ -324,6 +342,10 @@ impl Chunks {
 
     pub(super) fn identity(&self, row: RowId) -> u128 {
         self.of(row).map_or(0, |(chunk, offset)| chunk.identity(offset))
+    }
+
+    pub(super) fn fingerprint(&self, row: RowId) -> Option<u64> {
+        self.of(row).and_then(|(chunk, offset)| chunk.fingerprint(offset))
     }
 
     pub(super) fn group(&self, row: RowId) -> u64 {

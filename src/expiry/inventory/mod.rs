@@ -2,7 +2,7 @@
 //!
 //! Reading order: `record` (what is kept about one certificate), `chunk` (4096 of them in columns), `slots` (which
 //! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `lowest`, `writer` (the
-//! [`Inventory`]), `restate` (succession applied), `view` (what readers get), `part` and `sums`.
+//! [`Inventory`]), `batches` (what ends in the same second), `restate` (succession applied), `view` (what readers get), `part` and `sums`.
 //!
 //! # Memory
 //!
@@ -18,6 +18,7 @@ mod index;
 mod authorities;
 mod lowest;
 mod writer;
+mod batches;
 mod restate;
 mod view;
 mod part;
@@ -30,6 +31,7 @@ mod tests;
 
 use super::certificate::{Status, Timestamp};
 
+pub use batches::Batch;
 pub(super) use chunk::{Chunk, row_at};
 pub use record::{StoredParts, StoredRow};
 pub use sums::{BUCKETS, Sums, SumsCache};

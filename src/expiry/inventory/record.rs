@@ -21,7 +21,7 @@ pub struct StoredRow {
 
 /// The texts and times that a [`StoredRow`] is made from.
 #[derive(Clone, Copy, Debug)]
-pub struct StoredParts<'a> {
+pub struct StoredParts<'a, T = String> {
     /// Who signed it.
     pub issuer: &'a str,
     /// What names it under its issuer.
@@ -29,9 +29,9 @@ pub struct StoredParts<'a> {
     /// Who presents it; empty when unknown.
     pub holder: &'a str,
     /// Every name it covers.
-    pub names: &'a [String],
+    pub names: &'a [T],
     /// Serials of the certificates that the provider links as its renewal.
-    pub successors: &'a [String],
+    pub successors: &'a [T],
     /// What it is used for.
     pub kind: Kind,
     /// The provider's status.
@@ -49,17 +49,17 @@ pub struct StoredParts<'a> {
 impl StoredRow {
     /// Returns what the inventory keeps of `parts`. Allocates only for authorities and certificates with names or
     /// links.
-    pub fn new(row: RowId, parts: StoredParts<'_>) -> Self {
+    pub fn new<T: AsRef<str>>(row: RowId, parts: StoredParts<'_, T>) -> Self {
         Self { row, record: Record::of(&parts), linked: parts.linked() }
     }
 }
 
-impl<'a> StoredParts<'a> {
-    pub(super) fn of(sighting: &'a Sighting, fingerprint: u64) -> Self {
+impl<'a, T: AsRef<str>> StoredParts<'a, T> {
+    pub(super) fn of(sighting: &'a Sighting<T>, fingerprint: u64) -> Self {
         Self {
-            issuer: &sighting.issuer,
-            serial: &sighting.serial,
-            holder: &sighting.holder,
+            issuer: sighting.issuer.as_ref(),
+            serial: sighting.serial.as_ref(),
+            holder: sighting.holder.as_ref(),
             names: &sighting.names,
             successors: &sighting.successors,
             kind: sighting.kind,
@@ -76,8 +76,8 @@ impl<'a> StoredParts<'a> {
         texts.then(|| {
             Box::new(Linked {
                 serial: Arc::from(self.serial),
-                names: self.names.iter().map(|name| name.as_str().into()).collect(),
-                successors: self.successors.iter().map(|serial| serial.as_str().into()).collect(),
+                names: self.names.iter().map(|name| name.as_ref().into()).collect(),
+                successors: self.successors.iter().map(|serial| serial.as_ref().into()).collect(),
             })
         })
     }
@@ -110,10 +110,10 @@ impl Record {
     /// Returns the row with the digests that hold inside `scope`, so that scopes never share one.
     pub(super) fn inside(self, scope: ScopeId) -> Self {
         let group = if self.group == 0 { 0 } else { (self.group ^ spread(scope).1).max(1) };
-        Self { identity: self.identity ^ spread(scope).0, group, ..self }
+        Self { identity: inside(scope, self.identity), group, ..self }
     }
 
-    fn of(parts: &StoredParts<'_>) -> Self {
+    fn of<T>(parts: &StoredParts<'_, T>) -> Self {
         // The lowest value stands for "no end" in the column; no certificate ended 292 billion years ago.
         let end = parts.not_after.map_or(NO_END, |end| end.seconds().max(NO_END + 1));
         let status = if end == NO_END { Status::Undated } else { parts.status };
@@ -131,7 +131,12 @@ impl Record {
 
 /// Returns the digest of an identity inside a scope.
 pub(super) fn identity(scope: ScopeId, issuer: &str, serial: &str) -> u128 {
-    joined(issuer, serial, xxh3_128) ^ spread(scope).0
+    inside(scope, joined(issuer, serial, xxh3_128))
+}
+
+/// Returns the digest inside a scope of an identity whose digest is known.
+pub(super) fn inside(scope: ScopeId, identity: u128) -> u128 {
+    identity ^ spread(scope).0
 }
 
 /// Returns the digest that ties a certificate to its authority: of the issuer as a leaf names it, which is the
@@ -146,7 +151,7 @@ pub(super) fn signer(name: &str) -> u64 {
 /// names, and only the provider's links tell which replaces which.
 ///
 /// An authority is presented by nobody: what an old one signed ends with it even when a new one has the same name.
-fn group(parts: &StoredParts<'_>) -> u64 {
+fn group<T>(parts: &StoredParts<'_, T>) -> u64 {
     if parts.holder.is_empty() || parts.issuer.is_empty() || parts.kind == Kind::Ca {
         return 0;
     }

@@ -436,3 +436,39 @@ proptest! {
         prop_assert_eq!(world.apply(0, &again).change, Change::Unchanged);
     }
 }
+
+#[test]
+fn a_batch_is_made_up_of_what_its_authorities_signed() {
+    let mut inventory = Inventory::new();
+    let (scope, _) = inventory.scope("a", "x");
+    let mut add = |serial: &str, issuer: &str, kind: Kind, status: Status, end: i64| {
+        let sighting =
+            Sighting { issuer: issuer.into(), kind, status, ..device(serial, "", Some(end)) };
+        inventory.apply(scope, &sighting);
+    };
+    for ca in ["ca1", "ca2"] {
+        add(ca, "root", Kind::Ca, Status::Active, NOW);
+    }
+    for (serial, issuer, status, end) in [
+        ("1", "ca1", Status::Active, NOW),
+        ("2", "ca1", Status::Active, NOW),
+        ("3", "ca1", Status::Revoked, NOW),
+        ("4", "ca2", Status::Pending, NOW),
+        ("5", "ca2", Status::Active, NOW + 1),
+        ("6", "ca1", Status::Active, NOW + 2),
+        ("7", "stranger", Status::Active, NOW + 2),
+    ] {
+        add(serial, issuer, Kind::Device, status, end);
+    }
+    let kind = Some(Kind::Device);
+    let batches = inventory.batches(scope, kind, &[at(NOW - 1), at(NOW), at(NOW + 2)]);
+    let lot = |issuer: &str, status, count| ((issuer.into(), status), count);
+    let expected = [
+        lot("ca1", Status::Active, 2),
+        lot("ca1", Status::Revoked, 1),
+        lot("ca2", Status::Pending, 1),
+    ];
+    // Nobody knows who signed one of those that end at NOW + 2.
+    assert_eq!(batches, [(at(NOW), expected.into())].into());
+    assert_eq!(inventory.batches(scope, kind, &[]), [].into());
+}

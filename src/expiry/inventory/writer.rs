@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::certificate::{Kind, Sighting, Status, Timestamp};
+use super::super::sightings::{Digests, Sightings};
 use super::super::succession::{Linked, Links};
 use super::authorities::Authorities;
 use super::chunk::{Chunk, Chunks, Slot, row_at};
 use super::index::Index;
 use super::lowest::Lowest;
-use super::record::{NO_END, Record, StoredParts, StoredRow, identity, signer};
+use super::record::{NO_END, Record, StoredParts, StoredRow, identity, inside, signer};
 use super::slots::Slots;
 use super::view::{Names, View};
 use super::{Applied, Change, Row, RowId, ScopeId};
@@ -22,7 +23,7 @@ pub struct Inventory {
     pub(super) chunks: Chunks,
     pub(super) index: Index,
     pub(super) links: Links,
-    authorities: Arc<Authorities>,
+    pub(super) authorities: Arc<Authorities>,
     slots: Slots,
     names: Arc<Names>,
     scopes: BTreeMap<Arc<str>, BTreeMap<Arc<str>, ScopeId>>,
@@ -86,13 +87,28 @@ impl Inventory {
         self.index.find(&self.chunks, identity(scope, issuer, serial))
     }
 
+    /// Returns, for each sighting of a page, the certificate that it is of, where it says nothing that is not known.
+    ///
+    /// All at once, so that the waits for memory of one look-up overlap those of the next.
+    pub fn recognise(&mut self, scope: ScopeId, sightings: &Sightings) -> Vec<Option<RowId>> {
+        let seen = sightings.seen().map(|seen| {
+            let Digests { identity, fingerprint } = seen.digests();
+            let row = self.expect(inside(scope, identity))?;
+            self.expected = row.0.checked_add(1).map(RowId);
+            (self.chunks.fingerprint(row) == Some(fingerprint)).then_some(row)
+        });
+        seen.collect()
+    }
+
     /// Brings in what a provider reported about one certificate.
     ///
     /// Nothing is copied or written when its fingerprint is the one that is known.
-    pub fn apply(&mut self, scope: ScopeId, sighting: &Sighting) -> Applied {
-        let fingerprint = sighting.fingerprint();
-        let key = identity(scope, &sighting.issuer, &sighting.serial);
-        let known = self.expect(key);
+    pub fn apply<T>(&mut self, scope: ScopeId, sighting: &Sighting<T>) -> Applied
+    where
+        T: AsRef<str> + AsRef<[u8]>,
+    {
+        let Digests { identity, fingerprint } = Digests::of(sighting, &mut Vec::with_capacity(256));
+        let known = self.expect(inside(scope, identity));
         let row = known.unwrap_or_else(|| self.slots.next(&mut self.chunks, scope));
         self.expected = row.0.checked_add(1).map(RowId);
         if known.is_none() {
@@ -216,22 +232,20 @@ impl Inventory {
         chunks + self.index.heap_bytes()
     }
 
-    fn chunks_of(&self, scope: ScopeId) -> impl Iterator<Item = (u32, &Chunk)> {
+    pub(super) fn chunks_of(&self, scope: ScopeId) -> impl Iterator<Item = (u32, &Chunk)> {
         let numbers = self.slots.chunks(scope).iter();
         numbers.filter_map(|number| Some((*number, &**self.chunks.0.get(*number as usize)?)))
     }
 
     fn expect(&self, identity: u128) -> Option<RowId> {
-        let here = |row: &RowId| {
-            self.chunks.mark(*row).is_some() && self.chunks.identity(*row) == identity
-        };
+        // A vacant slot has the identity 0, which no digest is.
+        let here = |row: &RowId| self.chunks.identity(*row) == identity;
         self.expected.filter(here).or_else(|| self.index.find(&self.chunks, identity))
     }
 
     fn unchanged(&self, row: RowId, fingerprint: u64) -> Option<Status> {
-        let (chunk, offset) = self.chunks.of(row)?;
-        let same = chunk.fingerprint(offset) == Some(fingerprint);
-        same.then(|| chunk.mark(offset)?.status())?
+        let same = self.chunks.fingerprint(row) == Some(fingerprint);
+        same.then(|| self.status(row))?
     }
 
     fn add(&mut self, scope: ScopeId, fresh: StoredRow) -> Applied {

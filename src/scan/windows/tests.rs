@@ -1,6 +1,6 @@
 //! Readings by windows of a list that changes and lies, by a script, with a pipeline that keeps what it is told.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::clock::SteadyClock;
-use crate::expiry::{Kind, Reason, Rejected, RowId, Sighting, Status};
+use crate::expiry::{Kind, Reason, Rejected, RowId, Sighting, Sightings, Status};
 use crate::scan::Candidate;
 use crate::source::{Page, Presence, Window};
 
 /// Small enough that few rows make many windows.
-const TINY: Sizes = Sizes { window: 12, short: 8, long: 16, cuts: 64 };
+const TINY: Sizes = Sizes { window: 12, windows: 64, short: 8, long: 16, cuts: 64 };
 const LIMIT: u64 = 5;
 
 /// The first end of the lists here, and how far they go.
@@ -36,6 +36,10 @@ enum Lie {
     Total(i64),
     Empty,
     FilterIgnored,
+    /// Lots are not told apart.
+    LotsIgnored,
+    /// The filter for lots is not known.
+    LotsRefused,
     Fails,
 }
 
@@ -54,6 +58,7 @@ struct State {
     rows: Vec<Row>,
     next: u32,
     served: usize,
+    asked: Vec<Slice>,
     history: Vec<BTreeSet<Row>>,
 }
 
@@ -63,7 +68,7 @@ impl List {
             ends.iter().zip(0..).map(|(end, name)| (name, end.map(|end| FIRST + end))).collect();
         let history = vec![rows.iter().copied().collect()];
         let next = u32::try_from(rows.len()).unwrap();
-        let state = Mutex::new(State { rows, next, served: 0, history });
+        let state = Mutex::new(State { rows, next, served: 0, asked: Vec::new(), history });
         Self { state, script: Vec::new(), lies: HashMap::new(), always: None, within: None }
     }
 
@@ -81,27 +86,39 @@ impl List {
         let mut state = self.state.lock().unwrap();
         let number = state.served;
         state.served += 1;
+        state.asked.push(slice.clone());
         let lie = self.lies.get(&number).copied().or(self.always);
-        let asked = |row: &&Row| lie == Some(Lie::FilterIgnored) || is_within(row.1, slice.within);
+        if lie == Some(Lie::LotsRefused) && slice.lot.is_some() {
+            return Err(SourceError::BadRequest("unknown filter".into()));
+        }
+        let of_lot = |row: &Row| {
+            let lot = slice.lot.as_ref().filter(|_| lie != Some(Lie::LotsIgnored));
+            lot.is_none_or(|lot| is_of(row.0, lot))
+        };
+        let asked = |row: &&Row| {
+            lie == Some(Lie::FilterIgnored) || is_within(row.1, slice.within) && of_lot(row)
+        };
         let found: Vec<Row> = state.rows.iter().filter(asked).copied().collect();
         let mut page = Page { total: found.len() as u64, ..Page::default() };
         let offset = usize::try_from(offset).unwrap();
         for row in found.into_iter().skip(offset).take(5) {
             page.rows.push(row.0.into());
             page.undated.extend(row.1.is_none().then_some(u64::from(row.0)));
-            if is_within(row.1, slice.within) {
-                page.sightings.push(sighting(row));
+            if is_within(row.1, slice.within)
+                && slice.lot.as_ref().is_none_or(|lot| is_of(row.0, lot))
+            {
+                page.sightings.push(&sighting(row));
             } else {
                 page.rejected.push(Rejected { reason: Reason::OutsideSlice, what: String::new() });
             }
         }
         match lie {
-            None | Some(Lie::FilterIgnored) => {}
+            None | Some(Lie::FilterIgnored | Lie::LotsIgnored | Lie::LotsRefused) => {}
             Some(Lie::Total(by)) => page.total = page.total.saturating_add_signed(by),
             Some(Lie::Empty) => {
                 page.rows.clear();
                 page.undated.clear();
-                page.sightings.clear();
+                page.sightings = Sightings::default();
             }
             Some(Lie::Fails) => return Err(SourceError::Unavailable("as told".into())),
         }
@@ -144,12 +161,25 @@ fn is_within(end: Option<i64>, within: Option<Span>) -> bool {
     end.is_some_and(|end| (from.seconds()..=to.seconds()).contains(&end))
 }
 
+/// Three authorities have signed certificates by turns.
+fn issuer(name: u32) -> Arc<str> {
+    format!("ca{}", name % 3).into()
+}
+
+fn status(name: u32) -> Status {
+    [Status::Active, Status::Active, Status::Inactive, Status::Revoked][name as usize / 3 % 4]
+}
+
+fn is_of(name: u32, lot: &Lot) -> bool {
+    lot.issuer == issuer(name) && lot.status.is_none_or(|wanted| wanted == status(name))
+}
+
 fn sighting((name, end): Row) -> Sighting {
     Sighting {
-        issuer: String::new(),
+        issuer: issuer(name).to_string(),
         serial: name.to_string(),
         kind: Kind::Device,
-        status: Status::Active,
+        status: status(name),
         not_before: None,
         not_after: end.map(Timestamp::from_seconds),
         common_name: String::new(),
@@ -193,7 +223,7 @@ impl Known {
                 self.seen.clear();
             }
             Step::Page { page, .. } => {
-                for seen in page.sightings {
+                for seen in page.sightings.iter() {
                     let name = seen.serial.parse().unwrap();
                     self.rows.insert(name, seen.not_after.map(Timestamp::seconds));
                     self.seen.insert(name);
@@ -207,6 +237,17 @@ impl Known {
                 ends.truncate(most);
                 let in_scope = self.rows.len() as u64;
                 known.send(super::Known { ends, in_scope }).unwrap();
+            }
+            Step::Batches { ends, batches, .. } => {
+                let mut found = BTreeMap::<_, Batch>::new();
+                for (name, end) in &self.rows {
+                    let end = end.map(Timestamp::from_seconds);
+                    if let Some(end) = end.filter(|end| ends.contains(end)) {
+                        let lot = (issuer(*name), status(*name));
+                        *found.entry(end).or_default().entry(lot).or_default() += 1;
+                    }
+                }
+                batches.send(found).unwrap();
             }
             Step::Covered { ends, missing, .. } => {
                 let covered = |end: Option<i64>| match ends {
@@ -248,7 +289,8 @@ fn run(
         let reading = async {
             let pages = Pages::of(list);
             let (slice, feed, clock) = (&slice, &feed, &clock);
-            Windows { source: list, pages, slice, feed, clock, sizes: TINY }.read().await
+            let (sizes, lots_work) = (TINY, true.into());
+            Windows { source: list, pages, slice, feed, clock, sizes, lots_work }.read().await
         };
         tokio::pin!(reading);
         loop {
@@ -288,6 +330,8 @@ fn lie() -> impl Strategy<Value = Lie> {
         (-9..9_i64).prop_map(Lie::Total),
         Just(Lie::Empty),
         Just(Lie::FilterIgnored),
+        Just(Lie::LotsIgnored),
+        Just(Lie::LotsRefused),
         Just(Lie::Fails),
     ]
 }
@@ -392,6 +436,47 @@ fn what_is_known_is_read_with_one_answer_for_each_part() {
     // 240 rows are 60 answers of four. Counting before and after, and at the last window, is nine more.
     assert_eq!(list.state.lock().unwrap().served, 60 + 9);
     assert_eq!((known.begun, known.notes), (1, 240 / 12 + 1));
+}
+
+/// Four batches of nine that end together: three of each authority, in two or three states.
+fn batches() -> Vec<Option<i64>> {
+    (0..36).map(|row| Some(row / 9 * 100)).collect()
+}
+
+#[test]
+fn a_batch_that_ends_together_is_read_lot_by_lot() {
+    let list = List::of(&batches());
+    let mut known = partly_known(&list, 7, 0);
+    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    assert!(reading.proven() && reading.by_windows, "{reading:?}");
+    let state = list.state.lock().unwrap();
+    let lots = state.asked.iter().filter(|slice| slice.lot.is_some()).count();
+    // Three lots of each batch, which is counted once and has nothing behind it. Nine more answers count the fleet.
+    assert_eq!((lots, state.asked.len() - lots), (12, 4 + 4 + 9));
+}
+
+#[test]
+fn a_provider_that_does_not_tell_lots_apart_is_read_by_pages() {
+    for always in [Lie::LotsIgnored, Lie::LotsRefused] {
+        let list = List { always: Some(always), ..List::of(&batches()) };
+        let mut known = partly_known(&list, 7, 0);
+        let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+        assert!(reading.proven() && reading.by_windows, "{always:?}: {reading:?}");
+        assert_eq!(known.rows, list.truth());
+    }
+}
+
+#[test]
+fn a_batch_with_certificates_of_an_unknown_authority_is_whole_all_the_same() {
+    let mut ends = batches();
+    ends.extend([Some(0); 3]);
+    let list = List::of(&ends);
+    let mut known = partly_known(&list, 7, 0);
+    // Nothing is known of one authority's certificates of the first batch.
+    known.rows.retain(|name, end| *end != Some(FIRST) || name % 3 != 1);
+    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    assert!(reading.proven(), "{reading:?}");
+    assert_eq!(known.rows, list.truth());
 }
 
 #[test]

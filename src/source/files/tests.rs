@@ -36,7 +36,7 @@ async fn reads_a_certificate_with_all_that_is_known() {
     std::fs::write(folder.path().join("a.pem"), certificate("a", 0x0e, 2035)).unwrap();
     let page = read(&[glob_in(folder.path(), "*.pem")]).await;
     assert_eq!((page.total, page.rows.len(), page.rejected.len()), (1, 1, 0));
-    let seen = &page.sightings[0];
+    let seen = &page.sightings.owned()[0];
     assert_eq!((seen.serial.as_str(), seen.holder.as_str()), ("0e", "a.example"));
     assert_eq!((seen.kind, seen.status), (Kind::Server, Status::Active));
     assert_eq!(seen.not_after, Some(Timestamp::from_seconds(2_051_827_200)));
@@ -108,7 +108,7 @@ async fn two_certificates_with_one_name_keep_the_first_to_end() {
     std::fs::write(folder.path().join("2.pem"), certificate("a", 1, 2030)).unwrap();
     let page = read(&[glob_in(folder.path(), "*.pem")]).await;
     assert_eq!(page.sightings.len(), 1);
-    assert_eq!(page.sightings[0].not_after, Some(Timestamp::from_seconds(1_894_060_800)));
+    assert_eq!(page.sightings.owned()[0].not_after, Some(Timestamp::from_seconds(1_894_060_800)));
     assert_eq!(told(&page, folder.path()), [(Reason::Unidentified, "2.pem #1".to_owned())]);
 }
 

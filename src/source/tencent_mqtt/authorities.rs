@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::rows::{digest, status};
+use super::rows::status;
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
 use crate::client::{time, x509};
-use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
+use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp, row_digest};
 use crate::source::Page;
 
 #[derive(Deserialize)]
@@ -59,7 +59,7 @@ pub(super) fn page(body: &[u8]) -> Result<Page, Fault> {
         if let Ok(row) = serde_json::from_str::<Row<'_>>(raw.get()) {
             add(&mut page, &row);
         } else {
-            page.rows.push(digest("", raw.get()));
+            page.rows.push(row_digest(b"", raw.get().as_bytes()));
             reject(&mut page, Reason::BadField, &format!("authority {position}"));
         }
     }
@@ -67,7 +67,7 @@ pub(super) fn page(body: &[u8]) -> Result<Page, Fault> {
 }
 
 fn add(page: &mut Page, row: &Row<'_>) {
-    page.rows.push(digest(&row.ca_issuer_cn.0, &row.ca_sn.0));
+    page.rows.push(row_digest(row.ca_issuer_cn.as_ref(), row.ca_sn.as_ref()));
     let serial = row.ca_sn.0.as_ref();
     if serial.is_empty() {
         reject(page, Reason::Unidentified, &format!("authority `{}`", row.ca_cn.0));
@@ -83,12 +83,12 @@ fn add(page: &mut Page, row: &Row<'_>) {
         reject(page, Reason::BadField, serial);
         return;
     }
-    let status = status(&row.status.0).unwrap_or_else(|| {
+    let status = status(row.status.as_ref()).unwrap_or_else(|| {
         reject(page, Reason::UnknownStatus, serial);
         Status::Active
     });
     let owned = |text: &Text<'_>| Cow::into_owned(text.0.clone());
-    page.sightings.push(Sighting {
+    page.sightings.push(&Sighting {
         issuer: owned(&row.ca_issuer_cn),
         serial: owned(&row.ca_sn),
         kind: Kind::Ca,
@@ -134,7 +134,7 @@ mod tests {
         let seen: Vec<_> = page
             .sightings
             .iter()
-            .map(|seen| (seen.serial.as_str(), seen.issuer.as_str(), seen.kind, seen.status))
+            .map(|seen| (seen.serial, seen.issuer, seen.kind, seen.status))
             .collect();
         assert_eq!(
             seen,
@@ -144,8 +144,11 @@ mod tests {
                 ("3b", "", Kind::Ca, Status::Active),
             ]
         );
-        assert_eq!(page.sightings[0].not_after, Some(Timestamp::from_seconds(1_766_073_600)));
-        assert_eq!(page.sightings[1].not_after, None);
+        assert_eq!(
+            page.sightings.owned()[0].not_after,
+            Some(Timestamp::from_seconds(1_766_073_600))
+        );
+        assert_eq!(page.sightings.owned()[1].not_after, None);
         let told: Vec<_> = page.rejected.iter().map(|r| (r.reason, r.what.as_str())).collect();
         assert_eq!(
             told,

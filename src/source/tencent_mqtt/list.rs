@@ -6,8 +6,8 @@ use super::rows;
 use crate::client::CallError;
 use crate::client::agreement::Agreement;
 use crate::client::tencent::{Fault, Tencent};
-use crate::expiry::{Sighting, Timestamp};
-use crate::source::{Page, Span};
+use crate::expiry::{Seen, Sighting, Timestamp};
+use crate::source::{Lot, Page, Span};
 
 /// The most rows of one page.
 pub(super) const LIMIT: u64 = 100;
@@ -24,10 +24,34 @@ pub(super) enum Unit {
     Seconds,
 }
 
-/// What of the list is asked for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
+/// Which certificates are asked for: all, those that end within a span, or a lot of those.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
     pub(super) within: Option<Span>,
+    pub(super) lot: Option<Lot>,
+}
+
+impl Asked {
+    /// Returns whether a row belongs to what was asked for: a filter may be ignored.
+    pub(super) fn holds(&self, end: Option<Timestamp>, issuer: &[u8], status: &[u8]) -> bool {
+        let in_time = match (self.within, end) {
+            (None, _) => true,
+            (Some((from, to)), Some(end)) => (from..=to).contains(&end),
+            (Some(_), None) => false,
+        };
+        in_time && self.lot.as_ref().is_none_or(|lot| is_of(lot, issuer, status))
+    }
+}
+
+fn is_of(lot: &Lot, issuer: &[u8], status: &[u8]) -> bool {
+    let named = lot.status.map(rows::word);
+    lot.issuer.as_bytes() == issuer && named.is_none_or(|word| word.as_bytes() == status)
+}
+
+/// What of the list is asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) asked: Asked,
     pub(super) unit: Unit,
     pub(super) offset: u64,
     pub(super) limit: u64,
@@ -65,14 +89,14 @@ async fn call<T: Send + 'static>(
 ) -> Result<(Page, T), CallError> {
     let request = Request {
         instance_id: instance,
-        filters: filters(part.within, part.unit),
+        filters: filters(&part.asked, part.unit),
         limit: part.limit,
         offset: part.offset,
         // New rows come last, so that they do not move the ones already read.
         order_by: "CREATE_TIME_ASC",
     };
     let read = move |body: &[u8]| {
-        let page = rows::page(body, part.within)?;
+        let page = rows::page(body, &part.asked)?;
         let received = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
         if received > part.limit {
             let text = format!("{received} rows where {} were asked for", part.limit);
@@ -84,16 +108,20 @@ async fn call<T: Send + 'static>(
 }
 
 /// Whole seconds mean the same however the server rounds: certificates end at whole seconds.
-fn filters(within: Option<Span>, unit: Unit) -> Vec<Filter> {
-    let Some((from, to)) = within else { return Vec::new() };
+fn filters(asked: &Asked, unit: Unit) -> Vec<Filter> {
     let written = |time: Timestamp| match unit {
         Unit::Millis => time.seconds().saturating_mul(1000).to_string(),
         Unit::Seconds => time.seconds().to_string(),
     };
-    vec![
-        Filter { name: "NotAfterStart", values: [written(from)] },
-        Filter { name: "NotAfterEnd", values: [written(to)] },
-    ]
+    let of_time = asked.within.map(|(from, to)| {
+        [("NotAfterStart", Some(written(from))), ("NotAfterEnd", Some(written(to)))]
+    });
+    let of_lot = asked.lot.as_ref().map(|lot| {
+        let status = lot.status.map(|status| rows::word(status).to_owned());
+        [("CaSn", Some(lot.issuer.as_ref().to_owned())), ("Status", status)]
+    });
+    let named = of_time.into_iter().chain(of_lot).flatten();
+    named.filter_map(|(name, value)| Some(Filter { name, values: [value?] })).collect()
 }
 
 /// What trying out the filter showed.
@@ -115,20 +143,20 @@ pub(super) async fn probe(
     instance: &str,
     limit: u64,
 ) -> Result<Probe, CallError> {
-    let part = Part { within: None, unit: Unit::Millis, offset: 0, limit };
+    let part = Part { asked: Asked::default(), unit: Unit::Millis, offset: 0, limit };
     let (sample, agreement) = call(client, instance, part, rows::agreement).await?;
     match agreement {
         Agreement::Unit | Agreement::Zone { .. } => return Ok(Probe::Contradicted(agreement)),
         Agreement::Other { .. } => tracing::warn!(instance, "{agreement}"),
         Agreement::Same | Agreement::Unknown => {}
     }
-    let dated: Vec<_> =
-        sample.sightings.into_iter().filter(|seen| seen.not_after.is_some()).collect();
-    if dated.is_empty() {
+    let dated = sample.sightings.seen().filter(|seen| seen.not_after().is_some());
+    // One may have its end from its PEM alone, which no filter knows of.
+    let tried: Vec<_> = dated.take(SAMPLES).map(Seen::sighting).collect();
+    if tried.is_empty() {
         return Ok(Probe::NothingToTry);
     }
-    // One may have its end from its PEM alone, which no filter knows of.
-    for seen in dated.iter().take(SAMPLES) {
+    for seen in &tried {
         for unit in [Unit::Millis, Unit::Seconds] {
             if finds(client, instance, unit, seen, limit).await?
                 && excludes(client, instance, unit).await?
@@ -149,13 +177,13 @@ async fn finds(
     client: &Tencent,
     instance: &str,
     unit: Unit,
-    seen: &Sighting,
+    seen: &Sighting<&str>,
     limit: u64,
 ) -> Result<bool, CallError> {
     let within = seen.not_after.map(|end| (end, end));
-    let part = Part { within, unit, offset: 0, limit };
-    let found = page(client, instance, part).await?;
-    let named = |row: &Sighting| row.serial == seen.serial && row.issuer == seen.issuer;
+    let asked = Asked { within, lot: None };
+    let found = page(client, instance, Part { asked, unit, offset: 0, limit }).await?;
+    let named = |row: Sighting<&str>| row.serial == seen.serial && row.issuer == seen.issuer;
     // A batch that ends together may be larger than a page.
     let holds = found.sightings.iter().any(named) || found.total > limit;
     let nothing_else = found.sightings.len() == found.rows.len();
@@ -165,26 +193,56 @@ async fn finds(
 /// A window after the end of time must be empty, or else the filter is ignored.
 async fn excludes(client: &Tencent, instance: &str, unit: Unit) -> Result<bool, CallError> {
     let end = Timestamp::from_millis(END_OF_TIME).plus(1);
-    let part = Part { within: Some((end, end)), unit, offset: 0, limit: 1 };
-    let found = page(client, instance, part).await?;
+    let asked = Asked { within: Some((end, end)), lot: None };
+    let found = page(client, instance, Part { asked, unit, offset: 0, limit: 1 }).await?;
     Ok(found.total == 0 && found.rows.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expiry::Status;
+
+    const SPAN: Span =
+        (Timestamp::from_seconds(1_763_827_200), Timestamp::from_seconds(1_766_419_200));
+
+    #[test]
+    fn a_lot_is_asked_for_by_its_issuer_and_the_providers_word() {
+        for (status, expected) in [
+            (None, r#"[{"Name":"CaSn","Values":["1b1e"]}]"#),
+            (
+                Some(Status::Pending),
+                r#"[{"Name":"CaSn","Values":["1b1e"]},{"Name":"Status","Values":["PENDING_ACTIVATION"]}]"#,
+            ),
+        ] {
+            let asked = Asked { within: None, lot: Some(Lot { issuer: "1b1e".into(), status }) };
+            let written = serde_json::to_string(&filters(&asked, Unit::Millis)).unwrap();
+            assert_eq!(written, expected);
+        }
+    }
+
+    #[test]
+    fn rows_that_were_not_asked_for_are_told_from_those_that_were() {
+        let lot =
+            |status| Asked { within: Some(SPAN), lot: Some(Lot { issuer: "1b1e".into(), status }) };
+        for (status, end, issuer, word, expected) in [
+            (None, Some(SPAN.0), "1b1e", "REVOKED", true),
+            (Some(Status::Active), Some(SPAN.1), "1b1e", "ACTIVE", true),
+            (Some(Status::Active), Some(SPAN.1), "1b1e", "INACTIVE", false),
+            (Some(Status::Active), Some(SPAN.1), "1b1f", "ACTIVE", false),
+            (None, Some(SPAN.1.plus(1)), "1b1e", "ACTIVE", false),
+            (None, None, "1b1e", "ACTIVE", false),
+        ] {
+            let held = lot(status).holds(end, issuer.as_bytes(), word.as_bytes());
+            assert_eq!(held, expected, "{status:?} {end:?} {issuer} {word}");
+        }
+    }
 
     #[test]
     fn a_request_is_written_as_the_signing_vector_has_it() {
         let request = Request {
             instance_id: "mqtt-qgzaawn9",
-            filters: filters(
-                Some((
-                    Timestamp::from_seconds(1_763_827_200),
-                    Timestamp::from_seconds(1_766_419_200),
-                )),
-                Unit::Millis,
-            ),
+            filters: filters(&Asked { within: Some(SPAN), lot: None }, Unit::Millis),
             limit: 100,
             offset: 0,
             order_by: "CREATE_TIME_ASC",

@@ -18,9 +18,9 @@ use super::{Page, Presence, Slice, Source, SourceError, Window};
 use crate::client::tencent::{ApiError, Fault, Reply, Tencent, Text, decode};
 use crate::client::{CallError, Class, Deps};
 use crate::config::{Fields, SourceConfig};
-use crate::expiry::{Kind, Reason};
+use crate::expiry::{Kind, Reason, Rejected};
 use instances::Instance;
-use list::{Part, Probe, Unit};
+use list::{Asked, Part, Probe, Unit};
 
 mod authorities;
 mod instances;
@@ -118,7 +118,8 @@ impl Source for TencentMqtt {
             return Ok(self.authorities(&slice.scope).await?);
         }
         let page = self.devices(slice, offset).await?;
-        if page.rejected.iter().any(|rejected| rejected.reason == Reason::OutsideSlice) {
+        let outside = |rejected: &Rejected| rejected.reason == Reason::OutsideSlice;
+        if slice.lot.is_none() && page.rejected.iter().any(outside) {
             // The filter is not what it was: try it out again before the next scan.
             self.learn(&slice.scope, |known| known.filter = None);
         }
@@ -267,7 +268,8 @@ impl TencentMqtt {
         let unit = filter.and_then(|filter| filter.fact).unwrap_or(Unit::Millis);
         loop {
             let limit = self.limit.load(Ordering::Relaxed);
-            let part = Part { within: slice.within, unit, offset, limit };
+            let asked = Asked { within: slice.within, lot: slice.lot.clone() };
+            let part = Part { asked, unit, offset, limit };
             match list::page(&self.client, &slice.scope, part).await {
                 Err(error) if error.class == Class::TooBig && limit > 1 => {
                     tracing::warn!(instance = %slice.scope, limit, "answers are too large, asking for half as many rows");
@@ -281,7 +283,7 @@ impl TencentMqtt {
     async fn authorities(&self, instance: &str) -> Result<Page, CallError> {
         let request = OfInstance { instance_id: instance };
         let page = self.client.call("DescribeCaCertificates", &request, authorities::page).await?;
-        let serials = page.sightings.iter().map(|seen| seen.serial.clone());
+        let serials = page.sightings.iter().map(|seen| seen.serial.to_owned());
         self.learn(instance, |known| known.authorities.get_or_insert_default().extend(serials));
         Ok(page)
     }
@@ -289,7 +291,7 @@ impl TencentMqtt {
     /// Returns the serials of the authorities. An instance that cannot list them has none that we ever saw.
     async fn list_authorities(&self, instance: &str) -> Result<BTreeSet<String>, CallError> {
         match self.authorities(instance).await {
-            Ok(page) => Ok(page.sightings.into_iter().map(|seen| seen.serial).collect()),
+            Ok(page) => Ok(page.sightings.iter().map(|seen| seen.serial.to_owned()).collect()),
             Err(error) if error.class == Class::BadRequest => Ok(BTreeSet::new()),
             Err(error) => Err(error),
         }

@@ -7,48 +7,58 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use super::list::Asked;
 use super::usual;
 use crate::client::agreement::Agreement;
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
 use crate::client::{time, x509};
-use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
-use crate::source::{Page, Span};
+use crate::expiry::{Kind, Reason, Rejected, Sighting, Sightings, Status, Timestamp, row_digest};
+use crate::source::Page;
 
 /// The fields that are used of a row, all of which may be absent or null.
 ///
-/// `P` is what becomes of the PEM, which is two thirds of a page: it is skipped unless a row does not say when it
-/// ends.
+/// `T` is how a text is held. `P` is what becomes of the PEM, which is two thirds of a page: it is skipped unless a row
+/// does not say when it ends.
 #[derive(Deserialize)]
-#[cfg_attr(test, derive(Debug, PartialEq))]
-#[serde(rename_all = "PascalCase", bound(deserialize = "P: Deserialize<'de>"))]
-pub(super) struct Row<'a, P> {
-    #[serde(borrow, default)]
-    pub(super) client_id: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) device_certificate_sn: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) device_certificate_cn: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) ca_sn: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) organizational_unit: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) status: Text<'a>,
+#[serde(
+    rename_all = "PascalCase",
+    bound(deserialize = "T: Deserialize<'de> + Default, P: Deserialize<'de>")
+)]
+pub(super) struct Row<T, P> {
+    #[serde(default)]
+    pub(super) client_id: T,
+    #[serde(default)]
+    pub(super) device_certificate_sn: T,
+    #[serde(default)]
+    pub(super) device_certificate_cn: T,
+    #[serde(default)]
+    pub(super) ca_sn: T,
+    #[serde(default)]
+    pub(super) organizational_unit: T,
+    #[serde(default)]
+    pub(super) status: T,
     pub(super) not_before_time: Option<i64>,
     pub(super) not_after_time: Option<i64>,
     pub(super) device_certificate: Option<P>,
 }
 
-impl<P> Row<'_, P> {
+/// A row as the general reader reads it.
+type GeneralRow<'a, P> = Row<Text<'a>, P>;
+
+impl<T: AsRef<[u8]>, P> Row<T, P> {
     fn stated_end(&self) -> Result<Option<Timestamp>, time::NotATime> {
         time::millis(self.not_after_time.unwrap_or_default())
     }
 
     /// Returns whether the row says nothing of what the provider always says.
     fn is_hollow(&self) -> bool {
-        self.status.is_empty() && self.client_id.is_empty() && self.device_certificate_cn.is_empty()
+        let said = [&self.status, &self.client_id, &self.device_certificate_cn];
+        said.iter().all(|text| text.as_ref().is_empty())
+    }
+
+    fn digest(&self) -> u64 {
+        row_digest(self.ca_sn.as_ref(), self.device_certificate_sn.as_ref())
     }
 }
 
@@ -71,7 +81,6 @@ impl Pem for &RawValue {
 }
 
 #[derive(Deserialize)]
-#[cfg_attr(test, derive(Debug, PartialEq))]
 #[serde(rename_all = "PascalCase", bound(deserialize = "R: Deserialize<'de>"))]
 pub(super) struct List<R> {
     pub(super) error: Option<ApiError>,
@@ -86,56 +95,85 @@ impl<R> Reply for List<R> {
 }
 
 /// Reads a page. A row with a field of another type costs that row, not the page.
-pub(super) fn page(body: &[u8], within: Option<Span>) -> Result<Page, Fault> {
-    let list = match usual::list(body).map_or_else(|| decode(body), Ok) {
-        Ok(list) => list,
-        Err(Fault::Malformed(_)) => return careful_page(body, within),
-        Err(fault) => return Err(fault),
+pub(super) fn page(body: &[u8], asked: &Asked) -> Result<Page, Fault> {
+    let read = match usual::list(body) {
+        Some(list) => plain_page(list, asked),
+        None => match decode::<List<GeneralRow<'_, IgnoredAny>>>(body) {
+            Ok(list) => plain_page(list, asked),
+            Err(Fault::Malformed(_)) => Ok(None),
+            Err(fault) => Err(fault),
+        },
     };
+    match read? {
+        Some(page) => Ok(page),
+        None => careful_page(body, asked),
+    }
+}
+
+/// Makes a page of rows that all say when they end; `None` when one does not, and its PEM has to be looked at.
+fn plain_page<T: AsRef<[u8]>>(
+    list: List<Row<T, IgnoredAny>>,
+    asked: &Asked,
+) -> Result<Option<Page>, Fault> {
     let (total, rows) = contents(list)?;
     if rows.iter().any(|row| !matches!(row.stated_end(), Ok(Some(_)))) {
-        return careful_page(body, within);
+        return Ok(None);
     }
-    let mut page = with_capacity(total, rows.len());
-    for row in &rows {
-        add(&mut page, row, within);
-    }
-    Ok(page)
+    let mut page = Page { total, ..Page::default() };
+    take(&mut page, &rows, asked)?;
+    // The digests of the sightings are those of the rows, where no row is without one.
+    page.rows = if page.sightings.len() == rows.len() {
+        page.sightings.seen().map(|seen| seen.digests().row()).collect()
+    } else {
+        rows.iter().map(Row::digest).collect()
+    };
+    Ok(Some(page))
 }
 
 /// Reads a page row by row, with the certificates in it.
-fn careful_page(body: &[u8], within: Option<Span>) -> Result<Page, Fault> {
-    let (total, rows) = contents(decode::<List<&RawValue>>(body)?)?;
-    let mut page = with_capacity(total, rows.len());
-    for (position, raw) in rows.iter().enumerate() {
-        match serde_json::from_str::<Row<'_, &RawValue>>(raw.get()) {
-            Ok(row) => add(&mut page, &row, within),
+fn careful_page(body: &[u8], asked: &Asked) -> Result<Page, Fault> {
+    let (total, raw) = contents(decode::<List<&RawValue>>(body)?)?;
+    let mut page = Page { total, ..Page::default() };
+    let mut rows = Vec::with_capacity(raw.len());
+    for (position, raw) in raw.iter().enumerate() {
+        match serde_json::from_str::<GeneralRow<'_, &RawValue>>(raw.get()) {
+            Ok(row) => {
+                page.rows.push(row.digest());
+                rows.push(row);
+            }
             Err(_) => refuse(&mut page, raw, position),
         }
     }
+    let undated = rows.iter().filter(|row| !matches!(row.stated_end(), Ok(Some(_))));
+    page.undated = undated.map(Row::digest).collect();
+    take(&mut page, &rows, asked)?;
     Ok(page)
+}
+
+/// Takes the sightings of the rows into a page, and what was wrong with them.
+fn take<T: AsRef<[u8]>>(
+    page: &mut Page,
+    rows: &[Row<T, impl Pem>],
+    asked: &Asked,
+) -> Result<(), Fault> {
+    let sightings = rows.iter().filter_map(|row| sighting(row, asked, &mut page.rejected));
+    page.sightings = Sightings::from_bytes(sightings)
+        .map_err(|error| Fault::Garbled(format!("a text is not UTF-8: {error}")))?;
+    Ok(())
 }
 
 /// Compares the end that a page's first certificate states with the one in the certificate itself.
 pub(super) fn agreement(body: &[u8]) -> Result<Agreement, Fault> {
     let (_, rows) = contents(decode::<List<&RawValue>>(body)?)?;
-    let rows =
-        rows.iter().filter_map(|raw| serde_json::from_str::<Row<'_, &RawValue>>(raw.get()).ok());
+    let rows = rows
+        .iter()
+        .filter_map(|raw| serde_json::from_str::<GeneralRow<'_, &RawValue>>(raw.get()).ok());
     let compared = rows.filter_map(|row| {
         let stated = row.stated_end().ok()??;
         Some(Agreement::of(stated, row.device_certificate.as_ref().and_then(Pem::not_after)))
     });
     let mut told = compared.filter(|one| *one != Agreement::Unknown);
     Ok(told.next().unwrap_or(Agreement::Unknown))
-}
-
-fn with_capacity(total: u64, rows: usize) -> Page {
-    Page {
-        sightings: Vec::with_capacity(rows),
-        rows: Vec::with_capacity(rows),
-        total,
-        ..Page::default()
-    }
 }
 
 /// An empty list may be null, but only when the total says that it is empty.
@@ -149,54 +187,64 @@ fn contents<R>(list: List<R>) -> Result<(u64, Vec<R>), Fault> {
     }
 }
 
-fn add(page: &mut Page, row: &Row<'_, impl Pem>, within: Option<Span>) {
-    let digest = digest(&row.ca_sn.0, &row.device_certificate_sn.0);
-    page.rows.push(digest);
-    if !matches!(row.stated_end(), Ok(Some(_))) {
-        page.undated.push(digest);
-    }
-    let serial = &row.device_certificate_sn;
-    if serial.is_empty() {
-        let what = format!("a row without a serial, client `{}`", row.client_id.0);
-        page.rejected.push(Rejected { reason: Reason::Unidentified, what });
-        return;
-    }
+/// Returns what a row says, and rejects what cannot be understood of it.
+fn sighting<'a, T: AsRef<[u8]>>(
+    row: &'a Row<T, impl Pem>,
+    asked: &Asked,
+    rejected: &mut Vec<Rejected>,
+) -> Option<Sighting<&'a [u8]>> {
+    let serial = row.device_certificate_sn.as_ref();
     let mut reject = |reason| {
-        page.rejected.push(Rejected { reason, what: serial.0.clone().into_owned() });
+        let what = if serial.is_empty() {
+            format!("a row without a serial, client `{}`", text(row.client_id.as_ref()))
+        } else {
+            text(serial).into_owned()
+        };
+        rejected.push(Rejected { reason, what });
     };
+    if serial.is_empty() {
+        reject(Reason::Unidentified);
+        return None;
+    }
     let not_after = not_after(row, &mut reject);
     if not_after.is_none() && row.is_hollow() {
         // Nothing but its name came through: what is known of it stays, and the scan is not whole.
         reject(Reason::BadField);
-        return;
+        return None;
     }
-    if !holds(within, not_after) {
+    if !asked.holds(not_after, row.ca_sn.as_ref(), row.status.as_ref()) {
         reject(Reason::OutsideSlice);
-        return;
+        return None;
     }
-    let not_before = row.not_before_time.and_then(|millis| time::millis(millis).ok().flatten());
-    let status = status(&row.status.0).unwrap_or_else(|| {
+    let status = status(row.status.as_ref()).unwrap_or_else(|| {
         reject(Reason::UnknownStatus);
         // A certificate must not fall silent because of a word that we do not know.
         Status::Active
     });
-    page.sightings.push(Sighting {
-        issuer: row.ca_sn.0.clone().into_owned(),
-        serial: serial.0.clone().into_owned(),
+    Some(Sighting {
+        issuer: row.ca_sn.as_ref(),
+        serial,
         kind: Kind::Device,
         status,
-        not_before,
+        not_before: row.not_before_time.and_then(|millis| time::millis(millis).ok().flatten()),
         not_after,
-        common_name: row.device_certificate_cn.0.clone().into_owned(),
-        holder: row.client_id.0.clone().into_owned(),
-        unit: row.organizational_unit.0.clone().into_owned(),
+        common_name: row.device_certificate_cn.as_ref(),
+        holder: row.client_id.as_ref(),
+        unit: row.organizational_unit.as_ref(),
         names: Vec::new(),
         successors: Vec::new(),
-    });
+    })
+}
+
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 /// Returns when the certificate ends, from the certificate itself where the row does not say.
-fn not_after(row: &Row<'_, impl Pem>, reject: &mut impl FnMut(Reason)) -> Option<Timestamp> {
+fn not_after<T: AsRef<[u8]>>(
+    row: &Row<T, impl Pem>,
+    reject: &mut impl FnMut(Reason),
+) -> Option<Timestamp> {
     let stated = row.stated_end();
     if let Ok(Some(stated)) = stated {
         return Some(stated);
@@ -208,28 +256,22 @@ fn not_after(row: &Row<'_, impl Pem>, reject: &mut impl FnMut(Reason)) -> Option
     parsed
 }
 
-fn holds(within: Option<Span>, not_after: Option<Timestamp>) -> bool {
-    match (within, not_after) {
-        (None, _) => true,
-        (Some((from, to)), Some(end)) => (from..=to).contains(&end),
-        (Some(_), None) => false,
-    }
+/// The provider's words; certificates of authorities have the same ones.
+const WORDS: [(&str, Status); 4] = [
+    ("ACTIVE", Status::Active),
+    ("INACTIVE", Status::Inactive),
+    ("REVOKED", Status::Revoked),
+    ("PENDING_ACTIVATION", Status::Pending),
+];
+
+/// Maps the provider's word.
+pub(super) fn status(word: &[u8]) -> Option<Status> {
+    WORDS.iter().find(|(known, _)| known.as_bytes() == word).map(|(_, status)| *status)
 }
 
-/// Maps the provider's word; certificates of authorities have the same ones.
-pub(super) fn status(word: &str) -> Option<Status> {
-    match word {
-        "ACTIVE" => Some(Status::Active),
-        "INACTIVE" => Some(Status::Inactive),
-        "REVOKED" => Some(Status::Revoked),
-        "PENDING_ACTIVATION" => Some(Status::Pending),
-        _ => None,
-    }
-}
-
-/// Returns the digest of a row's identity.
-pub(super) fn digest(issuer: &str, serial: &str) -> u64 {
-    xxh3_64_with_seed(serial.as_bytes(), xxh3_64(issuer.as_bytes()))
+/// Returns the provider's word; nothing for a state that it does not have.
+pub(super) fn word(status: Status) -> &'static str {
+    WORDS.iter().find(|(_, known)| *known == status).map_or("", |(word, _)| word)
 }
 
 /// Counts a row that cannot be read, under its identity where that much can be.
@@ -238,8 +280,10 @@ fn refuse(page: &mut Page, raw: &RawValue, position: usize) {
     let text = |name: &str| row.get(name).and_then(serde_json::Value::as_str);
     let issuer = text("CaSn").unwrap_or_default();
     let (digest, what) = match text("DeviceCertificateSn") {
-        Some(serial) if !serial.is_empty() => (digest(issuer, serial), serial.to_owned()),
-        _ => (digest("", raw.get()), format!("row {position} of a page")),
+        Some(serial) if !serial.is_empty() => {
+            (row_digest(issuer.as_bytes(), serial.as_bytes()), serial.to_owned())
+        }
+        _ => (row_digest(b"", raw.get().as_bytes()), format!("row {position} of a page")),
     };
     page.rows.push(digest);
     page.rejected.push(Rejected { reason: Reason::BadField, what });
@@ -250,6 +294,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::source::Span;
 
     fn fixture(name: &str) -> Vec<u8> {
         let path = format!("{}/tests/fixtures/tencent-mqtt/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -274,33 +319,32 @@ mod tests {
 
     fn read(rows: &[Value], within: Option<Span>) -> Page {
         let body = json!({"Response": {"TotalCount": rows.len(), "Data": rows}}).to_string();
-        page(body.as_bytes(), within).unwrap()
+        page(body.as_bytes(), &Asked { within, lot: None }).unwrap()
     }
 
     /// Reads one row with a change; returns its end, its status and why it was rejected.
     fn changed(change: &Value) -> (Option<(Option<i64>, Status)>, Vec<Reason>) {
         let page = read(&[row(change)], None);
         assert_eq!(page.rows.len(), 1);
-        let seen = page
-            .sightings
-            .first()
-            .map(|seen| (seen.not_after.map(Timestamp::seconds), seen.status));
+        let mut seen = page.sightings.seen();
+        let seen =
+            seen.next().map(|seen| (seen.not_after().map(Timestamp::seconds), seen.status()));
         (seen, page.rejected.iter().map(|rejected| rejected.reason).collect())
     }
 
     #[test]
     fn reads_the_vendors_sample() {
-        let page = page(&fixture("DescribeDeviceCertificates.json"), None).unwrap();
+        let page = page(&fixture("DescribeDeviceCertificates.json"), &Asked::default()).unwrap();
         assert_eq!((page.total, page.rejected.len()), (1, 0));
         assert_eq!(
             page.rows,
-            [digest(
-                "1b1e3bf3702110125887a3a721a7e66f05522513",
-                "0eef68a582b94254296e54ce754f94d707a59913"
+            [row_digest(
+                b"1b1e3bf3702110125887a3a721a7e66f05522513",
+                b"0eef68a582b94254296e54ce754f94d707a59913"
             )]
         );
         assert_eq!(
-            page.sightings,
+            page.sightings.owned(),
             [Sighting {
                 issuer: "1b1e3bf3702110125887a3a721a7e66f05522513".into(),
                 serial: "0eef68a582b94254296e54ce754f94d707a59913".into(),
@@ -374,11 +418,11 @@ mod tests {
             row(&json!({"DeviceCertificateSn": "0eff"})),
         ];
         let page = read(&rows, None);
-        let serials: Vec<_> = page.sightings.iter().map(|seen| seen.serial.as_str()).collect();
+        let serials: Vec<_> = page.sightings.iter().map(|seen| seen.serial).collect();
         assert_eq!(serials, ["0eef", "0eff"]);
         let told: Vec<_> = page.rejected.iter().map(|r| (r.reason, r.what.as_str())).collect();
         assert_eq!(told, [(Reason::BadField, "0bad"), (Reason::BadField, "row 2 of a page")]);
-        assert_eq!(page.rows[1], digest("1b1e", "0bad"));
+        assert_eq!(page.rows[1], row_digest(b"1b1e", b"0bad"));
         assert_eq!(page.rows.len(), 4);
     }
 
@@ -402,7 +446,7 @@ mod tests {
 
     #[test]
     fn totals_and_nulls() {
-        let total = |body: &str| page(body.as_bytes(), None).map(|page| page.total);
+        let total = |body: &str| page(body.as_bytes(), &Asked::default()).map(|page| page.total);
         let malformed = |text: &str| Err(Fault::Malformed(text.into()));
         for (body, expected) in [
             (r#"{"Response":{"TotalCount":0,"Data":null}}"#, Ok(0)),

@@ -152,7 +152,7 @@ async fn the_whole_is_paged_by_offset_and_can_be_cut_where_the_filter_works() {
         json!({"InstanceId": "mqtt-2", "Limit": 100, "Offset": 2, "OrderBy": "CREATE_TIME_ASC"})
     );
     let authorities = source.page(&slices[2], 0).await.unwrap();
-    assert_eq!((authorities.total, authorities.sightings[0].kind), (1, Kind::Ca));
+    assert_eq!((authorities.total, authorities.sightings.owned()[0].kind), (1, Kind::Ca));
 }
 
 #[tokio::test]

@@ -1,35 +1,39 @@
 //! A page in its usual shape, read without looking at what is not used.
 //!
 //! Two thirds of a page are certificates in PEM, which nobody asks for while a row says when it ends. This reader
-//! jumps over them and reads only what the provider writes day by day: compact, flat rows, names without escapes.
+//! jumps over them and reads only what the provider writes day by day: compact, flat rows, texts without escapes.
 //! Anything else is for the general reader, which also finds the words for what is wrong.
-
-use std::borrow::Cow;
 
 use memchr::memchr;
 use serde::de::IgnoredAny;
 
 use super::rows::{List, Row};
-use crate::client::tencent::Text;
+
+/// A row whose texts are as they came.
+pub(super) type UsualRow<'a> = Row<&'a [u8], IgnoredAny>;
 
 /// Reads a page. `None` when it is not in its usual shape, which says nothing about whether it is good.
-pub(super) fn list(body: &[u8]) -> Option<List<Row<'_, IgnoredAny>>> {
-    let mut reader = Reader { rest: body };
+pub(super) fn list(body: &[u8]) -> Option<List<UsualRow<'_>>> {
+    let mut reader = Reader { rest: body, unchecked: body };
     let mut found = None;
     reader.object(|reader, name| match name {
         b"Response" => once(&mut found, reader.response()?),
         _ => reader.skip(),
     })?;
+    reader.check()?;
     reader.rest.is_empty().then_some(found)?
 }
 
 /// Reads JSON from the front of `rest`. Every answer is `None` where the text is not what is expected.
 struct Reader<'a> {
     rest: &'a [u8],
+    /// Begins where it is not yet known that no text has an escape: a quotation mark inside one is taken for its end
+    /// until [`Reader::check`] finds the escape, which is many bytes at a step.
+    unchecked: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    fn response(&mut self) -> Option<List<Row<'a, IgnoredAny>>> {
+    fn response(&mut self) -> Option<List<UsualRow<'a>>> {
         let (mut total, mut rows) = (None, None);
         self.object(|reader, name| match name {
             b"TotalCount" => once(&mut total, reader.number()?.unsigned_abs()),
@@ -40,7 +44,7 @@ impl<'a> Reader<'a> {
         Some(List { error: None, total_count: Some(total?), data: Some(rows?) })
     }
 
-    fn rows(&mut self) -> Option<Vec<Row<'a, IgnoredAny>>> {
+    fn rows(&mut self) -> Option<Vec<UsualRow<'a>>> {
         let mut rows = Vec::with_capacity(128);
         self.take(b'[')?;
         if self.take(b']').is_some() {
@@ -55,7 +59,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn row(&mut self) -> Option<Row<'a, IgnoredAny>> {
+    fn row(&mut self) -> Option<UsualRow<'a>> {
         let [mut client, mut serial, mut name, mut issuer, mut unit, mut status] = [None; 6];
         let (mut begin, mut end, mut pem) = (None, None, None);
         self.object(|reader, field| match field {
@@ -70,14 +74,13 @@ impl<'a> Reader<'a> {
             b"NotAfterTime" => once(&mut end, reader.number_or_null()?),
             _ => reader.skip(),
         })?;
-        let text = |found: Option<&'a str>| Text(Cow::Borrowed(found.unwrap_or_default()));
         Some(Row {
-            client_id: text(client),
-            device_certificate_sn: text(serial),
-            device_certificate_cn: text(name),
-            ca_sn: text(issuer),
-            organizational_unit: text(unit),
-            status: text(status),
+            client_id: client.unwrap_or_default(),
+            device_certificate_sn: serial.unwrap_or_default(),
+            device_certificate_cn: name.unwrap_or_default(),
+            ca_sn: issuer.unwrap_or_default(),
+            organizational_unit: unit.unwrap_or_default(),
+            status: status.unwrap_or_default(),
             not_before_time: begin.flatten(),
             not_after_time: end.flatten(),
             device_certificate: None,
@@ -91,7 +94,7 @@ impl<'a> Reader<'a> {
             return Some(());
         }
         loop {
-            let name = self.plain().filter(|name| name.is_ascii())?;
+            let name = self.quoted()?;
             self.take(b':')?;
             read(self, name)?;
             if self.take(b',').is_none() {
@@ -103,43 +106,55 @@ impl<'a> Reader<'a> {
     /// Reads a value that is not used: a string, a whole number or null.
     fn skip(&mut self) -> Option<()> {
         match self.rest.first()? {
-            b'"' => self.text().map(|_| ()),
-            b'0'..=b'9' => self.number().map(|_| ()),
+            b'"' => self.quoted().map(|_| ()),
+            b'0'..=b'9' => self.digits().map(|_| ()),
             _ => self.null(),
         }
     }
 
-    /// Reads a string without escapes, or null, which is empty.
-    fn text(&mut self) -> Option<&'a str> {
-        match self.plain() {
-            Some(text) => std::str::from_utf8(text).ok(),
-            None => self.null().map(|()| ""),
+    /// Reads a string, or null, which is empty.
+    fn text(&mut self) -> Option<&'a [u8]> {
+        match self.rest.first()? {
+            b'"' => self.quoted(),
+            _ => self.null().map(|()| &[][..]),
         }
     }
 
-    /// Reads a string without escapes and control characters.
-    fn plain(&mut self) -> Option<&'a [u8]> {
+    /// Reads a string up to the next quotation mark.
+    fn quoted(&mut self) -> Option<&'a [u8]> {
         self.take(b'"')?;
-        let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-        let (text, rest) = self.rest.split_at_checked(self.rest.iter().position(ends)?)?;
+        let (text, rest) = self.rest.split_at_checked(memchr(b'"', self.rest)?)?;
         self.rest = rest;
         self.take(b'"').map(|()| text)
     }
 
     /// Jumps over a string, whatever is in it: to the first quotation mark that is not escaped.
     fn pem(&mut self) -> Option<()> {
-        if self.take(b'"').is_none() {
+        if self.rest.first() != Some(&b'"') {
             return self.null();
         }
+        self.check()?;
+        self.take(b'"')?;
         loop {
             let (text, rest) = self.rest.split_at_checked(memchr(b'"', self.rest)?)?;
             self.rest = rest;
             self.take(b'"')?;
             let escapes = text.iter().rev().take_while(|byte| **byte == b'\\').count();
             if escapes.is_multiple_of(2) {
+                self.unchecked = self.rest;
                 return Some(());
             }
         }
+    }
+
+    /// Finds that what was read since the last check is text without escapes and control characters.
+    fn check(&mut self) -> Option<()> {
+        let length = self.unchecked.len() - self.rest.len();
+        let read = self.unchecked.get(..length)?;
+        self.unchecked = self.rest;
+        let unusual = |byte: u8| (byte < b' ') | (byte == b'\\');
+        let bad = read.iter().fold(false, |bad, byte| bad | unusual(*byte));
+        (!bad && (read.is_ascii() || std::str::from_utf8(read).is_ok())).then_some(())
     }
 
     #[expect(
@@ -155,12 +170,19 @@ impl<'a> Reader<'a> {
 
     /// Reads a whole number that is not negative.
     fn number(&mut self) -> Option<i64> {
+        let digits = self.digits()?;
+        let next = |number: i64, digit: &u8| {
+            number.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0')))
+        };
+        // More than 18 digits may not fit.
+        (digits.len() <= 18).then(|| digits.iter().fold(0, next))
+    }
+
+    fn digits(&mut self) -> Option<&'a [u8]> {
         let digits = self.rest.iter().position(|byte| !byte.is_ascii_digit())?;
         let (digits, rest) = self.rest.split_at_checked(digits)?;
-        // More than 18 digits may not fit.
-        let usual = matches!(digits, [b'0'] | [b'1'..=b'9', ..]) && digits.len() <= 18;
         self.rest = rest;
-        usual.then(|| digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')))
+        matches!(digits, [b'0'] | [b'1'..=b'9', ..]).then_some(digits)
     }
 
     fn null(&mut self) -> Option<()> {
@@ -185,7 +207,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::client::tencent::decode;
+    use crate::client::tencent::{Text, decode};
 
     fn fixture() -> Vec<u8> {
         let path = "/tests/fixtures/tencent-mqtt/DescribeDeviceCertificates.json";
@@ -194,13 +216,31 @@ mod tests {
         serde_json::to_vec(&serde_json::from_slice::<Value>(&text).unwrap()).unwrap()
     }
 
+    /// What a reader found: the total and of each row the texts and the times.
+    type Told = (Option<u64>, Option<Vec<([Vec<u8>; 6], [Option<i64>; 2])>>);
+
+    fn told<T: AsRef<[u8]>>(list: List<Row<T, IgnoredAny>>) -> Told {
+        let row = |row: Row<T, IgnoredAny>| {
+            let texts = [
+                row.client_id,
+                row.device_certificate_sn,
+                row.device_certificate_cn,
+                row.ca_sn,
+                row.organizational_unit,
+                row.status,
+            ];
+            (texts.map(|text| text.as_ref().to_vec()), [row.not_before_time, row.not_after_time])
+        };
+        (list.total_count, list.data.map(|rows| rows.into_iter().map(row).collect()))
+    }
+
+    fn usual(body: &[u8]) -> Option<Told> {
+        list(body).map(told)
+    }
+
     /// What the general reader says, which is the truth.
-    fn general(body: &[u8]) -> Option<List<Row<'_, IgnoredAny>>> {
-        let mut list: List<Row<'_, IgnoredAny>> = decode(body).ok()?;
-        for row in list.data.iter_mut().flatten() {
-            row.device_certificate = None;
-        }
-        Some(list)
+    fn general(body: &[u8]) -> Option<Told> {
+        decode::<List<Row<Text<'_>, IgnoredAny>>>(body).ok().map(told)
     }
 
     fn text() -> impl Strategy<Value = Value> {
@@ -261,8 +301,8 @@ mod tests {
         ) {
             let reply = json!({"Data": rows, "Error": error, "RequestId": "r", "TotalCount": total});
             let body = json!({"Error": null, "RequestId": null, "Response": reply}).to_string();
-            if let Some(list) = list(body.as_bytes()) {
-                prop_assert_eq!(Some(list), general(body.as_bytes()));
+            if let Some(told) = usual(body.as_bytes()) {
+                prop_assert_eq!(Some(told), general(body.as_bytes()));
             }
         }
 
@@ -275,8 +315,8 @@ mod tests {
             let pem = body.windows(5).position(|five| five == b"-----").unwrap();
             let place = place.index(pem);
             body[place] = byte;
-            if let Some(list) = list(&body) {
-                prop_assert_eq!(Some(list), general(&body));
+            if let Some(told) = usual(&body) {
+                prop_assert_eq!(Some(told), general(&body));
             }
         }
     }
@@ -284,18 +324,18 @@ mod tests {
     #[test]
     fn the_usual_page_is_read_and_no_part_of_one() {
         let body = fixture();
-        assert!(list(&body).is_some());
-        assert_eq!(list(&body), general(&body));
+        assert!(usual(&body).is_some());
+        assert_eq!(usual(&body), general(&body));
         for length in 0..body.len() {
-            assert_eq!(list(&body[..length]), None, "{length} bytes");
+            assert_eq!(usual(&body[..length]), None, "{length} bytes");
         }
     }
 
     #[test]
     fn what_is_unusual_is_left_to_the_general_reader() {
-        let usual =
+        let page =
             r#"{"Response":{"TotalCount":1,"Data":[{"CaSn":"a","DeviceCertificate":"a\\\"b"}]}}"#;
-        assert!(list(usual.as_bytes()).is_some());
+        assert!(usual(page.as_bytes()).is_some());
         for (from, to) in [
             (":1,", ": 1,"),
             (":1,", ":01,"),
@@ -303,6 +343,8 @@ mod tests {
             (":1,", ":-1,"),
             (":1,", ":18446744073709551616,"),
             (r#""a","#, r#""\u0061","#),
+            (r#""a","#, r#""a\"","#),
+            (r#""a","#, "\"a\t\","),
             (r#""a","#, "7,"),
             (r#""a","#, r#""a","CaSn":"a","#),
             (r#""Data""#, r#""Error":{},"Data""#),
@@ -310,9 +352,9 @@ mod tests {
             (r#""DeviceCertificate":"a"#, r#""Format":"a"#),
             ("}}", "}}x"),
         ] {
-            let body = usual.replacen(from, to, 1);
-            assert_ne!(body, usual);
-            assert_eq!(list(body.as_bytes()), None, "{body}");
+            let body = page.replacen(from, to, 1);
+            assert_ne!(body, page);
+            assert_eq!(usual(body.as_bytes()), None, "{body}");
         }
     }
 }

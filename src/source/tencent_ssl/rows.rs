@@ -66,7 +66,7 @@ fn add(page: &mut Page, row: &Row, raw: &RawValue, position: usize) {
     let sighting = sighting(row, serial, &mut |reason| {
         rejected.insert(reason);
     });
-    page.sightings.push(sighting);
+    page.sightings.push(&sighting);
     let told = rejected.into_iter().map(|reason| Rejected { reason, what: serial.to_owned() });
     page.rejected.extend(told);
 }
@@ -205,10 +205,10 @@ mod tests {
     }
 
     fn one(row: &Value) -> (Sighting, Vec<Reason>) {
-        let mut page = read(&json!([row]));
+        let page = read(&json!([row]));
         let mut reasons: Vec<_> = page.rejected.iter().map(|rejected| rejected.reason).collect();
         reasons.sort_by_key(|reason| reason.as_str());
-        (page.sightings.remove(0), reasons)
+        (page.sightings.owned().remove(0), reasons)
     }
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
         );
         let page = page(&std::fs::read(path).unwrap()).unwrap();
         assert_eq!((page.total, page.rows, page.sightings.len()), (1, vec![xxh3_64(b"abc")], 1));
-        let seen = &page.sightings[0];
+        let seen = &page.sightings.owned()[0];
         assert_eq!((seen.not_before, seen.not_after), (None, None));
         assert_eq!(seen.effective_status(), Status::Undated);
         assert_eq!(page.rejected, [Rejected { reason: Reason::BadTime, what: "abc".into() }]);

@@ -1,0 +1,61 @@
+//! What batches of certificates that end in the same second are made up of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::super::certificate::{Kind, Status, Timestamp};
+use super::chunk::{Chunk, Slot};
+use super::record::signer;
+use super::{Inventory, ScopeId};
+
+/// How many certificates of a batch an authority has signed, by its serial and the provider's state.
+pub type Batch = BTreeMap<(Arc<str>, Status), u64>;
+
+/// The authorities of a scope by the digest that their leaves carry.
+type Signers<'a> = BTreeMap<u64, &'a Arc<str>>;
+
+impl Inventory {
+    /// Returns what the certificates of a scope are made up of that end at one of `ends`, which ascend. A time at which
+    /// one ends that no known authority has signed is left out. Walks over the scope, but for chunks that hold none.
+    pub fn batches(
+        &self,
+        scope: ScopeId,
+        kind: Option<Kind>,
+        ends: &[Timestamp],
+    ) -> BTreeMap<Timestamp, Batch> {
+        let (mut batches, mut unclear) = (BTreeMap::<_, Batch>::new(), BTreeSet::new());
+        let Some((first, last)) = ends.first().zip(ends.last()) else { return batches };
+        let signers = self.signers(scope);
+        for (_, chunk) in self.chunks_of(scope) {
+            if chunk.may_end_within(*first, *last) {
+                let slots = chunk.iter().filter(|slot| kind.is_none_or(|kind| slot.kind() == kind));
+                for (end, lot) in slots.filter_map(|slot| lot(chunk, slot, ends, &signers)) {
+                    match lot {
+                        Some(lot) => *batches.entry(end).or_default().entry(lot).or_default() += 1,
+                        None => _ = unclear.insert(end),
+                    }
+                }
+            }
+        }
+        batches.retain(|end, _| !unclear.contains(end));
+        batches
+    }
+
+    fn signers(&self, scope: ScopeId) -> Signers<'_> {
+        let known = self.authorities.of(scope).into_iter().flat_map(|signers| &signers.serials);
+        known.map(|(_, serial)| (signer(serial), serial)).collect()
+    }
+}
+
+/// Returns the end of a certificate, if it is one of `ends`, and its lot, if its authority is known.
+fn lot(
+    chunk: &Chunk,
+    slot: Slot,
+    ends: &[Timestamp],
+    signers: &Signers<'_>,
+) -> Option<(Timestamp, Option<(Arc<str>, Status)>)> {
+    let end = slot.not_after().filter(|end| ends.binary_search(end).is_ok())?;
+    let serial = chunk.issuer(slot.offset).and_then(|issuer| signers.get(&issuer));
+    let lot = serial.zip(slot.mark.provider());
+    Some((end, lot.map(|(serial, status)| (Arc::clone(serial), status))))
+}

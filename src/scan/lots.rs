@@ -1,0 +1,122 @@
+//! Reads a batch of certificates that end in the same second, lot by lot.
+//!
+//! Ends cannot cut such a batch, but who signed its certificates and the state they are in can: each lot is one answer
+//! then, in which nothing can be skipped. That these lots are all there is of the batch is shown by their sum. Where
+//! the provider does not count as many, or reads the filter in another way, the batch is read page by page.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::future::try_join_all;
+
+use super::slice::{Attempt, Reading};
+use super::windows::{Part, Windows};
+use crate::expiry::Batch;
+use crate::source::{Lot, Slice, SourceError, Span};
+
+/// Chooses the lots of a batch, so that one answer of `most` rows holds each. `None` when there is a lot that no answer
+/// holds, or when it would take half as many answers again as reading page by page.
+pub(super) fn choose(batch: &Batch, most: u64) -> Option<Vec<Lot>> {
+    let mut lots = Vec::new();
+    let mut rest = batch.iter().peekable();
+    while let Some(((issuer, _), _)) = rest.peek().copied() {
+        let mut states = Vec::new();
+        while let Some(((_, status), count)) = rest.next_if(|((other, _), _)| other == issuer) {
+            states.push((*status, *count));
+        }
+        let lot = |status| Lot { issuer: issuer.clone(), status };
+        if states.iter().map(|(_, count)| count).sum::<u64>() <= most {
+            lots.push(lot(None));
+        } else if states.iter().all(|(_, count)| *count <= most) {
+            lots.extend(states.into_iter().map(|(status, _)| lot(Some(status))));
+        } else {
+            return None;
+        }
+    }
+    let least = batch.values().sum::<u64>().div_ceil(most.max(1));
+    (lots.len() as u64 * 2 <= least * 3).then_some(lots)
+}
+
+impl Windows<'_> {
+    /// Reads the lots of a batch, or the batch page by page where they do not add up.
+    pub(super) async fn batch(
+        &self,
+        span: Span,
+        lots: Vec<Lot>,
+        cuts: &AtomicU64,
+    ) -> Result<Part, SourceError> {
+        if self.lots_work.load(Ordering::Relaxed) {
+            match self.lots(span, lots).await {
+                Ok(Some(reading)) => return Ok(Part::Read(reading)),
+                Ok(None) => {}
+                // A provider that does not know the filter says so; the batch can be had without.
+                Err(SourceError::BadRequest(_)) => self.lots_work.store(false, Ordering::Relaxed),
+                Err(error) => return Err(error),
+            }
+        }
+        self.part(span, cuts).await
+    }
+
+    /// Reads each lot, and counts the batch after them. `None` when the lots are not the batch.
+    async fn lots(&self, span: Span, lots: Vec<Lot>) -> Result<Option<Reading>, SourceError> {
+        let mut sum = Reading::default();
+        for lot in try_join_all(lots.into_iter().map(|lot| self.lot(span, lot))).await? {
+            sum.add(&lot);
+        }
+        if sum.outside > 0 {
+            self.lots_work.store(false, Ordering::Relaxed);
+        }
+        let whole = !sum.torn && sum.outside == 0;
+        let adds_up = whole && sum.distinct == self.count(Some(span)).await?;
+        Ok(adds_up.then_some(Reading { finished: true, ..sum }))
+    }
+
+    async fn lot(&self, span: Span, lot: Lot) -> Result<Reading, SourceError> {
+        let asked = Slice { lot: Some(lot), ..self.slice.part(span) };
+        let mut attempt = Attempt::new(&asked, self.slice);
+        attempt.run(&self.pages, self.feed).await?;
+        Ok(attempt.reading)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::expiry::Status::{self, Active, Inactive, Pending, Revoked};
+
+    fn chosen(batch: &[(&str, Status, u64)]) -> Option<Vec<(String, Option<Status>)>> {
+        let batch = batch
+            .iter()
+            .map(|(issuer, status, count)| ((Arc::<str>::from(*issuer), *status), *count));
+        let lots = choose(&batch.collect(), 96)?;
+        Some(lots.into_iter().map(|lot| (lot.issuer.to_string(), lot.status)).collect())
+    }
+
+    #[test]
+    fn lots_are_cut_by_issuer_and_where_that_is_too_much_by_state() {
+        let whole = |issuer: &str| (issuer.to_owned(), None);
+        let state = |issuer: &str, status| (issuer.to_owned(), Some(status));
+        for (batch, expected) in [
+            (
+                &[("a", Active, 90), ("b", Active, 60), ("b", Revoked, 30)][..],
+                Some(vec![whole("a"), whole("b")]),
+            ),
+            (
+                &[("a", Active, 90), ("a", Inactive, 80), ("a", Pending, 70), ("b", Active, 96)],
+                Some(vec![
+                    state("a", Active),
+                    state("a", Inactive),
+                    state("a", Pending),
+                    whole("b"),
+                ]),
+            ),
+            // No answer holds the active ones.
+            (&[("a", Active, 97), ("b", Active, 5)], None),
+            // Four answers where two would do.
+            (&[("a", Active, 30), ("b", Active, 30), ("c", Active, 30), ("d", Active, 30)], None),
+        ] {
+            assert_eq!(chosen(batch), expected, "{batch:?}");
+        }
+    }
+}
