@@ -16,6 +16,7 @@ pub mod limiter;
 pub mod pem;
 pub mod tencent;
 pub mod time;
+pub mod width;
 pub mod x509;
 
 pub use failure::{Backoff, CallError, Class};

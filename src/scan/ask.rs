@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::oneshot;
 
 use super::slice::stopped;
-use super::{Candidate, Ends, Feed, Step, WIDTH};
+use super::{Candidate, Ends, Feed, Step};
 use crate::source::{Presence, Slice, Source, SourceError};
 
 /// What the provider says of a certificate.
@@ -42,7 +42,7 @@ pub(super) async fn ask(
             .map(|candidate| async move {
                 (candidate.row, confirm(source, slice, &candidate, feed).await)
             })
-            .buffer_unordered(WIDTH);
+            .buffer_unordered(source.width());
     while let Some((row, answer)) = answers.next().await {
         match answer {
             Answer::Absent => absent.push(row),

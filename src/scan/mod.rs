@@ -26,9 +26,6 @@ pub use collect::{Collected, collect};
 pub use passes::Passes;
 pub use slice::Reading;
 
-/// Pages of one slice that are asked for before the first of them has been read, so that latency does not eat rate.
-pub const WIDTH: usize = 8;
-
 /// Slices that are read side by side. The limiter, not this, decides how fast.
 const SIDE_BY_SIDE: usize = 4;
 

@@ -1,12 +1,13 @@
 //! Reads one slice page by page, and proves that it was read whole.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use tokio::sync::Semaphore;
 
-use super::{Feed, Step, WIDTH};
+use super::{Feed, Step};
 use crate::expiry::Reason;
 use crate::source::{Noted, Page, Slice, Source, SourceError};
 
@@ -78,11 +79,23 @@ impl Reading {
 pub(super) struct Pages<'a> {
     source: &'a dyn Source,
     room: Semaphore,
+    /// How many there is room for.
+    width: AtomicUsize,
 }
 
 impl<'a> Pages<'a> {
     pub(super) fn of(source: &'a dyn Source) -> Self {
-        Self { source, room: Semaphore::new(WIDTH) }
+        let width = source.width();
+        Self { source, room: Semaphore::new(width), width: width.into() }
+    }
+
+    /// Returns how many pages to ask for before the first of them has been read. It grows with the source's latency,
+    /// and lasts.
+    pub(super) fn width(&self) -> usize {
+        let wanted = self.source.width();
+        let before = self.width.fetch_max(wanted, Ordering::Relaxed);
+        self.room.add_permits(wanted.saturating_sub(before));
+        before.max(wanted)
     }
 
     pub(super) async fn get(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError> {
@@ -136,6 +149,8 @@ pub(super) struct Attempt<'a> {
     barren: u32,
     /// Pages that this reading may still ask for: a list that grows as fast as it is read never ends.
     left: u64,
+    /// Whether it breaks off when the list turns out to change: it would not be whole then.
+    at_rest: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -150,7 +165,13 @@ impl<'a> Attempt<'a> {
             stride: 0,
             barren: 0,
             left: SPARE_PAGES,
+            at_rest: false,
         }
+    }
+
+    /// Returns a reading that breaks off when the list changes.
+    pub(super) fn at_rest(asked: &'a Slice, slice: &'a Arc<Slice>) -> Self {
+        Self { at_rest: true, ..Self::new(asked, slice) }
     }
 
     pub(super) async fn run(&mut self, pages: &Pages<'_>, feed: &Feed) -> Result<(), SourceError> {
@@ -201,7 +222,7 @@ impl<'a> Attempt<'a> {
         let mut ahead = offset;
         let mut coming = FuturesOrdered::new();
         loop {
-            while coming.len() < WIDTH && ahead < self.reading.last_total {
+            while coming.len() < pages.width() && ahead < self.reading.last_total {
                 let at = ahead;
                 coming.push_back(async move { (at, pages.get(asked, at).await) });
                 ahead += self.stride;
@@ -227,7 +248,9 @@ impl<'a> Attempt<'a> {
         self.note(offset, &page);
         self.left = self.left.saturating_sub(1);
         let end = offset.saturating_add(received);
-        let next = if self.is_last(offset, received, page.total) {
+        let next = if self.at_rest && page.total != self.reading.first_total {
+            None
+        } else if self.is_last(offset, received, page.total) {
             self.reading.finished = end >= page.total;
             None
         } else {

@@ -18,7 +18,7 @@ use super::cut::{cut, halve};
 use super::lots::choose;
 use super::passes::Pass;
 use super::slice::{self, Attempt, Pages, READINGS, Reading, stopped};
-use super::{Ends, Feed, Known, Step, WIDTH};
+use super::{Ends, Feed, Known, Step};
 use crate::clock::Clock;
 use crate::expiry::{Batch, Timestamp};
 use crate::source::{Coverage, Lot, Slice, Source, SourceError, Span};
@@ -84,7 +84,7 @@ struct Census {
 enum Way {
     /// As one list.
     AsOne,
-    /// As one list, and if it changes meanwhile by windows.
+    /// As one list, and by windows as soon as that turns out to change.
     AsOneFirst,
     ByWindows,
 }
@@ -111,7 +111,7 @@ impl Windows<'_> {
             return self.go_on(pass, all, None).await;
         }
         self.give(Step::Begin { slice: Arc::clone(self.slice) }).await?;
-        let mut one = Attempt::new(self.slice, self.slice);
+        let mut one = Attempt::at_rest(self.slice, self.slice);
         let next = one.begin(&self.pages, self.feed).await?;
         let all = one.reading.first_total;
         match self.way(all).await? {
@@ -128,7 +128,8 @@ impl Windows<'_> {
                     return self.as_whole(one.reading).await;
                 }
                 self.give(Step::Begin { slice: Arc::clone(self.slice) }).await?;
-                self.go_on(self.beginning(), all, Some(one.reading)).await
+                let listed = Some(one.reading).filter(|listed| listed.finished);
+                self.go_on(self.beginning(), all, listed).await
             }
             Way::ByWindows => self.go_on(self.beginning(), all, None).await,
         }
@@ -328,7 +329,7 @@ impl Windows<'_> {
         let mut reading = Reading::default();
         let mut under_way = FuturesUnordered::new();
         loop {
-            while under_way.len() < WIDTH
+            while under_way.len() < self.pages.width()
                 && let Some(work) = waiting.pop()
             {
                 under_way.push(self.piece(work, &cuts));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::client::{CallError, Class, Deps};
+use crate::client::{CallError, Class, Deps, width};
 use crate::config::{Fields, Mistakes, SourceConfig};
 use crate::expiry::{Kind as CertificateKind, Rejected, Sightings, Status, Timestamp};
 
@@ -31,6 +31,11 @@ pub trait Source: Send + Sync {
 
     /// Fetches the page of `slice` that starts at `offset`.
     async fn page(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError>;
+
+    /// Returns how many pages are worth asking for at a time, so that the provider's latency does not eat the rate.
+    fn width(&self) -> usize {
+        width::LEAST
+    }
 
     /// Asks for one certificate by name, to confirm that it is gone.
     ///

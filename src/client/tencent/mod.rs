@@ -14,6 +14,7 @@ use url::Url;
 
 use super::failure::{Backoff, CallError, Class, Tries};
 use super::http::{Request, Response};
+use super::width::Latency;
 use super::{Deps, Outcome, time};
 
 mod codes;
@@ -71,6 +72,7 @@ pub struct Tencent {
     correction: AtomicI64,
     /// The offset that was last reported.
     reported: AtomicI64,
+    latency: Latency,
 }
 
 /// What reads an answer. A scan is one task, and asks for many pages at a time: each is read in a task of its own.
@@ -98,7 +100,13 @@ impl Tencent {
             deps: deps.clone(),
             correction: AtomicI64::new(0),
             reported: AtomicI64::new(i64::MIN),
+            latency: Latency::default(),
         }
+    }
+
+    /// Returns how many requests are worth having under way at a time.
+    pub fn width(&self) -> usize {
+        self.latency.width(self.settings.rate)
     }
 
     /// Calls `action` with `parameters` and reads the answer with `read`, which gets the body and calls
@@ -145,8 +153,9 @@ impl Tencent {
             Err(_) => {}
         }
         let outcome = result.as_ref().err().map_or(Outcome::Ok, |error| error.class.outcome());
-        let seconds = started.elapsed().as_secs_f64();
-        self.deps.meter.request(&self.settings.source, action, outcome, seconds);
+        let took = started.elapsed();
+        self.latency.answered(took);
+        self.deps.meter.request(&self.settings.source, action, outcome, took.as_secs_f64());
         result.map_err(|error| without_secrets(error, &keys))
     }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -101,16 +102,10 @@ impl Source for TencentMqtt {
     }
 
     async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
-        let mut slices = Vec::new();
-        for instance in self.instances().await? {
-            if instance.authorities {
-                slices.push(authorities_slice(&instance.id, window));
-            }
-            if instance.devices {
-                slices.push(self.devices_slice(&instance.id, window).await?);
-            }
-        }
-        Ok(slices)
+        let instances = self.instances().await?;
+        let slices = stream::iter(instances).map(|instance| self.slices_of(instance, window));
+        let slices: Vec<_> = slices.buffered(self.width()).try_collect().await?;
+        Ok(slices.into_iter().flatten().collect())
     }
 
     async fn page(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError> {
@@ -124,6 +119,10 @@ impl Source for TencentMqtt {
             self.learn(&slice.scope, |known| known.filter = None);
         }
         Ok(page)
+    }
+
+    fn width(&self) -> usize {
+        self.client.width()
     }
 
     async fn confirm(&self, scope: &str, serial: &str) -> Result<Presence, SourceError> {
@@ -167,15 +166,14 @@ impl TencentMqtt {
         if let Some(configured) = &self.instances {
             return Ok(configured.iter().map(|id| Instance::whole(id)).collect());
         }
-        let mut found = Vec::new();
         let ids = instances::list(&self.client).await?;
-        for id in &ids.usable {
-            found.extend(self.describe(id).await);
+        let unlisted = self.unlisted(&ids.listed);
+        let listed = stream::iter(ids.usable).map(|id| self.describe(id)).buffered(self.width());
+        let mut found: Vec<Option<Instance>> = listed.collect().await;
+        for (id, holds) in unlisted {
+            found.push(self.ask_for(&id, holds).await);
         }
-        for (id, holds) in self.unlisted(&ids.listed) {
-            found.extend(self.ask_for(&id, holds).await);
-        }
-        Ok(found)
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// Returns the instances that were known to hold certificates and are not listed any more.
@@ -203,7 +201,8 @@ impl TencentMqtt {
 
     /// Returns what a discovered instance holds. When it cannot be asked, what it held before counts, or else
     /// everything, so that its pages tell what is wrong.
-    async fn describe(&self, id: &str) -> Option<Instance> {
+    async fn describe(&self, id: String) -> Option<Instance> {
+        let id = id.as_str();
         let known = self.learn(id, |known| known.holds.clone());
         if let Some(holds) = known.as_ref().and_then(Learnt::fresh) {
             return holds;
@@ -218,6 +217,21 @@ impl TencentMqtt {
                 known.map_or_else(|| Some(Instance::whole(id)), |known| known.fact)
             }
         }
+    }
+
+    async fn slices_of(
+        &self,
+        instance: Instance,
+        window: Window,
+    ) -> Result<Vec<Slice>, SourceError> {
+        let mut slices = Vec::new();
+        if instance.authorities {
+            slices.push(authorities_slice(&instance.id, window));
+        }
+        if instance.devices {
+            slices.push(self.devices_slice(&instance.id, window).await?);
+        }
+        Ok(slices)
     }
 
     async fn devices_slice(
