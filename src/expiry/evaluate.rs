@@ -1,6 +1,7 @@
 //! (inventory, ladder, now) become verdicts.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::certificate::{Kind, Status, Timestamp};
 use super::inventory::{Chunk, RowId, ScopeId, View, row_at};
@@ -32,7 +33,9 @@ pub struct Verdict {
 pub struct Evaluator {
     ladder: Ladder,
     looks: Vec<Look>,
-    scopes: Vec<ScopeId>,
+    counts: BTreeMap<(ScopeId, Rung), u64>,
+    /// The state that was looked at, and the times between which every look at it would find the same.
+    settled: Option<(u64, Range<i64>)>,
 }
 
 /// What one look at a chunk found, and the times between which a second look would find the same.
@@ -48,7 +51,7 @@ struct Look {
 impl Evaluator {
     /// Returns an evaluator that has looked at nothing yet.
     pub fn new(ladder: Ladder) -> Self {
-        Self { ladder, looks: Vec::new(), scopes: Vec::new() }
+        Self { ladder, looks: Vec::new(), counts: BTreeMap::new(), settled: None }
     }
 
     /// Returns the ladder that it evaluates by.
@@ -63,6 +66,9 @@ impl Evaluator {
     /// for the ledger to know.
     pub fn due(&mut self, view: &View, now: Timestamp) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
+        if self.is_settled(view.version(), now) {
+            return verdicts;
+        }
         let chunks = view.numbered().count();
         self.looks.resize_with(chunks, Look::default);
         for ((number, chunk), look) in view.numbered().zip(&mut self.looks) {
@@ -71,33 +77,42 @@ impl Evaluator {
                 *look = Look::at(number, chunk, now, &self.ladder, &mut verdicts);
             }
         }
-        self.scopes.clear();
-        self.scopes.extend(view.scopes().map(|(scope, _, _)| scope));
+        self.count(view);
+        let until = self.looks.iter().filter(|look| look.scope.is_some()).map(|look| look.until);
+        self.settled = Some((view.version(), now.seconds()..until.min().unwrap_or(i64::MAX)));
         verdicts
     }
 
-    /// Counts the certificates on each rung, as of the last call of [`Evaluator::due`]. Every rung of the ladder is
-    /// there for every scope.
-    pub fn counts(&self) -> BTreeMap<(ScopeId, Rung), u64> {
+    /// Returns whether nothing can be due in a state of the inventory: it is the one that was looked at last, and no
+    /// certificate has crossed a rung since.
+    pub fn is_settled(&self, version: u64, now: Timestamp) -> bool {
+        let settled = self.settled.as_ref();
+        settled.is_some_and(|(seen, times)| *seen == version && times.contains(&now.seconds()))
+    }
+
+    /// Returns how many certificates are on each rung, as of the last call of [`Evaluator::due`]. Every rung of the
+    /// ladder is there for every scope.
+    pub fn counts(&self) -> &BTreeMap<(ScopeId, Rung), u64> {
+        &self.counts
+    }
+
+    fn count(&mut self, view: &View) {
         let rungs: Vec<Rung> = self.ladder.rungs().collect();
-        let mut counts: BTreeMap<_, _> = self
-            .scopes
-            .iter()
-            .flat_map(|scope| rungs.iter().map(|rung| ((*scope, *rung), 0)))
-            .collect();
+        let of_scope = |scope| rungs.iter().map(move |rung| ((scope, *rung), 0));
+        self.counts = view.scopes().flat_map(|(scope, _, _)| of_scope(scope)).collect();
         for look in &self.looks {
             let Some(scope) = look.scope else { continue };
-            for (rung, count) in rungs.iter().zip(&look.counts) {
-                *counts.entry((scope, *rung)).or_default() += count;
+            for (rung, count) in rungs.iter().zip(&look.counts).filter(|(_, count)| **count > 0) {
+                *self.counts.entry((scope, *rung)).or_default() += count;
             }
         }
-        counts
     }
 
     /// Forgets what was looked at, so that everything comes up again. To be called when the verdicts of a call were
     /// lost, for one because they could not be stored.
     pub fn revisit(&mut self) {
         self.looks.clear();
+        self.settled = None;
     }
 }
 

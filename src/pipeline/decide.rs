@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::condition::{Subject, Turn};
-use super::{Health, Pipeline};
+use super::{BATCH, Health, Pipeline};
 use crate::config::Config;
 use crate::expiry::{
     Event, Facts, Kind, Renewal, RowId, Said, Severity, Timestamp, Topic, Verdict, plan,
@@ -53,22 +53,32 @@ impl Pipeline {
     }
 
     async fn say_rungs(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        let view = self.inventory.view();
-        let verdicts = self.evaluator.due(&view, now);
-        drop(view);
+        let mut verdicts = Vec::new();
+        if !self.evaluator.is_settled(self.inventory.version(), now) {
+            verdicts = self.evaluator.due(&self.inventory.view(), now);
+        }
         self.count_active();
         if self.settings.config.channels.is_empty() {
             return Ok(());
         }
-        let say = plan(&verdicts, &self.ledger).say;
-        if say.is_empty() {
-            return Ok(());
+        let say = plan(verdicts, &self.ledger).say;
+        // A ladder or a first channel that is new has much to say of a large fleet: it is never in memory all at once.
+        for some in say.chunks(BATCH) {
+            self.say_some(some, now).await?;
+            if say.len() > BATCH {
+                self.save().await?;
+                self.outlets.pulse.send_replace(Instant::now());
+            }
         }
+        Ok(())
+    }
+
+    async fn say_some(&mut self, say: &[Verdict], now: Timestamp) -> anyhow::Result<()> {
         let rows: Vec<RowId> = say.iter().map(|verdict| verdict.row).collect();
         let facts = self.facts(&rows).await?;
-        for (verdict, facts) in say.into_iter().zip(facts) {
+        for (verdict, facts) in say.iter().zip(facts) {
             if let Some(facts) = facts {
-                self.say_rung(verdict, facts, now);
+                self.say_rung(*verdict, facts, now);
             }
         }
         Ok(())
@@ -155,24 +165,24 @@ impl Pipeline {
     /// Publishes how many certificates stand on each rung, in the scopes that are scanned: one that its provider lists
     /// no more is empty for ever.
     fn count_active(&mut self) {
-        let view = self.inventory.view();
         let scanned: HashSet<(&str, &str)> =
             self.scans.keys().map(|(source, scope, _)| (source.as_str(), scope.as_str())).collect();
-        let names: HashMap<_, _> = view
+        let names: HashMap<_, _> = self
+            .inventory
             .scopes()
             .map(|(id, source, scope)| (id, (Arc::clone(source), Arc::clone(scope))))
             .collect();
         let counts: Vec<_> = self
             .evaluator
             .counts()
-            .into_iter()
+            .iter()
             .filter_map(|((scope, rung), count)| {
-                let (source, scope) = names.get(&scope)?;
-                if count == 0 && !scanned.contains(&(&**source, &**scope)) {
+                let (source, scope) = names.get(scope)?;
+                if *count == 0 && !scanned.contains(&(&**source, &**scope)) {
                     return None;
                 }
                 let (source, scope) = (Arc::clone(source), Arc::clone(scope));
-                Some(ActiveAlerts { source, scope, rung: rung.as_label(), count })
+                Some(ActiveAlerts { source, scope, rung: rung.as_label(), count: *count })
             })
             .collect();
         self.means.own.alerts_active(counts);

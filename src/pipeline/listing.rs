@@ -77,9 +77,8 @@ impl Pipeline {
         Ok(ask.into_iter().filter_map(|(scope, row)| Some((scope, candidate(row)?))).collect())
     }
 
-    fn scopes_of(&mut self, source: &str) -> Vec<(ScopeId, Arc<str>)> {
-        let view = self.inventory.view();
-        let of_source = view.scopes().filter(|(_, name, _)| ***name == *source);
+    fn scopes_of(&self, source: &str) -> Vec<(ScopeId, Arc<str>)> {
+        let of_source = self.inventory.scopes().filter(|(_, name, _)| ***name == *source);
         of_source.map(|(id, _, scope)| (id, Arc::clone(scope))).collect()
     }
 

@@ -352,7 +352,6 @@ impl Pipeline {
         let known = |name: &str| watched.iter().any(|source| source.name == name);
         let dropped: Vec<_> = self
             .inventory
-            .view()
             .scopes()
             .filter(|(_, source, scope)| !watched.iter().any(|one| one.holds(source, scope)))
             .map(|(id, source, scope)| (id, Arc::clone(source), Arc::clone(scope)))

@@ -412,3 +412,18 @@ async fn rejected_rows_are_no_proof_and_tell_the_last_error() {
     let problem = "mqtt-1: 1 of 1 rows could not be understood";
     assert_eq!(status.last_error.as_deref(), Some(problem));
 }
+
+#[tokio::test]
+async fn more_news_than_a_transaction_holds_is_said_all_and_once() {
+    let mut bench = Bench::new().await;
+    let count = BATCH + 5;
+    let all = slice("mqtt-1", Window::All);
+    bench.scan(&all, (0..count).map(|number| device(&number.to_string(), 3)).collect()).await;
+    for _ in 0..2 {
+        bench.pipeline.decide().await.unwrap();
+        bench.save().await;
+        assert_eq!(bench.store.backlog().await.unwrap()[0].1, count as u64);
+        assert_eq!(bench.pipeline.ledger.len(), count);
+        bench.restart().await;
+    }
+}

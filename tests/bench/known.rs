@@ -127,7 +127,7 @@ fn evaluate(fleet: &mut Fleet, largest: bool, report: &mut Report) -> anyhow::Re
     let mut ledger = Ledger::default();
     let mut pass = |now: Timestamp| {
         let started = Instant::now();
-        let say = plan(&evaluator.due(&view, now), &ledger).say;
+        let say = plan(evaluator.due(&view, now), &ledger).say;
         let millis = started.elapsed().as_secs_f64() * 1000.0;
         for verdict in &say {
             let said = Said { rung: verdict.rung, at: now, told: Arc::new([]) };

@@ -147,6 +147,16 @@ impl Inventory {
         self.restate(affected)
     }
 
+    /// Returns the number of the state as it is now, which a [`View`] of it has.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Returns every scope: its number, source and name.
+    pub fn scopes(&self) -> impl Iterator<Item = (ScopeId, &Arc<str>, &Arc<str>)> {
+        self.names.iter().map(|(id, (source, scope))| (*id, source, scope))
+    }
+
     /// Returns one certificate.
     pub fn row(&self, row: RowId) -> Option<Row> {
         self.chunks.of(row).and_then(|(chunk, offset)| chunk.row(offset))

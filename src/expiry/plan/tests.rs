@@ -100,7 +100,7 @@ impl Story {
         let now = at(self.now);
         let view = self.world.inventory.view();
         let verdicts = self.evaluator.due(&view, now);
-        for verdict in plan(&verdicts, &self.ledger).say {
+        for verdict in plan(verdicts, &self.ledger).say {
             self.say(&verdict);
         }
         self.check();
@@ -156,7 +156,7 @@ impl Story {
             assert_eq!(said_end, end);
             assert!(said >= rung, "{stored:?} stands on {rung:?}, but only {said:?} was said");
         }
-        let all = self.evaluator.counts();
+        let all = self.evaluator.counts().clone();
         assert_eq!(all.len() % 6, 0, "every rung is there for every scope");
         let some: BTreeMap<_, _> = all.into_iter().filter(|(_, count)| *count > 0).collect();
         assert_eq!(some, counts);
@@ -232,7 +232,7 @@ fn tell(ends: &[Option<i64>]) -> Vec<Rung> {
         story.world.apply(0, &device("01", "", end));
         let view = story.world.inventory.view();
         let verdicts = story.evaluator.due(&view, at(story.now));
-        plan(&verdicts, &story.ledger).say.iter().for_each(|verdict| story.say(verdict));
+        plan(verdicts, &story.ledger).say.iter().for_each(|verdict| story.say(verdict));
         story.now += 60;
     }
     story.said.into_iter().map(|(_, rung)| rung).collect()
@@ -251,7 +251,7 @@ fn an_end_that_comes_back_as_another_one_has_its_own_ladder() {
         story.world.apply(0, &device("01", "", end));
         let view = story.world.inventory.view();
         let verdicts = story.evaluator.due(&view, at(story.now));
-        plan(&verdicts, &story.ledger).say.iter().for_each(|verdict| story.say(verdict));
+        plan(verdicts, &story.ledger).say.iter().for_each(|verdict| story.say(verdict));
     }
     let rungs: Vec<_> = story.said.iter().map(|(_, rung)| *rung).collect();
     assert_eq!(rungs, [Rung::Expired, days(30)]);
