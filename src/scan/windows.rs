@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::StreamExt as _;
+use futures_util::future::join;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 
@@ -191,13 +192,15 @@ impl Windows<'_> {
         all: u64,
         listed: Option<Reading>,
     ) -> Result<Reading, SourceError> {
-        let last = self.span().1;
         let share = usize::try_from(all / self.sizes.windows).unwrap_or(usize::MAX);
         let size = self.sizes.window.max(share);
         let mut windows = SPARE_WINDOWS + WINDOWS * (all / size as u64);
-        while pass.next <= last {
-            let (span, parts) = self.next(pass.next, size).await?;
-            let reading = self.window(parts).await?;
+        let mut ahead = self.next(pass.next, size).await?;
+        while let Some((span, work)) = ahead {
+            // Where the next window ends is found while this one is read: that may take many answers, one by one.
+            let following = self.next(span.1.plus(1), size);
+            let (reading, following) = join(self.window(work), following).await;
+            let reading = reading?;
             windows = windows.saturating_sub(1);
             if reading.outside > 0 || windows == 0 {
                 // The filter or the totals are not what they were; the filter is tried out again before the next poll.
@@ -208,6 +211,7 @@ impl Windows<'_> {
             pass.reading.add(&reading);
             pass.next = span.1.plus(1);
             self.note(Some(pass)).await?;
+            ahead = following?;
         }
         let reading = self.finish(pass, listed).await?;
         self.note(None).await?;
@@ -270,8 +274,15 @@ impl Windows<'_> {
         if self.feed.give(step).await { Ok(()) } else { Err(stopped()) }
     }
 
-    /// Chooses the window that begins at `from` and has so many known certificates, and cuts it.
-    async fn next(&self, from: Timestamp, size: usize) -> Result<(Span, Vec<Work>), SourceError> {
+    /// Chooses the window that begins at `from` and has so many known certificates, and cuts it. `None` after the last.
+    async fn next(
+        &self,
+        from: Timestamp,
+        size: usize,
+    ) -> Result<Option<(Span, Vec<Work>)>, SourceError> {
+        if from > self.span().1 {
+            return Ok(None);
+        }
         let ends = self.known(from, size.saturating_add(1)).await?.ends;
         let to = match (ends.first(), ends.get(size)) {
             (Some(first), Some(over)) => over.plus(-1).max(*first).min(self.span().1),
@@ -280,7 +291,7 @@ impl Windows<'_> {
         let held = ends.partition_point(|end| *end <= to);
         let ends = ends.get(..held).unwrap_or_default();
         let parts = cut((from, to), ends, self.most());
-        Ok(((from, to), self.work(parts, ends).await?))
+        Ok(Some(((from, to), self.work(parts, ends).await?)))
     }
 
     /// Returns the known certificates that a part may have. There is room for what has come since: a part that fills its
