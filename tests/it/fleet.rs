@@ -9,6 +9,7 @@ use crate::harness::{Daemon, environment, eventually};
 use crate::simulator::clock::wall_seconds;
 use crate::simulator::fault::{Fault, Times};
 use crate::simulator::fleet::{DAY, Fleet, Instance};
+use crate::simulator::mqtt::Status;
 use crate::simulator::{Service, Setup, Simulator};
 
 const INSTANCE: &str = "mqtt-fleet";
@@ -164,6 +165,33 @@ async fn a_fleet_that_changes_all_the_time_is_proven_and_ends_with_the_truth() {
     .await;
     let last = proofs.pop().unwrap();
     daemon.until(&everything, |at| at > last).await;
+    let wanted = truth(&simulator);
+    eventually("the daemon knows the truth", async || (stored(&daemon) == wanted).then_some(()))
+        .await;
+}
+
+#[tokio::test]
+async fn batches_that_end_together_are_read_lot_by_lot_and_stay_true() {
+    let instance =
+        Instance { mixed: false, one_instant_every: 0, ..Instance::new(INSTANCE, 2_000) };
+    let fleet = Fleet::new(17, wall_seconds()).with(instance);
+    let simulator = Simulator::start(Setup::new(fleet)).await.unwrap();
+    // More than an answer holds, and a third of it signed by each of three authorities.
+    let batch =
+        |days: i64| simulator.mqtt().insert_ending(INSTANCE, 240, wall_seconds() + days * DAY);
+    let first = batch(100).start;
+    batch(200);
+    let mut daemon = daemon(&simulator, 10_000, ("every 1h", "every 1s"));
+    daemon.start();
+    let once = daemon.until(&proven("all"), |at| at > 0.0).await;
+    assert_eq!(simulator.mqtt().asked_by_issuer(), 0, "nothing was known to tell lots by");
+    daemon.until(&proven("all"), |at| at > once).await;
+    let asked = simulator.mqtt().asked_by_issuer();
+    assert!(asked >= 6, "{asked}");
+    // One that leaves its lot by being switched off, some that are new, and some that go.
+    simulator.mqtt().set_status(INSTANCE, first, Status::Revoked);
+    batch(200);
+    simulator.mqtt().delete(INSTANCE, first + 10..first + 15);
     let wanted = truth(&simulator);
     eventually("the daemon knows the truth", async || (stored(&daemon) == wanted).then_some(()))
         .await;

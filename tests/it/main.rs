@@ -12,6 +12,7 @@ mod commands;
 mod crash;
 mod daemon;
 mod fleet;
+mod rates;
 mod harness;
 mod health;
 mod plant;
