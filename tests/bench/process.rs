@@ -45,6 +45,14 @@ impl Process {
         Ok((field(&status, "VmRSS:")?, field(&status, "VmHWM:")?))
     }
 
+    /// Returns the bytes that it has had the kernel write to disk.
+    pub(crate) fn written(&self) -> anyhow::Result<f64> {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id()))?;
+        let bytes =
+            io.lines().find_map(|line| line.strip_prefix("write_bytes:")?.trim().parse().ok());
+        bytes.context("/proc/PID/io has no write_bytes")
+    }
+
     /// Asks it to end, and waits.
     pub(crate) fn stop(mut self) -> anyhow::Result<()> {
         Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::churn::{self, Churn};
 use crate::process::Process;
+use crate::simulator::fault::{Fault, Times};
 use crate::simulator::fleet::{Fleet, Instance};
 use crate::simulator::mqtt::Status;
 use crate::simulator::{Service, Setup, Simulator, clock};
@@ -109,6 +110,13 @@ fn obey(simulator: &Simulator, churn: &Churn, command: &str) -> Value {
                 simulator.mqtt().set_status(INSTANCE, *index, status);
             }
             json!({"changed": chosen.len()})
+        }
+        // Answers after so many milliseconds.
+        (Some("latency"), Some(millis)) => {
+            let least = Duration::from_millis(millis);
+            let fault = Fault::Latency { least, most: least };
+            simulator.fault_on(Service::Mqtt, LIST, fault, Times::Always);
+            json!({})
         }
         // Inserts and deletes so many rows a second.
         (Some("churn"), Some(rate)) => churn::told(churn.set(rate)),
