@@ -30,6 +30,27 @@ pub(super) fn cut((from, to): Span, ends: &[Timestamp], most: usize) -> Vec<Span
     parts
 }
 
+/// Years from now at which a span is cut of which nothing is known: most certificates end within a few.
+const LANDMARKS: [i64; 7] = [-1, 0, 1, 2, 4, 8, 16];
+
+/// Cuts a span of which nothing is known, from 1970 to the end of time perhaps, where certificates are likely to end.
+pub(super) fn landmarks((from, to): Span, now: Timestamp) -> Vec<Span> {
+    let marks = LANDMARKS.map(|years| now.plus(years * 365 * 86_400));
+    let inside = marks.into_iter().filter(|mark| from <= *mark && *mark < to);
+    let ends: Vec<_> = inside.chain([to]).collect();
+    let starts = std::iter::once(from).chain(ends.iter().map(|end| end.plus(1)));
+    starts.zip(&ends).map(|(start, end)| (start, *end)).collect()
+}
+
+/// Cuts a span into so many parts of the same length, or fewer where it has not as many seconds.
+pub(super) fn divide((from, to): Span, parts: i64) -> Vec<Span> {
+    let seconds = to.since(from).saturating_add(1).max(1);
+    let parts = parts.clamp(1, seconds);
+    let start = |part: i64| from.plus(part.saturating_mul(seconds / parts));
+    let end = |part: i64| if part + 1 == parts { to } else { start(part + 1).plus(-1) };
+    (0..parts).map(|part| (start(part), end(part))).collect()
+}
+
 /// Halves a span; `None` for one of a single second.
 pub(super) fn halve((from, to): Span) -> Option<(Span, Span)> {
     let middle = from.plus(to.since(from) / 2);
@@ -80,6 +101,24 @@ mod tests {
         }
 
         #[test]
+        fn parts_of_what_is_not_known_touch(
+            (from, length) in (-100..100_i64, 0..1000_i64), parts in 1..12_i64, now in -40_i64..40
+        ) {
+            let span = (at(from), at(from + length));
+            let years = (at(from * 31_000_000), at((from + length) * 31_000_000));
+            let now = at(now * 31_000_000);
+            for (span, parts) in [(span, divide(span, parts)), (years, landmarks(years, now))] {
+                prop_assert_eq!((parts[0].0, parts[parts.len() - 1].1), span);
+                for pair in parts.windows(2) {
+                    prop_assert_eq!(pair[0].1.plus(1), pair[1].0);
+                }
+                prop_assert!(parts.iter().all(|part| part.0 <= part.1), "{parts:?}");
+            }
+            let whole = i64::try_from(divide(span, parts).len()).unwrap();
+            prop_assert_eq!(whole, parts.min(length + 1));
+        }
+
+        #[test]
         fn halves_touch(from in -100..100_i64, length in 0..1000_i64) {
             let span = (at(from), at(from + length));
             match halve(span) {
@@ -98,6 +137,16 @@ mod tests {
         let mut held = ends.iter().filter(|end| (part.0..=part.1).contains(*end));
         let first = held.next();
         held.all(|end| Some(end) == first)
+    }
+
+    #[test]
+    fn what_is_not_known_is_cut_where_certificates_are_likely_to_end() {
+        let year = 365 * 86_400;
+        let now = at(1_800_000_000);
+        let cut = landmarks((at(1), at(253_402_300_799)), now);
+        let ends: Vec<i64> = cut.iter().map(|(_, to)| to.since(now) / year).collect();
+        assert_eq!(ends, [-1, 0, 1, 2, 4, 8, 16, 7_978]);
+        assert_eq!(landmarks((now.plus(1), now.plus(90)), now), [(now.plus(1), now.plus(90))]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A window is a stretch of ends with so many certificates that a restart loses little, and that a look at what is
 //! missing from it costs little. It is cut into parts that one answer holds, by the ends that are known, and by lots
-//! where too many end in the same second; where more is there than is known, a part is read page by page or cut in two.
+//! where too many end in the same second; where more is there than is known, a part is read page by page or cut.
 //! What does not say when it ends is in no window: it is counted, and known by being asked for one by one.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 
 use super::ask::ask;
-use super::cut::{cut, halve};
+use super::cut::{cut, divide, halve, landmarks};
 use super::lots::choose;
 use super::passes::Pass;
 use super::slice::{self, Attempt, Pages, READINGS, Reading, stopped};
@@ -34,9 +34,9 @@ pub(super) struct Sizes {
     pub(super) windows: u64,
     /// Rows of a list that is read as one.
     pub(super) short: u64,
-    /// Rows of a part that is read page by page; a larger one is cut in two.
+    /// Rows of a part that is read page by page; a larger one is cut.
     pub(super) long: u64,
-    /// Times that parts of one window are cut in two, so that a provider that answers anything comes to an end.
+    /// Times that parts of one window are cut, so that a provider that answers anything comes to an end.
     pub(super) cuts: u64,
 }
 
@@ -46,6 +46,9 @@ pub(super) const SIZES: Sizes =
 
 /// From the first second that is no "unknown" to the last of the year 9999, where no certificate ends later.
 const EVER: Span = (Timestamp::from_seconds(1), Timestamp::from_seconds(253_402_300_799));
+
+/// A part that is too long is cut into so many at the most: where all end in one of them, the others are asked in vain.
+const MOST_PARTS: u64 = 8;
 
 /// So many certificates that do not say when they end are asked for one by one, however few there are in all.
 const FEW: u64 = 20;
@@ -101,7 +104,7 @@ enum Work {
 pub(super) enum Part {
     Read(Reading),
     /// It is too long for one reading.
-    Halves(Span, Span),
+    Cut(Vec<Span>),
 }
 
 impl Windows<'_> {
@@ -290,7 +293,10 @@ impl Windows<'_> {
         };
         let held = ends.partition_point(|end| *end <= to);
         let ends = ends.get(..held).unwrap_or_default();
-        let parts = cut((from, to), ends, self.most());
+        let parts = match ends {
+            [] => landmarks((from, to), self.clock.now()),
+            _ => cut((from, to), ends, self.most()),
+        };
         Ok(Some(((from, to), self.work(parts, ends).await?)))
     }
 
@@ -348,7 +354,7 @@ impl Windows<'_> {
             let Some(part) = under_way.next().await else { break };
             match part? {
                 Part::Read(one) => reading.add(&one),
-                Part::Halves(left, right) => waiting.extend([right, left].map(Work::Span)),
+                Part::Cut(spans) => waiting.extend(spans.into_iter().rev().map(Work::Span)),
             }
             if reading.outside > 0 {
                 break;
@@ -374,8 +380,8 @@ impl Windows<'_> {
             if attempt.reading.outside > 0 {
                 return Ok(Part::Read(attempt.reading));
             }
-            if too_long && let Some((left, right)) = halve(span).filter(|_| may(cuts)) {
-                return Ok(Part::Halves(left, right));
+            if too_long && let Some(parts) = self.shorter(span, attempt.reading.first_total, cuts) {
+                return Ok(Part::Cut(parts));
             }
             attempt.go_on(next, &self.pages, self.feed).await?;
             reading = attempt.reading;
@@ -384,6 +390,13 @@ impl Windows<'_> {
             }
         }
         Ok(Part::Read(reading))
+    }
+
+    /// Cuts a part that has so many rows, unless it is of one second or too much was cut already.
+    fn shorter(&self, span: Span, rows: u64, cuts: &AtomicU64) -> Option<Vec<Span>> {
+        let wanted = rows.div_ceil(self.sizes.long).clamp(2, MOST_PARTS);
+        let parts = divide(span, i64::try_from(wanted).unwrap_or(i64::MAX));
+        (parts.len() > 1 && may(cuts)).then_some(parts)
     }
 
     /// Counts what there is, and what of it has an end, by turns. The counts are of one moment when they stay the same:

@@ -118,6 +118,8 @@ struct Took {
     provider: f64,
     /// Bytes.
     written: f64,
+    /// Pages that were asked for.
+    pages: f64,
 }
 
 impl Run<'_> {
@@ -131,11 +133,10 @@ impl Run<'_> {
             daemon: daemon.process.cpu()?,
             provider: provider.process.cpu()? - before,
             written: daemon.process.written()?,
+            pages: provider.pages()?,
         };
         self.tell("first scan, stored", &took, 4.0, 12.0);
         self.costs.first.extend(self.cost(&took));
-        let pages = provider.pages()? / (self.rows / 100.0);
-        self.report.add("  pages read for each page of rows", pages, "", Budget::None);
         self.check(provider, &daemon)?;
         self.memory(&daemon)?;
         self.idle(&daemon)?;
@@ -200,6 +201,8 @@ impl Run<'_> {
         self.report.add("  CPU per million rows", took.daemon / million, "s", budget);
         self.report.add("  the simulator's", took.provider / million, "s", Budget::None);
         self.report.add("  written, each", took.written / self.rows, "B", Budget::None);
+        let pages = took.pages / (self.rows / 100.0);
+        self.report.add("  pages read for each page of rows", pages, "", Budget::None);
     }
 
     /// Returns what a row cost, against the SDK's loop.
@@ -257,15 +260,17 @@ fn rescans(
     ended: &mut i64,
     prepare: impl Fn(&mut Provider) -> anyhow::Result<()>,
 ) -> anyhow::Result<Took> {
-    let mut took = Took { seconds: 0.0, daemon: 0.0, provider: 0.0, written: 0.0 };
+    let mut took = Took { seconds: 0.0, daemon: 0.0, provider: 0.0, written: 0.0, pages: 0.0 };
     for _ in 0..RESCANS {
         prepare(provider)?;
+        let pages = provider.pages()?;
         let (own, its) = (daemon.process.cpu()?, provider.process.cpu()?);
         let written = daemon.process.written()?;
         *ended = daemon.stored_after(*ended)?;
         took.daemon += daemon.process.cpu()? - own;
         took.provider += provider.process.cpu()? - its;
         took.written += daemon.process.written()? - written;
+        took.pages += provider.pages()? - pages;
         // The daemon's own word for how long it took, since it began by itself.
         let series = r#"notafter_source_scan_duration_seconds{source="iot",window="all"} "#;
         took.seconds += daemon.sample(series)?;
@@ -276,5 +281,6 @@ fn rescans(
         daemon: took.daemon / scans,
         provider: took.provider / scans,
         written: took.written / scans,
+        pages: took.pages / scans,
     })
 }
