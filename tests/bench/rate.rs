@@ -8,6 +8,9 @@ use crate::process::wait_for;
 use crate::provider::Provider;
 use crate::report::{Budget, Report};
 
+/// Seconds' worth of requests after which the full scan is in its middle.
+const BEGINNING: u64 = 25;
+
 /// Measures with a provider that answers at once, and with one as far away and as busy as a cloud can be, at the rate
 /// that the vendor allows.
 pub(crate) fn measure(_: &Options, report: &mut Report) -> anyhow::Result<()> {
@@ -24,9 +27,11 @@ fn of_provider(rate: u32, latency: u64, seconds: u32, report: &mut Report) -> an
     let mut daemon = folder.start(&settings)?;
     daemon.ready()?;
     if latency > 0 {
-        // The filter is tried out by one request after the other; only what comes after that is a scan.
-        wait_for("a scan", Duration::from_millis(50), || {
-            Ok((provider.ask("asked")?["count"].as_u64() > Some(u64::from(rate))).then_some(()))
+        // The near window, and then the beginning of the full scan, which counts by one request after the other: a few
+        // seconds of a scan that takes minutes or hours.
+        let begun = u64::from(rate) * BEGINNING;
+        wait_for("the middle of a scan", Duration::from_millis(50), || {
+            Ok((provider.ask("asked")?["count"].as_u64() > Some(begun)).then_some(()))
         })?;
         provider.ask("forget")?;
     }
