@@ -24,3 +24,4 @@ mod simulator_itself;
 mod simulator_faults;
 mod simulator_enos;
 mod truth;
+mod written;
