@@ -15,6 +15,7 @@ use crate::simulator::clock::wall_seconds;
 use crate::simulator::fleet::{DAY, Fleet, Instance, Truth};
 use crate::simulator::mqtt::Status;
 use crate::simulator::{Service, Setup, Simulator};
+use crate::written::{SIGNED, critical_route, mqtt, route, webhook};
 
 const INSTANCE: &str = "mqtt-a";
 const LIST: &str = "DescribeDeviceCertificates";
@@ -38,42 +39,16 @@ async fn simulator(rows: u64) -> Simulator {
 }
 
 fn daemon(simulator: &Simulator, full_scan: &str) -> Daemon {
-    let config = format!(
-        r#"
-[alerts]
-group_wait = "1s"
-[[source]]
-name = "iot"
-kind = "tencent-mqtt"
-schedule = "every 1s"
-[source.options]
-region = "ap-guangzhou"
-endpoint = "{}"
-secret_id = {{ env = "SECRET_ID" }}
-secret_key = {{ env = "SECRET_KEY" }}
-requests_per_second = 10000
-full_scan = "{full_scan}"
-[[channel]]
-name = "ops"
-kind = "webhook"
-[channel.options]
-url = {{ env = "WEBHOOK_URL" }}
-secret = {{ env = "WEBHOOK_SECRET" }}
-[[channel]]
-name = "audit"
-kind = "webhook"
-[channel.options]
-url = {{ env = "AUDIT_URL" }}
-secret = {{ env = "WEBHOOK_SECRET" }}
-[[route]]
-match = {{ severity = ["critical"] }}
-channels = ["audit"]
-continue = true
-[[route]]
-channels = ["ops"]
-"#,
-        simulator.mqtt_url()
-    );
+    let options = format!("requests_per_second = 10000\nfull_scan = \"{full_scan}\"");
+    let config = [
+        "[alerts]\ngroup_wait = \"1s\"\n",
+        &mqtt(simulator, "iot", "every 1s", &options),
+        &webhook("ops", "WEBHOOK_URL", SIGNED),
+        &webhook("audit", "AUDIT_URL", SIGNED),
+        &critical_route(&["audit"]),
+        &route(&["ops"]),
+    ]
+    .concat();
     let mut environment = environment(simulator);
     environment.push(("AUDIT_URL", format!("{}/webhook/audit", simulator.chat_url())));
     Daemon::prepared(&config, &environment)

@@ -28,23 +28,10 @@ async fn simulator(rows: u64, mixed: bool) -> Simulator {
 }
 
 fn daemon(simulator: &Simulator, rate: u32, (near, full_scan): (&str, &str)) -> Daemon {
-    let config = format!(
-        r#"
-[[source]]
-name = "iot"
-kind = "tencent-mqtt"
-schedule = "{near}"
-[source.options]
-region = "ap-guangzhou"
-instances = ["{INSTANCE}"]
-endpoint = "{}"
-secret_id = {{ env = "SECRET_ID" }}
-secret_key = {{ env = "SECRET_KEY" }}
-requests_per_second = {rate}
-full_scan = "{full_scan}"
-"#,
-        simulator.mqtt_url()
+    let options = format!(
+        "instances = [\"{INSTANCE}\"]\nrequests_per_second = {rate}\nfull_scan = \"{full_scan}\""
     );
+    let config = crate::written::mqtt(simulator, "iot", near, &options);
     Daemon::prepared(&config, &environment(simulator))
 }
 

@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::simulator::Simulator;
+use crate::written::{SIGNED, enos, feishu, mqtt, route, ssl, webhook};
 
 /// How long a condition may take to come true before a test gives up.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
@@ -213,67 +214,17 @@ pub(crate) fn http() -> reqwest::Client {
 
 /// Returns a configuration with every cloud and every chat service of the simulator.
 pub(crate) fn configuration(simulator: &Simulator) -> String {
-    format!(
-        r#"
-[alerts]
-group_wait = "1s"
-
-[[source]]
-name = "iot"
-kind = "tencent-mqtt"
-schedule = "every 3s"
-[source.options]
-region = "ap-guangzhou"
-endpoint = "{mqtt}"
-secret_id = {{ env = "SECRET_ID" }}
-secret_key = {{ env = "SECRET_KEY" }}
-requests_per_second = 10000
-full_scan = "every 5s"
-
-[[source]]
-name = "web"
-kind = "tencent-ssl"
-schedule = "every 3s"
-[source.options]
-endpoint = "{ssl}"
-secret_id = {{ env = "SECRET_ID" }}
-secret_key = {{ env = "SECRET_KEY" }}
-requests_per_second = 1000
-
-[[source]]
-name = "plant"
-kind = "enos"
-schedule = "every 3s"
-[source.options]
-endpoint = "{enos}"
-org_id = "{org}"
-app_key = {{ env = "APP_KEY" }}
-app_secret = {{ env = "APP_SECRET" }}
-requests_per_second = 10000
-
-[[channel]]
-name = "ops"
-kind = "webhook"
-[channel.options]
-url = {{ env = "WEBHOOK_URL" }}
-secret = {{ env = "WEBHOOK_SECRET" }}
-
-[[channel]]
-name = "room"
-kind = "feishu"
-language = "zh"
-[channel.options]
-url = {{ env = "FEISHU_URL" }}
-secret = {{ env = "FEISHU_SECRET" }}
-
-[[route]]
-channels = ["ops", "room"]
-"#,
-        mqtt = simulator.mqtt_url(),
-        ssl = simulator.ssl_url(),
-        enos = simulator.enos_url(),
-        org = crate::simulator::ORG,
-    )
+    let options = "requests_per_second = 10000\nfull_scan = \"every 5s\"";
+    [
+        "[alerts]\ngroup_wait = \"1s\"\n",
+        &mqtt(simulator, "iot", "every 3s", options),
+        &ssl(simulator, "web", "every 3s", "requests_per_second = 1000"),
+        &enos(simulator, "plant", "every 3s", "requests_per_second = 10000"),
+        &webhook("ops", "WEBHOOK_URL", SIGNED),
+        &feishu("room", "language = \"zh\""),
+        &route(&["ops", "room"]),
+    ]
+    .concat()
 }
 
 /// Returns the credentials that the simulator knows and the addresses of its rooms, as the daemon's environment.

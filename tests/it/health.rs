@@ -5,41 +5,20 @@ use crate::simulator::chat::Service;
 use crate::simulator::clock::wall_seconds;
 use crate::simulator::fleet::Fleet;
 use crate::simulator::{Setup, Simulator};
+use crate::written::{SIGNED, feishu, route, ssl, webhook};
 
 const ROOM_UP: &str = "notafter_channel_up{channel=\"room\"}";
 const POLLED: &str = "notafter_source_last_attempt_timestamp_seconds{source=\"web\"}";
 
 fn configured(simulator: &Simulator) -> String {
-    format!(
-        r#"
-[alerts]
-group_wait = "1s"
-[[source]]
-name = "web"
-kind = "tencent-ssl"
-schedule = "every 1s"
-[source.options]
-endpoint = "{}"
-secret_id = {{ env = "SECRET_ID" }}
-secret_key = {{ env = "SECRET_KEY" }}
-requests_per_second = 1000
-[[channel]]
-name = "ops"
-kind = "webhook"
-[channel.options]
-url = {{ env = "WEBHOOK_URL" }}
-secret = {{ env = "WEBHOOK_SECRET" }}
-[[channel]]
-name = "room"
-kind = "feishu"
-[channel.options]
-url = {{ env = "FEISHU_URL" }}
-secret = {{ env = "FEISHU_SECRET" }}
-[[route]]
-channels = ["ops", "room"]
-"#,
-        simulator.ssl_url()
-    )
+    [
+        "[alerts]\ngroup_wait = \"1s\"\n",
+        &ssl(simulator, "web", "every 1s", "requests_per_second = 1000"),
+        &webhook("ops", "WEBHOOK_URL", SIGNED),
+        &feishu("room", ""),
+        &route(&["ops", "room"]),
+    ]
+    .concat()
 }
 
 fn of_kind(simulator: &Simulator, kind: &str) -> Vec<Heard> {

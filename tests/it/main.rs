@@ -25,3 +25,4 @@ mod simulator_itself;
 mod simulator_faults;
 mod simulator_enos;
 mod truth;
+mod written;

@@ -6,35 +6,15 @@ use crate::harness::{Daemon, environment, eventually};
 use crate::simulator::clock::wall_seconds;
 use crate::simulator::fleet::Fleet;
 use crate::simulator::{ORG, Service, Setup, Simulator};
+use crate::written::{SIGNED, enos, route, webhook};
 
 const DEVICES: usize = 60;
 const CERTIFICATES: &str = "certificates/list";
 
 fn configured(simulator: &Simulator) -> String {
-    format!(
-        r#"
-[[source]]
-name = "plant"
-kind = "enos"
-schedule = "every 1s"
-[source.options]
-endpoint = "{}"
-org_id = "{ORG}"
-app_key = {{ env = "APP_KEY" }}
-app_secret = {{ env = "APP_SECRET" }}
-requests_per_second = 10000
-full_scan = "every 1h"
-[[channel]]
-name = "ops"
-kind = "webhook"
-[channel.options]
-url = {{ env = "WEBHOOK_URL" }}
-secret = {{ env = "WEBHOOK_SECRET" }}
-[[route]]
-channels = ["ops"]
-"#,
-        simulator.enos_url()
-    )
+    let options = "requests_per_second = 10000\nfull_scan = \"every 1h\"";
+    let plant = enos(simulator, "plant", "every 1s", options);
+    plant + &webhook("ops", "WEBHOOK_URL", SIGNED) + &route(&["ops"])
 }
 
 fn proven(window: &str) -> String {

@@ -16,6 +16,7 @@ use crate::simulator::fault::{Fault, Times};
 use crate::simulator::fleet::{Fleet, Instance};
 use crate::simulator::mqtt::Names;
 use crate::simulator::{Service, Setup, Simulator};
+use crate::written::mqtt;
 
 const INSTANCE: &str = "mqtt-a";
 const PROVEN: &str = "notafter_source_last_proven_scan_timestamp_seconds{source=\"iot\",scope=\"mqtt-a\",window=\"all\"}";
@@ -26,22 +27,8 @@ async fn simulator() -> Simulator {
 }
 
 fn daemon(simulator: &Simulator) -> Daemon {
-    let config = format!(
-        r#"
-[[source]]
-name = "iot"
-kind = "tencent-mqtt"
-schedule = "every 1s"
-[source.options]
-region = "ap-guangzhou"
-endpoint = "{}"
-secret_id = {{ env = "SECRET_ID" }}
-secret_key = {{ env = "SECRET_KEY" }}
-requests_per_second = 10000
-full_scan = "every 1s"
-"#,
-        simulator.mqtt_url()
-    );
+    let options = "requests_per_second = 10000\nfull_scan = \"every 1s\"";
+    let config = mqtt(simulator, "iot", "every 1s", options);
     Daemon::prepared(&config, &environment(simulator))
 }
 

@@ -14,6 +14,7 @@ use crate::simulator::chat::{Fault as ChatFault, Service as ChatService};
 use crate::simulator::clock::wall_seconds;
 use crate::simulator::fleet::{DAY, Fleet, Instance};
 use crate::simulator::{Setup, Simulator};
+use crate::written::{SIGNED, mqtt, route, source, ssl, webhook};
 
 const RELOADED: &str = "notafter_config_last_reload_successful";
 const POLLED: &str = "notafter_source_last_attempt_timestamp_seconds{source=\"iot\"}";
@@ -27,39 +28,12 @@ async fn simulator() -> Simulator {
 }
 
 fn iot(simulator: &Simulator) -> String {
-    format!(
-        r#"
-[[source]]
-name = "iot"
-kind = "tencent-mqtt"
-schedule = "every 1s"
-[source.options]
-region = "ap-guangzhou"
-endpoint = "{}"
-secret_id = {{ env = "SECRET_ID" }}
-secret_key = {{ env = "SECRET_KEY" }}
-requests_per_second = 10000
-full_scan = "every 2s"
-"#,
-        simulator.mqtt_url()
-    )
+    let options = "requests_per_second = 10000\nfull_scan = \"every 2s\"";
+    mqtt(simulator, "iot", "every 1s", options)
 }
 
 fn web(simulator: &Simulator) -> String {
-    format!(
-        r#"
-[[source]]
-name = "web"
-kind = "tencent-ssl"
-schedule = "every 1s"
-[source.options]
-endpoint = "{}"
-secret_id = {{ env = "SECRET_ID" }}
-secret_key = {{ env = "SECRET_KEY" }}
-requests_per_second = 1000
-"#,
-        simulator.ssl_url()
-    )
+    ssl(simulator, "web", "every 1s", "requests_per_second = 1000")
 }
 
 fn files(daemon: &Daemon) -> String {
@@ -67,26 +41,16 @@ fn files(daemon: &Daemon) -> String {
     let certificate = rcgen::generate_simple_self_signed(name).unwrap().cert.pem();
     let path = daemon.folder.path().join("own.pem");
     std::fs::write(&path, certificate).unwrap();
-    let path = path.display();
-    format!(
-        "\n[[source]]\nname = \"own\"\nkind = \"files\"\nschedule = \"every 1s\"\n[source.options]\npaths = [\"{path}\"]\n"
-    )
+    source("files", "own", "every 1s", &format!("paths = [\"{}\"]", path.display()))
 }
 
 fn alerts(more: &str) -> String {
     format!("[alerts]\ngroup_wait = \"1s\"\n{more}\n")
 }
 
-const OPS: &str = r#"
-[[channel]]
-name = "ops"
-kind = "webhook"
-[channel.options]
-url = { env = "WEBHOOK_URL" }
-secret = { env = "WEBHOOK_SECRET" }
-[[route]]
-channels = ["ops"]
-"#;
+fn ops() -> String {
+    webhook("ops", "WEBHOOK_URL", SIGNED) + &route(&["ops"])
+}
 
 fn rungs(heard: &[Heard]) -> BTreeMap<(String, String), usize> {
     let mut rungs = BTreeMap::new();
@@ -122,14 +86,14 @@ async fn a_good_configuration_takes_over_and_nothing_is_said_again() {
     let simulator = simulator().await;
     let mut daemon = Daemon::prepared("", &environment(&simulator));
     let (iot, web) = (iot(&simulator), web(&simulator));
-    daemon.configure(&format!("{}{iot}{web}{OPS}", alerts("")));
+    daemon.configure(&format!("{}{iot}{web}{}", alerts(""), ops()));
     daemon.start();
     told(&daemon, &[("iot", "mqtt-a"), ("web", "all")]).await;
     let before = rungs(&heard(&simulator));
     assert!(before.values().all(|times| *times == 1), "{before:?}");
 
     let files = files(&daemon);
-    daemon.configure(&format!("{}{iot}{files}{OPS}", alerts("")));
+    daemon.configure(&format!("{}{iot}{files}{}", alerts(""), ops()));
     daemon.signal("HUP");
     daemon.until("notafter_source_up{source=\"own\"}", |up| up == 1.0).await;
     let active = "notafter_certificates{source=\"own\",scope=\"all\",status=\"active\"}";
@@ -140,7 +104,7 @@ async fn a_good_configuration_takes_over_and_nothing_is_said_again() {
     assert!(left.is_empty(), "series of a source that is not configured any more: {left:#?}");
     assert_eq!(rungs(&heard(&simulator)), before);
 
-    daemon.configure(&format!("{}{iot}{OPS}", alerts("")));
+    daemon.configure(&format!("{}{iot}{}", alerts(""), ops()));
     assert_eq!(daemon.post("/-/reload").await, (200, "the configuration is reloaded\n".to_owned()));
     daemon.until(RELOADED, |good| good == 1.0).await;
     polled_again(&daemon).await;
@@ -156,7 +120,7 @@ async fn a_good_configuration_takes_over_and_nothing_is_said_again() {
 async fn a_broken_configuration_changes_nothing_and_its_mistakes_are_told() {
     let simulator = simulator().await;
     let mut daemon = Daemon::prepared("", &environment(&simulator));
-    let good = format!("{}{}{OPS}", alerts(""), iot(&simulator));
+    let good = format!("{}{}{}", alerts(""), iot(&simulator), ops());
     daemon.configure(&good);
     daemon.start();
     told(&daemon, &[("iot", "mqtt-a")]).await;
@@ -200,7 +164,7 @@ async fn another_ladder_says_what_its_new_rungs_say_and_nothing_else() {
     let later = simulator.mqtt().insert_ending("mqtt-a", 3, now + 40 * DAY).start;
     let serial = simulator.mqtt().one("mqtt-a", later).serial;
     let mut daemon = Daemon::prepared("", &environment(&simulator));
-    let with = |ladder: &str| format!("{}{}{OPS}", alerts(ladder), iot(&simulator));
+    let with = |ladder: &str| format!("{}{}{}", alerts(ladder), iot(&simulator), ops());
     daemon.configure(&with("ladder = [\"30d\", \"7d\"]"));
     daemon.start();
     told(&daemon, &[("iot", "mqtt-a")]).await;
@@ -241,7 +205,7 @@ async fn a_first_channel_is_told_what_nobody_was_told_before() {
     daemon.until(proven, |at| at > 0.0).await;
     let active = "notafter_alerts_active{source=\"iot\",scope=\"mqtt-a\",rung=\"expired\"}";
     daemon.until(active, |count| count > 0.0).await;
-    daemon.configure(&format!("{quiet}{OPS}"));
+    daemon.configure(&format!("{quiet}{}", ops()));
     assert_eq!(daemon.post("/-/reload").await.0, 200);
     let said = || heard(&simulator).iter().any(|event| event.kind == "certificate.expired");
     eventually("what is due is said", async || said().then_some(())).await;
@@ -253,7 +217,7 @@ async fn what_one_scan_found_is_told_without_waiting_for_the_next() {
     let simulator = simulator().await;
     let rarely = web(&simulator).replace("every 1s", "every 12h");
     let mut daemon = Daemon::prepared("", &environment(&simulator));
-    daemon.configure(&format!("{}{rarely}{OPS}", alerts("")));
+    daemon.configure(&format!("{}{rarely}{}", alerts(""), ops()));
     daemon.start();
     let said = || heard(&simulator).iter().any(|event| !event.rung.is_empty());
     eventually("what is due is said", async || said().then_some(())).await;
@@ -272,7 +236,7 @@ async fn what_one_scan_found_is_told_without_waiting_for_the_next() {
 async fn an_orderly_end_waits_for_a_slow_service_and_not_for_a_silent_one() {
     let simulator = simulator().await;
     let mut daemon = Daemon::prepared("", &environment(&simulator));
-    daemon.configure(&format!("{}{}{OPS}", alerts(""), iot(&simulator)));
+    daemon.configure(&format!("{}{}{}", alerts(""), iot(&simulator), ops()));
     let received = async || simulator.chat().received();
     let count = async |least: usize| {
         let all = received().await;
@@ -302,7 +266,7 @@ async fn an_orderly_end_waits_for_a_slow_service_and_not_for_a_silent_one() {
 #[tokio::test]
 async fn a_start_that_cannot_be_says_why() {
     let simulator = simulator().await;
-    let config = format!("{}{}{OPS}", alerts(""), iot(&simulator));
+    let config = format!("{}{}{}", alerts(""), iot(&simulator), ops());
     let mut daemon = Daemon::prepared(&config, &environment(&simulator));
     daemon.start();
     daemon.ready().await;
@@ -353,7 +317,7 @@ async fn notified(socket: &UnixDatagram, wanted: &str) {
 #[tokio::test]
 async fn systemd_is_told() {
     let simulator = simulator().await;
-    let config = format!("{}{}{OPS}", alerts(""), iot(&simulator));
+    let config = format!("{}{}{}", alerts(""), iot(&simulator), ops());
     let mut daemon = Daemon::prepared(&config, &environment(&simulator));
     let path = daemon.folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();

@@ -22,9 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::judge::Memory;
 use crate::simulator::fleet::Fleet;
-use crate::simulator::{
-    APP_KEY, APP_SECRET, ORG, SECRET_ID, SECRET_KEY, Setup as Clouds, Simulator,
-};
+use crate::simulator::{APP_KEY, APP_SECRET, SECRET_ID, SECRET_KEY, Setup as Clouds, Simulator};
+use crate::written::{critical_route, enos, mqtt, route, ssl, webhook};
 
 /// When the tests play: 2027-01-15T08:00:00Z.
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -105,53 +104,29 @@ impl Names for StoreNames {
 }
 
 fn configuration(kind: &str, simulator: &Simulator) -> String {
-    let options = match kind {
-        "tencent-mqtt" => {
-            format!("region = \"ap-guangzhou\"\nendpoint = \"{}\"", simulator.mqtt_url())
-        }
-        "tencent-ssl" => format!("endpoint = \"{}\"", simulator.ssl_url()),
-        _ => format!("endpoint = \"{}\"\norg_id = \"{ORG}\"", simulator.enos_url()),
+    let source = match kind {
+        "tencent-mqtt" => mqtt,
+        "tencent-ssl" => ssl,
+        _ => enos,
     };
-    let (id, key) =
-        if kind == "enos" { ("app_key", "app_secret") } else { ("secret_id", "secret_key") };
-    format!(
-        r#"
-[[source]]
-name = "{kind}"
-kind = "{kind}"
-schedule = "every 1h"
-[source.options]
-{options}
-{id} = {{ env = "ID" }}
-{key} = {{ env = "KEY" }}
-requests_per_second = 100000
-
-[[channel]]
-name = "ops"
-kind = "webhook"
-[channel.options]
-url = {{ env = "URL" }}
-
-[[channel]]
-name = "critical"
-kind = "webhook"
-[channel.options]
-url = {{ env = "URL" }}
-
-[[route]]
-match = {{ severity = ["critical"] }}
-channels = ["critical"]
-continue = true
-
-[[route]]
-channels = ["ops"]
-"#
-    )
+    [
+        source(simulator, kind, "every 1h", "requests_per_second = 100000"),
+        webhook("ops", "WEBHOOK_URL", ""),
+        webhook("critical", "WEBHOOK_URL", ""),
+        critical_route(&["critical"]),
+        route(&["ops"]),
+    ]
+    .concat()
 }
 
-fn environment(kind: &str) -> Environment {
-    let (id, key) = if kind == "enos" { (APP_KEY, APP_SECRET) } else { (SECRET_ID, SECRET_KEY) };
-    Environment::of([("ID", id), ("KEY", key), ("URL", "http://127.0.0.1:1/hook")])
+fn environment() -> Environment {
+    Environment::of([
+        ("SECRET_ID", SECRET_ID),
+        ("SECRET_KEY", SECRET_KEY),
+        ("APP_KEY", APP_KEY),
+        ("APP_SECRET", APP_SECRET),
+        ("WEBHOOK_URL", "http://127.0.0.1:1/hook"),
+    ])
 }
 
 impl World {
@@ -161,7 +136,7 @@ impl World {
         let theirs = Arc::clone(&clock);
         let clouds = Clouds { clock: Arc::new(move || theirs.millis()), ..Clouds::new(fleet) };
         let simulator = Simulator::start(clouds).await.unwrap();
-        let (config, mut mistakes) = load(&configuration(kind, &simulator), &environment(kind));
+        let (config, mut mistakes) = load(&configuration(kind, &simulator), &environment());
         let config = Arc::new(config.unwrap());
         let intervals = vec![("near".to_owned(), 3600.0), ("all".to_owned(), 3600.0)];
         let watched = SourceSetup { name: kind.to_owned(), kind: kind.to_owned(), intervals };
