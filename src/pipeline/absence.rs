@@ -112,7 +112,9 @@ impl Absence {
     /// The reading lists certificates.
     pub(super) fn see(&mut self, scope: ScopeId, slice: &Slice, rows: &[RowId]) {
         let seen = &mut self.passes.entry(reader(scope, slice)).or_default().seen;
-        rows.iter().for_each(|row| seen.insert(*row));
+        for row in rows {
+            seen.insert(*row);
+        }
         if !self.missed.is_empty() {
             self.keep(rows);
         }

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::absence::Shrunk;
 use super::condition::Subject;
 use super::{Pipeline, Watched};
@@ -18,10 +20,7 @@ impl Pipeline {
         }
         match step {
             Step::Listed { scopes, unlisted } => {
-                let candidates = self.unlisted(source, &scopes).await?;
-                if unlisted.send(candidates).is_err() {
-                    tracing::debug!(%source, "the scan stopped before missing scopes could be asked for");
-                }
+                tell(source, unlisted, self.unlisted(source, &scopes).await?);
             }
             Step::ScopesAsked { absent } => self.scopes_absent(source, &absent),
             Step::Planned { window, slices } => self.expect(source, window, &slices),
@@ -32,24 +31,17 @@ impl Pipeline {
             Step::Page { slice, page } => self.apply_page(source, &slice, &page),
             Step::Noted { scope, notes } => self.keep_notes(source, &scope, notes),
             Step::Covered { slice, ends, missing } => {
-                let candidates = self.covered(source, &slice, ends).await?;
-                if missing.send(candidates).is_err() {
-                    tracing::debug!(%source, "the scan stopped before missing certificates could be asked for");
-                }
+                tell(source, missing, self.covered(source, &slice, ends).await?);
             }
             Step::Known { slice, from, most, known } => {
                 let scope = self.scope(source, &slice.scope);
                 let ends = self.inventory.ends_after(scope, slice.kind, from, most);
                 let in_scope = self.inventory.count(scope);
-                if known.send(Known { ends, in_scope }).is_err() {
-                    tracing::debug!(%source, "the scan stopped before it was told what is known");
-                }
+                tell(source, known, Known { ends, in_scope });
             }
             Step::Batches { slice, ends, batches } => {
                 let scope = self.scope(source, &slice.scope);
-                if batches.send(self.inventory.batches(scope, slice.kind, &ends)).is_err() {
-                    tracing::debug!(%source, "the scan stopped before it was told what batches are made up of");
-                }
+                tell(source, batches, self.inventory.batches(scope, slice.kind, &ends));
             }
             Step::End { report } => self.end_slice(source, &report),
             Step::Asked { slice, absent, present, unasked } => {
@@ -355,6 +347,13 @@ impl Pipeline {
         let mut lines = status.scans.iter().filter(|line| line.window == window).peekable();
         lines.peek()?;
         lines.map(|line| line.last_proven).min().flatten()
+    }
+}
+
+/// Answers a scan that asked.
+fn tell<T>(source: &str, asked: oneshot::Sender<T>, answer: T) {
+    if asked.send(answer).is_err() {
+        tracing::debug!(%source, "the scan stopped before it was answered");
     }
 }
 

@@ -4,6 +4,7 @@
 //! then, in which nothing can be skipped. That these lots are all there is of the batch is shown by their sum. Where
 //! the provider does not count as many, or reads the filter in another way, the batch is read page by page.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::try_join_all;
@@ -23,7 +24,7 @@ pub(super) fn choose(batch: &Batch, most: u64) -> Option<Vec<Lot>> {
         while let Some(((_, status), count)) = rest.next_if(|((other, _), _)| other == issuer) {
             states.push((*status, *count));
         }
-        let lot = |status| Lot { issuer: issuer.clone(), status };
+        let lot = |status| Lot { issuer: Arc::clone(issuer), status };
         if states.iter().map(|(_, count)| count).sum::<u64>() <= most {
             lots.push(lot(None));
         } else if states.iter().all(|(_, count)| *count <= most) {
@@ -80,8 +81,6 @@ impl Windows<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::expiry::Status::{self, Active, Inactive, Pending, Revoked};
 

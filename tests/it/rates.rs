@@ -1,7 +1,5 @@
 //! Many instances of two accounts, read side by side through the real binary, each account at its own rate.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::collections::BTreeSet;
 
 use crate::harness::{Daemon, environment};

@@ -9,7 +9,10 @@ use super::record::signer;
 use super::{Inventory, ScopeId};
 
 /// How many certificates of a batch an authority has signed, by its serial and the provider's state.
-pub type Batch = BTreeMap<(Arc<str>, Status), u64>;
+pub type Batch = BTreeMap<Lot, u64>;
+
+/// The serial of an authority, and the provider's state.
+type Lot = (Arc<str>, Status);
 
 /// The authorities of a scope by the digest that their leaves carry.
 type Signers<'a> = BTreeMap<u64, &'a Arc<str>>;
@@ -53,7 +56,7 @@ fn lot(
     slot: Slot,
     ends: &[Timestamp],
     signers: &Signers<'_>,
-) -> Option<(Timestamp, Option<(Arc<str>, Status)>)> {
+) -> Option<(Timestamp, Option<Lot>)> {
     let end = slot.not_after().filter(|end| ends.binary_search(end).is_ok())?;
     let serial = chunk.issuer(slot.offset).and_then(|issuer| signers.get(&issuer));
     let lot = serial.zip(slot.mark.provider());

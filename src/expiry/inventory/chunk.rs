@@ -40,7 +40,7 @@ struct Key {
 
 impl Key {
     const fn of(record: &Record) -> Self {
-        let identity = [(record.identity >> 64) as u64, record.identity as u64];
+        let identity = [(record.identity >> 64) as u64, (record.identity << 64 >> 64) as u64];
         Self { identity, fingerprint: record.fingerprint }
     }
 

@@ -20,7 +20,7 @@ pub struct StoredRow {
 }
 
 /// The texts and times that a [`StoredRow`] is made from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct StoredParts<'a, T = String> {
     /// Who signed it.
     pub issuer: &'a str,
@@ -44,6 +44,15 @@ pub struct StoredParts<'a, T = String> {
     pub not_after: Option<Timestamp>,
     /// The digest of everything that is kept in the store.
     pub fingerprint: u64,
+}
+
+// Whatever its texts are: they are borrowed.
+impl<T> Copy for StoredParts<'_, T> {}
+
+impl<T> Clone for StoredParts<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
 impl StoredRow {

@@ -152,8 +152,9 @@ impl<'a> Reader<'a> {
         let length = self.unchecked.len() - self.rest.len();
         let read = self.unchecked.get(..length)?;
         self.unchecked = self.rest;
-        let unusual = |byte: u8| (byte < b' ') | (byte == b'\\');
-        let bad = read.iter().fold(false, |bad, byte| bad | unusual(*byte));
+        let unusual = |byte: &u8| matches!(byte, ..b' ' | b'\\');
+        // To the end, and not up to the first: without a way out, that is sixteen bytes at a step.
+        let bad = read.iter().fold(false, |bad, byte| bad | unusual(byte));
         (!bad && (read.is_ascii() || std::str::from_utf8(read).is_ok())).then_some(())
     }
 
