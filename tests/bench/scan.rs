@@ -138,6 +138,8 @@ impl Run<'_> {
         self.tell("first scan, stored", &took, 4.0, 12.0);
         self.costs.first.extend(self.cost(&took));
         self.check(provider, &daemon)?;
+        let stored = std::fs::metadata(folder.store())?.len() as f64 / self.rows;
+        self.report.add("store, each", stored, "B", Budget::None);
         self.memory(&daemon)?;
         self.idle(&daemon)?;
         daemon.process.stop()?;
