@@ -38,6 +38,8 @@ enum Lie {
     FilterIgnored,
     /// Lots are not told apart.
     LotsIgnored,
+    /// Some rows are listed in the lot of another authority.
+    LotsMixed,
     /// The filter for lots is not known.
     LotsRefused,
     Fails,
@@ -93,7 +95,8 @@ impl List {
         }
         let of_lot = |row: &Row| {
             let lot = slice.lot.as_ref().filter(|_| lie != Some(Lie::LotsIgnored));
-            lot.is_none_or(|lot| is_of(row.0, lot))
+            let mixed = lie == Some(Lie::LotsMixed) && row.0 % 5 == 0;
+            lot.is_none_or(|lot| is_of(row.0 + u32::from(mixed), lot))
         };
         let asked = |row: &&Row| {
             lie == Some(Lie::FilterIgnored) || is_within(row.1, slice.within) && of_lot(row)
@@ -113,7 +116,8 @@ impl List {
             }
         }
         match lie {
-            None | Some(Lie::FilterIgnored | Lie::LotsIgnored | Lie::LotsRefused) => {}
+            None
+            | Some(Lie::FilterIgnored | Lie::LotsIgnored | Lie::LotsMixed | Lie::LotsRefused) => {}
             Some(Lie::Total(by)) => page.total = page.total.saturating_add_signed(by),
             Some(Lie::Empty) => {
                 page.rows.clear();
@@ -331,6 +335,7 @@ fn lie() -> impl Strategy<Value = Lie> {
         Just(Lie::Empty),
         Just(Lie::FilterIgnored),
         Just(Lie::LotsIgnored),
+        Just(Lie::LotsMixed),
         Just(Lie::LotsRefused),
         Just(Lie::Fails),
     ]
@@ -457,9 +462,11 @@ fn a_batch_that_ends_together_is_read_lot_by_lot() {
 
 #[test]
 fn a_provider_that_does_not_tell_lots_apart_is_read_by_pages() {
-    for always in [Lie::LotsIgnored, Lie::LotsRefused] {
+    for always in [Lie::LotsIgnored, Lie::LotsMixed, Lie::LotsRefused] {
         let list = List { always: Some(always), ..List::of(&batches()) };
         let mut known = partly_known(&list, 7, 0);
+        // One that nobody can ask for when it is not listed.
+        known.rows.remove(&5);
         let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
         assert!(reading.proven() && reading.by_windows, "{always:?}: {reading:?}");
         assert_eq!(known.rows, list.truth());
