@@ -59,28 +59,26 @@ impl Evaluator {
         &self.ladder
     }
 
-    /// Returns the certificates that stand on a rung, of every chunk in which something changed or a rung was crossed
-    /// since the last call.
+    /// Finds the certificates that stand on a rung, of every chunk in which something changed or a rung was crossed
+    /// since the last call. Each is given to `found` and not kept: a first look at a large fleet has a million.
     ///
     /// A certificate comes up again with the same verdict whenever its chunk is looked at: what was said already is
     /// for the ledger to know.
-    pub fn due(&mut self, view: &View, now: Timestamp) -> Vec<Verdict> {
-        let mut verdicts = Vec::new();
+    pub fn due(&mut self, view: &View, now: Timestamp, mut found: impl FnMut(Verdict)) {
         if self.is_settled(view.version(), now) {
-            return verdicts;
+            return;
         }
         let chunks = view.numbered().count();
         self.looks.resize_with(chunks, Look::default);
         for ((number, chunk), look) in view.numbered().zip(&mut self.looks) {
             let Some(scope) = chunk.scope() else { continue };
             if !look.holds(scope, chunk.stamp(), now) {
-                *look = Look::at(number, chunk, now, &self.ladder, &mut verdicts);
+                *look = Look::at(number, chunk, now, &self.ladder, &mut found);
             }
         }
         self.count(view);
         let until = self.looks.iter().filter(|look| look.scope.is_some()).map(|look| look.until);
         self.settled = Some((view.version(), now.seconds()..until.min().unwrap_or(i64::MAX)));
-        verdicts
     }
 
     /// Returns whether nothing can be due in a state of the inventory: it is the one that was looked at last, and no
@@ -117,13 +115,13 @@ impl Evaluator {
 }
 
 impl Look {
-    /// Looks at every certificate of a chunk and adds those on a rung to `verdicts`.
+    /// Looks at every certificate of a chunk and gives those on a rung to `found`.
     fn at(
         number: u32,
         chunk: &Chunk,
         now: Timestamp,
         ladder: &Ladder,
-        verdicts: &mut Vec<Verdict>,
+        found: &mut impl FnMut(Verdict),
     ) -> Self {
         let mut counts = vec![0; ladder.rungs().len()];
         let first = chunk.earliest_end().plus(-ladder.reach());
@@ -153,7 +151,7 @@ impl Look {
             }
             let (row, kind) = (row_at(number, slot.offset), slot.kind());
             if let Some(scope) = chunk.scope() {
-                verdicts.push(Verdict { row, scope, rung, crossed, status, kind, not_after });
+                found(Verdict { row, scope, rung, crossed, status, kind, not_after });
             }
         }
         Self { scope: chunk.scope(), stamp: chunk.stamp(), from: now.seconds(), until, counts }

@@ -53,15 +53,15 @@ impl Pipeline {
     }
 
     async fn say_rungs(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        let mut verdicts = Vec::new();
+        let mut say = Vec::new();
         if !self.evaluator.is_settled(self.inventory.version(), now) {
-            verdicts = self.evaluator.due(&self.inventory.view(), now);
+            let view = self.inventory.view();
+            say = plan(&mut self.evaluator, &view, now, &self.ledger).say;
         }
         self.count_active();
         if self.settings.config.channels.is_empty() {
             return Ok(());
         }
-        let say = plan(verdicts, &self.ledger).say;
         // A ladder or a first channel that is new has much to say of a large fleet: it is never in memory all at once.
         for some in say.chunks(BATCH) {
             self.say_some(some, now).await?;

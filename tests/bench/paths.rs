@@ -203,7 +203,7 @@ fn evaluate(turns: u64) -> anyhow::Result<()> {
     let ledger = Ledger::default();
     for _ in 0..turns {
         evaluator.revisit();
-        let say = plan(evaluator.due(&view, NOW), &ledger).say;
+        let say = plan(&mut evaluator, &view, NOW, &ledger).say;
         ensure!(!say.is_empty(), "nothing stands on a rung");
     }
     Ok(())

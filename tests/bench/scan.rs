@@ -41,7 +41,7 @@ pub(crate) fn measure(options: &Options, report: &mut Report) -> anyhow::Result<
         let judged = size >= 100_000;
         // At each size anew: a machine that others use is faster at one time than at another.
         let sdk = if judged { sdk_loop(100_000, report)? } else { None };
-        let mut run = Run { rows: size as f64, judged, sdk, report, costs: &mut costs };
+        let mut run = Run { rows: size as f64, judged, sdk, base: 0.0, report, costs: &mut costs };
         let mut provider = Provider::start(size)?;
         let folder = Folder::new()?;
         let ended = run.first(&mut provider, &folder)?;
@@ -107,6 +107,8 @@ struct Run<'a> {
     /// Whether there are enough rows to be held against budgets.
     judged: bool,
     sdk: Option<Sdk>,
+    /// What the daemon weighs when it begins, in MiB.
+    base: f64,
     report: &'a mut Report,
     costs: &'a mut Costs,
 }
@@ -126,6 +128,7 @@ impl Run<'_> {
     fn first(&mut self, provider: &mut Provider, folder: &Folder) -> anyhow::Result<i64> {
         let mut daemon = folder.start(&Settings::once(&provider.authority))?;
         daemon.ready()?;
+        self.base = daemon.process.memory()?.0;
         let (started, before) = (Instant::now(), provider.process.cpu()?);
         let ended = daemon.stored_after(0)?;
         let took = Took {
@@ -240,7 +243,7 @@ impl Run<'_> {
         self.report.add("memory after the scan and a scrape of 10 000 series", now, "MiB", budget);
         self.report.add("  its peak", peak, "MiB", Budget::None);
         if self.judged {
-            let each = (now - BASE_MIB) * 1024.0 * 1024.0 / self.rows;
+            let each = (now - self.base) * 1024.0 * 1024.0 / self.rows;
             self.costs.memory.push((self.rows as u64, each));
         }
         Ok(())

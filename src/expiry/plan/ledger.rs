@@ -111,7 +111,13 @@ impl Entry {
     }
 }
 
-/// Spreads the numbers, which are dense, over the table; they come from us, so nobody can make them collide.
+/// Spreads the numbers over the table, those of 64 neighbours side by side: certificates that end together were often
+/// made together, and are asked for one after the other. The upper seven bits, by which the table tells entries apart
+/// before it looks at them, differ all the same. The numbers come from us, so nobody can make them collide.
 fn place(row: u32) -> u64 {
-    u64::from(row).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+    const UPPER: u64 = 0x7F << 57;
+    let row = u64::from(row);
+    let near = ((row / 64).wrapping_mul(SPREAD) << 6) | (row % 64);
+    (row.wrapping_mul(SPREAD) & UPPER) | (near & !UPPER)
 }

@@ -17,8 +17,9 @@ mod tests;
 use std::sync::Arc;
 
 use super::certificate::{Status, Timestamp};
-use super::evaluate::Verdict;
+use super::evaluate::{Evaluator, Verdict};
 use super::event::Severity;
+use super::inventory::View;
 use super::ladder::Rung;
 
 pub use ledger::Ledger;
@@ -48,15 +49,19 @@ pub struct Plan {
     pub say: Vec<Verdict>,
 }
 
-/// Returns which of the verdicts are news.
+/// Returns which of the verdicts on a state of the inventory are news.
 ///
 /// News is a certificate that nothing was said about, one that crossed a tighter rung, and one whose rung was crossed
 /// only after the last thing was said: that thing cannot have been about this end. The last covers an end that was
 /// unknown for a while and came back as another one.
-pub fn plan(mut verdicts: Vec<Verdict>, ledger: &Ledger) -> Plan {
-    // In place: a first evaluation of a large fleet has a million verdicts.
-    verdicts.retain(|verdict| is_news(verdict, ledger));
-    Plan { say: verdicts }
+pub fn plan(evaluator: &mut Evaluator, view: &View, now: Timestamp, ledger: &Ledger) -> Plan {
+    let mut say = Vec::new();
+    evaluator.due(view, now, |verdict| {
+        if is_news(&verdict, ledger) {
+            say.push(verdict);
+        }
+    });
+    Plan { say }
 }
 
 /// Returns how much a certificate on a rung asks of the reader.

@@ -95,7 +95,7 @@ impl List {
         }
         let of_lot = |row: &Row| {
             let lot = slice.lot.as_ref().filter(|_| lie != Some(Lie::LotsIgnored));
-            let mixed = lie == Some(Lie::LotsMixed) && row.0 % 5 == 0;
+            let mixed = lie == Some(Lie::LotsMixed) && row.0.is_multiple_of(5);
             lot.is_none_or(|lot| is_of(row.0 + u32::from(mixed), lot))
         };
         let asked = |row: &&Row| {
