@@ -50,8 +50,8 @@ pub(crate) fn measure(_: &Options, report: &mut Report) -> anyhow::Result<()> {
         while_changing(&mut fleet, largest, &runtime, report)?;
     }
     report.growth("memory", &costs.memory, 1.1);
-    report.growth("evaluate and plan", &costs.evaluate, 2.0);
-    report.growth("sums made anew", &costs.sums, 2.0);
+    report.growth("evaluate and plan", &costs.evaluate, 1.5);
+    report.growth("sums made anew", &costs.sums, 1.25);
     Ok(())
 }
 

@@ -3,9 +3,9 @@
 //! Daemon and simulator run as processes of their own, which are this same program started again, so that their
 //! processor time and memory are theirs alone. What is bound to no socket is measured inside this process.
 //!
-//! `cargo bench --bench budgets -- [NAME…] [--scale 100k|1m|10m] [--json FILE]`
+//! `cargo bench --bench budgets -- [NAME…] [--scale 100k,1m,10m] [--json FILE]`
 //!
-//! `scan` runs at three sizes unless `--scale` names one; `known` grows one inventory to ten million; `churn` ends with
+//! `scan` runs at three sizes unless `--scale` names others, and the other benchmarks at the largest of those; `known` grows one inventory to ten million; `churn` ends with
 //! proof that the daemon knows what the provider has.
 
 #![expect(
@@ -62,16 +62,16 @@ const BENCHMARKS: &[Benchmark] = &[
 /// What was asked for.
 struct Options {
     names: Vec<String>,
-    /// The size that was asked for.
-    scale: Option<u64>,
-    /// That size, or the usual one.
+    /// The sizes that were asked for.
+    scales: Vec<u64>,
+    /// The largest of them, or the usual one.
     rows: u64,
     json: Option<std::path::PathBuf>,
 }
 
 impl Options {
     fn read(arguments: impl Iterator<Item = String>) -> anyhow::Result<Self> {
-        let mut options = Self { names: Vec::new(), scale: None, rows: 100_000, json: None };
+        let mut options = Self { names: Vec::new(), scales: Vec::new(), rows: 100_000, json: None };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
             let mut value =
@@ -80,8 +80,8 @@ impl Options {
                 // Cargo says so to every benchmark.
                 "--bench" => {}
                 "--scale" => {
-                    options.rows = scale(&value()?)?;
-                    options.scale = Some(options.rows);
+                    options.scales = value()?.split(',').map(scale).collect::<Result<_, _>>()?;
+                    options.rows = options.scales.iter().copied().max().unwrap_or(options.rows);
                 }
                 "--json" => options.json = Some(value()?.into()),
                 name if BENCHMARKS.iter().any(|(known, _)| *known == name) => {
