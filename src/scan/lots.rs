@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::try_join_all;
 
+use super::parts::Part;
 use super::slice::{Attempt, Reading};
-use super::windows::{Part, Windows};
+use super::windows::Windows;
 use crate::expiry::Batch;
 use crate::source::{Lot, Slice, SourceError, Span};
 

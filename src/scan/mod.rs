@@ -2,6 +2,10 @@
 //!
 //! A page is handed on as soon as it arrives: presence is believed at once. Whether the slice was read whole is
 //! said at its end, and only that says anything about absence.
+//!
+//! Reading order: `slice` (a list read as one, and its proof), `windows` (a slice that can be cut), `choose` and `cut` (which
+//! window is next, and where it is cut), `parts` and `lots` (how its parts are read), `census` (what has no end), `passes`
+//! (what is found again after a restart), `ask` (whether what is missing is gone).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,11 +20,14 @@ use crate::source::{Noted, Page, Slice, Source, SourceError, Span, Window};
 
 mod ask;
 mod collect;
-mod cut;
-mod lots;
-mod passes;
 mod slice;
 mod windows;
+mod choose;
+mod cut;
+mod parts;
+mod lots;
+mod census;
+mod passes;
 
 pub use collect::{Collected, collect};
 pub use passes::Passes;

@@ -1,6 +1,6 @@
 //! Readings by windows of a list that changes and lies, by a script, with a pipeline that keeps what it is told.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::clock::SteadyClock;
-use crate::expiry::{Kind, Reason, Rejected, RowId, Sighting, Sightings, Status};
+use crate::expiry::{Batch, Kind, Reason, Rejected, RowId, Sighting, Sightings, Status};
 use crate::scan::Candidate;
-use crate::source::{Page, Presence, Window};
+use crate::source::{Lot, Page, Presence, Window};
 
 /// Small enough that few rows make many windows.
 const TINY: Sizes = Sizes { window: 12, windows: 64, short: 8, long: 16, cuts: 64 };
@@ -240,7 +240,7 @@ impl Known {
                 ends.sort_unstable();
                 ends.truncate(most);
                 let in_scope = self.rows.len() as u64;
-                known.send(super::Known { ends, in_scope }).unwrap();
+                known.send(crate::scan::Known { ends, in_scope }).unwrap();
             }
             Step::Batches { ends, batches, .. } => {
                 let mut found = BTreeMap::<_, Batch>::new();

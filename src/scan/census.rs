@@ -1,0 +1,86 @@
+//! Proves that nothing is there but what the windows held: by counting what has no end, and by knowing it.
+
+use super::Ends;
+use super::passes::Pass;
+use super::slice::{Attempt, Reading};
+use super::windows::{EVER, Windows};
+use crate::source::{Slice, SourceError, Span};
+
+/// Times that a list is counted when it changes while it is being counted.
+const COUNTS: u32 = 5;
+
+/// How many certificates there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Census {
+    all: u64,
+    /// Those that do not say when they end; `None` when the list changes too fast to tell.
+    pub(super) undated: Option<u64>,
+}
+
+impl Windows<'_> {
+    /// Proves that nothing is there but what the windows held and what does not say when it ends. That much is known
+    /// when as many are known and there as the provider counts; else the list as a whole shows it.
+    pub(super) async fn finish(
+        &self,
+        mut pass: Pass,
+        listed: Option<Reading>,
+    ) -> Result<Reading, SourceError> {
+        let mut reading = Reading { finished: true, by_windows: true, ..pass.reading };
+        if self.slice.within.is_some() {
+            return Ok(reading);
+        }
+        pass.kept += self.missing_from(&reading, Ends::Unknown).await?;
+        let all = self.count(None).await?;
+        let mut census = self.census(all).await?;
+        if census.undated == Some(pass.kept) {
+            reading.undated = pass.kept;
+        } else {
+            let listed = match listed {
+                Some(listed) => listed,
+                None => self.listed().await?,
+            };
+            if listed.complete() {
+                return Ok(listed);
+            }
+            census = self.census(self.count(None).await?).await?;
+            // Nothing that was there all the time lies between pages that overlap, however much came and went.
+            let whole = listed.finished && !listed.torn && listed.unknown == 0;
+            reading.torn |= !whole || census.undated != Some(listed.undated);
+            reading.undated = listed.undated;
+        }
+        reading.distinct += reading.undated;
+        reading.last_total = census.all;
+        Ok(reading)
+    }
+
+    /// Reads the list once as one, beside the windows.
+    async fn listed(&self) -> Result<Reading, SourceError> {
+        let mut one = Attempt::new(self.slice, self.slice);
+        let next = one.begin(&self.pages, self.feed).await?;
+        one.go_on(next, &self.pages, self.feed).await?;
+        Ok(one.reading)
+    }
+
+    /// Counts what there is, and what of it has an end, by turns. The counts are of one moment when they stay the same:
+    /// what comes and goes between two of them would have to do so twice to go unnoticed.
+    pub(super) async fn census(&self, mut all: u64) -> Result<Census, SourceError> {
+        if self.slice.within.is_some() {
+            return Ok(Census { all, undated: Some(0) });
+        }
+        let mut before = None;
+        for _ in 0..COUNTS {
+            let dated = self.count(Some(EVER)).await?;
+            if before == Some((all, dated)) {
+                return Ok(Census { all, undated: Some(all.saturating_sub(dated)) });
+            }
+            let last = std::mem::replace(&mut all, self.count(None).await?);
+            before = (last == all).then_some((all, dated));
+        }
+        Ok(Census { all, undated: None })
+    }
+
+    pub(super) async fn count(&self, within: Option<Span>) -> Result<u64, SourceError> {
+        let asked = Slice { within, ..Slice::clone(self.slice) };
+        Ok(self.pages.get(&asked, 0).await?.total)
+    }
+}
