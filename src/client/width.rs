@@ -15,7 +15,8 @@ const SLOW: Duration = Duration::from_millis(100);
 /// The weight of an answer in the average is one in so many.
 const WEIGHT: u64 = 8;
 
-/// The average latency of a provider's answers. Waits for the rate are not in it.
+/// The average latency of a provider's answers. Waits for the rate are not in it, nor failures: a provider that hangs is
+/// not to be asked more at a time.
 #[derive(Debug, Default)]
 pub(super) struct Latency {
     /// In microseconds; 0 before the first answer.

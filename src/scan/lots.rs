@@ -16,7 +16,7 @@ use crate::expiry::Batch;
 use crate::source::{Lot, Slice, SourceError, Span};
 
 /// Chooses the lots of a batch, so that one answer of `most` rows holds each. `None` when there is a lot that no answer
-/// holds, or when it would take half as many answers again as reading page by page.
+/// holds, or when there are more than half as many lots again as answers that full of rows would take.
 pub(super) fn choose(batch: &Batch, most: u64) -> Option<Vec<Lot>> {
     let mut lots = Vec::new();
     let mut rest = batch.iter().peekable();

@@ -147,14 +147,16 @@ impl Tencent {
         limiter.acquire().await;
         let started = Instant::now();
         let result = self.exchange(action, &keys, body, read).await;
+        let took = started.elapsed();
         match &result {
-            Ok(_) => limiter.succeeded(),
+            Ok(_) => {
+                limiter.succeeded();
+                self.latency.answered(took);
+            }
             Err(error) if error.class == Class::Throttled => limiter.throttled(),
             Err(_) => {}
         }
         let outcome = result.as_ref().err().map_or(Outcome::Ok, |error| error.class.outcome());
-        let took = started.elapsed();
-        self.latency.answered(took);
         self.deps.meter.request(&self.settings.source, action, outcome, took.as_secs_f64());
         result.map_err(|error| without_secrets(error, &keys))
     }
