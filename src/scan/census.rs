@@ -9,6 +9,9 @@ use crate::source::{Slice, SourceError, Span};
 /// Times that a list is counted when it changes while it is being counted.
 const COUNTS: u32 = 5;
 
+/// Of a large fleet, one in so many certificates that do not say when they end is asked for by itself.
+const SHARE: u64 = 100;
+
 /// How many certificates there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Census {
@@ -17,40 +20,66 @@ pub(super) struct Census {
     pub(super) undated: Option<u64>,
 }
 
+/// Whether the provider was asked, in this scan, for those that are known not to say when they end: once is enough, or one
+/// scan would count as two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unknown {
+    Asked,
+    NotAsked,
+}
+
 impl Windows<'_> {
     /// Proves that nothing is there but what the windows held and what does not say when it ends. That much is known
-    /// when as many are known and there as the provider counts; else the list as a whole shows it.
+    /// when as many are known and there as the provider counts; else, or where asking for each would take too long, the
+    /// list as a whole shows it.
     pub(super) async fn finish(
         &self,
         mut pass: Pass,
         listed: Option<Reading>,
     ) -> Result<Reading, SourceError> {
-        let mut reading = Reading { finished: true, by_windows: true, ..pass.reading };
+        let reading = Reading { finished: true, by_windows: true, ..pass.reading };
         if self.slice.within.is_some() {
             return Ok(reading);
         }
-        pass.kept += self.missing_from(&reading, Ends::Unknown).await?;
         let all = self.count(None).await?;
-        let mut census = self.census(all).await?;
-        if census.undated == Some(pass.kept) {
-            reading.undated = pass.kept;
-        } else {
-            let listed = match listed {
-                Some(listed) => listed,
-                None => self.listed().await?,
-            };
-            if listed.complete() {
-                return Ok(listed);
-            }
-            census = self.census(self.count(None).await?).await?;
-            // Nothing that was there all the time lies between pages that overlap, however much came and went.
-            let whole = listed.finished && !listed.torn && listed.unknown == 0;
-            reading.torn |= !whole || census.undated != Some(listed.undated);
-            reading.undated = listed.undated;
+        let undated = all.saturating_sub(self.count(Some(EVER)).await?);
+        if self.are_many(undated, all) {
+            return self.finish_by_list(reading, listed, Unknown::NotAsked).await;
         }
-        reading.distinct += reading.undated;
-        reading.last_total = census.all;
-        Ok(reading)
+        pass.kept += self.missing_from(&reading, Ends::Unknown).await?;
+        let census = self.census(self.count(None).await?).await?;
+        if census.undated == Some(pass.kept) {
+            return Ok(reading.with_undated(pass.kept, census.all));
+        }
+        self.finish_by_list(reading, listed, Unknown::Asked).await
+    }
+
+    /// Returns whether certificates that do not say when they end are too many to be asked for one by one.
+    pub(super) fn are_many(&self, undated: u64, all: u64) -> bool {
+        undated > self.sizes.few.max(all / SHARE)
+    }
+
+    async fn finish_by_list(
+        &self,
+        mut reading: Reading,
+        listed: Option<Reading>,
+        unknown: Unknown,
+    ) -> Result<Reading, SourceError> {
+        let listed = match listed {
+            Some(listed) => listed,
+            None => self.listed().await?,
+        };
+        if unknown == Unknown::NotAsked && listed.finished {
+            self.missing_from(&listed, Ends::Unknown).await?;
+        }
+        if listed.complete() {
+            return Ok(listed);
+        }
+        let census = self.census(self.count(None).await?).await?;
+        // Nothing that was there all the time lies between pages that overlap, however much came and went.
+        let whole = listed.finished && !listed.torn && listed.unknown == 0;
+        reading.torn |= !whole || census.undated != Some(listed.undated);
+        Ok(reading.with_undated(listed.undated, census.all))
     }
 
     /// Reads the list once as one, beside the windows.

@@ -63,6 +63,11 @@ impl Reading {
         self.finished && !self.torn && (counted || self.by_windows)
     }
 
+    /// Returns what windows saw together with so many rows that are in no window, where `all` are counted.
+    pub(super) const fn with_undated(self, undated: u64, all: u64) -> Self {
+        Self { distinct: self.distinct + undated, undated, last_total: all, ..self }
+    }
+
     /// Takes in what was seen of another window of the same slice.
     pub(super) const fn add(&mut self, other: &Self) {
         self.first_total += other.first_total;

@@ -3,7 +3,8 @@
 //! A window is a stretch of ends with so many certificates that a restart loses little, and that a look at what is
 //! missing from it costs little. It is cut into parts that one answer holds, by the ends that are known, and by lots
 //! where too many end in the same second; where more is there than is known, a part is read page by page or cut.
-//! What does not say when it ends is in no window: it is counted, and known by being asked for one by one.
+//! What does not say when it ends is in no window: it is counted, and known by being asked for one by one, or by the list
+//! as a whole.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -30,23 +31,19 @@ pub(super) struct Sizes {
     pub(super) short: u64,
     /// Rows of a part that is read page by page; a larger one is cut.
     pub(super) long: u64,
+    /// Certificates that do not say when they end and are asked for one by one, however few there are in all.
+    pub(super) few: u64,
     /// Times that parts of one window are cut, so that a provider that answers anything comes to an end.
     pub(super) cuts: u64,
 }
 
 /// For pages of a hundred rows.
 pub(super) const SIZES: Sizes =
-    Sizes { window: 100_000, windows: 16, short: 1_000, long: 10_000, cuts: 1_024 };
+    Sizes { window: 100_000, windows: 16, short: 1_000, long: 10_000, few: 20, cuts: 1_024 };
 
 /// From the first second that is no "unknown" to the last of the year 9999, where no certificate ends later.
 pub(super) const EVER: Span =
     (Timestamp::from_seconds(1), Timestamp::from_seconds(253_402_300_799));
-
-/// So many certificates that do not say when they end are asked for one by one, however few there are in all.
-const FEW: u64 = 20;
-
-/// Of a large fleet, one in so many.
-const SHARE: u64 = 100;
 
 /// Windows that a scope may have for each that it fills, and beyond that: a provider whose totals lie would have one
 /// for every second.
@@ -113,8 +110,8 @@ impl Windows<'_> {
         }
         match self.census(all).await?.undated {
             Some(0) => Ok(Way::ByWindows),
-            Some(undated) if undated > FEW.max(all / SHARE) => Ok(Way::AsOne),
-            // What is not known yet cannot be asked for: the list itself has to show it.
+            // What cannot be asked for, being too many or not known yet, the list itself has to show.
+            Some(undated) if self.are_many(undated, all) => Ok(Way::AsOneFirst),
             _ if self.known(self.span().0, 0).await?.in_scope < all / 2 => Ok(Way::AsOneFirst),
             _ => Ok(Way::ByWindows),
         }

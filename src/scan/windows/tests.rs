@@ -14,7 +14,7 @@ use crate::scan::Candidate;
 use crate::source::{Lot, Page, Presence, Window};
 
 /// Small enough that few rows make many windows.
-const TINY: Sizes = Sizes { window: 12, windows: 64, short: 8, long: 16, cuts: 64 };
+const TINY: Sizes = Sizes { window: 12, windows: 64, short: 8, long: 16, few: 4, cuts: 64 };
 const LIMIT: u64 = 5;
 
 /// The first end of the lists here, and how far they go.
@@ -217,6 +217,8 @@ struct Known {
     seen: BTreeSet<u32>,
     notes: u32,
     begun: u32,
+    /// Certificates without an end that the provider was asked for one by one.
+    asked: usize,
 }
 
 impl Known {
@@ -269,9 +271,14 @@ impl Known {
                 };
                 missing.send(gone.map(named).collect()).unwrap();
             }
-            Step::Asked { absent, .. } => absent.iter().for_each(|row| {
-                self.rows.remove(&row.0);
-            }),
+            Step::Asked { absent, present, unasked, .. } => {
+                let rows = [&absent, &present, &unasked].into_iter().flatten();
+                let undated = rows.filter(|row| self.rows.get(&row.0) == Some(&None));
+                self.asked += undated.count();
+                for row in absent {
+                    self.rows.remove(&row.0);
+                }
+            }
             Step::Noted { .. } => self.notes += 1,
             other => panic!("{other:?}"),
         }
@@ -438,8 +445,8 @@ fn what_is_known_is_read_with_one_answer_for_each_part() {
     let mut known = partly_known(&list, 7, 0);
     let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
-    // 240 rows are 60 answers of four. Counting before and after, and at the last window, is nine more.
-    assert_eq!(list.state.lock().unwrap().served, 60 + 9);
+    // 240 rows are 60 answers of four. Counting before and after, and at the last window, is eleven more.
+    assert_eq!(list.state.lock().unwrap().served, 60 + 11);
     assert_eq!((known.begun, known.notes), (1, 240 / 12 + 1));
 }
 
@@ -456,8 +463,8 @@ fn a_batch_that_ends_together_is_read_lot_by_lot() {
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
     let state = list.state.lock().unwrap();
     let lots = state.asked.iter().filter(|slice| slice.lot.is_some()).count();
-    // Three lots of each batch, which is counted once and has nothing behind it. Nine more answers count the fleet.
-    assert_eq!((lots, state.asked.len() - lots), (12, 4 + 4 + 9));
+    // Three lots of each batch, which is counted once and has nothing behind it. Eleven more answers count the fleet.
+    assert_eq!((lots, state.asked.len() - lots), (12, 4 + 4 + 11));
 }
 
 #[test]
@@ -516,6 +523,26 @@ fn certificates_without_an_end_are_proven_by_asking_for_them() {
     let reading = run(&list, &mut unaware, &super::super::Passes::default()).unwrap();
     assert!(reading.proven() && !reading.by_windows, "{reading:?}");
     assert_eq!(unaware.rows, list.truth());
+}
+
+#[test]
+fn many_certificates_without_an_end_are_proven_by_the_list_though_the_fleet_changes() {
+    let mut script = vec![Happening::Nothing; 9];
+    script.extend([Happening::Insert(Some(350)), Happening::Nothing, Happening::Delete(40)]);
+    let mut ends = fleet(400);
+    ends.extend([None; 30]);
+    for share in [0, 7] {
+        let list = List { script: script.clone(), ..List::of(&ends) };
+        let mut known = partly_known(&list, share, 0);
+        // One of them is gone, and found out by one question.
+        known.rows.insert(9_999, None);
+        let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+        assert!(reading.proven() && reading.by_windows, "{share}: {reading:?}");
+        assert_eq!((reading.undated, known.asked), (30, 1), "{share}");
+        assert!(!known.rows.contains_key(&9_999));
+        let throughout = list.throughout(0);
+        assert!(throughout.iter().all(|(name, _)| known.rows.contains_key(name)), "{share}");
+    }
 }
 
 #[test]
