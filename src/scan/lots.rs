@@ -1,8 +1,10 @@
 //! Reads a batch of certificates that end in the same second, lot by lot.
 //!
 //! Ends cannot cut such a batch, but who signed its certificates and the state they are in can: each lot is one answer
-//! then, in which nothing can be skipped. That these lots are all there is of the batch is shown by their sum. Where
-//! the provider does not count as many, or reads the filter in another way, the batch is read page by page.
+//! then, in which nothing can be skipped. Every known authority is asked for, in every state where its certificates are
+//! told apart by state, so that nothing lies between the lots. That nothing lies beside them, signed by an authority that
+//! is not known, is shown by the counts of the batch before and after. Where they differ, or the provider reads the filter
+//! in another way, the batch is read page by page.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,8 +14,11 @@ use futures_util::future::try_join_all;
 use super::parts::Part;
 use super::slice::{Attempt, Reading};
 use super::windows::Windows;
-use crate::expiry::Batch;
+use crate::expiry::{Batch, Status};
 use crate::source::{Lot, Slice, SourceError, Span};
+
+/// The states that a provider's filter tells apart.
+const STATES: [Status; 4] = [Status::Active, Status::Inactive, Status::Pending, Status::Revoked];
 
 /// Chooses the lots of a batch, so that one answer of `most` rows holds each. `None` when there is a lot that no answer
 /// holds, or when there are more than half as many lots again as answers that full of rows would take.
@@ -25,11 +30,12 @@ pub(super) fn choose(batch: &Batch, most: u64) -> Option<Vec<Lot>> {
         while let Some(((_, status), count)) = rest.next_if(|((other, _), _)| other == issuer) {
             states.push((*status, *count));
         }
+        let known: u64 = states.iter().map(|(_, count)| count).sum();
         let lot = |status| Lot { issuer: Arc::clone(issuer), status };
-        if states.iter().map(|(_, count)| count).sum::<u64>() <= most {
+        if known <= most {
             lots.push(lot(None));
         } else if states.iter().all(|(_, count)| *count <= most) {
-            lots.extend(states.into_iter().map(|(status, _)| lot(Some(status))));
+            lots.extend(STATES.map(|status| lot(Some(status))));
         } else {
             return None;
         }
@@ -58,8 +64,17 @@ impl Windows<'_> {
         self.part(span, cuts).await
     }
 
-    /// Reads each lot, and counts the batch after them. `None` when the lots are not the batch.
+    /// Reads each lot, with the counts of the batch before and after. `None` when the lots are not the batch.
     async fn lots(&self, span: Span, lots: Vec<Lot>) -> Result<Option<Reading>, SourceError> {
+        let asked = self.slice.part(span);
+        let mut first = Attempt::new(&asked, self.slice);
+        let next = first.begin(&self.pages, self.feed).await?;
+        if next.is_none() || first.reading.outside > 0 {
+            // It has become so small that one answer holds it, or the filter is not what it was.
+            first.go_on(None, &self.pages, self.feed).await?;
+            let read = first.reading.complete() || first.reading.outside > 0;
+            return Ok(read.then_some(first.reading));
+        }
         let mut sum = Reading::default();
         for lot in try_join_all(lots.into_iter().map(|lot| self.lot(span, lot))).await? {
             sum.add(&lot);
@@ -67,7 +82,7 @@ impl Windows<'_> {
         if sum.outside > 0 {
             self.lots_work.store(false, Ordering::Relaxed);
         }
-        let whole = !sum.torn && sum.outside == 0;
+        let whole = !sum.torn && sum.outside == 0 && sum.distinct == first.reading.first_total;
         let adds_up = whole && sum.distinct == self.count(Some(span)).await?;
         Ok(adds_up.then_some(Reading { finished: true, ..sum }))
     }
@@ -83,7 +98,7 @@ impl Windows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expiry::Status::{self, Active, Inactive, Pending, Revoked};
+    use crate::expiry::Status::{Active, Inactive, Pending, Revoked};
 
     fn chosen(batch: &[(&str, Status, u64)]) -> Option<Vec<(String, Option<Status>)>> {
         let batch = batch
@@ -104,12 +119,19 @@ mod tests {
             ),
             (
                 &[("a", Active, 90), ("a", Inactive, 80), ("a", Pending, 70), ("b", Active, 96)],
+                // Four states and another authority, where four answers would do.
                 Some(vec![
                     state("a", Active),
                     state("a", Inactive),
                     state("a", Pending),
+                    state("a", Revoked),
                     whole("b"),
                 ]),
+            ),
+            // An authority of which nothing is known in the batch is asked for all the same.
+            (
+                &[("a", Active, 90), ("b", Active, 90), ("c", Active, 0)],
+                Some(vec![whole("a"), whole("b"), whole("c")]),
             ),
             // No answer holds the active ones.
             (&[("a", Active, 97), ("b", Active, 5)], None),

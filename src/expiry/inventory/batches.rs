@@ -8,7 +8,8 @@ use super::chunk::{Chunk, Slot};
 use super::record::signer;
 use super::{Inventory, ScopeId};
 
-/// How many certificates of a batch an authority has signed, by its serial and the provider's state.
+/// How many certificates of a batch an authority has signed, by its serial and the provider's state. Every authority of the
+/// scope is in it: those that have signed none with a zero.
 pub type Batch = BTreeMap<Lot, u64>;
 
 /// The serial of an authority, and the provider's state.
@@ -41,6 +42,11 @@ impl Inventory {
             }
         }
         batches.retain(|end, _| !unclear.contains(end));
+        for batch in batches.values_mut() {
+            for serial in signers.values() {
+                batch.entry((Arc::clone(serial), Status::Active)).or_default();
+            }
+        }
         batches
     }
 

@@ -446,7 +446,7 @@ fn a_batch_is_made_up_of_what_its_authorities_signed() {
             Sighting { issuer: issuer.into(), kind, status, ..device(serial, "", Some(end)) };
         inventory.apply(scope, &sighting);
     };
-    for ca in ["ca1", "ca2"] {
+    for ca in ["ca1", "ca2", "ca3"] {
         add(ca, "root", Kind::Ca, Status::Active, NOW);
     }
     for (serial, issuer, status, end) in [
@@ -467,6 +467,8 @@ fn a_batch_is_made_up_of_what_its_authorities_signed() {
         lot("ca1", Status::Active, 2),
         lot("ca1", Status::Revoked, 1),
         lot("ca2", Status::Pending, 1),
+        lot("ca2", Status::Active, 0),
+        lot("ca3", Status::Active, 0),
     ];
     // Nobody knows who signed one of those that end at NOW + 2.
     assert_eq!(batches, [(at(NOW), expected.into())].into());
