@@ -222,6 +222,21 @@ struct Known {
 }
 
 impl Known {
+    /// Every authority is in a batch, whether it has signed any of it or not.
+    fn batches(&self, ends: &[Timestamp]) -> BTreeMap<Timestamp, Batch> {
+        let mut found = BTreeMap::<_, Batch>::new();
+        for (name, end) in &self.rows {
+            let end = end.map(Timestamp::from_seconds);
+            let Some(end) = end.filter(|end| ends.contains(end)) else { continue };
+            let batch = found.entry(end).or_default();
+            for ca in 0..3 {
+                batch.entry((issuer(ca), Status::Active)).or_default();
+            }
+            *batch.entry((issuer(*name), status(*name))).or_default() += 1;
+        }
+        found
+    }
+
     fn take(&mut self, step: Step) {
         match step {
             Step::Begin { .. } => {
@@ -244,20 +259,7 @@ impl Known {
                 let in_scope = self.rows.len() as u64;
                 known.send(crate::scan::Known { ends, in_scope }).unwrap();
             }
-            Step::Batches { ends, batches, .. } => {
-                let mut found = BTreeMap::<_, Batch>::new();
-                for (name, end) in &self.rows {
-                    let end = end.map(Timestamp::from_seconds);
-                    if let Some(end) = end.filter(|end| ends.contains(end)) {
-                        let batch = found.entry(end).or_default();
-                        (0..3).for_each(|ca| {
-                            _ = batch.entry((issuer(ca), Status::Active)).or_default()
-                        });
-                        *batch.entry((issuer(*name), status(*name))).or_default() += 1;
-                    }
-                }
-                batches.send(found).unwrap();
-            }
+            Step::Batches { ends, batches, .. } => batches.send(self.batches(&ends)).unwrap(),
             Step::Covered { ends, missing, .. } => {
                 let covered = |end: Option<i64>| match ends {
                     Ends::All => true,
