@@ -86,12 +86,15 @@ pub(super) struct Pages<'a> {
     room: Semaphore,
     /// How many there is room for.
     width: AtomicUsize,
+    /// How many came.
+    answered: AtomicUsize,
 }
 
 impl<'a> Pages<'a> {
     pub(super) fn of(source: &'a dyn Source) -> Self {
         let width = source.width();
-        Self { source, room: Semaphore::new(width), width: width.into() }
+        let (room, answered) = (Semaphore::new(width), AtomicUsize::new(0));
+        Self { source, room, width: width.into(), answered }
     }
 
     /// Returns how many pages to ask for before the first of them has been read. It grows with the source's latency,
@@ -103,9 +106,22 @@ impl<'a> Pages<'a> {
         before.max(wanted)
     }
 
+    /// Fetches a page. One that was throttled until its source gave it up is asked for again for as long as others come
+    /// meanwhile: in a scan of a hundred thousand requests, some have bad luck each time.
     pub(super) async fn get(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError> {
         let _room = self.room.acquire().await.map_err(|_| stopped())?;
-        self.source.page(slice, offset).await
+        loop {
+            let before = self.answered.load(Ordering::Relaxed);
+            match self.source.page(slice, offset).await {
+                Err(SourceError::Throttled { .. })
+                    if self.answered.load(Ordering::Relaxed) > before => {}
+                Ok(page) => {
+                    self.answered.fetch_add(1, Ordering::Relaxed);
+                    return Ok(page);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

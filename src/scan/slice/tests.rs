@@ -32,6 +32,7 @@ enum Lie {
     /// Always the first page.
     Repeat,
     Rejects,
+    Throttles,
     Fails,
 }
 
@@ -100,6 +101,9 @@ impl List {
             Lie::Empty => page.rows.clear(),
             Lie::Rejects => {
                 page.rejected.push(Rejected { reason: Reason::BadField, what: String::new() });
+            }
+            Lie::Throttles => {
+                return Err(SourceError::Throttled { message: "as told".into(), after: None });
             }
             Lie::Fails => return Err(SourceError::Unavailable("as told".into())),
         }
@@ -229,6 +233,7 @@ fn lie() -> impl Strategy<Value = Lie> {
         Just(Lie::Empty),
         Just(Lie::Repeat),
         Just(Lie::Rejects),
+        Just(Lie::Throttles),
         Just(Lie::Fails),
     ]
 }
@@ -371,4 +376,45 @@ fn a_list_that_grows_as_fast_as_it_is_read_ends_unproven() {
     let told = run(&list);
     assert!(!told.reading.proven() && !told.failed);
     assert_eq!(told.readings, READINGS);
+}
+
+/// Two hundred rows, of which one page is throttled so many times, each time while others come.
+struct Busy {
+    throttled: Mutex<usize>,
+}
+
+#[async_trait]
+impl Source for Busy {
+    async fn slices(&self, _: Window) -> Result<Vec<Slice>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
+        for _ in 0..if offset == 30 { 50 } else { 1 } {
+            tokio::task::yield_now().await;
+        }
+        let mut left = self.throttled.lock().unwrap();
+        if offset == 30 && *left > 0 {
+            *left -= 1;
+            return Err(SourceError::Throttled { message: "as told".into(), after: None });
+        }
+        let rows = (offset..200.min(offset + 20)).collect();
+        Ok(Page { rows, total: 200, ..Page::default() })
+    }
+}
+
+#[test]
+fn a_page_that_is_throttled_is_asked_for_as_long_as_others_come() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    // With eight pages under way and none taken before the one that is missing, others soon come no more.
+    for (times, proven) in [(1, true), (usize::MAX, false)] {
+        let source = Busy { throttled: Mutex::new(times) };
+        let slice = Arc::new(Slice::whole(&"all".into(), Window::All, 20, 5));
+        let (sender, mut incoming) = mpsc::channel(100);
+        let feed = Feed::new("list".into(), sender);
+        let pages = Pages::of(&source);
+        let (reading, error) = runtime.block_on(read(&pages, &slice, &feed, 1));
+        assert_eq!((reading.proven(), error.is_none()), (proven, proven), "{error:?}");
+        incoming.close();
+    }
 }
