@@ -44,7 +44,8 @@ impl Windows<'_> {
         let all = self.count(None).await?;
         let undated = all.saturating_sub(self.count(Some(EVER)).await?);
         if self.are_many(undated, all) {
-            return self.finish_by_list(reading, listed, Unknown::NotAsked).await;
+            // Read anew: what an earlier list showed is forgotten, and would seem to be missing.
+            return self.finish_by_list(reading, None, Unknown::NotAsked).await;
         }
         pass.kept += self.missing_from(&reading, Ends::Unknown).await?;
         let census = self.census(self.count(None).await?).await?;

@@ -38,6 +38,8 @@ enum Lie {
     FilterIgnored,
     /// Lots are not told apart.
     LotsIgnored,
+    /// A page of the list as a whole shows a row twice, and another not at all.
+    Repeat,
     /// Some rows are listed in the lot of another authority.
     LotsMixed,
     /// The filter for lots is not known.
@@ -118,6 +120,12 @@ impl List {
         match lie {
             None
             | Some(Lie::FilterIgnored | Lie::LotsIgnored | Lie::LotsMixed | Lie::LotsRefused) => {}
+            Some(Lie::Repeat) => {
+                // One that no other page overlaps.
+                if let (None, [first, _, middle, ..]) = (slice.within, &mut page.rows[..]) {
+                    *middle = *first;
+                }
+            }
             Some(Lie::Total(by)) => page.total = page.total.saturating_add_signed(by),
             Some(Lie::Empty) => {
                 page.rows.clear();
@@ -552,6 +560,20 @@ fn many_certificates_without_an_end_are_proven_by_the_list_though_the_fleet_chan
         let throughout = list.throughout(0);
         assert!(throughout.iter().all(|(name, _)| known.rows.contains_key(name)), "{share}");
     }
+}
+
+#[test]
+fn many_certificates_without_an_end_are_not_missing_after_a_first_list_that_did_not_add_up() {
+    let mut ends = fleet(240);
+    ends.extend([None; 30]);
+    // The first list shows too few rows, though its total stays the same and it comes to its end.
+    let lies = (7..40).map(|number| (number, Lie::Repeat)).collect();
+    let list = List { lies, ..List::of(&ends) };
+    let mut known = partly_known(&list, 7, 0);
+    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    assert!(reading.proven(), "{reading:?}");
+    assert_eq!((known.asked, known.begun), (0, 2));
+    assert_eq!(known.rows, list.truth());
 }
 
 #[test]
