@@ -12,7 +12,7 @@ use crate::Options;
 use crate::daemon::{Folder, Settings};
 use crate::provider::{INSTANCE, Provider};
 use crate::report::{Budget, Report};
-use crate::simulator::Simulator;
+use simulator::Simulator;
 
 /// Scans, proven or not, that end while the fleet changes.
 const SCANS: u32 = 3;

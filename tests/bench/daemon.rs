@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use crate::process::{Process, wait_for};
 use crate::provider::INSTANCE;
-use crate::simulator::{SECRET_ID, SECRET_KEY};
+use simulator::{SECRET_ID, SECRET_KEY};
 
 /// The word that starts this role.
 pub(crate) const ROLE: &str = "daemon";

@@ -19,16 +19,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-#[path = "../simulator/mod.rs"]
-#[cfg_attr(
-    test,
-    expect(
-        unused_imports,
-        reason = "its tests run in `it`; without a harness their imports remain"
-    )
-)]
-mod simulator;
-
 mod churn;
 mod daemon;
 mod known;

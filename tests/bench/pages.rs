@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use crate::Options;
 use crate::provider::{INSTANCE, LIST, Provider};
 use crate::report::{Budget, Report};
-use crate::simulator::clock::{utc_date, wall_seconds};
-use crate::simulator::{SECRET_ID, SECRET_KEY};
+use simulator::clock::{utc_date, wall_seconds};
+use simulator::{SECRET_ID, SECRET_KEY};
 
 /// Pages that are asked for.
 const PAGES: u64 = 4000;

@@ -26,7 +26,7 @@ use crate::known::{Fleet, LADDER, NOW, exposition, sighting};
 use crate::pages;
 use crate::provider::{INSTANCE, Provider};
 use crate::scrape;
-use crate::simulator::{SECRET_ID, SECRET_KEY};
+use simulator::{SECRET_ID, SECRET_KEY};
 
 /// The word that starts this role.
 pub(crate) const ROLE: &str = "path";

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::churn::{self, Churn};
 use crate::process::Process;
-use crate::simulator::fault::{Fault, Times};
-use crate::simulator::fleet::{Fleet, Instance};
-use crate::simulator::mqtt::Status;
-use crate::simulator::{Service, Setup, Simulator, clock};
+use simulator::fault::{Fault, Times};
+use simulator::fleet::{Fleet, Instance};
+use simulator::mqtt::Status;
+use simulator::{Service, Setup, Simulator, clock};
 
 /// The word that starts this role.
 pub(crate) const ROLE: &str = "simulator";

@@ -13,7 +13,7 @@ use crate::daemon::{Daemon, Folder, Settings};
 use crate::process::percentile;
 use crate::provider::{INSTANCE, Provider};
 use crate::report::{Budget, Report, target, words};
-use crate::simulator::{SECRET_ID, SECRET_KEY};
+use simulator::{SECRET_ID, SECRET_KEY};
 
 /// Scans of which one figure is made.
 const RESCANS: u32 = 4;

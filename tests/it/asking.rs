@@ -6,8 +6,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::{APP_KEY, APP_SECRET, ORG, SECRET_ID, SECRET_KEY, Simulator};
+use simulator::clock::wall_seconds;
+use simulator::{APP_KEY, APP_SECRET, ORG, SECRET_ID, SECRET_KEY, Simulator};
 
 /// Asks with an account, over connections of its own.
 pub(crate) struct Caller {

@@ -11,7 +11,7 @@ use notafter::expiry::{
     Event, Facts, Kind, Language, Message, Rung, Severity, Status, Timestamp, Topic,
 };
 
-use crate::simulator::chat::{self, Chat, Fault, Service};
+use simulator::chat::{self, Chat, Fault, Service};
 
 const HOSTILE: &str =
     "<!channel> @all <at user_id=\"all\"> [x](https://evil.test) `*_~\"\\\r\n\u{202E}证书";

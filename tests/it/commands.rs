@@ -8,13 +8,11 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::harness::{Daemon, Ran, configuration, environment};
-use crate::simulator::chat::{
-    DINGTALK_SECRET, FEISHU_SECRET, Service as ChatService, WEBHOOK_SECRET,
-};
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fault::{Fault, Times};
-use crate::simulator::fleet::{Fleet, Instance};
-use crate::simulator::{SECRET_ID, SECRET_KEY, Service, Setup, Simulator};
+use simulator::chat::{DINGTALK_SECRET, FEISHU_SECRET, Service as ChatService, WEBHOOK_SECRET};
+use simulator::clock::wall_seconds;
+use simulator::fault::{Fault, Times};
+use simulator::fleet::{Fleet, Instance};
+use simulator::{SECRET_ID, SECRET_KEY, Service, Setup, Simulator};
 
 async fn simulator() -> Simulator {
     let rows = Instance::new("mqtt-a", 400);

@@ -10,12 +10,12 @@ use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::harness::{Daemon, Heard, environment, eventually, heard};
-use crate::simulator::chat::{Fault as ChatFault, Service as ChatService};
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fleet::{DAY, Fleet, Instance, Truth};
-use crate::simulator::mqtt::Status;
-use crate::simulator::{Service, Setup, Simulator};
 use crate::written::{SIGNED, critical_route, mqtt, route, webhook};
+use simulator::chat::{Fault as ChatFault, Service as ChatService};
+use simulator::clock::wall_seconds;
+use simulator::fleet::{DAY, Fleet, Instance, Truth};
+use simulator::mqtt::Status;
+use simulator::{Service, Setup, Simulator};
 
 const INSTANCE: &str = "mqtt-a";
 const LIST: &str = "DescribeDeviceCertificates";

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::harness::{Daemon, configuration, environment};
-use crate::simulator::fleet::{Fleet, Instance};
-use crate::simulator::{ORG, Setup, Simulator, clock};
+use simulator::fleet::{Fleet, Instance};
+use simulator::{ORG, Setup, Simulator, clock};
 
 async fn simulator(rows: u64) -> Simulator {
     let fleet = Fleet::new(7, clock::wall_seconds())
@@ -32,7 +32,7 @@ async fn certificates_in_gauges_and_alerts_out() {
     let known = u32::try_from(known).unwrap();
     daemon.until(reported, |count| (count - f64::from(known)).abs() < 0.5).await;
 
-    let both = |seen: &[crate::simulator::chat::Received]| {
+    let both = |seen: &[simulator::chat::Received]| {
         let rooms: std::collections::BTreeSet<_> = seen.iter().map(|one| &one.room).collect();
         rooms.len() == 2
     };

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use crate::harness::{Daemon, environment, eventually};
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fault::{Fault, Times};
-use crate::simulator::fleet::{DAY, Fleet, Instance};
-use crate::simulator::mqtt::Status;
-use crate::simulator::{Service, Setup, Simulator};
+use simulator::clock::wall_seconds;
+use simulator::fault::{Fault, Times};
+use simulator::fleet::{DAY, Fleet, Instance};
+use simulator::mqtt::Status;
+use simulator::{Service, Setup, Simulator};
 
 const INSTANCE: &str = "mqtt-fleet";
 const LIST: &str = "DescribeDeviceCertificates";

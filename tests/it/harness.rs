@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::simulator::Simulator;
 use crate::written::{SIGNED, enos, feishu, mqtt, route, ssl, webhook};
+use simulator::Simulator;
 
 /// How long a condition may take to come true before a test gives up.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
@@ -229,7 +229,7 @@ pub(crate) fn configuration(simulator: &Simulator) -> String {
 
 /// Returns the credentials that the simulator knows and the addresses of its rooms, as the daemon's environment.
 pub(crate) fn environment(simulator: &Simulator) -> Vec<(&'static str, String)> {
-    use crate::simulator::{APP_KEY, APP_SECRET, SECRET_ID, SECRET_KEY, chat};
+    use simulator::{APP_KEY, APP_SECRET, SECRET_ID, SECRET_KEY, chat};
     let room = |path: &str| format!("{}{path}", simulator.chat_url());
     vec![
         ("SECRET_ID", SECRET_ID.to_owned()),
@@ -261,7 +261,7 @@ pub(crate) struct Heard {
 
 /// Returns every event that webhook receivers saw, in order of arrival, repeats included.
 pub(crate) fn heard(simulator: &Simulator) -> Vec<Heard> {
-    use crate::simulator::chat::Service;
+    use simulator::chat::Service;
     let messages = simulator.chat().received();
     let webhooks = messages.into_iter().filter(|message| message.service == Service::Webhook);
     let mut all = Vec::new();

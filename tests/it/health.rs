@@ -1,11 +1,11 @@
 //! A channel that cannot deliver is told of in the other one, and so is that it works again.
 
 use crate::harness::{Daemon, Heard, environment, eventually, heard};
-use crate::simulator::chat::Service;
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fleet::Fleet;
-use crate::simulator::{Setup, Simulator};
 use crate::written::{SIGNED, feishu, route, ssl, webhook};
+use simulator::chat::Service;
+use simulator::clock::wall_seconds;
+use simulator::fleet::Fleet;
+use simulator::{Setup, Simulator};
 
 const ROOM_UP: &str = "notafter_channel_up{channel=\"room\"}";
 const POLLED: &str = "notafter_source_last_attempt_timestamp_seconds{source=\"web\"}";

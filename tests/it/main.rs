@@ -2,9 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
-#[path = "../simulator/mod.rs"]
-mod simulator;
-
 mod architecture;
 mod asking;
 mod chats;
@@ -20,7 +17,6 @@ mod prometheus;
 mod reload;
 mod secrets;
 mod signing;
-#[path = "simulator.rs"]
 mod simulator_itself;
 mod simulator_faults;
 mod simulator_enos;

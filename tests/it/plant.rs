@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::harness::{Daemon, environment, eventually};
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fleet::Fleet;
-use crate::simulator::{ORG, Service, Setup, Simulator};
 use crate::written::{SIGNED, enos, route, webhook};
+use simulator::clock::wall_seconds;
+use simulator::fleet::Fleet;
+use simulator::{ORG, Service, Setup, Simulator};
 
 const DEVICES: usize = 60;
 const CERTIFICATES: &str = "certificates/list";

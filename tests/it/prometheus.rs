@@ -11,12 +11,12 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use crate::harness::{Daemon, environment, eventually, free_port, http, sample};
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fault::{Fault, Times};
-use crate::simulator::fleet::{Fleet, Instance};
-use crate::simulator::mqtt::Names;
-use crate::simulator::{Service, Setup, Simulator};
 use crate::written::mqtt;
+use simulator::clock::wall_seconds;
+use simulator::fault::{Fault, Times};
+use simulator::fleet::{Fleet, Instance};
+use simulator::mqtt::Names;
+use simulator::{Service, Setup, Simulator};
 
 const INSTANCE: &str = "mqtt-a";
 const PROVEN: &str = "notafter_source_last_proven_scan_timestamp_seconds{source=\"iot\",scope=\"mqtt-a\",window=\"all\"}";

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::harness::{Daemon, environment};
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fleet::{Fleet, Instance};
-use crate::simulator::{Service, Setup, Simulator, TEMPORARY_ID, TEMPORARY_KEY, TEMPORARY_TOKEN};
+use simulator::clock::wall_seconds;
+use simulator::fleet::{Fleet, Instance};
+use simulator::{Service, Setup, Simulator, TEMPORARY_ID, TEMPORARY_KEY, TEMPORARY_TOKEN};
 
 const LIST: &str = "DescribeDeviceCertificates";
 

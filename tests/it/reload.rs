@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::net::UnixDatagram;
 
 use crate::harness::{Daemon, Heard, environment, eventually, heard, http};
-use crate::simulator::chat::{Fault as ChatFault, Service as ChatService};
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fleet::{DAY, Fleet, Instance};
-use crate::simulator::{Setup, Simulator};
 use crate::written::{SIGNED, mqtt, route, source, ssl, webhook};
+use simulator::chat::{Fault as ChatFault, Service as ChatService};
+use simulator::clock::wall_seconds;
+use simulator::fleet::{DAY, Fleet, Instance};
+use simulator::{Setup, Simulator};
 
 const RELOADED: &str = "notafter_config_last_reload_successful";
 const POLLED: &str = "notafter_source_last_attempt_timestamp_seconds{source=\"iot\"}";

@@ -12,13 +12,13 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{Daemon, configuration, environment, eventually};
-use crate::simulator::chat::{
+use simulator::chat::{
     DINGTALK_SECRET, FEISHU_SECRET, Fault as ChatFault, Service as ChatService, WEBHOOK_SECRET,
 };
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fault::{Fault, Times};
-use crate::simulator::fleet::{Fleet, Instance};
-use crate::simulator::{
+use simulator::clock::wall_seconds;
+use simulator::fault::{Fault, Times};
+use simulator::fleet::{Fleet, Instance};
+use simulator::{
     APP_SECRET, POISON, SECRET_KEY, Service, Setup, Simulator, TEMPORARY_ID, TEMPORARY_KEY,
     TEMPORARY_TOKEN,
 };
@@ -105,7 +105,7 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<String> {
 fn config(simulator: &Simulator, echo: &str) -> String {
     let whole = configuration(simulator);
     let mut config = whole.split("[[channel]]").next().unwrap().to_owned();
-    let (mqtt, org) = (simulator.mqtt_url(), crate::simulator::ORG);
+    let (mqtt, org) = (simulator.mqtt_url(), simulator::ORG);
     for (name, endpoint, id, key, token) in [
         ("wrong", mqtt.as_str(), "SECRET_ID", "WRONG_KEY", ""),
         (

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::asking::{Caller, token_body};
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fault::{Fault, Times};
-use crate::simulator::{POISON, Service, Simulator};
 use crate::simulator_itself::{caller, start};
+use simulator::clock::wall_seconds;
+use simulator::fault::{Fault, Times};
+use simulator::{POISON, Service, Simulator};
 
 /// A token and a clock that never shows the same millisecond twice.
 struct Session {

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::asking::Caller;
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fault::{Fault, Place, Times};
-use crate::simulator::fleet::Fleet;
-use crate::simulator::{SECRET_KEY, Service, Setup, Simulator};
 use crate::simulator_itself::{INSTANCE, LIST, caller, list, start};
+use simulator::clock::wall_seconds;
+use simulator::fault::{Fault, Place, Times};
+use simulator::fleet::Fleet;
+use simulator::{SECRET_KEY, Service, Setup, Simulator};
 
 /// Pages through an instance as a naive client does, and returns the serials that it saw.
 async fn naive_scan(simulator: &Simulator, order: &str) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! What the tests configure, as TOML. The variables that it names are those of `harness::environment`.
 
-use crate::simulator::{ORG, Simulator};
+use simulator::{ORG, Simulator};
 
 /// The option of a webhook whose messages are signed.
 pub(crate) const SIGNED: &str = "secret = { env = \"WEBHOOK_SECRET\" }";

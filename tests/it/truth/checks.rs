@@ -7,9 +7,9 @@ use notafter::expiry::Timestamp;
 use notafter::source::Window;
 
 use super::world::{NOW, World};
-use crate::simulator::Service;
-use crate::simulator::fault::{Fault, Times};
-use crate::simulator::fleet::{DAY, Fleet, Truth};
+use simulator::Service;
+use simulator::fault::{Fault, Times};
+use simulator::fleet::{DAY, Fleet, Truth};
 
 const CERTIFICATES: &str = "certificates/list";
 const FROM: i64 = NOW - 30 * DAY;

@@ -2,9 +2,9 @@
 
 use super::table::{Case, Outcome, play_all};
 use super::world::{NOW, World};
-use crate::simulator::Service;
-use crate::simulator::fault::{Fault, Place, Times};
-use crate::simulator::fleet::Fleet;
+use simulator::Service;
+use simulator::fault::{Fault, Place, Times};
+use simulator::fleet::Fleet;
 
 const PRODUCTS: &str = "products/search";
 const DEVICES: &str = "devices/search";

@@ -8,8 +8,8 @@ use notafter::source::Window;
 
 use super::world::World;
 use crate::harness::sample;
-use crate::simulator::ORG;
-use crate::simulator::fleet::Truth;
+use simulator::ORG;
+use simulator::fleet::Truth;
 
 /// Scope, issuer and serial.
 pub(crate) type Key = (String, String, String);

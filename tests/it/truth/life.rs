@@ -4,10 +4,10 @@ use notafter::expiry::Status as Known;
 
 use super::world::{NOW, World};
 use crate::harness::sample;
-use crate::simulator::Service;
-use crate::simulator::fault::{Fault, Times};
-use crate::simulator::fleet::{DAY, Fleet, Instance, X509Mode};
-use crate::simulator::mqtt::{NotFound, Status};
+use simulator::Service;
+use simulator::fault::{Fault, Times};
+use simulator::fleet::{DAY, Fleet, Instance, X509Mode};
+use simulator::mqtt::{NotFound, Status};
 
 const POINT: &str = "DescribeDeviceCertificate";
 

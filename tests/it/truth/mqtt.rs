@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::table::{Case, Outcome, play_all};
 use super::world::{NOW, World};
-use crate::simulator::Service;
-use crate::simulator::fault::{Fault, Place, Times};
-use crate::simulator::fleet::{Fleet, Instance};
-use crate::simulator::mqtt::Status;
+use simulator::Service;
+use simulator::fault::{Fault, Place, Times};
+use simulator::fleet::{Fleet, Instance};
+use simulator::mqtt::Status;
 
 const INSTANCES: [&str; 3] = ["mqtt-a", "mqtt-b", "mqtt-c"];
 const LIST: &str = "DescribeDeviceCertificates";

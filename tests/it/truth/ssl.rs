@@ -2,9 +2,9 @@
 
 use super::table::{Case, Outcome, play_all};
 use super::world::{NOW, World};
-use crate::simulator::Service;
-use crate::simulator::fault::{Fault, Place, Times};
-use crate::simulator::fleet::Fleet;
+use simulator::Service;
+use simulator::fault::{Fault, Place, Times};
+use simulator::fleet::Fleet;
 
 async fn world(rows: u64) -> World {
     let mut world = World::new("tencent-ssl", Fleet::new(5, NOW).with_ssl(rows)).await;

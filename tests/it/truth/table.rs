@@ -6,8 +6,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
 use super::world::World;
-use crate::simulator::Service;
-use crate::simulator::fault::{Fault, Times};
+use simulator::Service;
+use simulator::fault::{Fault, Times};
 
 /// A fault, and what a poll under it comes to.
 #[derive(Clone, Debug)]

@@ -4,9 +4,9 @@ use notafter::expiry::{Event, Severity, Topic};
 
 use super::world::{NOW, World};
 use crate::harness::eventually;
-use crate::simulator::Service;
-use crate::simulator::fault::{Fault, Times};
-use crate::simulator::fleet::Fleet;
+use simulator::Service;
+use simulator::fault::{Fault, Times};
+use simulator::fleet::Fleet;
 
 async fn world() -> World {
     World::new("tencent-ssl", Fleet::new(3, NOW).with_ssl(60)).await

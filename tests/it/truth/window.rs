@@ -4,9 +4,9 @@ use notafter::expiry::Timestamp;
 use notafter::source::Window;
 
 use super::world::{NOW, World};
-use crate::simulator::Service;
-use crate::simulator::fault::{Fault, Place, Times};
-use crate::simulator::fleet::{DAY, Fleet};
+use simulator::Service;
+use simulator::fault::{Fault, Place, Times};
+use simulator::fleet::{DAY, Fleet};
 
 const LIST: &str = "DescribeDeviceCertificates";
 const FROM: i64 = NOW - 30 * DAY;

@@ -21,9 +21,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::judge::Memory;
-use crate::simulator::fleet::Fleet;
-use crate::simulator::{APP_KEY, APP_SECRET, SECRET_ID, SECRET_KEY, Setup as Clouds, Simulator};
 use crate::written::{critical_route, enos, mqtt, route, ssl, webhook};
+use simulator::fleet::Fleet;
+use simulator::{APP_KEY, APP_SECRET, SECRET_ID, SECRET_KEY, Setup as Clouds, Simulator};
 
 /// When the tests play: 2027-01-15T08:00:00Z.
 pub(crate) const NOW: i64 = 1_800_000_000;

@@ -10,7 +10,7 @@ use super::signature::{self, Wrong};
 use super::{Answer, Service, Settings};
 
 /// One request.
-pub struct Arrival {
+pub(super) struct Arrival {
     pub service: Service,
     pub room: String,
     pub query: HashMap<String, String>,
@@ -19,7 +19,7 @@ pub struct Arrival {
 }
 
 /// What is kept of a message.
-pub struct Accepted {
+pub(super) struct Accepted {
     pub text: String,
     pub body: Value,
     pub id: Option<String>,

@@ -51,7 +51,7 @@ const SECOND: u64 = 1_000_000;
 
 impl Log {
     /// Returns an empty log.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { started: Instant::now(), kept: Mutex::default() }
     }
 

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::row::Row;
-use crate::simulator::certificate::{Facts, Template, ca_name};
-use crate::simulator::fleet::{DAY, Fleet, Instance, Truth};
-use crate::simulator::random::mix_text;
+use crate::certificate::{Facts, Template, ca_name};
+use crate::fleet::{DAY, Fleet, Instance, Truth};
+use crate::random::mix_text;
 
 /// A CA certificate, signed by itself.
-pub struct Authority {
+pub(super) struct Authority {
     serial: String,
     name: String,
     pem: String,
@@ -18,7 +18,7 @@ pub struct Authority {
 
 impl Authority {
     /// Makes the CAs of an instance. The second ends before its leaves.
-    pub fn of(fleet: &Fleet, spec: &Instance) -> Vec<Self> {
+    pub(super) fn of(fleet: &Fleet, spec: &Instance) -> Vec<Self> {
         let seed = mix_text(fleet.seed, &spec.id);
         (0..spec.cas)
             .map(|ca| {
@@ -41,7 +41,7 @@ impl Authority {
     }
 
     /// Returns what an inventory should hold of it.
-    pub fn truth(&self) -> Truth {
+    pub(super) fn truth(&self) -> Truth {
         Truth {
             issuer: self.name.clone(),
             serial: self.serial.clone(),
@@ -55,7 +55,7 @@ impl Authority {
     }
 
     /// Returns it as `DescribeCaCertificates` does.
-    pub fn json(&self) -> String {
+    pub(super) fn json(&self) -> String {
         json!({
             "CaCn": self.name,
             "CaCertificate": self.pem,

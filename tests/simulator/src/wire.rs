@@ -30,7 +30,11 @@ pub enum Wire {
 }
 
 /// Sends an answer; returns whether the connection can be used again.
-pub async fn deliver(stream: &mut TcpStream, reply: Reply, packed: bool) -> io::Result<bool> {
+pub(crate) async fn deliver(
+    stream: &mut TcpStream,
+    reply: Reply,
+    packed: bool,
+) -> io::Result<bool> {
     match reply.wire {
         Wire::Whole => send_whole(stream, reply, packed).await.map(|()| true),
         Wire::Hang => wait_for_the_client_to_leave(stream).await.map(|()| false),

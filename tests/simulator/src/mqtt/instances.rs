@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::select::{Filter, paging};
 use super::{Held, Mqtt};
-use crate::simulator::POISON;
-use crate::simulator::tencent::{Product as _, Refusal};
+use crate::POISON;
+use crate::tencent::{Product as _, Refusal};
 
 /// The parameters of `DescribeInstanceList`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub struct InstancesRequest {
+pub(super) struct InstancesRequest {
     filters: Option<Vec<Filter>>,
     offset: Option<i64>,
     limit: Option<i64>,
@@ -21,12 +21,12 @@ pub struct InstancesRequest {
 /// The parameter of the actions about one instance.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub struct InstanceRequest {
+pub(super) struct InstanceRequest {
     pub instance_id: Option<String>,
 }
 
 /// Returns a page of the instances.
-pub fn list<'a>(
+pub(super) fn list<'a>(
     request: &InstancesRequest,
     held: impl Iterator<Item = &'a Held>,
     request_id: &str,
@@ -53,7 +53,7 @@ pub fn list<'a>(
 }
 
 /// Returns one instance.
-pub fn one(held: &Held, request_id: &str) -> Vec<u8> {
+pub(super) fn one(held: &Held, request_id: &str) -> Vec<u8> {
     let mut response = item(held);
     let more = json!({
         "AutomaticActivation": true,

@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::rows::Certificate;
-use crate::simulator::fleet::DAY;
+use crate::fleet::DAY;
 
 /// The fields of the vendor's page, and those that the China site added since.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[expect(clippy::struct_excessive_bools, reason = "the vendor's")]
-pub struct Item<'a> {
+pub(super) struct Item<'a> {
     owner_uin: &'static str,
     project_id: String,
     from: &'static str,
@@ -130,17 +130,17 @@ struct Downloads {
 }
 
 /// The tag that every certificate has.
-pub const TAG: (&str, &str) = ("team", "web");
+pub(super) const TAG: (&str, &str) = ("team", "web");
 
 impl Certificate {
     /// Returns whether it ends within 30 days, which is the vendor's fixed threshold.
-    pub fn is_expiring(&self, now: i64) -> bool {
+    pub(super) fn is_expiring(&self, now: i64) -> bool {
         self.end.seconds().is_some_and(|end| (now..now + 30 * DAY).contains(&end))
     }
 
     /// Returns it as the product writes it at a time.
     #[expect(clippy::too_many_lines, reason = "one line for each of the vendor's fields")]
-    pub fn item(&self, now: i64) -> Item<'_> {
+    pub(super) fn item(&self, now: i64) -> Item<'_> {
         let is_ca = self.kind == "CA";
         let ends = self.ca_ends.iter().map(|time| time.text()).collect();
         let pending = self.begin.seconds().is_none();
@@ -230,12 +230,12 @@ impl Certificate {
     }
 
     /// Returns whether it can be renewed now.
-    pub fn renew_able(&self, now: i64) -> bool {
+    pub(super) fn renew_able(&self, now: i64) -> bool {
         self.status == 1 && self.is_expiring(now)
     }
 
     /// Returns whether it can be deployed.
-    pub fn deployable(&self) -> bool {
+    pub(super) fn deployable(&self) -> bool {
         self.status == 1 && self.kind != "CA"
     }
 }

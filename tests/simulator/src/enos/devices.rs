@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::simulator::POISON;
-use crate::simulator::fleet::{DAY, Fleet, Truth};
-use crate::simulator::random::{mix, scramble, unscramble, word};
+use crate::POISON;
+use crate::fleet::{DAY, Fleet, Truth};
+use crate::random::{mix, scramble, unscramble, word};
 
 /// Everything an organisation has. A device's index is its place in order of creation, over all products.
-pub struct Devices {
+pub(super) struct Devices {
     seed: u64,
     now: i64,
     products: Vec<bool>,
@@ -26,7 +26,7 @@ struct Device {
 
 /// A certificate of a device. Times are in seconds.
 #[derive(Clone, Debug)]
-pub struct Certificate {
+pub(super) struct Certificate {
     pub serial: u64,
     /// 0 valid, 1 revoked, 2 expired.
     pub status: u64,
@@ -37,7 +37,7 @@ pub struct Certificate {
 
 impl Certificate {
     /// Returns `issueAuthority`.
-    pub fn authority(&self) -> &'static str {
+    pub(super) fn authority(&self) -> &'static str {
         if self.ecc { "ECC" } else { "RSA" }
     }
 }
@@ -47,7 +47,7 @@ const ODD_KEYS: u64 = 50;
 
 impl Devices {
     /// Makes the devices that an organisation starts with.
-    pub fn new(fleet: &Fleet) -> Self {
+    pub(super) fn new(fleet: &Fleet) -> Self {
         let mut all = Vec::new();
         for (product, spec) in fleet.products.iter().enumerate() {
             let device = Device { product: u16::try_from(product).unwrap_or(0), gone: false };
@@ -58,7 +58,7 @@ impl Devices {
     }
 
     /// Adds devices to a product; returns the index of the first.
-    pub fn insert(&mut self, product: usize, count: u64) -> u64 {
+    pub(super) fn insert(&mut self, product: usize, count: u64) -> u64 {
         let first = self.all.len() as u64;
         let device = Device { product: u16::try_from(product).unwrap_or(0), gone: false };
         self.all.extend((0..count).map(|_| device));
@@ -66,13 +66,13 @@ impl Devices {
     }
 
     /// Deletes a device; returns whether it was there.
-    pub fn delete(&mut self, index: u64) -> bool {
+    pub(super) fn delete(&mut self, index: u64) -> bool {
         let device = self.all.get_mut(index as usize);
         device.is_some_and(|device| !std::mem::replace(&mut device.gone, true))
     }
 
     /// Makes a new certificate for a device, which revokes the one before.
-    pub fn renew(&mut self, index: u64) {
+    pub(super) fn renew(&mut self, index: u64) {
         let later = self.renewed.entry(index).or_default();
         let serial = 9_000_000 + index * 100 + later.len() as u64;
         let (begin, end) = (self.now, self.now + 365 * DAY);
@@ -83,19 +83,19 @@ impl Devices {
     }
 
     /// Returns the devices that are there, latest first.
-    pub fn live(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(super) fn live(&self) -> impl Iterator<Item = u64> + '_ {
         let all = (0..self.all.len() as u64).rev();
         all.filter(|index| !self.all[*index as usize].gone)
     }
 
     /// Returns the devices of some products that are there, latest first.
-    pub fn live_in(&self, products: &[String]) -> impl Iterator<Item = u64> + '_ {
+    pub(super) fn live_in(&self, products: &[String]) -> impl Iterator<Item = u64> + '_ {
         let wanted: Vec<bool> = self.products().map(|(key, _)| products.contains(&key)).collect();
         self.live().filter(move |index| wanted[usize::from(self.all[*index as usize].product)])
     }
 
     /// Returns whether the devices of a product show certificates, and its key, for each product.
-    pub fn products(&self) -> impl Iterator<Item = (String, bool)> + '_ {
+    pub(super) fn products(&self) -> impl Iterator<Item = (String, bool)> + '_ {
         (0_u64..).zip(&self.products).map(|(index, mutual)| (self.product_key(index), *mutual))
     }
 
@@ -104,12 +104,12 @@ impl Devices {
     }
 
     /// Returns the key of a device's product.
-    pub fn product_of(&self, index: u64) -> String {
+    pub(super) fn product_of(&self, index: u64) -> String {
         self.product_key(u64::from(self.all[index as usize].product))
     }
 
     /// Returns the key of a device.
-    pub fn device_key(index: u64) -> String {
+    pub(super) fn device_key(index: u64) -> String {
         if index % ODD_KEYS == 7 {
             format!("dev/键+{index:08} a")
         } else {
@@ -118,19 +118,19 @@ impl Devices {
     }
 
     /// Returns the asset of a device.
-    pub fn asset(&self, index: u64) -> String {
+    pub(super) fn asset(&self, index: u64) -> String {
         format!("a{:016x}", scramble(index, self.seed))
     }
 
     /// Returns the device that an asset is, if it is there.
-    pub fn by_asset(&self, asset: &str) -> Option<u64> {
+    pub(super) fn by_asset(&self, asset: &str) -> Option<u64> {
         let digits = asset.strip_prefix('a')?;
         let index = unscramble(u64::from_str_radix(digits, 16).ok()?, self.seed);
         (self.is_there(index) && self.asset(index) == asset).then_some(index)
     }
 
     /// Returns the device that keys name, if it is there.
-    pub fn by_keys(&self, product: &str, device: &str) -> Option<u64> {
+    pub(super) fn by_keys(&self, product: &str, device: &str) -> Option<u64> {
         let digits: String = device.chars().filter(char::is_ascii_digit).collect();
         let index: u64 = digits.parse().ok()?;
         let is_it = self.is_there(index)
@@ -144,7 +144,7 @@ impl Devices {
     }
 
     /// Returns the certificates of a device: mostly one that is valid and some history.
-    pub fn certificates(&self, index: u64) -> Vec<Certificate> {
+    pub(super) fn certificates(&self, index: u64) -> Vec<Certificate> {
         if !self.products[usize::from(self.all[index as usize].product)] {
             return Vec::new();
         }
@@ -181,7 +181,7 @@ impl Devices {
     }
 
     /// Returns what an inventory should hold, one entry for each certificate.
-    pub fn truth(&self) -> Vec<Truth> {
+    pub(super) fn truth(&self) -> Vec<Truth> {
         let mut all = Vec::new();
         for index in self.live() {
             for certificate in self.certificates(index) {
@@ -205,7 +205,7 @@ impl Devices {
     }
 
     /// Returns a product as a search does.
-    pub fn product_json(key: &str, mutual: bool) -> Value {
+    pub(super) fn product_json(key: &str, mutual: bool) -> Value {
         json!({
             "productKey": key,
             "productSecret": POISON,
@@ -219,7 +219,7 @@ impl Devices {
     }
 
     /// Returns a device as a search does without a projection: its secret is in it.
-    pub fn device_json(&self, index: u64) -> Value {
+    pub(super) fn device_json(&self, index: u64) -> Value {
         let created = (self.now - 400 * DAY) * 1000 + index as i64;
         json!({
             "assetId": self.asset(index),

@@ -2,13 +2,13 @@
 //!
 //! The first 48 are the cases that a client must get right (cloud-apis.md C.3 – C.5); the others are ordinary.
 
-use crate::simulator::clock::beijing;
-use crate::simulator::fleet::{DAY, Truth};
-use crate::simulator::random::{mix, word};
+use crate::clock::beijing;
+use crate::fleet::{DAY, Truth};
+use crate::random::{mix, word};
 
 /// An SSL certificate.
 #[derive(Clone, Debug)]
-pub struct Certificate {
+pub(super) struct Certificate {
     pub id: String,
     pub domain: String,
     pub names: Vec<String>,
@@ -35,7 +35,7 @@ pub struct Certificate {
 
 /// A time, and how the product writes it or writes that there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Time {
+pub(super) enum Time {
     /// `2024-11-06 08:00:00`, always UTC+8.
     At(i64),
     /// `2024-11-06 08:00:0`, as in one of the official samples.
@@ -50,7 +50,7 @@ pub enum Time {
 
 impl Time {
     /// Returns the second that is meant, if any.
-    pub fn seconds(self) -> Option<i64> {
+    pub(super) fn seconds(self) -> Option<i64> {
         match self {
             Self::At(seconds) | Self::Sloppy(seconds) | Self::Padded(seconds) => Some(seconds),
             Self::Null | Self::Empty | Self::Dashes | Self::Zeros => None,
@@ -58,7 +58,7 @@ impl Time {
     }
 
     /// Returns what the product writes; `None` is null.
-    pub fn text(self) -> Option<String> {
+    pub(super) fn text(self) -> Option<String> {
         Some(match self {
             Self::At(seconds) => beijing(seconds),
             Self::Sloppy(seconds) => {
@@ -79,7 +79,7 @@ impl Time {
 const NOT_ISSUED: [u64; 8] = [0, 2, 4, 5, 6, 7, 8, 13];
 
 /// Makes the certificates that an account starts with.
-pub fn first(seed: u64, now: i64, count: u64) -> Vec<Certificate> {
+pub(super) fn first(seed: u64, now: i64, count: u64) -> Vec<Certificate> {
     let mut all: Vec<Certificate> = (0..count).map(|index| ordinary(seed, now, index)).collect();
     for (index, certificate) in all.iter_mut().enumerate().take(48) {
         make_special(certificate, index, now);
@@ -89,7 +89,7 @@ pub fn first(seed: u64, now: i64, count: u64) -> Vec<Certificate> {
 }
 
 /// Makes an issued certificate that ends between 40 days ago and 400 days from now.
-pub fn ordinary(seed: u64, now: i64, index: u64) -> Certificate {
+pub(super) fn ordinary(seed: u64, now: i64, index: u64) -> Certificate {
     let hash = mix(seed ^ 0x551, index);
     let domain = format!("www{index}.example.com");
     let days = i64::try_from(hash % 440).unwrap_or(0) - 40;
@@ -190,13 +190,13 @@ fn midnight(now: i64) -> i64 {
 
 impl Certificate {
     /// Returns the end that counts: of a bundle of CAs, the first.
-    pub fn not_after(&self) -> Option<i64> {
+    pub(super) fn not_after(&self) -> Option<i64> {
         let of_cas = self.ca_ends.iter().filter_map(|time| time.seconds()).min();
         [self.end.seconds(), of_cas].into_iter().flatten().min()
     }
 
     /// Returns what an inventory should hold of it.
-    pub fn truth(&self) -> Truth {
+    pub(super) fn truth(&self) -> Truth {
         Truth {
             issuer: String::new(),
             serial: self.id.clone(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::fault::Fault;
 
 /// Where an answer has what faults change.
-pub struct Shape {
+pub(crate) struct Shape {
     /// A pointer to the list.
     pub list: &'static str,
     /// A pointer to the total.
@@ -19,7 +19,7 @@ pub struct Shape {
 }
 
 /// Returns the answer with the changes made.
-pub fn bend(body: Vec<u8>, faults: &[Fault], shape: &Shape) -> Vec<u8> {
+pub(crate) fn bend(body: Vec<u8>, faults: &[Fault], shape: &Shape) -> Vec<u8> {
     if faults.is_empty() {
         return body;
     }

@@ -2,12 +2,12 @@
 
 use serde::Deserialize;
 
-use crate::simulator::tencent::Refusal;
+use crate::tencent::Refusal;
 
 /// The parameters of `DescribeDeviceCertificates`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub struct ListRequest {
+pub(super) struct ListRequest {
     pub instance_id: Option<String>,
     pub filters: Option<Vec<Filter>>,
     pub limit: Option<i64>,
@@ -18,20 +18,20 @@ pub struct ListRequest {
 /// A name and the values it may have. Values are strings, even of numbers.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub struct Filter {
+pub(super) struct Filter {
     pub name: String,
     pub values: Vec<String>,
 }
 
 /// An order of rows.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub(super) enum Order {
     Created { descending: bool },
     Updated { descending: bool },
 }
 
 /// A condition on one field: any of its values.
-pub enum Condition {
+pub(super) enum Condition {
     Client(Vec<String>),
     Ca(Vec<String>),
     Serial(Vec<String>),
@@ -42,7 +42,7 @@ pub enum Condition {
 
 /// How a fault makes the filter by end wrong.
 #[derive(Clone, Copy, Default)]
-pub struct Misreading {
+pub(super) struct Misreading {
     /// The filter is ignored, as older deployments may.
     pub ignored: bool,
     /// The values are taken for seconds.
@@ -50,7 +50,7 @@ pub struct Misreading {
 }
 
 /// What to list.
-pub struct Selection {
+pub(super) struct Selection {
     /// Ends in whole seconds, both included.
     pub window: Option<(i64, i64)>,
     /// All of them hold.
@@ -62,7 +62,7 @@ pub struct Selection {
 
 impl Selection {
     /// Checks a request as the provider does.
-    pub fn of(request: &ListRequest, misreading: Misreading) -> Result<Self, Refusal> {
+    pub(super) fn of(request: &ListRequest, misreading: Misreading) -> Result<Self, Refusal> {
         let (offset, limit) = paging(request.offset, request.limit)?;
         let mut window: Option<(i64, i64)> = None;
         let mut conditions = Vec::new();
@@ -87,13 +87,13 @@ impl Selection {
 
 impl Selection {
     /// Returns whether it is about what some authorities have signed.
-    pub fn is_by_issuer(&self) -> bool {
+    pub(super) fn is_by_issuer(&self) -> bool {
         self.conditions.iter().any(|condition| matches!(condition, Condition::Ca(_)))
     }
 }
 
 /// Returns offset and limit with the provider's defaults, and refuses what it refuses.
-pub fn paging(offset: Option<i64>, limit: Option<i64>) -> Result<(u64, u64), Refusal> {
+pub(super) fn paging(offset: Option<i64>, limit: Option<i64>) -> Result<(u64, u64), Refusal> {
     let limit = limit.unwrap_or(20);
     if !(1..=100).contains(&limit) {
         return Err(Refusal::value("Limit", "`Limit` must be from 1 to 100"));

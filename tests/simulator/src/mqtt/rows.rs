@@ -6,11 +6,11 @@ use std::ops::Range;
 use super::blocks::Block;
 use super::row::{Names, Row, Status, Write};
 use super::select::{Condition, Order, Selection};
-use crate::simulator::fleet::{DAY, Instance};
-use crate::simulator::random::{mix, mix_text};
+use crate::fleet::{DAY, Instance};
+use crate::random::{mix, mix_text};
 
 /// The rows of an instance, in order of creation.
-pub struct Rows {
+pub(super) struct Rows {
     seed: u64,
     cas: u64,
     mixed: bool,
@@ -47,7 +47,7 @@ const TIE: u64 = 8;
 
 impl Rows {
     /// Makes the rows that an instance starts with.
-    pub fn new(fleet_seed: u64, now: i64, spec: &Instance) -> Self {
+    pub(super) fn new(fleet_seed: u64, now: i64, spec: &Instance) -> Self {
         let seed = mix_text(fleet_seed, &spec.id);
         let size = (spec.rows / 256).max(1).next_power_of_two().clamp(64, 4096);
         let mut rows = Self {
@@ -90,17 +90,17 @@ impl Rows {
     }
 
     /// Returns how many rows there are.
-    pub fn live(&self) -> u64 {
+    pub(super) fn live(&self) -> u64 {
         self.live
     }
 
     /// Returns the index that the next row will have.
-    pub fn next_index(&self) -> u64 {
+    pub(super) fn next_index(&self) -> u64 {
         self.blocks.last().map_or(0, |block| block.first + block.rows)
     }
 
     /// Adds rows that end a year after the fleet's `now`, and returns their indexes.
-    pub fn insert(&mut self, count: u64, at_millis: i64) -> Range<u64> {
+    pub(super) fn insert(&mut self, count: u64, at_millis: i64) -> Range<u64> {
         let first = self.next_index();
         let mut left = count;
         while left > 0 {
@@ -126,7 +126,7 @@ impl Rows {
     }
 
     /// Adds rows that all end at one instant, and returns their indexes.
-    pub fn insert_ending(&mut self, count: u64, end: i64, at_millis: i64) -> Range<u64> {
+    pub(super) fn insert_ending(&mut self, count: u64, end: i64, at_millis: i64) -> Range<u64> {
         let first = self.next_index();
         self.blocks.push(Block::new(first, count, end, 0));
         self.born(first, count, at_millis)
@@ -139,7 +139,7 @@ impl Rows {
     }
 
     /// Adds a row for the client of another, and returns its index.
-    pub fn renew(&mut self, index: u64, at_millis: i64) -> u64 {
+    pub(super) fn renew(&mut self, index: u64, at_millis: i64) -> u64 {
         let client = self.client_of(index);
         let new = self.insert(1, at_millis).start;
         self.touch(new, at_millis).client = Some(client);
@@ -148,7 +148,7 @@ impl Rows {
     }
 
     /// Deletes the rows of a range of indexes that are still there, and returns how many those were.
-    pub fn delete(&mut self, range: Range<u64>) -> u64 {
+    pub(super) fn delete(&mut self, range: Range<u64>) -> u64 {
         let end = range.end.min(self.next_index());
         let mut deleted = 0;
         for index in range.start.min(end)..end {
@@ -160,12 +160,12 @@ impl Rows {
     }
 
     /// Changes the status of a row.
-    pub fn set_status(&mut self, index: u64, status: Status, at_millis: i64) {
+    pub(super) fn set_status(&mut self, index: u64, status: Status, at_millis: i64) {
         self.touch(index, at_millis).status = Some(status);
     }
 
     /// Changes the names on a row.
-    pub fn set_names(&mut self, index: u64, names: Names, at_millis: i64) {
+    pub(super) fn set_names(&mut self, index: u64, names: Names, at_millis: i64) {
         self.touch(index, at_millis).names = Some(names);
     }
 
@@ -178,7 +178,7 @@ impl Rows {
     }
 
     /// Returns the n-th row that is there, in order of creation.
-    pub fn nth(&self, mut n: u64) -> Option<u64> {
+    pub(super) fn nth(&self, mut n: u64) -> Option<u64> {
         for block in &self.blocks {
             let all = block.within(None);
             let count = block.count(&all);
@@ -191,7 +191,7 @@ impl Rows {
     }
 
     /// Returns whether a row is there.
-    pub fn is_live(&self, index: u64) -> bool {
+    pub(super) fn is_live(&self, index: u64) -> bool {
         index < self.next_index() && self.blocks[self.block_of(index)].is_live(index)
     }
 
@@ -203,7 +203,7 @@ impl Rows {
     }
 
     /// Returns everything about a row that was ever made.
-    pub fn row(&self, index: u64) -> Row<'_> {
+    pub(super) fn row(&self, index: u64) -> Row<'_> {
         let block = &self.blocks[self.block_of(index)];
         let touch = self.touch_of(index);
         let (status, ca, unit) = self.facts(index);
@@ -254,13 +254,13 @@ impl Rows {
     }
 
     /// Returns the row with a serial that is there.
-    pub fn find(&self, serial: &str) -> Option<u64> {
+    pub(super) fn find(&self, serial: &str) -> Option<u64> {
         let index = Row::index_of(self.seed, serial)?;
         (self.is_live(index) && self.row(index).serial_text() == serial).then_some(index)
     }
 
     /// Returns how many rows a selection covers, and those of its page.
-    pub fn select(&self, selection: &Selection) -> (u64, Vec<u64>) {
+    pub(super) fn select(&self, selection: &Selection) -> (u64, Vec<u64>) {
         if let Some(mut found) = self.named(&selection.conditions) {
             found.retain(|index| self.is_live(*index) && self.fits(*index, selection));
             return self.page_of(found, selection);
@@ -436,7 +436,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulator::fleet::{Fleet, Truth};
+    use crate::fleet::{Fleet, Truth};
 
     const NOW: i64 = 1_763_827_200;
 

@@ -16,7 +16,7 @@ use row::COMMON_NAME;
 use rows::Rows;
 use select::{ListRequest, Misreading, Selection};
 
-use crate::simulator::certificate::Template;
+use crate::certificate::Template;
 
 mod authority;
 mod blocks;

@@ -1,8 +1,8 @@
 //! One device certificate: what its index makes of it, and how it is written.
 
-use crate::simulator::certificate::{Facts, Template};
-use crate::simulator::fleet::Truth;
-use crate::simulator::random::{mix, scramble, unscramble};
+use crate::certificate::{Facts, Template};
+use crate::fleet::Truth;
+use crate::random::{mix, scramble, unscramble};
 
 /// The state of a device certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Names {
 
 /// How the end is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Write {
+pub(super) enum Write {
     /// As a number, and in the certificate.
     Plain,
     /// As null; the certificate knows it.
@@ -58,7 +58,7 @@ pub enum Write {
 
 impl Write {
     /// Returns how the end of a row is written that is undated with a number, or is not.
-    pub fn of(undated: Option<u64>) -> Self {
+    pub(super) fn of(undated: Option<u64>) -> Self {
         match undated {
             None => Self::Plain,
             Some(0) => Self::Null,
@@ -69,7 +69,7 @@ impl Write {
 }
 
 /// A device certificate. Times are seconds, but for `created` and `updated`, which are milliseconds.
-pub struct Row<'a> {
+pub(super) struct Row<'a> {
     pub seed: u64,
     pub index: u64,
     pub client: u64,
@@ -88,44 +88,44 @@ pub struct Row<'a> {
 
 const CLIENT: &str = "dev-000000000000";
 /// The common name that every row's is as long as.
-pub const COMMON_NAME: &str = "d000000000000.plant.example.com";
+pub(super) const COMMON_NAME: &str = "d000000000000.plant.example.com";
 
 impl Row<'_> {
     /// Returns the index that a serial may belong to.
-    pub fn index_of(seed: u64, serial: &str) -> Option<u64> {
+    pub(super) fn index_of(seed: u64, serial: &str) -> Option<u64> {
         let tail = serial.get(24..40).filter(|_| serial.len() == 40)?;
         u64::from_str_radix(tail, 16).ok().map(|tail| unscramble(tail, seed))
     }
 
     /// Returns the client that a client id or a common name may belong to.
-    pub fn client_of(name: &str) -> Option<u64> {
+    pub(super) fn client_of(name: &str) -> Option<u64> {
         let digits = name.strip_prefix("dev-").or_else(|| name.strip_prefix('d'))?;
         digits.get(..12)?.parse().ok()
     }
 
     /// Returns the serial of a CA.
-    pub fn ca_serial(seed: u64, ca: u64) -> String {
+    pub(super) fn ca_serial(seed: u64, ca: u64) -> String {
         hex::encode(serial(seed ^ 0xCA, ca))
     }
 
     /// Returns `DeviceCertificateSn`.
-    pub fn serial_text(&self) -> String {
+    pub(super) fn serial_text(&self) -> String {
         hex::encode(serial(self.seed, self.index))
     }
 
     /// Returns `ClientId`.
-    pub fn client_text(&self) -> String {
+    pub(super) fn client_text(&self) -> String {
         self.names.map_or_else(|| text(&self.client_bytes()), |names| names.client_id.clone())
     }
 
     /// Returns `DeviceCertificateCn`.
-    pub fn common_name_text(&self) -> String {
+    pub(super) fn common_name_text(&self) -> String {
         let made = || text(&self.common_name_bytes());
         self.names.map_or_else(made, |names| names.common_name.clone())
     }
 
     /// Returns `OrganizationalUnit`; empty when it is null.
-    pub fn unit_text(&self) -> String {
+    pub(super) fn unit_text(&self) -> String {
         match self.names {
             Some(names) => names.unit.clone(),
             None if self.sparse => String::new(),
@@ -134,7 +134,7 @@ impl Row<'_> {
     }
 
     /// Returns what an inventory should hold of it.
-    pub fn truth(&self) -> Truth {
+    pub(super) fn truth(&self) -> Truth {
         let said = (self.write == Write::Plain).then_some(self.end);
         let in_certificate = self.write == Write::Null;
         Truth {
@@ -150,7 +150,7 @@ impl Row<'_> {
     }
 
     /// Appends the fields as JSON, without the braces around them, in the order of the vendor's sample.
-    pub fn write_fields(&self, template: &Template, out: &mut Vec<u8>) {
+    pub(super) fn write_fields(&self, template: &Template, out: &mut Vec<u8>) {
         self.write_names(out);
         out.extend_from_slice(br#","DeviceCertificate":""#);
         self.write_certificate(template, out);
@@ -273,7 +273,7 @@ fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends a number in decimal.
-pub fn write_number(value: i64, out: &mut Vec<u8>) {
+pub(super) fn write_number(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 /// A batch of rows with consecutive indexes.
-pub struct Block {
+pub(super) struct Block {
     /// The index of its first row.
     pub first: u64,
     /// How many rows it was made with.
@@ -24,12 +24,12 @@ pub struct Block {
 
 impl Block {
     /// Returns a block without deleted rows.
-    pub fn new(first: u64, rows: u64, start: i64, step: i64) -> Self {
+    pub(super) fn new(first: u64, rows: u64, start: i64, step: i64) -> Self {
         Self { first, rows, start, step, undated: 0, live: rows, gone: None }
     }
 
     /// Adds rows at the end.
-    pub fn extend(&mut self, rows: u64) {
+    pub(super) fn extend(&mut self, rows: u64) {
         self.rows += rows;
         self.live += rows;
         if let Some(gone) = &mut self.gone {
@@ -41,23 +41,23 @@ impl Block {
     }
 
     /// Returns when a row of it ends, in seconds.
-    pub fn end_of(&self, index: u64) -> i64 {
+    pub(super) fn end_of(&self, index: u64) -> i64 {
         self.start + (index - self.first) as i64 * self.step
     }
 
     /// Returns whether the provider does not say when a row of it ends.
-    pub fn is_undated(&self, index: u64) -> bool {
+    pub(super) fn is_undated(&self, index: u64) -> bool {
         index - self.first < self.undated
     }
 
     /// Returns whether a row of it is still there.
-    pub fn is_live(&self, index: u64) -> bool {
+    pub(super) fn is_live(&self, index: u64) -> bool {
         let place = index - self.first;
         self.gone.as_ref().is_none_or(|gone| gone[(place / 64) as usize] >> (place % 64) & 1 == 0)
     }
 
     /// Deletes a row, and returns whether it was there.
-    pub fn delete(&mut self, index: u64) -> bool {
+    pub(super) fn delete(&mut self, index: u64) -> bool {
         if !self.is_live(index) {
             return false;
         }
@@ -70,7 +70,7 @@ impl Block {
     }
 
     /// Returns the indexes whose ends lie in a window of seconds, deleted rows included.
-    pub fn within(&self, window: Option<(i64, i64)>) -> Range<u64> {
+    pub(super) fn within(&self, window: Option<(i64, i64)>) -> Range<u64> {
         let Some((low, high)) = window else { return self.first..self.first + self.rows };
         let (from, to) = if self.step == 0 {
             let inside = low <= self.start && self.start <= high;
@@ -89,7 +89,7 @@ impl Block {
     }
 
     /// Returns how many rows of a range of indexes are there.
-    pub fn count(&self, range: &Range<u64>) -> u64 {
+    pub(super) fn count(&self, range: &Range<u64>) -> u64 {
         match &self.gone {
             None => range.end - range.start,
             Some(_) if range.end - range.start == self.rows => self.live,
@@ -103,7 +103,7 @@ impl Block {
     }
 
     /// Returns the rows of a range that are there, in order.
-    pub fn rows_in(&self, range: Range<u64>) -> impl DoubleEndedIterator<Item = u64> + '_ {
+    pub(super) fn rows_in(&self, range: Range<u64>) -> impl DoubleEndedIterator<Item = u64> + '_ {
         range.filter(|index| self.is_live(*index))
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// A parsed expression.
 #[derive(Debug, PartialEq)]
-pub enum Expression {
+pub(super) enum Expression {
     /// Everything.
     True,
     /// A field has one of these values.
@@ -15,7 +15,7 @@ pub enum Expression {
 
 impl Expression {
     /// Parses an expression that may use these fields.
-    pub fn parse(text: &str, fields: &[&str]) -> Option<Self> {
+    pub(super) fn parse(text: &str, fields: &[&str]) -> Option<Self> {
         let tokens = tokens(text)?;
         if tokens.is_empty() {
             return Some(Self::True);
@@ -26,7 +26,7 @@ impl Expression {
     }
 
     /// Returns whether a row meets it.
-    pub fn holds(&self, row: &Value) -> bool {
+    pub(super) fn holds(&self, row: &Value) -> bool {
         match self {
             Self::True => true,
             Self::In(field, values) => row

@@ -1,10 +1,10 @@
 //! Three clouds and the chat services on loopback: exact envelopes, checked signatures, a fleet from a seed, and
 //! misbehaviour on command.
 //!
-//! Declared as `mod simulator;` at the root of a test, of the demo or of a benchmark. It uses nothing of the daemon, so
-//! that a mistake there is not repeated here.
+//! It uses nothing of the daemon, so that a mistake there is not repeated here.
 
-#![expect(dead_code, unreachable_pub, reason = "tests, demo and benchmarks each use a part of it")]
+#![expect(missing_docs, reason = "names of vendors, which say more than a sentence would")]
+#![expect(clippy::missing_panics_doc, reason = "what a test asks wrongly fails that test")]
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

@@ -18,7 +18,7 @@ const END: &str = "-----END CERTIFICATE-----\\n";
 const HEAD: usize = 5 * LINE_BYTES;
 
 /// What differs between the certificates of one template.
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// The serial, positive and 20 bytes long.
     pub serial: &'a [u8; 20],
     /// Which CA signed it, below 100.
@@ -32,7 +32,7 @@ pub struct Facts<'a> {
 }
 
 /// A certificate in DER and in PEM as JSON text, ready to be patched.
-pub struct Template {
+pub(crate) struct Template {
     head: [u8; HEAD],
     text: Vec<u8>,
     serial: usize,
@@ -44,7 +44,7 @@ pub struct Template {
 
 impl Template {
     /// Returns a template for common names as long as `common_name`.
-    pub fn new(seed: u64, common_name: &str, is_ca: bool) -> Self {
+    pub(crate) fn new(seed: u64, common_name: &str, is_ca: bool) -> Self {
         let serial = [0x5A_u8; 20];
         let der = certificate(seed, &serial, common_name, is_ca);
         let find = |needle: &[u8], from: usize| {
@@ -64,7 +64,7 @@ impl Template {
     }
 
     /// Appends the PEM text of a certificate, escaped for a JSON string.
-    pub fn write_json(&self, out: &mut Vec<u8>, facts: &Facts<'_>) {
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>, facts: &Facts<'_>) {
         let mut head = self.head;
         head[self.serial..self.serial + 20].copy_from_slice(facts.serial);
         head[self.issuer] = b'0' + (facts.ca / 10 % 10) as u8;
@@ -83,7 +83,7 @@ impl Template {
 }
 
 /// Returns the common name of the CA with a number, as its leaves name it.
-pub fn ca_name(ca: u64) -> String {
+pub(crate) fn ca_name(ca: u64) -> String {
     format!("Device CA {ca:02}")
 }
 

@@ -3,9 +3,6 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a demo shows what happens")]
 
-#[path = "mod.rs"]
-mod simulator;
-
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
@@ -22,7 +19,7 @@ use simulator::clock::wall_seconds;
 use simulator::fleet::{DAY, Fleet, Instance, X509Mode};
 use simulator::{APP_KEY, APP_SECRET, Ports, SECRET_ID, SECRET_KEY, Setup, Simulator};
 
-const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo.toml");
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/demo.toml");
 const PORTS: Ports = Ports { mqtt: 10794, ssl: 10795, enos: 10796, chat: 10797 };
 /// Few devices, and many of their certificates end soon.
 const PILOT: &str = "mqtt-pilot001";

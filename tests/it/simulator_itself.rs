@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::asking::{Caller, Came};
-use crate::simulator::clock::wall_seconds;
-use crate::simulator::fault::{Fault, Times};
-use crate::simulator::fleet::{Fleet, Instance, Truth, X509Mode};
-use crate::simulator::mqtt::{Names, NotFound, Status};
-use crate::simulator::{
+use simulator::clock::wall_seconds;
+use simulator::fault::{Fault, Times};
+use simulator::fleet::{Fleet, Instance, Truth, X509Mode};
+use simulator::mqtt::{Names, NotFound, Status};
+use simulator::{
     SECRET_ID, SECRET_KEY, Service, Setup, Simulator, TEMPORARY_ID, TEMPORARY_KEY, TEMPORARY_TOKEN,
 };
 

@@ -38,14 +38,14 @@ impl Refusal {
 }
 
 /// A good answer.
-pub struct Answer {
+pub(crate) struct Answer {
     pub body: Vec<u8>,
     /// The instance it is about, or nothing.
     pub scope: String,
 }
 
 /// What is asked of a product.
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     pub action: &'a str,
     pub region: &'a str,
     pub body: &'a [u8],
@@ -54,7 +54,7 @@ pub struct Call<'a> {
 }
 
 /// One product behind the common layer.
-pub trait Product: Send + Sync + 'static {
+pub(crate) trait Product: Send + Sync + 'static {
     const SERVICE: Service;
     const NAME: &'static str;
     const VERSION: &'static str;
@@ -88,7 +88,7 @@ const REGIONS: [&str; 8] = [
 ];
 
 /// The common layer in front of a product.
-pub struct Gate<P> {
+pub(crate) struct Gate<P> {
     product: Arc<P>,
     shared: Arc<Shared>,
     verifier: Verifier,
@@ -96,7 +96,7 @@ pub struct Gate<P> {
 
 impl<P: Product> Gate<P> {
     /// Returns a product behind the common layer.
-    pub fn new(product: Arc<P>, shared: Arc<Shared>, accounts: Vec<Account>) -> Self {
+    pub(crate) fn new(product: Arc<P>, shared: Arc<Shared>, accounts: Vec<Account>) -> Self {
         Self { product, shared, verifier: Verifier::new(P::NAME, accounts) }
     }
 
@@ -203,7 +203,7 @@ impl<P: Product> Cloud for Gate<P> {
 }
 
 /// Reads parameters, and refuses what the provider refuses: unknown ones, missing ones, wrong types.
-pub fn parameters<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+pub(crate) fn parameters<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
         let message = error.to_string();
         let code = if error.is_syntax() || error.is_eof() {
