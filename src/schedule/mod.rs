@@ -1,7 +1,7 @@
-//! When sources are read: bells ring, and one scan of a window of a source runs at a time. The near window is read also
+//! When sources are read: timers fire, and one scan of a window of a source runs at a time. The near window is read also
 //! while a full scan, which may take hours, is under way; they share the request rate.
 //!
-//! A bell that rings while the one before still waits is a skipped tick, counted and never queued: the next tick is
+//! A timer that fires while the one before still waits is a skipped tick, counted and never queued: the next tick is
 //! the retry.
 
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::metrics::Tally;
 use crate::scan::{Feed, LastRead, Poll, Step, scan};
 use crate::source::{Source, Window};
 
-mod bell;
+mod timer;
 
-pub use bell::Cron;
+pub use timer::Cron;
 
 /// The near window reaches this far back: what ended longer ago is no news.
 const NEAR_BEFORE: i64 = 30 * 86_400;
@@ -32,7 +32,7 @@ const NEAR_AHEAD: i64 = 45 * 86_400;
 
 /// How the two kinds of scan of a source go by turns.
 struct Turns {
-    /// Rings for a full scan that was cut off.
+    /// Fires for a full scan that was cut off.
     go_on: mpsc::Sender<()>,
     /// Whether a full scan runs.
     under_way: AtomicBool,
@@ -40,7 +40,7 @@ struct Turns {
     first: Notify,
 }
 
-/// Reads one source whenever its bells ring.
+/// Reads one source whenever its timers fire.
 pub struct Poller {
     /// The source.
     pub source: Arc<dyn Source>,
@@ -63,36 +63,36 @@ pub struct Poller {
 impl Poller {
     /// Reads the source until told to stop. Scans that are running then are broken off.
     pub async fn run(self, cron: Cron, stop: CancellationToken) -> anyhow::Result<()> {
-        let (near_bell, near) = mpsc::channel(1);
-        let (all_bell, all) = mpsc::channel(1);
-        let mut bells = JoinSet::new();
+        let (near_timer, near) = mpsc::channel(1);
+        let (all_timer, all) = mpsc::channel(1);
+        let mut timers = JoinSet::new();
         let (often, last_often) = if self.windowed {
-            (near_bell, self.last.near)
+            (near_timer, self.last.near)
         } else {
             // Nothing drives the near window of a source that has none.
-            (all_bell.clone(), self.last.all)
+            (all_timer.clone(), self.last.all)
         };
-        bells.spawn(self.hang(&cron, &self.schedule, last_often, often).await?);
+        timers.spawn(self.register(&cron, &self.schedule, last_often, often).await?);
         if let Some(full_scan) = &self.full_scan {
             // A full scan that was cut off goes on at once.
             let last = self.last.all.filter(|_| !self.is_waiting());
-            bells.spawn(self.hang(&cron, full_scan, last, all_bell.clone()).await?);
+            timers.spawn(self.register(&cron, full_scan, last, all_timer.clone()).await?);
         }
         let turns =
-            Turns { go_on: all_bell, under_way: AtomicBool::new(false), first: Notify::new() };
+            Turns { go_on: all_timer, under_way: AtomicBool::new(false), first: Notify::new() };
         tokio::select! {
             () = stop.cancelled() => Ok(()),
-            Some(ended) = bells.join_next() => match ended {
-                Ok(()) => anyhow::bail!("a bell of `{}` ended", self.feed.source),
-                Err(error) => anyhow::bail!("the bell of `{}` broke: {error}", self.feed.source),
+            Some(ended) = timers.join_next() => match ended {
+                Ok(()) => anyhow::bail!("a timer of `{}` ended", self.feed.source),
+                Err(error) => anyhow::bail!("the timer of `{}` broke: {error}", self.feed.source),
             },
             _ = futures_util::future::join(self.near(near, &turns), self.all(all, &turns)) => Ok(()),
         }
     }
 
-    /// Reads the near window whenever its bell rings, also while everything is being read.
-    async fn near(&self, mut bell: mpsc::Receiver<()>, turns: &Turns) {
-        while bell.recv().await.is_some() {
+    /// Reads the near window whenever its timer fires, also while everything is being read.
+    async fn near(&self, mut timer: mpsc::Receiver<()>, turns: &Turns) {
+        while timer.recv().await.is_some() {
             let poll = self.poll(self.near_window()).await;
             turns.first.notify_one();
             let cut_off = self.is_waiting() && !turns.under_way.load(Ordering::Relaxed);
@@ -107,30 +107,30 @@ impl Poller {
         self.feed.passes.is_waiting() || self.source.is_waiting()
     }
 
-    /// Reads everything whenever its bell rings.
-    async fn all(&self, mut bell: mpsc::Receiver<()>, turns: &Turns) {
+    /// Reads everything whenever its timer fires.
+    async fn all(&self, mut timer: mpsc::Receiver<()>, turns: &Turns) {
         // On a cold start the near window is complete before the far tail is read.
         if self.windowed && self.last.near.is_none() {
             turns.first.notified().await;
         }
-        while bell.recv().await.is_some() {
+        while timer.recv().await.is_some() {
             turns.under_way.store(true, Ordering::Relaxed);
             self.poll(Window::All).await;
             turns.under_way.store(false, Ordering::Relaxed);
         }
     }
 
-    /// Returns what rings `bell` for as long as it runs.
-    async fn hang(
+    /// Returns what fires `timer` for as long as it runs.
+    async fn register(
         &self,
         cron: &Cron,
         schedule: &Schedule,
         last: Option<Timestamp>,
-        bell: mpsc::Sender<()>,
+        timer: mpsc::Sender<()>,
     ) -> anyhow::Result<BoxFuture<'static, ()>> {
         let (own, name) = (Arc::clone(&self.own), Arc::clone(&self.feed.source));
-        let ring = move || {
-            if bell.try_send(()).is_err() {
+        let fire = move || {
+            if timer.try_send(()).is_err() {
                 own.skipped(&name);
             }
         };
@@ -141,14 +141,14 @@ impl Poller {
                     let passed = u64::try_from(now.since(last)).unwrap_or(0);
                     period.saturating_sub(Duration::from_secs(passed))
                 });
-                Box::pin(bell::every(*period, wait, ring))
+                Box::pin(timer::every(*period, wait, fire))
             }
             Schedule::Cron { expression, timezone } => {
-                if bell::missed(expression, *timezone, last, now) {
-                    ring();
+                if timer::missed(expression, *timezone, last, now) {
+                    fire();
                 }
                 let clock = Arc::clone(&self.clock);
-                Box::pin(cron.hang(expression, *timezone, clock, ring).await?)
+                Box::pin(cron.register(expression, *timezone, clock, fire).await?)
             }
         })
     }
@@ -208,6 +208,6 @@ impl Poller {
 pub fn interval(schedule: &Schedule, now: Timestamp) -> i64 {
     match schedule {
         Schedule::Every(period) => i64::try_from(period.as_secs()).unwrap_or(i64::MAX),
-        Schedule::Cron { expression, timezone } => bell::longest_gap(expression, *timezone, now),
+        Schedule::Cron { expression, timezone } => timer::longest_gap(expression, *timezone, now),
     }
 }

@@ -187,7 +187,7 @@ pub enum Presence {
 /// Why a page could not be had, by what the caller should do.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The provider or the way to it is down; the next bell tries again.
+    /// The provider or the way to it is down; the next tick tries again.
     #[error("unavailable: {0}")]
     Unavailable(String),
     /// The provider is throttling and went on doing so.

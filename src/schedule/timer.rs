@@ -1,6 +1,6 @@
-//! Bells: intervals by tokio, cron by the scheduler.
+//! Timers: intervals by tokio, cron by the scheduler.
 //!
-//! The scheduler is used as a bell and for nothing else. It has no guard against overlap and keeps the offset of the
+//! The scheduler is used as a timer and for nothing else. It has no guard against overlap and keeps the offset of the
 //! day a job was added, so that the hour is wrong after a change to or from summer time; a job is added again when
 //! what it would do next differs from what the expression says.
 
@@ -16,7 +16,7 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 use crate::clock::Clock;
 use crate::expiry::Timestamp;
 
-/// How often a cron bell is compared with its expression.
+/// How often a cron timer is compared with its expression.
 const COMPARE_EVERY: Duration = Duration::from_hours(1);
 
 /// Room for jobs that are due at once; the scheduler loses what does not fit.
@@ -25,17 +25,17 @@ const JOBS_AT_ONCE: usize = 4096;
 /// Ticks that are looked at to find the longest gap of an expression.
 const TICKS: usize = 400;
 
-/// Rings every `period`, for the first time after `wait`.
-pub(super) async fn every(period: Duration, wait: Duration, ring: impl Fn() + Send) {
+/// Fires every `period`, for the first time after `wait`.
+pub(super) async fn every(period: Duration, wait: Duration, fire: impl Fn() + Send) {
     let mut ticks = tokio::time::interval_at(Instant::now() + wait, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        ring();
+        fire();
     }
 }
 
-/// The scheduler that all cron bells hang on.
+/// The scheduler that all cron timers is registered with.
 #[derive(Clone)]
 pub struct Cron {
     scheduler: JobScheduler,
@@ -49,24 +49,24 @@ impl Cron {
         Ok(Self { scheduler })
     }
 
-    /// Stops the scheduler; no bell rings afterwards.
+    /// Stops the scheduler; no timer fires afterwards.
     pub async fn stop(mut self) {
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::debug!(%error, "the scheduler was already stopped");
         }
     }
 
-    /// Hangs a bell. The future keeps it right and ends only with the task that runs it.
-    pub(super) async fn hang(
+    /// Hangs a timer. The future keeps it right and ends only with the task that runs it.
+    pub(super) async fn register(
         &self,
         expression: &str,
         timezone: Tz,
         clock: Arc<dyn Clock>,
-        ring: impl Fn() + Send + Sync + Clone + 'static,
+        fire: impl Fn() + Send + Sync + Clone + 'static,
     ) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
         let mut scheduler = self.scheduler.clone();
         let expression = expression.to_owned();
-        let mut id = add(&scheduler, &expression, timezone, ring.clone()).await?;
+        let mut id = add(&scheduler, &expression, timezone, fire.clone()).await?;
         Ok(async move {
             loop {
                 tokio::time::sleep(COMPARE_EVERY).await;
@@ -76,12 +76,12 @@ impl Cron {
                     continue;
                 }
                 if let Err(error) = scheduler.remove(&id).await {
-                    tracing::warn!(%error, expression, "a cron bell could not be taken down");
+                    tracing::warn!(%error, expression, "a cron timer could not be taken down");
                 }
-                match add(&scheduler, &expression, timezone, ring.clone()).await {
+                match add(&scheduler, &expression, timezone, fire.clone()).await {
                     Ok(new) => id = new,
                     Err(error) => {
-                        tracing::error!(%error, expression, "a cron bell could not be hung again");
+                        tracing::error!(%error, expression, "a cron timer could not be hung again");
                     }
                 }
             }
@@ -93,11 +93,11 @@ async fn add(
     scheduler: &JobScheduler,
     expression: &str,
     timezone: Tz,
-    ring: impl Fn() + Send + Sync + Clone + 'static,
+    fire: impl Fn() + Send + Sync + Clone + 'static,
 ) -> anyhow::Result<uuid::Uuid> {
     let job = Job::new_async_tz(expression, timezone, move |_, _| {
-        let ring = ring.clone();
-        Box::pin(async move { ring() })
+        let fire = fire.clone();
+        Box::pin(async move { fire() })
     })?;
     Ok(scheduler.add(job).await?)
 }
@@ -182,17 +182,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_bell_rings_at_its_interval_and_not_before_its_wait() {
-        let (sender, mut rings) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, mut fires) = tokio::sync::mpsc::unbounded_channel();
         let start = Instant::now();
-        let bell = every(Duration::from_secs(10), Duration::from_secs(3), move || {
+        let timer = every(Duration::from_secs(10), Duration::from_secs(3), move || {
             sender.send(start.elapsed().as_secs()).unwrap();
         });
         tokio::select! {
-            () = bell => {}
+            () = timer => {}
             () = tokio::time::sleep(Duration::from_secs(25)) => {}
         }
         let mut seen = Vec::new();
-        while let Ok(at) = rings.try_recv() {
+        while let Ok(at) = fires.try_recv() {
             seen.push(at);
         }
         assert_eq!(seen, [3, 13, 23]);
