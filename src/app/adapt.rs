@@ -12,8 +12,8 @@ use crate::expiry::{Facts, RowId, Timestamp};
 use crate::metrics::{Names, NamesError, Tally};
 use crate::outbox::{Pacers, Report, Settings, Shared, SystemChance, Watcher, Worker};
 use crate::pipeline::{Health, Order};
-use crate::scan::Passes;
-use crate::source::{Noted, Source};
+use crate::scan::Checkpoints;
+use crate::source::{Checkpoint, Source};
 use crate::store::{Note, Store, StoreError};
 
 /// What certificates are called, from the store.
@@ -27,19 +27,19 @@ impl Names for StoreNames {
 }
 
 /// Hands a source and its scans back what they noted before the last restart or reload.
-pub(super) async fn recall(
+pub(super) async fn restore(
     source: &dyn Source,
     name: &str,
     store: &dyn Store,
-    passes: &Passes,
+    checkpoints: &Checkpoints,
 ) -> Result<(), StoreError> {
     let mut each = |notes: Vec<Note>| {
-        passes.recall(&notes);
+        checkpoints.restore(&notes);
         for of_scope in notes.chunk_by(|one, next| one.scope == next.scope) {
             let pairs = of_scope.iter().map(|note| (note.key.clone(), note.value.clone()));
-            let pairs: Vec<Noted> = pairs.collect();
+            let pairs: Vec<Checkpoint> = pairs.collect();
             if let Some(first) = of_scope.first() {
-                source.recall(&first.scope, &pairs);
+                source.restore(&first.scope, &pairs);
             }
         }
     };

@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 use super::adapt;
 use super::plan::{Plan, windowed};
 use crate::pipeline::{Means, Order, last_reads};
-use crate::scan::{Feed, Step};
+use crate::scan::{Feed, ScanEvent};
 use crate::schedule::{Cron, Poller};
 
 /// What the tasks of a generation are connected to.
 pub(super) struct Wires {
     pub(super) means: Means,
-    pub(super) steps: mpsc::Sender<(Arc<str>, Step)>,
+    pub(super) events: mpsc::Sender<(Arc<str>, ScanEvent)>,
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) outbox: watch::Receiver<u64>,
     /// Whether channels that are down are tested at once.
@@ -44,15 +44,15 @@ impl Generation {
                 schedule: config.schedule.clone(),
                 full_scan: config.full_scan.clone(),
                 last: last.get(&config.name).copied().unwrap_or_default(),
-                feed: Feed::new(Arc::from(config.name.as_str()), wires.steps.clone()),
+                feed: Feed::new(Arc::from(config.name.as_str()), wires.events.clone()),
                 own: Arc::clone(&wires.means.own),
                 clock: Arc::clone(&wires.means.clock),
             };
             let (cron, stop) = (cron.clone(), stop.clone());
             let store = Arc::clone(&wires.means.store);
             tasks.spawn(async move {
-                let Feed { source: name, passes, .. } = &poller.feed;
-                adapt::recall(&*poller.source, name, &*store, passes).await?;
+                let Feed { source: name, checkpoints, .. } = &poller.feed;
+                adapt::restore(&*poller.source, name, &*store, checkpoints).await?;
                 poller.run(cron, stop).await
             });
         }

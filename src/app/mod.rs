@@ -17,7 +17,7 @@ use crate::config::{Config, Environment, StoreUrl};
 use crate::expiry::{Inventory, View};
 use crate::metrics::{Exposition, Tally};
 use crate::pipeline::{Inbox, Means, Order, Outlets, Pipeline};
-use crate::scan::{SourceStatus, Step};
+use crate::scan::{ScanEvent, SourceStatus};
 use crate::store::{Sqlite, Store};
 use crate::web;
 
@@ -108,7 +108,7 @@ impl App {
         let pipeline = Pipeline::restore(means.clone(), self.plan.settings(&*self.clock), outlets)
             .await
             .context("the store could not be read back")?;
-        let inbox = Inbox { steps: channels.steps_in, orders: channels.orders_in };
+        let inbox = Inbox { events: channels.steps_in, orders: channels.orders_in };
         let stop = pipeline_stop.clone();
         spine.spawn(async move { pipeline.run(inbox, stop).await });
         service::watch(&mut spine, channels.pulse.subscribe(), web_stop.clone());
@@ -119,7 +119,7 @@ impl App {
             spine,
             web_stop,
             pipeline_stop,
-            steps: channels.steps,
+            events: channels.events,
             orders: channels.orders,
             outbox: channels.outbox,
             reloads: channels.reloads,
@@ -149,8 +149,8 @@ struct Channels {
     pulse: watch::Sender<Instant>,
     ready: watch::Sender<bool>,
     limit: watch::Sender<usize>,
-    steps: mpsc::Sender<(Arc<str>, Step)>,
-    steps_in: mpsc::Receiver<(Arc<str>, Step)>,
+    events: mpsc::Sender<(Arc<str>, ScanEvent)>,
+    steps_in: mpsc::Receiver<(Arc<str>, ScanEvent)>,
     orders: mpsc::Sender<Order>,
     orders_in: mpsc::Receiver<Order>,
     reload: mpsc::Sender<Reload>,
@@ -159,7 +159,7 @@ struct Channels {
 
 impl Channels {
     fn new(limit: usize) -> Self {
-        let (steps, steps_in) = mpsc::channel(STEPS);
+        let (events, steps_in) = mpsc::channel(STEPS);
         let (orders, orders_in) = mpsc::channel(STEPS);
         let (reload, reloads) = mpsc::channel(1);
         Self {
@@ -169,7 +169,7 @@ impl Channels {
             pulse: watch::Sender::new(Instant::now()),
             ready: watch::Sender::new(false),
             limit: watch::Sender::new(limit),
-            steps,
+            events,
             steps_in,
             orders,
             orders_in,
@@ -188,7 +188,7 @@ struct Daemon {
     spine: JoinSet<anyhow::Result<()>>,
     web_stop: CancellationToken,
     pipeline_stop: CancellationToken,
-    steps: mpsc::Sender<(Arc<str>, Step)>,
+    events: mpsc::Sender<(Arc<str>, ScanEvent)>,
     orders: mpsc::Sender<Order>,
     outbox: watch::Sender<u64>,
     reloads: mpsc::Receiver<Reload>,
@@ -203,7 +203,7 @@ impl Daemon {
         generation::Wires {
             retest,
             means: self.means.clone(),
-            steps: self.steps.clone(),
+            events: self.events.clone(),
             orders: self.orders.clone(),
             outbox: self.outbox.subscribe(),
         }
@@ -271,7 +271,7 @@ impl Daemon {
         if let Some(generation) = self.generation.take() {
             generation.stop(DRAIN).await;
         }
-        drop(self.steps);
+        drop(self.events);
         self.pipeline_stop.cancel();
         self.web_stop.cancel();
         let drained = tokio::time::timeout(DRAIN, async {

@@ -34,8 +34,8 @@ pub use certificate::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
 pub use evaluate::{Evaluator, Verdict};
 pub use event::{Event, Facts, Severity, Topic};
 pub use inventory::{
-    Applied, BUCKETS, Batch, CaRow, Change, Inventory, Row, RowId, ScopeId, StoredParts, StoredRow,
-    Sums, SumsCache, View,
+    Applied, BUCKETS, CaRow, Change, Inventory, Row, RowId, SameSecond, ScopeId, StoredParts,
+    StoredRow, Sums, SumsCache, View,
 };
 pub use ladder::{Ladder, LadderError, Rung};
 pub use message::{Detail, Entry, Language, Message};

@@ -389,7 +389,7 @@ mod tests {
         let spoils: [fn(&mut Report); 6] = [
             |report| report.error = Some("broke off".into()),
             |report| report.reading.finished = false,
-            |report| report.reading.torn = true,
+            |report| report.reading.gap_detected = true,
             |report| report.reading.last_total = 1,
             |report| report.reading.unreadable = 1,
             |report| report.reading.unknown = 1,
@@ -545,7 +545,11 @@ mod tests {
         let mut world = World::with(100);
         assert!(world.all(|number| number >= 50).frozen);
         assert_eq!(
-            world.scan(Window::All, |number| number >= 50, |report| report.reading.torn = true),
+            world.scan(
+                Window::All,
+                |number| number >= 50,
+                |report| report.reading.gap_detected = true
+            ),
             None
         );
         assert!(world.absence.is_frozen(world.scope));

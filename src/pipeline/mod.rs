@@ -18,7 +18,7 @@ use crate::expiry::{
     Applied, Evaluator, Inventory, Ledger, RowId, ScopeId, Status, StoredRow, Timestamp, View,
 };
 use crate::metrics::{Exposition, Tally};
-use crate::scan::{LastRead, SourceStatus, Step};
+use crate::scan::{LastRead, ScanEvent, SourceStatus};
 use crate::store::{Commit, Saved, ScanRecord, Store, StoreError};
 
 mod absence;
@@ -90,7 +90,7 @@ pub enum Health {
     Up,
 }
 
-/// What can be asked of the pipeline, besides taking the steps of scans.
+/// What can be asked of the pipeline, besides taking the events of scans.
 #[derive(Debug)]
 pub enum Order {
     /// The configuration changed; the ledger stays as it is.
@@ -102,8 +102,8 @@ pub enum Order {
 /// Where the pipeline's messages come from.
 #[derive(Debug)]
 pub struct Inbox {
-    /// The steps of scans.
-    pub steps: mpsc::Receiver<(Arc<str>, Step)>,
+    /// The events of scans.
+    pub events: mpsc::Receiver<(Arc<str>, ScanEvent)>,
     /// Everything else.
     pub orders: mpsc::Receiver<Order>,
 }
@@ -225,29 +225,29 @@ impl Pipeline {
                 biased;
                 () = stop.cancelled() => break,
                 Some(order) = inbox.orders.recv() => { self.obey(order); true }
-                Some((source, news)) = inbox.steps.recv() => {
+                Some((source, news)) = inbox.events.recv() => {
                     self.take(&source, news).await?;
-                    self.take_what_waits(&mut inbox.steps).await?
+                    self.take_what_waits(&mut inbox.events).await?
                 }
                 _ = ticks.tick() => true,
             };
             self.turn(idle).await?;
         }
-        while let Ok((source, step)) = inbox.steps.try_recv() {
-            self.take(&source, step).await?;
+        while let Ok((source, event)) = inbox.events.try_recv() {
+            self.take(&source, event).await?;
         }
         self.save().await?;
         self.saver.finish().await.map(|_| ()).map_err(Into::into)
     }
 
-    /// Takes the steps that wait, up to a batch. Answers whether there are none left.
+    /// Takes the events that wait, up to a batch. Answers whether there are none left.
     async fn take_what_waits(
         &mut self,
-        steps: &mut mpsc::Receiver<(Arc<str>, Step)>,
+        events: &mut mpsc::Receiver<(Arc<str>, ScanEvent)>,
     ) -> anyhow::Result<bool> {
         while !self.draft_is_full() {
-            match steps.try_recv() {
-                Ok((source, step)) => self.take(&source, step).await?,
+            match events.try_recv() {
+                Ok((source, event)) => self.take(&source, event).await?,
                 Err(_) => return Ok(true),
             }
         }

@@ -1,4 +1,4 @@
-//! What the steps of a scan do to the inventory.
+//! What the events of a scan do to the inventory.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,42 +9,42 @@ use super::absence::Shrunk;
 use super::condition::Subject;
 use super::{Pipeline, Watched};
 use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Seen, Sighting, Status, Topic};
-use crate::scan::{Candidate, Ends, Known, Report, ScanStatus, Step};
-use crate::source::{Coverage, Noted, Page, Slice, Window};
+use crate::scan::{Candidate, Ends, Known, Report, ScanEvent, ScanStatus};
+use crate::source::{Checkpoint, Coverage, Page, Slice, Window};
 use crate::store::{Note, RowWrite, ScanRecord};
 
 impl Pipeline {
-    pub(super) async fn take(&mut self, source: &Arc<str>, step: Step) -> anyhow::Result<()> {
+    pub(super) async fn take(&mut self, source: &Arc<str>, event: ScanEvent) -> anyhow::Result<()> {
         if !self.settings.watched.iter().any(|watched| *watched.name == **source) {
             return Ok(());
         }
-        match step {
-            Step::Listed { scopes, unlisted } => {
+        match event {
+            ScanEvent::Listed { scopes, unlisted } => {
                 tell(source, unlisted, self.unlisted(source, &scopes).await?);
             }
-            Step::ScopesAsked { absent } => self.scopes_absent(source, &absent),
-            Step::Planned { window, slices } => self.expect(source, window, &slices),
-            Step::Begin { slice } => {
+            ScanEvent::ScopesAsked { absent } => self.scopes_absent(source, &absent),
+            ScanEvent::Planned { window, slices } => self.expect(source, window, &slices),
+            ScanEvent::Begin { slice } => {
                 let scope = self.scope(source, &slice.scope);
                 self.absence.begin(scope, &slice);
             }
-            Step::Page { slice, page } => self.apply_page(source, &slice, &page),
-            Step::Noted { scope, notes } => self.keep_notes(source, &scope, notes),
-            Step::Covered { slice, ends, missing } => {
+            ScanEvent::Page { slice, page } => self.apply_page(source, &slice, &page),
+            ScanEvent::Checkpoint { scope, notes } => self.keep_notes(source, &scope, notes),
+            ScanEvent::Covered { slice, ends, missing } => {
                 tell(source, missing, self.covered(source, &slice, ends).await?);
             }
-            Step::Known { slice, from, most, known } => {
+            ScanEvent::Known { slice, from, most, known } => {
                 let scope = self.scope(source, &slice.scope);
                 let ends = self.inventory.ends_after(scope, slice.kind, from, most);
                 let in_scope = self.inventory.count(scope);
                 tell(source, known, Known { ends, in_scope });
             }
-            Step::Batches { slice, ends, batches } => {
+            ScanEvent::SameSecond { slice, ends, same_seconds } => {
                 let scope = self.scope(source, &slice.scope);
-                tell(source, batches, self.inventory.batches(scope, slice.kind, &ends));
+                tell(source, same_seconds, self.inventory.same_seconds(scope, slice.kind, &ends));
             }
-            Step::End { report } => self.end_slice(source, &report),
-            Step::Asked { slice, absent, present, unasked } => {
+            ScanEvent::End { report } => self.end_slice(source, &report),
+            ScanEvent::Asked { slice, absent, present, unasked } => {
                 let scope = self.scope(source, &slice.scope);
                 self.absence.found(scope, &slice, &present);
                 self.absence.keep(&unasked);
@@ -52,7 +52,7 @@ impl Pipeline {
                 self.means.own.gone(source, &slice.scope, gone.len() as u64);
                 self.forget(&gone);
             }
-            Step::Polled { window, started, proven, error, .. } => {
+            ScanEvent::Polled { window, started, proven, error, .. } => {
                 let problem = self.listing.take_problem(source);
                 if let Some(status) = self.statuses.get_mut(&**source) {
                     status.up = Some(error.is_none());
@@ -128,7 +128,7 @@ impl Pipeline {
     }
 
     /// Drafts what a scan wants to find again, after the rows that came before it.
-    fn keep_notes(&mut self, source: &str, scope: &str, notes: Vec<Noted>) {
+    fn keep_notes(&mut self, source: &str, scope: &str, notes: Vec<Checkpoint>) {
         let (source, scope) = (source.to_owned(), scope.to_owned());
         self.draft.notes.extend(notes.into_iter().map(|(key, value)| Note {
             source: source.clone(),

@@ -1,4 +1,4 @@
-//! The pipeline step by step, with a store in a file and no scans but those that a test tells of.
+//! The pipeline event by event, with a store in a file and no scans but those that a test tells of.
 
 use std::collections::BTreeSet;
 
@@ -67,8 +67,8 @@ impl Bench {
         (self.pipeline, self.view) = restored(&self.store).await;
     }
 
-    async fn take(&mut self, step: Step) {
-        self.pipeline.take(&self.source, step).await.unwrap();
+    async fn take(&mut self, event: ScanEvent) {
+        self.pipeline.take(&self.source, event).await.unwrap();
     }
 
     async fn save(&mut self) {
@@ -89,33 +89,33 @@ impl Bench {
         report: Report,
     ) -> Vec<Candidate> {
         let slices = vec![Arc::clone(slice)];
-        self.take(Step::Planned { window: slice.window, slices }).await;
-        self.take(Step::Begin { slice: Arc::clone(slice) }).await;
+        self.take(ScanEvent::Planned { window: slice.window, slices }).await;
+        self.take(ScanEvent::Begin { slice: Arc::clone(slice) }).await;
         let sightings = sightings.into_iter().collect();
         let page = Page { sightings, ..Page::default() };
-        self.take(Step::Page { slice: Arc::clone(slice), page }).await;
+        self.take(ScanEvent::Page { slice: Arc::clone(slice), page }).await;
         let mut candidates = Vec::new();
         // As scans do: what is not proven covers nothing.
         if report.proven() && report.reading.unreadable == 0 {
             let (missing, answer) = oneshot::channel();
             let slice = Arc::clone(slice);
             let ends = slice.within.map_or(Ends::All, Ends::Within);
-            self.take(Step::Covered { slice, ends, missing }).await;
+            self.take(ScanEvent::Covered { slice, ends, missing }).await;
             candidates = answer.await.unwrap();
         }
-        self.take(Step::End { report }).await;
+        self.take(ScanEvent::End { report }).await;
         candidates
     }
 
     async fn listed(&mut self, scopes: &[&str]) -> Vec<(Arc<str>, Candidate)> {
         let scopes: BTreeSet<Arc<str>> = scopes.iter().copied().map(Arc::from).collect();
         let (unlisted, answer) = oneshot::channel();
-        self.take(Step::Listed { scopes, unlisted }).await;
+        self.take(ScanEvent::Listed { scopes, unlisted }).await;
         answer.await.unwrap()
     }
 
     async fn absent(&mut self, scope: &str) {
-        self.take(Step::ScopesAsked { absent: vec![scope.into()] }).await;
+        self.take(ScanEvent::ScopesAsked { absent: vec![scope.into()] }).await;
         self.save().await;
     }
 
@@ -188,8 +188,11 @@ fn device(serial: &str, days: i64) -> Sighting {
     }
 }
 
-fn noted(scope: &str, key: &str) -> Step {
-    Step::Noted { scope: scope.into(), notes: vec![(key.to_owned(), Some("1".to_owned()))] }
+fn noted(scope: &str, key: &str) -> ScanEvent {
+    ScanEvent::Checkpoint {
+        scope: scope.into(),
+        notes: vec![(key.to_owned(), Some("1".to_owned()))],
+    }
 }
 
 fn note(scope: &str, key: &str) -> Note {
@@ -215,7 +218,7 @@ async fn notes_are_saved_with_the_rows_before_them_and_go_with_their_scope() {
     bench.take(noted("mqtt-1", "m")).await;
     bench.take(noted("mqtt-2", "n")).await;
     for _ in 0..2 {
-        bench.take(Step::ScopesAsked { absent: vec!["mqtt-1".into()] }).await;
+        bench.take(ScanEvent::ScopesAsked { absent: vec!["mqtt-1".into()] }).await;
     }
     bench.save().await;
     assert_eq!(bench.store.notes("iot").await.unwrap(), [note("mqtt-2", "n")]);
@@ -229,7 +232,7 @@ async fn steps_of_a_source_that_nobody_watches_change_nothing() {
     bench.take(noted("mqtt-1", "k")).await;
     let all = slice("mqtt-1", Window::All);
     let page = Page { sightings: [device("a", 300)].into_iter().collect(), ..Page::default() };
-    bench.take(Step::Page { slice: all, page }).await;
+    bench.take(ScanEvent::Page { slice: all, page }).await;
     assert!(bench.pipeline.draft_is_empty());
 }
 
@@ -310,7 +313,7 @@ async fn a_window_was_read_when_the_part_that_was_read_longest_ago_was() {
     assert_eq!(last(&mut bench).await, expected);
     // A part that is planned and was never answered for: the window was not read.
     let slices = vec![slice("mqtt-3", Window::All)];
-    bench.take(Step::Planned { window: Window::All, slices }).await;
+    bench.take(ScanEvent::Planned { window: Window::All, slices }).await;
     assert_eq!(last(&mut bench).await, LastRead { all: None, ..expected });
     bench.restart().await;
     assert_eq!(last(&mut bench).await, LastRead { all: None, ..expected });
@@ -339,7 +342,7 @@ async fn messages_know_what_is_drafted_and_not_saved() {
     let later = Sighting { unit: "plant-7".into(), ..device("a", 400) };
     let sightings = [later, device("c", 300)].into_iter().collect();
     let page = Page { sightings, ..Page::default() };
-    bench.take(Step::Page { slice: all, page }).await;
+    bench.take(ScanEvent::Page { slice: all, page }).await;
     let rows: Vec<RowId> = bench.pipeline.inventory.view().rows().map(|(row, _)| row).collect();
     bench.pipeline.draft.statuses.push((rows[1], Status::Superseded));
     let unknown = RowId(77);
@@ -399,14 +402,19 @@ async fn rejected_rows_are_no_proof_and_tell_the_last_error() {
     let what = String::new();
     let rejected = vec![Rejected { reason: crate::expiry::Reason::BadField, what }];
     let page = Page { rejected, ..Page::default() };
-    bench.take(Step::Begin { slice: Arc::clone(&all) }).await;
-    bench.take(Step::Page { slice: Arc::clone(&all), page }).await;
+    bench.take(ScanEvent::Begin { slice: Arc::clone(&all) }).await;
+    bench.take(ScanEvent::Page { slice: Arc::clone(&all), page }).await;
     let mut report = whole(&all, 1);
     (report.reading.unreadable, report.reading.unknown) = (1, 1);
-    bench.take(Step::End { report }).await;
-    let step =
-        Step::Polled { window: Window::All, started: NOW, ended: NOW, proven: false, error: None };
-    bench.take(step).await;
+    bench.take(ScanEvent::End { report }).await;
+    let event = ScanEvent::Polled {
+        window: Window::All,
+        started: NOW,
+        ended: NOW,
+        proven: false,
+        error: None,
+    };
+    bench.take(event).await;
     let status = &bench.pipeline.statuses["iot"];
     assert_eq!(status.up, Some(true));
     let problem = "mqtt-1: 1 of 1 rows could not be understood";

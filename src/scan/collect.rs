@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{Feed, Known, Poll, Step, scan};
+use super::{Feed, Known, Poll, ScanEvent, scan};
 use crate::client::width;
 use crate::clock::Clock;
 use crate::expiry::{Rejected, Sighting};
@@ -31,7 +31,7 @@ pub async fn collect(
     clock: &dyn Clock,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Collected, String> {
-    let (sender, mut steps) = mpsc::channel(width::LEAST);
+    let (sender, mut events) = mpsc::channel(width::LEAST);
     let feed = Feed::new(Arc::from(""), sender);
     let mut gathered = Gathered::default();
     let reading = async {
@@ -40,8 +40,8 @@ pub async fn collect(
         poll
     };
     let gathering = async {
-        while let Some((_, step)) = steps.recv().await {
-            gathered.take(step);
+        while let Some((_, event)) = events.recv().await {
+            gathered.take(event);
             progress(gathered.read, gathered.total());
         }
     };
@@ -58,9 +58,9 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn take(&mut self, step: Step) {
-        match step {
-            Step::Page { slice, page } => {
+    fn take(&mut self, event: ScanEvent) {
+        match event {
+            ScanEvent::Page { slice, page } => {
                 // Pages of windows count their window; the first page counts everything.
                 let total = self.totals.entry((Arc::clone(&slice.scope), slice.kind)).or_default();
                 *total = page.total.max(*total);
@@ -70,18 +70,18 @@ impl Gathered {
                 }
                 self.read = self.collected.sightings.len() as u64;
             }
-            Step::End { report } => self.collected.problems.extend(report.problem()),
+            ScanEvent::End { report } => self.collected.problems.extend(report.problem()),
             // Nothing is known before, so that nothing is missing.
-            Step::Covered { missing, .. } => drop(missing.send(Vec::new())),
-            Step::Known { known, .. } => drop(known.send(Known::default())),
-            Step::Batches { batches, .. } => drop(batches.send(BTreeMap::new())),
-            Step::Listed { .. }
-            | Step::ScopesAsked { .. }
-            | Step::Planned { .. }
-            | Step::Begin { .. }
-            | Step::Noted { .. }
-            | Step::Asked { .. }
-            | Step::Polled { .. } => {}
+            ScanEvent::Covered { missing, .. } => drop(missing.send(Vec::new())),
+            ScanEvent::Known { known, .. } => drop(known.send(Known::default())),
+            ScanEvent::SameSecond { same_seconds, .. } => drop(same_seconds.send(BTreeMap::new())),
+            ScanEvent::Listed { .. }
+            | ScanEvent::ScopesAsked { .. }
+            | ScanEvent::Planned { .. }
+            | ScanEvent::Begin { .. }
+            | ScanEvent::Checkpoint { .. }
+            | ScanEvent::Asked { .. }
+            | ScanEvent::Polled { .. } => {}
         }
     }
 

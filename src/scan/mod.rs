@@ -3,9 +3,9 @@
 //! A page is handed on as soon as it arrives: presence is believed at once. Whether the slice was read whole is
 //! said at its end, and only that says anything about absence.
 //!
-//! Reading order: `slice` (a list read as one, and its proof), `windows` (a slice that can be cut), `choose` and `cut` (which
-//! window is next, and where it is cut), `parts` and `lots` (how its parts are read), `census` (what has no end), `passes`
-//! (what is found again after a restart), `ask` (whether what is missing is gone).
+//! Reading order: `page_reader` (a list read as one, and its proof), `windows` (a slice that can be cut), `planner` and `split`
+//! (which window is next, and where it is cut), `fetch` and `issuer_groups` (how its parts are read), `undated` (what has no
+//! notAfter), `checkpoint` (what is found again after a restart), `confirm` (whether what is missing is gone).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,23 +15,23 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::expiry::{Batch, RowId, Timestamp};
-use crate::source::{Noted, Page, Slice, Source, SourceError, Span, Window};
+use crate::expiry::{RowId, SameSecond, Timestamp};
+use crate::source::{Checkpoint, Page, Slice, Source, SourceError, Span, Window};
 
-mod ask;
+mod confirm;
 mod collect;
-mod slice;
+mod page_reader;
 mod windows;
-mod choose;
-mod cut;
-mod parts;
-mod lots;
-mod census;
-mod passes;
+mod planner;
+mod split;
+mod fetch;
+mod issuer_groups;
+mod undated;
+mod checkpoint;
 
+pub use checkpoint::Checkpoints;
 pub use collect::{Collected, collect};
-pub use passes::Passes;
-pub use slice::Reading;
+pub use page_reader::Reading;
 
 /// Slices that are read side by side. The limiter, not this, decides how fast.
 const SIDE_BY_SIDE: usize = 4;
@@ -39,7 +39,7 @@ const SIDE_BY_SIDE: usize = 4;
 /// What a scan tells: what the provider lists, its plan, and for each slice in this order: begin, pages, what was
 /// covered, end. A rescan begins again; a slice that is read by windows has pages and covers by turns.
 #[derive(Debug)]
-pub enum Step {
+pub enum ScanEvent {
     /// The provider's list of scopes was read.
     Listed {
         /// The scopes in it.
@@ -103,21 +103,21 @@ pub enum Step {
         known: oneshot::Sender<Known>,
     },
     /// The scan asks what the certificates are made up of that end at these times, more of each than one answer holds.
-    Batches {
+    SameSecond {
         /// The slice.
         slice: Arc<Slice>,
         /// The times, ascending.
         ends: Vec<Timestamp>,
         /// Where the answer goes.
-        batches: oneshot::Sender<BTreeMap<Timestamp, Batch>>,
+        same_seconds: oneshot::Sender<BTreeMap<Timestamp, SameSecond>>,
     },
     /// Something that the scan wants to find again after a restart: saved with or after every page before it, never
     /// earlier.
-    Noted {
+    Checkpoint {
         /// The scope that it is about. Forgetting the scope forgets it.
         scope: Arc<str>,
         /// What is noted, by key; `None` forgets.
-        notes: Vec<Noted>,
+        notes: Vec<Checkpoint>,
     },
     /// The slice is done.
     End {
@@ -213,26 +213,26 @@ pub struct Candidate {
     pub serial: String,
 }
 
-/// Where the steps of a scan go, with the name of the source they belong to.
+/// Where the events of a scan go, with the name of the source they belong to.
 #[derive(Clone, Debug)]
 pub struct Feed {
     /// The source.
     pub source: Arc<str>,
     /// The pipeline.
-    pub steps: mpsc::Sender<(Arc<str>, Step)>,
+    pub events: mpsc::Sender<(Arc<str>, ScanEvent)>,
     /// How far readings have come that are not at their end.
-    pub passes: Passes,
+    pub checkpoints: Checkpoints,
 }
 
 impl Feed {
     /// Returns the way of a source's scans into the pipeline.
-    pub fn new(source: Arc<str>, steps: mpsc::Sender<(Arc<str>, Step)>) -> Self {
-        Self { source, steps, passes: Passes::default() }
+    pub fn new(source: Arc<str>, events: mpsc::Sender<(Arc<str>, ScanEvent)>) -> Self {
+        Self { source, events, checkpoints: Checkpoints::default() }
     }
 
-    /// Hands on one step, waiting while the pipeline is busy. False when nobody listens any more.
-    pub(crate) async fn give(&self, step: Step) -> bool {
-        self.steps.send((Arc::clone(&self.source), step)).await.is_ok()
+    /// Hands on one event, waiting while the pipeline is busy. False when nobody listens any more.
+    pub(crate) async fn give(&self, event: ScanEvent) -> bool {
+        self.events.send((Arc::clone(&self.source), event)).await.is_ok()
     }
 }
 
@@ -284,19 +284,19 @@ pub async fn scan(source: &dyn Source, window: Window, feed: &Feed, clock: &dyn 
     let started = clock.now();
     let mut poll = match source.slices(window).await {
         Ok(slices) => {
-            ask::ask_for_unlisted(source, &slices, feed).await;
+            confirm::confirm_unlisted(source, &slices, feed).await;
             read_all(source, window, slices, feed, clock).await
         }
         Err(error) => Poll { proven: false, error: Some(error.to_string()) },
     };
-    let step = Step::Polled {
+    let event = ScanEvent::Polled {
         window,
         started,
         ended: clock.now(),
         proven: poll.proven,
         error: poll.error.clone(),
     };
-    poll.proven &= feed.give(step).await;
+    poll.proven &= feed.give(event).await;
     poll
 }
 
@@ -318,7 +318,7 @@ async fn read_all(
 ) -> Poll {
     let slices: Vec<_> = slices.into_iter().map(Arc::new).collect();
     let mut poll = Poll { proven: true, error: None };
-    poll.proven &= feed.give(Step::Planned { window, slices: slices.clone() }).await;
+    poll.proven &= feed.give(ScanEvent::Planned { window, slices: slices.clone() }).await;
     let mut waiting = slices.into_iter();
     let mut reading = FuturesUnordered::new();
     loop {
@@ -341,7 +341,7 @@ async fn read_one(source: &dyn Source, slice: Arc<Slice>, feed: &Feed, clock: &d
     };
     let report = Report { slice, started, ended: clock.now(), reading, error: error.clone() };
     let proven = report.proven();
-    let heard = feed.give(Step::End { report }).await;
+    let heard = feed.give(ScanEvent::End { report }).await;
     Poll { proven: proven && heard, error }
 }
 
@@ -352,8 +352,8 @@ async fn read(
     feed: &Feed,
     clock: &dyn Clock,
 ) -> Result<Reading, SourceError> {
-    let pages = slice::Pages::of(source);
-    let (sizes, lots_work) = (windows::SIZES, true.into());
-    let windows = windows::Windows { source, pages, slice, feed, clock, sizes, lots_work };
-    if slice.cuttable { windows.read().await } else { windows.as_one(slice::READINGS).await }
+    let pages = page_reader::Pages::of(source);
+    let (sizes, groups_work) = (windows::SIZES, true.into());
+    let windows = windows::Windows { source, pages, slice, feed, clock, sizes, groups_work };
+    if slice.cuttable { windows.read().await } else { windows.as_one(page_reader::READINGS).await }
 }

@@ -1,7 +1,7 @@
 //! Reads a slice that can be cut by windows of ends, each proven by itself.
 //!
 //! A window is a stretch of ends with so many certificates that a restart loses little, and that a look at what is
-//! missing from it costs little. It is cut into parts that one answer holds, by the ends that are known, and by lots
+//! missing from it costs little. It is cut into parts that one answer holds, by the ends that are known, and by groups
 //! where too many end in the same second; where more is there than is known, a part is read page by page or cut.
 //! What does not say when it ends is in no window: it is counted, and known by being asked for one by one, or by the list
 //! as a whole.
@@ -11,10 +11,10 @@ use std::sync::atomic::AtomicBool;
 
 use futures_util::future::join;
 
-use super::ask::ask;
-use super::passes::Pass;
-use super::slice::{self, Attempt, Pages, READINGS, Reading, stopped};
-use super::{Ends, Feed, Step};
+use super::checkpoint::Progress;
+use super::confirm::confirm_missing;
+use super::page_reader::{self, Attempt, Pages, READINGS, Reading, stopped};
+use super::{Ends, Feed, ScanEvent};
 use crate::clock::Clock;
 use crate::expiry::Timestamp;
 use crate::source::{Coverage, Slice, Source, SourceError, Span};
@@ -58,8 +58,8 @@ pub(super) struct Windows<'a> {
     pub(super) feed: &'a Feed,
     pub(super) clock: &'a dyn Clock,
     pub(super) sizes: Sizes,
-    /// Whether the provider's filters tell lots apart; believed until it is seen that they do not.
-    pub(super) lots_work: AtomicBool,
+    /// Whether the provider's filters tell groups apart; believed until it is seen that they do not.
+    pub(super) groups_work: AtomicBool,
 }
 
 /// How a slice is read.
@@ -74,12 +74,12 @@ enum Way {
 impl Windows<'_> {
     /// Reads the slice. What was read whole has been told to the feed by then.
     pub(super) async fn read(&self) -> Result<Reading, SourceError> {
-        if let Some(pass) = self.feed.passes.of(self.slice, self.clock.now()) {
+        if let Some(progress) = self.feed.checkpoints.of(self.slice, self.clock.now()) {
             let all = self.count(None).await?;
-            return self.go_on(pass, all, None).await;
+            return self.go_on(progress, all, None).await;
         }
-        self.give(Step::Begin { slice: Arc::clone(self.slice) }).await?;
-        let mut one = Attempt::at_rest(self.slice, self.slice);
+        self.give(ScanEvent::Begin { slice: Arc::clone(self.slice) }).await?;
+        let mut one = Attempt::stop_on_change(self.slice, self.slice);
         let next = one.begin(&self.pages, self.feed).await?;
         let all = one.reading.first_total;
         match self.way(all).await? {
@@ -95,7 +95,7 @@ impl Windows<'_> {
                 if one.reading.complete() {
                     return self.as_whole(one.reading).await;
                 }
-                self.give(Step::Begin { slice: Arc::clone(self.slice) }).await?;
+                self.give(ScanEvent::Begin { slice: Arc::clone(self.slice) }).await?;
                 let listed = Some(one.reading).filter(|listed| listed.finished);
                 self.go_on(self.beginning(), all, listed).await
             }
@@ -108,7 +108,7 @@ impl Windows<'_> {
         if all <= self.sizes.short {
             return Ok(Way::AsOne);
         }
-        match self.census(all).await?.undated {
+        match self.undated_count(all).await?.undated {
             Some(0) => Ok(Way::ByWindows),
             // What cannot be asked for, being too many or not known yet, the list itself has to show.
             Some(undated) if self.are_many(undated, all) => Ok(Way::AsOneFirst),
@@ -117,8 +117,8 @@ impl Windows<'_> {
         }
     }
 
-    fn beginning(&self) -> Pass {
-        Pass::beginning(self.clock.now(), self.span().0)
+    fn beginning(&self) -> Progress {
+        Progress::beginning(self.clock.now(), self.span().0)
     }
 
     pub(super) fn span(&self) -> Span {
@@ -127,7 +127,7 @@ impl Windows<'_> {
 
     /// Reads it as one list.
     pub(super) async fn as_one(&self, times: u32) -> Result<Reading, SourceError> {
-        let (reading, error) = slice::read(&self.pages, self.slice, self.feed, times).await;
+        let (reading, error) = page_reader::read(&self.pages, self.slice, self.feed, times).await;
         match error {
             Some(error) => Err(error),
             None => self.as_whole(reading).await,
@@ -139,22 +139,22 @@ impl Windows<'_> {
         let skimmed = self.slice.coverage == Coverage::Skimmed;
         if !skimmed && reading.proven() && reading.unreadable == 0 {
             let ends = self.slice.within.map_or(Ends::All, Ends::Within);
-            ask(self.source, self.slice, ends, self.feed).await?;
+            confirm_missing(self.source, self.slice, ends, self.feed).await?;
         }
         Ok(reading)
     }
 
-    /// Reads window after window from where `pass` has come to. `listed` is what a reading of the list as one saw.
+    /// Reads window after window from where `progress` has come to. `listed` is what a reading of the list as one saw.
     async fn go_on(
         &self,
-        mut pass: Pass,
+        mut progress: Progress,
         all: u64,
         listed: Option<Reading>,
     ) -> Result<Reading, SourceError> {
         let share = usize::try_from(all / self.sizes.windows).unwrap_or(usize::MAX);
         let size = self.sizes.window.max(share);
         let mut windows = SPARE_WINDOWS + WINDOWS * (all / size as u64);
-        let mut ahead = self.next(pass.next, size).await?;
+        let mut ahead = self.next(progress.next, size).await?;
         while let Some((span, work)) = ahead {
             // Where the next window ends is found while this one is read: that may take many answers, one by one.
             let following = self.next(span.1.plus(1), size);
@@ -166,13 +166,13 @@ impl Windows<'_> {
                 self.note(None).await?;
                 return Ok(Reading { finished: false, ..reading });
             }
-            pass.kept += self.missing_from(&reading, Ends::Within(span)).await?;
-            pass.reading.add(&reading);
-            pass.next = span.1.plus(1);
-            self.note(Some(pass)).await?;
+            progress.kept += self.missing_from(&reading, Ends::Within(span)).await?;
+            progress.reading.add(&reading);
+            progress.next = span.1.plus(1);
+            self.note(Some(progress)).await?;
             ahead = following?;
         }
-        let reading = self.finish(pass, listed).await?;
+        let reading = self.finish(progress, listed).await?;
         self.note(None).await?;
         Ok(reading)
     }
@@ -183,23 +183,23 @@ impl Windows<'_> {
         reading: &Reading,
         ends: Ends,
     ) -> Result<u64, SourceError> {
-        if reading.torn || reading.unreadable > 0 {
+        if reading.gap_detected || reading.unreadable > 0 {
             return Ok(0);
         }
-        ask(self.source, self.slice, ends, self.feed).await
+        confirm_missing(self.source, self.slice, ends, self.feed).await
     }
 
-    async fn note(&self, pass: Option<Pass>) -> Result<(), SourceError> {
+    async fn note(&self, progress: Option<Progress>) -> Result<(), SourceError> {
         if self.slice.within.is_some() {
             return Ok(());
         }
-        let note = self.feed.passes.keep(self.slice, pass);
+        let note = self.feed.checkpoints.keep(self.slice, progress);
         let scope = Arc::clone(&self.slice.scope);
-        self.give(Step::Noted { scope, notes: vec![note] }).await
+        self.give(ScanEvent::Checkpoint { scope, notes: vec![note] }).await
     }
 
-    pub(super) async fn give(&self, step: Step) -> Result<(), SourceError> {
-        if self.feed.give(step).await { Ok(()) } else { Err(stopped()) }
+    pub(super) async fn give(&self, event: ScanEvent) -> Result<(), SourceError> {
+        if self.feed.give(event).await { Ok(()) } else { Err(stopped()) }
     }
 }
 

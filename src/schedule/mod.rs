@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::Schedule;
 use crate::expiry::Timestamp;
 use crate::metrics::Tally;
-use crate::scan::{Feed, LastRead, Poll, Step, scan};
+use crate::scan::{Feed, LastRead, Poll, ScanEvent, scan};
 use crate::source::{Source, Window};
 
 mod timer;
@@ -104,7 +104,7 @@ impl Poller {
 
     /// Returns whether a full scan was cut off that is worth going on with.
     fn is_waiting(&self) -> bool {
-        self.feed.passes.is_waiting() || self.source.is_waiting()
+        self.feed.checkpoints.is_waiting() || self.source.is_waiting()
     }
 
     /// Reads everything whenever its timer fires.
@@ -178,9 +178,10 @@ impl Poller {
     async fn panicked(&self, window: Window, started: Timestamp) -> Poll {
         let error = Some("the source broke off with a bug; please report it".to_owned());
         let ended = self.clock.now();
-        let step = Step::Polled { window, started, ended, proven: false, error: error.clone() };
+        let event =
+            ScanEvent::Polled { window, started, ended, proven: false, error: error.clone() };
         // Nobody listens only when the daemon is stopping.
-        let heard = self.feed.give(step).await;
+        let heard = self.feed.give(event).await;
         tracing::error!(source = %self.feed.source, heard, "a poll panicked; the other sources go on");
         Poll { proven: false, error }
     }

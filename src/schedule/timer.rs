@@ -35,7 +35,7 @@ pub(super) async fn every(period: Duration, wait: Duration, fire: impl Fn() + Se
     }
 }
 
-/// The scheduler that all cron timers is registered with.
+/// The scheduler that all cron timers are registered with.
 #[derive(Clone)]
 pub struct Cron {
     scheduler: JobScheduler,
@@ -56,7 +56,7 @@ impl Cron {
         }
     }
 
-    /// Hangs a timer. The future keeps it right and ends only with the task that runs it.
+    /// Registers a timer. The future keeps it right and ends only with the task that runs it.
     pub(super) async fn register(
         &self,
         expression: &str,
@@ -81,7 +81,7 @@ impl Cron {
                 match add(&scheduler, &expression, timezone, fire.clone()).await {
                     Ok(new) => id = new,
                     Err(error) => {
-                        tracing::error!(%error, expression, "a cron timer could not be hung again");
+                        tracing::error!(%error, expression, "a cron timer could not be registered again");
                     }
                 }
             }

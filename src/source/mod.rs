@@ -50,11 +50,11 @@ pub trait Source: Send + Sync {
     }
 
     /// Takes notes back: those from before a restart or a reload, and those of each page that was handed on.
-    fn recall(&self, _scope: &str, _notes: &[Noted]) {}
+    fn restore(&self, _scope: &str, _notes: &[Checkpoint]) {}
 }
 
 /// Something that a source wants to find again: what it is about, and what it says; `None` forgets.
-pub type Noted = (String, Option<String>);
+pub type Checkpoint = (String, Option<String>);
 
 /// Two times, both included.
 pub type Span = (Timestamp, Timestamp);
@@ -96,8 +96,8 @@ pub struct Slice {
     pub window: Window,
     /// The ends it covers, both included; `None`: every certificate, whether it says when it ends or not.
     pub within: Option<Span>,
-    /// The lot it covers of those ends; `None`: all of them.
-    pub lot: Option<Lot>,
+    /// The group it covers of those ends; `None`: all of them.
+    pub group: Option<IssuerGroup>,
     /// Whether the provider can be asked for the certificates that end within a span, so that the slice can be cut.
     pub cuttable: bool,
     /// Rows that one response may hold at most.
@@ -112,7 +112,7 @@ pub struct Slice {
 /// Certificates of one issuer and in one of the provider's states: what the ends cannot tell apart of a batch that ends
 /// in the same second.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lot {
+pub struct IssuerGroup {
     /// Who signed them.
     pub issuer: Arc<str>,
     /// Their state; `None`: any.
@@ -139,7 +139,7 @@ impl Slice {
             kind: None,
             window,
             within: None,
-            lot: None,
+            group: None,
             cuttable: false,
             limit,
             overlap,
@@ -170,7 +170,7 @@ pub struct Page {
     /// Those of them that do not say when they end, so that no filter by time finds them.
     pub undated: Vec<u64>,
     /// What the source wants to find again, once the page is saved.
-    pub notes: Vec<Noted>,
+    pub notes: Vec<Checkpoint>,
 }
 
 /// What a point read said.

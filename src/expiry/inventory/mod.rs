@@ -1,8 +1,8 @@
 //! Everything known, held compactly; what changed; sums for any window.
 //!
 //! Reading order: `record` (what is kept about one certificate), `chunk` (4096 of them in columns), `slots` (which
-//! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `lowest`, `writer` (the
-//! [`Inventory`]), `batches` (what ends in the same second), `restate` (succession applied), `view` (what readers get), `part` and `sums`.
+//! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `top_k`, `writer` (the
+//! [`Inventory`]), `same_second` (what ends in the same second), `restate` (succession applied), `view` (what readers get), `chunk_sums` and `sums`.
 //!
 //! # Memory
 //!
@@ -16,12 +16,12 @@ mod chunk;
 mod slots;
 mod index;
 mod authorities;
-mod lowest;
+mod top_k;
 mod writer;
-mod batches;
+mod same_second;
 mod restate;
 mod view;
-mod part;
+mod chunk_sums;
 mod sums;
 
 #[cfg(test)]
@@ -31,9 +31,9 @@ mod tests;
 
 use super::certificate::{Status, Timestamp};
 
-pub use batches::Batch;
 pub(super) use chunk::{Chunk, row_at};
 pub use record::{StoredParts, StoredRow};
+pub use same_second::SameSecond;
 pub use sums::{BUCKETS, Sums, SumsCache};
 pub use view::{CaRow, Row, View};
 pub use writer::Inventory;

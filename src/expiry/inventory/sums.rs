@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::super::certificate::Timestamp;
 use super::ScopeId;
 use super::chunk::Chunk;
-use super::part::{Ends, Fixed, Histogram, signer_ends};
+use super::chunk_sums::{Ends, Fixed, Histogram, signer_ends};
 use super::view::View;
 
-pub use super::part::BUCKETS;
+pub use super::chunk_sums::BUCKETS;
 
 /// Sums over one scope at one moment. All but `by_status` count **active** certificates only, which always have a
 /// known end; superseded ones are not active.

@@ -461,16 +461,16 @@ fn a_batch_is_made_up_of_what_its_authorities_signed() {
         add(serial, issuer, Kind::Device, status, end);
     }
     let kind = Some(Kind::Device);
-    let batches = inventory.batches(scope, kind, &[at(NOW - 1), at(NOW), at(NOW + 2)]);
-    let lot = |issuer: &str, status, count| ((issuer.into(), status), count);
+    let batches = inventory.same_seconds(scope, kind, &[at(NOW - 1), at(NOW), at(NOW + 2)]);
+    let group = |issuer: &str, status, count| ((issuer.into(), status), count);
     let expected = [
-        lot("ca1", Status::Active, 2),
-        lot("ca1", Status::Revoked, 1),
-        lot("ca2", Status::Pending, 1),
-        lot("ca2", Status::Active, 0),
-        lot("ca3", Status::Active, 0),
+        group("ca1", Status::Active, 2),
+        group("ca1", Status::Revoked, 1),
+        group("ca2", Status::Pending, 1),
+        group("ca2", Status::Active, 0),
+        group("ca3", Status::Active, 0),
     ];
     // Nobody knows who signed one of those that end at NOW + 2.
     assert_eq!(batches, [(at(NOW), expected.into())].into());
-    assert_eq!(inventory.batches(scope, kind, &[]), [].into());
+    assert_eq!(inventory.same_seconds(scope, kind, &[]), [].into());
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::certificate::{Kind, Status, Timestamp};
 use super::authorities::{Authorities, Signers};
 use super::chunk::{Chunk, Slot, place, row_at};
-use super::lowest::Lowest;
+use super::top_k::TopK;
 use super::{RowId, ScopeId};
 
 /// A certificate that ended longer ago than this is ranked behind those that end in the future.
@@ -126,7 +126,7 @@ impl View {
     /// Walks over the source, but for chunks that cannot hold any of them; a caller that asks often keeps the answer
     /// until the version changes.
     pub fn soonest(&self, source: &str, limit: usize, now: Timestamp) -> Vec<RowId> {
-        let mut best = Lowest::new(limit);
+        let mut best = TopK::new(limit);
         let long_ended = now.seconds().saturating_sub(LONG_ENDED_SECONDS);
         let chunks = self.chunks_of(source);
         let mut chunks: Vec<_> = chunks

@@ -9,9 +9,9 @@ use super::super::succession::{Linked, Links};
 use super::authorities::Authorities;
 use super::chunk::{Chunk, Chunks, Slot, row_at};
 use super::index::Index;
-use super::lowest::Lowest;
 use super::record::{NO_END, Record, StoredParts, StoredRow, identity, inside, signer};
 use super::slots::Slots;
+use super::top_k::TopK;
 use super::view::{Names, View};
 use super::{Applied, Change, Row, RowId, ScopeId};
 
@@ -200,16 +200,16 @@ impl Inventory {
         from: Timestamp,
         most: usize,
     ) -> Vec<Timestamp> {
-        let mut lowest = Lowest::new(most);
+        let mut top = TopK::new(most);
         let latest = Timestamp::from_seconds(i64::MAX);
         for (_, chunk) in self.chunks_of(scope) {
-            if chunk.may_end_within(from, latest) && lowest.wants(chunk.earliest_end()) {
+            if chunk.may_end_within(from, latest) && top.wants(chunk.earliest_end()) {
                 let slots = chunk.iter().filter(|slot| kind.is_none_or(|kind| slot.kind() == kind));
                 let ends = slots.filter_map(Slot::not_after).filter(|end| *end >= from);
-                ends.for_each(|end| lowest.offer(end));
+                ends.for_each(|end| top.offer(end));
             }
         }
-        lowest.into_sorted()
+        top.into_sorted()
     }
 
     /// Counts the active certificates of the same scope that an authority has signed. Walks over the whole scope.

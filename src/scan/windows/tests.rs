@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::clock::SteadyClock;
-use crate::expiry::{Batch, Kind, Reason, Rejected, RowId, Sighting, Sightings, Status};
+use crate::expiry::{Kind, Reason, Rejected, RowId, SameSecond, Sighting, Sightings, Status};
 use crate::scan::Candidate;
-use crate::source::{Lot, Page, Presence, Window};
+use crate::source::{IssuerGroup, Page, Presence, Window};
 
 /// Small enough that few rows make many windows.
 const TINY: Sizes = Sizes { window: 12, windows: 64, short: 8, long: 16, few: 4, cuts: 64 };
@@ -36,14 +36,14 @@ enum Lie {
     Total(i64),
     Empty,
     FilterIgnored,
-    /// Lots are not told apart.
-    LotsIgnored,
+    /// Issuer groups are not told apart.
+    GroupsIgnored,
     /// A page of the list as a whole shows a row twice, and another not at all.
     Repeat,
-    /// Some rows are listed in the lot of another authority.
-    LotsMixed,
-    /// The filter for lots is not known.
-    LotsRefused,
+    /// Some rows are listed in the group of another authority.
+    GroupsMixed,
+    /// The filter for groups is not known.
+    GroupsRefused,
     Fails,
 }
 
@@ -92,13 +92,13 @@ impl List {
         state.served += 1;
         state.asked.push(slice.clone());
         let lie = self.lies.get(&number).copied().or(self.always);
-        if lie == Some(Lie::LotsRefused) && slice.lot.is_some() {
+        if lie == Some(Lie::GroupsRefused) && slice.group.is_some() {
             return Err(SourceError::BadRequest("unknown filter".into()));
         }
         let of_lot = |row: &Row| {
-            let lot = slice.lot.as_ref().filter(|_| lie != Some(Lie::LotsIgnored));
-            let mixed = lie == Some(Lie::LotsMixed) && row.0.is_multiple_of(5);
-            lot.is_none_or(|lot| is_of(row.0 + u32::from(mixed), lot))
+            let group = slice.group.as_ref().filter(|_| lie != Some(Lie::GroupsIgnored));
+            let mixed = lie == Some(Lie::GroupsMixed) && row.0.is_multiple_of(5);
+            group.is_none_or(|group| is_of(row.0 + u32::from(mixed), group))
         };
         let asked = |row: &&Row| {
             lie == Some(Lie::FilterIgnored) || is_within(row.1, slice.within) && of_lot(row)
@@ -110,7 +110,7 @@ impl List {
             page.rows.push(row.0.into());
             page.undated.extend(row.1.is_none().then_some(u64::from(row.0)));
             if is_within(row.1, slice.within)
-                && slice.lot.as_ref().is_none_or(|lot| is_of(row.0, lot))
+                && slice.group.as_ref().is_none_or(|group| is_of(row.0, group))
             {
                 page.sightings.push(&sighting(row));
             } else {
@@ -119,7 +119,9 @@ impl List {
         }
         match lie {
             None
-            | Some(Lie::FilterIgnored | Lie::LotsIgnored | Lie::LotsMixed | Lie::LotsRefused) => {}
+            | Some(
+                Lie::FilterIgnored | Lie::GroupsIgnored | Lie::GroupsMixed | Lie::GroupsRefused,
+            ) => {}
             Some(Lie::Repeat) => {
                 // One that no other page overlaps.
                 if let (None, [first, _, middle, ..]) = (slice.within, &mut page.rows[..]) {
@@ -182,8 +184,8 @@ fn status(name: u32) -> Status {
     [Status::Active, Status::Active, Status::Inactive, Status::Revoked][name as usize / 3 % 4]
 }
 
-fn is_of(name: u32, lot: &Lot) -> bool {
-    lot.issuer == issuer(name) && lot.status.is_none_or(|wanted| wanted == status(name))
+fn is_of(name: u32, group: &IssuerGroup) -> bool {
+    group.issuer == issuer(name) && group.status.is_none_or(|wanted| wanted == status(name))
 }
 
 fn sighting((name, end): Row) -> Sighting {
@@ -231,34 +233,34 @@ struct Known {
 
 impl Known {
     /// Every authority is in a batch, whether it has signed any of it or not.
-    fn batches(&self, ends: &[Timestamp]) -> BTreeMap<Timestamp, Batch> {
-        let mut found = BTreeMap::<_, Batch>::new();
+    fn same_seconds(&self, ends: &[Timestamp]) -> BTreeMap<Timestamp, SameSecond> {
+        let mut found = BTreeMap::<_, SameSecond>::new();
         for (name, end) in &self.rows {
             let end = end.map(Timestamp::from_seconds);
             let Some(end) = end.filter(|end| ends.contains(end)) else { continue };
-            let batch = found.entry(end).or_default();
+            let same_second = found.entry(end).or_default();
             for ca in 0..3 {
-                batch.entry((issuer(ca), Status::Active)).or_default();
+                same_second.entry((issuer(ca), Status::Active)).or_default();
             }
-            *batch.entry((issuer(*name), status(*name))).or_default() += 1;
+            *same_second.entry((issuer(*name), status(*name))).or_default() += 1;
         }
         found
     }
 
-    fn take(&mut self, step: Step) {
-        match step {
-            Step::Begin { .. } => {
+    fn take(&mut self, event: ScanEvent) {
+        match event {
+            ScanEvent::Begin { .. } => {
                 self.begun += 1;
                 self.seen.clear();
             }
-            Step::Page { page, .. } => {
+            ScanEvent::Page { page, .. } => {
                 for seen in page.sightings.iter() {
                     let name = seen.serial.parse().unwrap();
                     self.rows.insert(name, seen.not_after.map(Timestamp::seconds));
                     self.seen.insert(name);
                 }
             }
-            Step::Known { from, most, known, .. } => {
+            ScanEvent::Known { from, most, known, .. } => {
                 let mut ends: Vec<Timestamp> =
                     self.rows.values().flatten().copied().map(Timestamp::from_seconds).collect();
                 ends.retain(|end| *end >= from);
@@ -267,8 +269,10 @@ impl Known {
                 let in_scope = self.rows.len() as u64;
                 known.send(crate::scan::Known { ends, in_scope }).unwrap();
             }
-            Step::Batches { ends, batches, .. } => batches.send(self.batches(&ends)).unwrap(),
-            Step::Covered { ends, missing, .. } => {
+            ScanEvent::SameSecond { ends, same_seconds, .. } => {
+                same_seconds.send(self.same_seconds(&ends)).unwrap()
+            }
+            ScanEvent::Covered { ends, missing, .. } => {
                 let covered = |end: Option<i64>| match ends {
                     Ends::All => true,
                     Ends::Within(span) => is_within(end, Some(span)),
@@ -284,7 +288,7 @@ impl Known {
                 };
                 missing.send(gone.map(named).collect()).unwrap();
             }
-            Step::Asked { absent, present, unasked, .. } => {
+            ScanEvent::Asked { absent, present, unasked, .. } => {
                 let rows = [&absent, &present, &unasked].into_iter().flatten();
                 let undated = rows.filter(|row| self.rows.get(&row.0) == Some(&None));
                 self.asked += undated.count();
@@ -292,7 +296,7 @@ impl Known {
                     self.rows.remove(&row.0);
                 }
             }
-            Step::Noted { .. } => self.notes += 1,
+            ScanEvent::Checkpoint { .. } => self.notes += 1,
             other => panic!("{other:?}"),
         }
     }
@@ -301,29 +305,29 @@ impl Known {
 fn run(
     list: &List,
     known: &mut Known,
-    passes: &super::super::Passes,
+    checkpoints: &super::super::Checkpoints,
 ) -> Result<Reading, SourceError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let (sender, mut steps) = mpsc::channel(4);
-        let passes = passes.clone();
-        let feed = Feed { source: "iot".into(), steps: sender, passes };
+        let (sender, mut events) = mpsc::channel(4);
+        let checkpoints = checkpoints.clone();
+        let feed = Feed { source: "iot".into(), events: sender, checkpoints };
         let (slice, clock) =
             (list.slice(), SteadyClock::starting_at(Timestamp::from_seconds(FIRST)));
         let reading = async {
             let pages = Pages::of(list);
             let (slice, feed, clock) = (&slice, &feed, &clock);
-            let (sizes, lots_work) = (TINY, true.into());
-            Windows { source: list, pages, slice, feed, clock, sizes, lots_work }.read().await
+            let (sizes, groups_work) = (TINY, true.into());
+            Windows { source: list, pages, slice, feed, clock, sizes, groups_work }.read().await
         };
         tokio::pin!(reading);
         loop {
             tokio::select! {
                 biased;
-                Some((_, step)) = steps.recv() => known.take(step),
+                Some((_, event)) = events.recv() => known.take(event),
                 done = &mut reading => {
-                    while let Ok((_, step)) = steps.try_recv() {
-                        known.take(step);
+                    while let Ok((_, event)) = events.try_recv() {
+                        known.take(event);
                     }
                     return done;
                 }
@@ -336,7 +340,7 @@ fn end() -> impl Strategy<Value = Option<i64>> {
     // Batches share ends; few rows do not say when they end.
     prop_oneof![
         6 => (0..SPREAD).prop_map(Some),
-        3 => (0..4_i64).prop_map(|batch| Some(batch * 100)),
+        3 => (0..4_i64).prop_map(|same_second| Some(same_second * 100)),
         1 => Just(None),
     ]
 }
@@ -354,9 +358,9 @@ fn lie() -> impl Strategy<Value = Lie> {
         (-9..9_i64).prop_map(Lie::Total),
         Just(Lie::Empty),
         Just(Lie::FilterIgnored),
-        Just(Lie::LotsIgnored),
-        Just(Lie::LotsMixed),
-        Just(Lie::LotsRefused),
+        Just(Lie::GroupsIgnored),
+        Just(Lie::GroupsMixed),
+        Just(Lie::GroupsRefused),
         Just(Lie::Fails),
     ]
 }
@@ -385,13 +389,13 @@ proptest! {
             let from = Timestamp::from_seconds(FIRST + from);
             (from, from.plus(length))
         });
-        let at_rest = script.is_empty();
+        let stop_on_change = script.is_empty();
         let list = List { script, lies, within, ..List::of(&ends) };
         let mut known = partly_known(&list, share, 3);
-        let reading = run(&list, &mut known, &super::super::Passes::default());
+        let reading = run(&list, &mut known, &super::super::Checkpoints::default());
         if reading.is_ok_and(|reading| reading.proven()) {
             // Those without an end are proven by counts, which a list that comes and goes in step with them deceives.
-            let counted = |end: Option<i64>| end.is_some() || at_rest;
+            let counted = |end: Option<i64>| end.is_some() || stop_on_change;
             for (name, end) in list.throughout(0) {
                 let asked = is_within(end, within) && counted(end);
                 prop_assert!(!asked || known.rows.contains_key(&name), "skipped {name} {end:?}");
@@ -407,7 +411,7 @@ proptest! {
     ) {
         let list = List::of(&ends);
         let mut known = partly_known(&list, share, gone);
-        let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+        let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
         prop_assert!(reading.proven(), "{reading:?}");
         prop_assert_eq!(reading.last_total, ends.len() as u64);
         prop_assert_eq!(reading.distinct, ends.len() as u64);
@@ -422,12 +426,12 @@ proptest! {
     ) {
         let list = List { lies: [(cut_at, Lie::Fails)].into(), ..List::of(&ends) };
         let mut known = partly_known(&list, share, 5);
-        let passes = super::super::Passes::default();
-        if run(&list, &mut known, &passes).is_err() {
-            let reading = run(&list, &mut known, &passes).unwrap();
+        let checkpoints = super::super::Checkpoints::default();
+        if run(&list, &mut known, &checkpoints).is_err() {
+            let reading = run(&list, &mut known, &checkpoints).unwrap();
             prop_assert!(reading.proven(), "{reading:?}");
         }
-        prop_assert!(!passes.is_waiting());
+        prop_assert!(!checkpoints.is_waiting());
         prop_assert_eq!(known.rows, list.truth());
     }
 
@@ -441,7 +445,7 @@ proptest! {
     ) {
         let list = List { always: Some(always), ..List::of(&ends) };
         let mut known = partly_known(&list, share, 0);
-        let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+        let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
         let whole = known.rows.keys().len() == ends.len();
         prop_assert!(!reading.proven() || whole && always == Lie::FilterIgnored, "{reading:?}");
     }
@@ -456,7 +460,7 @@ fn fleet(rows: i64) -> Vec<Option<i64>> {
 fn what_is_known_is_read_with_one_answer_for_each_part() {
     let list = List::of(&fleet(240));
     let mut known = partly_known(&list, 7, 0);
-    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
     // 240 rows are 60 answers of four. Counting before and after, and at the last window, is eleven more.
     assert_eq!(list.state.lock().unwrap().served, 60 + 11);
@@ -464,31 +468,31 @@ fn what_is_known_is_read_with_one_answer_for_each_part() {
 }
 
 /// Four batches of nine that end together: three of each authority, in two or three states.
-fn batches() -> Vec<Option<i64>> {
+fn same_seconds() -> Vec<Option<i64>> {
     (0..36).map(|row| Some(row / 9 * 100)).collect()
 }
 
 #[test]
 fn a_batch_that_ends_together_is_read_lot_by_lot() {
-    let list = List::of(&batches());
+    let list = List::of(&same_seconds());
     let mut known = partly_known(&list, 7, 0);
-    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
     let state = list.state.lock().unwrap();
-    let lots = state.asked.iter().filter(|slice| slice.lot.is_some()).count();
-    // Three lots of each batch, which is counted before and after and has nothing behind it. Eleven more answers count
+    let groups = state.asked.iter().filter(|slice| slice.group.is_some()).count();
+    // Three groups of each batch, which is counted before and after and has nothing behind it. Eleven more answers count
     // the fleet.
-    assert_eq!((lots, state.asked.len() - lots), (12, 2 * 4 + 4 + 11));
+    assert_eq!((groups, state.asked.len() - groups), (12, 2 * 4 + 4 + 11));
 }
 
 #[test]
 fn a_provider_that_does_not_tell_lots_apart_is_read_by_pages() {
-    for always in [Lie::LotsIgnored, Lie::LotsMixed, Lie::LotsRefused] {
-        let list = List { always: Some(always), ..List::of(&batches()) };
+    for always in [Lie::GroupsIgnored, Lie::GroupsMixed, Lie::GroupsRefused] {
+        let list = List { always: Some(always), ..List::of(&same_seconds()) };
         let mut known = partly_known(&list, 7, 0);
         // One that nobody can ask for when it is not listed.
         known.rows.remove(&5);
-        let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+        let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
         assert!(reading.proven() && reading.by_windows, "{always:?}: {reading:?}");
         assert_eq!(known.rows, list.truth());
     }
@@ -496,7 +500,7 @@ fn a_provider_that_does_not_tell_lots_apart_is_read_by_pages() {
 
 #[test]
 fn a_batch_of_which_an_authority_is_not_known_to_have_signed_any_is_whole_all_the_same() {
-    let mut ends = batches();
+    let mut ends = same_seconds();
     ends.extend([Some(0); 3]);
     // One that is counted before is gone after, and must not stand for one that was not asked for.
     let script = [vec![Happening::Nothing; 8], vec![Happening::Delete(1)]].concat();
@@ -504,7 +508,7 @@ fn a_batch_of_which_an_authority_is_not_known_to_have_signed_any_is_whole_all_th
     let mut known = partly_known(&list, 7, 0);
     // Nothing is known of one authority's certificates of the first batch.
     known.rows.retain(|name, end| *end != Some(FIRST) || name % 3 != 1);
-    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
     assert!(reading.proven(), "{reading:?}");
     let throughout = list.throughout(0);
     assert!(throughout.iter().all(|(name, _)| known.rows.contains_key(name)));
@@ -514,12 +518,12 @@ fn a_batch_of_which_an_authority_is_not_known_to_have_signed_any_is_whole_all_th
 fn finished_windows_are_not_read_again() {
     let list = List { lies: [(30, Lie::Fails)].into(), ..List::of(&fleet(240)) };
     let mut known = partly_known(&list, 7, 0);
-    let passes = super::super::Passes::default();
-    run(&list, &mut known, &passes).unwrap_err();
+    let checkpoints = super::super::Checkpoints::default();
+    run(&list, &mut known, &checkpoints).unwrap_err();
     let windows = known.notes;
     assert!(windows > 5, "{windows}");
     let before = list.state.lock().unwrap().served;
-    run(&list, &mut known, &passes).unwrap();
+    run(&list, &mut known, &checkpoints).unwrap();
     let after = list.state.lock().unwrap().served - before;
     assert!(after < 60 - 12, "{after} answers");
     assert_eq!(known.begun, 1);
@@ -531,13 +535,13 @@ fn certificates_without_an_end_are_proven_by_asking_for_them() {
     ends.extend([None, None, None]);
     let list = List::of(&ends);
     let mut known = partly_known(&list, 7, 0);
-    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
     assert_eq!(reading.distinct, 243);
     // One that nobody knows of is not proven away: the list as a whole shows it.
     let mut unaware = partly_known(&list, 7, 0);
     unaware.rows.remove(&241);
-    let reading = run(&list, &mut unaware, &super::super::Passes::default()).unwrap();
+    let reading = run(&list, &mut unaware, &super::super::Checkpoints::default()).unwrap();
     assert!(reading.proven() && !reading.by_windows, "{reading:?}");
     assert_eq!(unaware.rows, list.truth());
 }
@@ -553,7 +557,7 @@ fn many_certificates_without_an_end_are_proven_by_the_list_though_the_fleet_chan
         let mut known = partly_known(&list, share, 0);
         // One of them is gone, and found out by one question.
         known.rows.insert(9_999, None);
-        let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+        let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
         assert!(reading.proven() && reading.by_windows, "{share}: {reading:?}");
         assert_eq!((reading.undated, known.asked), (30, 1), "{share}");
         assert!(!known.rows.contains_key(&9_999));
@@ -570,7 +574,7 @@ fn many_certificates_without_an_end_are_not_missing_after_a_first_list_that_did_
     let lies = (7..40).map(|number| (number, Lie::Repeat)).collect();
     let list = List { lies, ..List::of(&ends) };
     let mut known = partly_known(&list, 7, 0);
-    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
     assert!(reading.proven(), "{reading:?}");
     assert_eq!((known.asked, known.begun), (0, 2));
     assert_eq!(known.rows, list.truth());
@@ -590,7 +594,7 @@ fn a_fleet_that_changes_all_the_time_is_proven_all_the_same() {
     ];
     let list = List { script, ..List::of(&fleet(400)) };
     let mut known = partly_known(&list, 7, 0);
-    let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
     let throughout = list.throughout(0);
     assert!(throughout.iter().all(|(name, _)| known.rows.contains_key(name)));
@@ -606,7 +610,7 @@ fn a_first_reading_is_proven_though_the_fleet_changes_and_some_do_not_say_when_t
         let list = List { script: script.clone(), ..List::of(&ends) };
         let mut known = partly_known(&list, share, 0);
         known.rows.retain(|_, end| end.is_some());
-        let reading = run(&list, &mut known, &super::super::Passes::default()).unwrap();
+        let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
         assert!(reading.proven() && reading.by_windows, "{share}: {reading:?}");
         assert_eq!(reading.undated, 2);
         let throughout = list.throughout(0);

@@ -6,7 +6,7 @@
 //! was broken off goes on where it was, unless that is longer than [`LONGEST`] ago.
 //!
 //! Nothing is taken for asked before its certificates were handed on: what is known here comes in through
-//! [`Checks::recall`] alone, after the page that it stands for, or from before a restart.
+//! [`Checks::restore`] alone, after the page that it stands for, or from before a restart.
 //!
 //! A near scan may be under way beside a sweep. What it asks for does not count for a sweep that says what is gone: the
 //! sweep has to see every certificate by itself.
@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::expiry::{Sighting, Status, Timestamp};
-use crate::source::{Coverage, Noted, Window};
+use crate::source::{Checkpoint, Coverage, Window};
 
 const DAY: i64 = 86_400;
 
@@ -194,7 +194,7 @@ impl Checks {
         window: Window,
         soonest: Soonest,
         now: Timestamp,
-    ) -> Noted {
+    ) -> Checkpoint {
         let (asked, soonest) = (compact(now), soonest.compact());
         let sweep = match (window, self.sweep) {
             (_, None) => 0,
@@ -208,7 +208,7 @@ impl Checks {
 
     /// Notes that a sweep begins, at the first page of it, and again at the last one, which `ends` it. A near scan does
     /// so only for one that it began itself: of another it may know less than the full scan beside it.
-    pub(super) fn note_sweep(&self, window: Window, ends: bool) -> Vec<Noted> {
+    pub(super) fn note_sweep(&self, window: Window, ends: bool) -> Vec<Checkpoint> {
         let sweep = self.sweep.filter(|sweep| window == Window::All || sweep.number > self.noted);
         let sweep = sweep.map(|Sweep { number, began, done, .. }| {
             let ends = ends && window == Window::All;
@@ -231,7 +231,7 @@ impl Checks {
     }
 
     /// Takes back notes: from before a restart, or of pages that were handed on.
-    pub(super) fn recall(&mut self, notes: &[Noted]) {
+    pub(super) fn restore(&mut self, notes: &[Checkpoint]) {
         for (key, value) in notes {
             if key == SWEEP {
                 value.as_deref().and_then(read_sweep).into_iter().for_each(|it| self.learn(it));

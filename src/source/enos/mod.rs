@@ -17,7 +17,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Noted, Page, Slice, Source, SourceError, Window};
+use super::{Checkpoint, Page, Slice, Source, SourceError, Window};
 use crate::client::enos::{AppKeys, Call, Enos as Client, ReadAppKeys, Settings};
 use crate::client::{Backoff, CallError, Class, Deps};
 use crate::clock::Clock;
@@ -171,9 +171,9 @@ impl Source for Enos {
         self.checks().is_waiting()
     }
 
-    fn recall(&self, scope: &str, notes: &[Noted]) {
+    fn restore(&self, scope: &str, notes: &[Checkpoint]) {
         if scope == &*self.organisation {
-            self.checks().recall(notes);
+            self.checks().restore(notes);
         }
     }
 }

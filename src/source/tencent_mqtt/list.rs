@@ -7,7 +7,7 @@ use crate::client::CallError;
 use crate::client::agreement::Agreement;
 use crate::client::tencent::{Fault, Tencent};
 use crate::expiry::{Seen, Sighting, Timestamp};
-use crate::source::{Lot, Page, Span};
+use crate::source::{IssuerGroup, Page, Span};
 
 /// The most rows of one page.
 pub(super) const LIMIT: u64 = 100;
@@ -24,11 +24,11 @@ pub(super) enum Unit {
     Seconds,
 }
 
-/// Which certificates are asked for: all, those that end within a span, or a lot of those.
+/// Which certificates are asked for: all, those that end within a span, or a group of those.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Asked {
     pub(super) within: Option<Span>,
-    pub(super) lot: Option<Lot>,
+    pub(super) group: Option<IssuerGroup>,
 }
 
 impl Asked {
@@ -39,13 +39,13 @@ impl Asked {
             (Some((from, to)), Some(end)) => (from..=to).contains(&end),
             (Some(_), None) => false,
         };
-        in_time && self.lot.as_ref().is_none_or(|lot| is_of(lot, issuer, status))
+        in_time && self.group.as_ref().is_none_or(|group| is_of(group, issuer, status))
     }
 }
 
-fn is_of(lot: &Lot, issuer: &[u8], status: &[u8]) -> bool {
-    let named = lot.status.map(rows::word);
-    lot.issuer.as_bytes() == issuer && named.is_none_or(|word| word.as_bytes() == status)
+fn is_of(group: &IssuerGroup, issuer: &[u8], status: &[u8]) -> bool {
+    let named = group.status.map(rows::word);
+    group.issuer.as_bytes() == issuer && named.is_none_or(|word| word.as_bytes() == status)
 }
 
 /// What of the list is asked for.
@@ -116,11 +116,11 @@ fn filters(asked: &Asked, unit: Unit) -> Vec<Filter> {
     let of_time = asked.within.map(|(from, to)| {
         [("NotAfterStart", Some(written(from))), ("NotAfterEnd", Some(written(to)))]
     });
-    let of_lot = asked.lot.as_ref().map(|lot| {
-        let status = lot.status.map(|status| rows::word(status).to_owned());
-        [("CaSn", Some(lot.issuer.as_ref().to_owned())), ("Status", status)]
+    let of_group = asked.group.as_ref().map(|group| {
+        let status = group.status.map(|status| rows::word(status).to_owned());
+        [("CaSn", Some(group.issuer.as_ref().to_owned())), ("Status", status)]
     });
-    let named = of_time.into_iter().chain(of_lot).flatten();
+    let named = of_time.into_iter().chain(of_group).flatten();
     named.filter_map(|(name, value)| Some(Filter { name, values: [value?] })).collect()
 }
 
@@ -181,7 +181,7 @@ async fn finds(
     limit: u64,
 ) -> Result<bool, CallError> {
     let within = seen.not_after.map(|end| (end, end));
-    let asked = Asked { within, lot: None };
+    let asked = Asked { within, group: None };
     let found = page(client, instance, Part { asked, unit, offset: 0, limit }).await?;
     let named = |row: Sighting<&str>| row.serial == seen.serial && row.issuer == seen.issuer;
     // A batch that ends together may be larger than a page.
@@ -193,7 +193,7 @@ async fn finds(
 /// A window after the end of time must be empty, or else the filter is ignored.
 async fn excludes(client: &Tencent, instance: &str, unit: Unit) -> Result<bool, CallError> {
     let end = Timestamp::from_millis(END_OF_TIME).plus(1);
-    let asked = Asked { within: Some((end, end)), lot: None };
+    let asked = Asked { within: Some((end, end)), group: None };
     let found = page(client, instance, Part { asked, unit, offset: 0, limit: 1 }).await?;
     Ok(found.total == 0 && found.rows.is_empty())
 }
@@ -215,7 +215,8 @@ mod tests {
                 r#"[{"Name":"CaSn","Values":["1b1e"]},{"Name":"Status","Values":["PENDING_ACTIVATION"]}]"#,
             ),
         ] {
-            let asked = Asked { within: None, lot: Some(Lot { issuer: "1b1e".into(), status }) };
+            let asked =
+                Asked { within: None, group: Some(IssuerGroup { issuer: "1b1e".into(), status }) };
             let written = serde_json::to_string(&filters(&asked, Unit::Millis)).unwrap();
             assert_eq!(written, expected);
         }
@@ -223,8 +224,10 @@ mod tests {
 
     #[test]
     fn rows_that_were_not_asked_for_are_told_from_those_that_were() {
-        let lot =
-            |status| Asked { within: Some(SPAN), lot: Some(Lot { issuer: "1b1e".into(), status }) };
+        let group = |status| Asked {
+            within: Some(SPAN),
+            group: Some(IssuerGroup { issuer: "1b1e".into(), status }),
+        };
         for (status, end, issuer, word, expected) in [
             (None, Some(SPAN.0), "1b1e", "REVOKED", true),
             (Some(Status::Active), Some(SPAN.1), "1b1e", "ACTIVE", true),
@@ -233,7 +236,7 @@ mod tests {
             (None, Some(SPAN.1.plus(1)), "1b1e", "ACTIVE", false),
             (None, None, "1b1e", "ACTIVE", false),
         ] {
-            let held = lot(status).holds(end, issuer.as_bytes(), word.as_bytes());
+            let held = group(status).holds(end, issuer.as_bytes(), word.as_bytes());
             assert_eq!(held, expected, "{status:?} {end:?} {issuer} {word}");
         }
     }
@@ -242,7 +245,7 @@ mod tests {
     fn a_request_is_written_as_the_signing_vector_has_it() {
         let request = Request {
             instance_id: "mqtt-qgzaawn9",
-            filters: filters(&Asked { within: Some(SPAN), lot: None }, Unit::Millis),
+            filters: filters(&Asked { within: Some(SPAN), group: None }, Unit::Millis),
             limit: 100,
             offset: 0,
             order_by: "CREATE_TIME_ASC",

@@ -114,7 +114,7 @@ impl Source for TencentMqtt {
         }
         let page = self.devices(slice, offset).await?;
         let outside = |rejected: &Rejected| rejected.reason == Reason::OutsideSlice;
-        if slice.lot.is_none() && page.rejected.iter().any(outside) {
+        if slice.group.is_none() && page.rejected.iter().any(outside) {
             // The filter is not what it was: try it out again before the next scan.
             self.learn(&slice.scope, |known| known.filter = None);
         }
@@ -282,7 +282,7 @@ impl TencentMqtt {
         let unit = filter.and_then(|filter| filter.fact).unwrap_or(Unit::Millis);
         loop {
             let limit = self.limit.load(Ordering::Relaxed);
-            let asked = Asked { within: slice.within, lot: slice.lot.clone() };
+            let asked = Asked { within: slice.within, group: slice.group.clone() };
             let part = Part { asked, unit, offset, limit };
             match list::page(&self.client, &slice.scope, part).await {
                 Err(error) if error.class == Class::TooBig && limit > 1 => {

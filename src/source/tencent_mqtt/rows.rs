@@ -319,7 +319,7 @@ mod tests {
 
     fn read(rows: &[Value], within: Option<Span>) -> Page {
         let body = json!({"Response": {"TotalCount": rows.len(), "Data": rows}}).to_string();
-        page(body.as_bytes(), &Asked { within, lot: None }).unwrap()
+        page(body.as_bytes(), &Asked { within, group: None }).unwrap()
     }
 
     /// Reads one row with a change; returns its end, its status and why it was rejected.

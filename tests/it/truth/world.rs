@@ -12,7 +12,7 @@ use notafter::config::{Config, Environment, Mistakes, load};
 use notafter::expiry::{Event, Facts, Inventory, RowId, Timestamp, Topic, View};
 use notafter::metrics::{Exposition, Format, Names, NamesError, Setup, SourceSetup, Tally};
 use notafter::pipeline::{Health, Inbox, Means, Order, Outlets, Pipeline, Settings, Watched};
-use notafter::scan::{Feed, Passes, Poll, SourceStatus, Step, scan};
+use notafter::scan::{Checkpoints, Feed, Poll, ScanEvent, SourceStatus, scan};
 use notafter::source::{self, Source, Window};
 use notafter::store::{ListQuery, Note, Sqlite, Store};
 use tokio::sync::{mpsc, watch};
@@ -50,8 +50,8 @@ struct Running {
     store: Arc<Sqlite>,
     tasks: JoinSet<anyhow::Result<()>>,
     stop: CancellationToken,
-    steps: mpsc::Sender<(Arc<str>, Step)>,
-    passes: Passes,
+    events: mpsc::Sender<(Arc<str>, ScanEvent)>,
+    checkpoints: Checkpoints,
     orders: mpsc::Sender<Order>,
     view: watch::Receiver<Arc<View>>,
     sources: watch::Receiver<Arc<Vec<SourceStatus>>>,
@@ -158,9 +158,9 @@ impl World {
             own: Arc::clone(&self.tally),
             clock: Arc::clone(&self.clock) as _,
         };
-        self.recall(&*store).await;
+        self.restore(&*store).await;
         let settings = self.settings(3600);
-        let (steps, steps_in) = mpsc::channel(16);
+        let (events, steps_in) = mpsc::channel(16);
         let (orders, orders_in) = mpsc::channel(16);
         let outlets = Outlets {
             view: watch::Sender::new(Arc::new(Inventory::new().view())),
@@ -175,12 +175,12 @@ impl World {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let mut tasks = JoinSet::new();
-        let inbox = Inbox { steps: steps_in, orders: orders_in };
+        let inbox = Inbox { events: steps_in, orders: orders_in };
         tasks.spawn(async move { pipeline.run(inbox, stopped).await });
-        let passes = Passes::default();
-        passes.recall(&store.notes(self.kind).await.unwrap());
+        let checkpoints = Checkpoints::default();
+        checkpoints.restore(&store.notes(self.kind).await.unwrap());
         self.running =
-            Some(Running { store, tasks, stop, steps, passes, orders, view, sources, pulse });
+            Some(Running { store, tasks, stop, events, checkpoints, orders, view, sources, pulse });
     }
 
     fn settings(&self, seconds: i64) -> Settings {
@@ -201,11 +201,11 @@ impl World {
     }
 
     /// Builds the source anew and hands it back what it noted, as a start does.
-    async fn recall(&mut self, store: &dyn Store) {
+    async fn restore(&mut self, store: &dyn Store) {
         let mut mistakes = Mistakes::default();
         self.source = build(&self.config, &self.clock, &self.tally, &mut mistakes);
         for note in store.notes(self.kind).await.unwrap() {
-            self.source.recall(&note.scope, &[(note.key, note.value)]);
+            self.source.restore(&note.scope, &[(note.key, note.value)]);
         }
     }
 
@@ -235,9 +235,9 @@ impl World {
 
     /// Reads the source once, as its poller does, and waits until everything that follows is saved and seen.
     pub(crate) async fn poll_window(&self, window: Window) -> Poll {
-        let Running { steps, passes, .. } = self.running();
-        let (steps, passes) = (steps.clone(), passes.clone());
-        let feed = Feed { source: Arc::from(self.kind), steps, passes };
+        let Running { events, checkpoints, .. } = self.running();
+        let (events, checkpoints) = (events.clone(), checkpoints.clone());
+        let feed = Feed { source: Arc::from(self.kind), events, checkpoints };
         self.tally.attempt(self.kind, self.clock.now());
         let poll = scan(&*self.source, window, &feed, &*self.clock).await;
         self.tally.up(self.kind, poll.error.is_none());
@@ -245,11 +245,11 @@ impl World {
         poll
     }
 
-    /// Waits until the pipeline has taken every step, decided after the last and published what it wrote.
+    /// Waits until the pipeline has taken every event, decided after the last and published what it wrote.
     async fn settle(&self) {
-        let Running { steps, orders, pulse, .. } = self.running();
+        let Running { events, orders, pulse, .. } = self.running();
         let mut pulse = pulse.clone();
-        while steps.capacity() < steps.max_capacity() {
+        while events.capacity() < events.max_capacity() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let decided = Instant::now() + EVALUATION;

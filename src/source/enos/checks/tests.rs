@@ -13,8 +13,8 @@ fn near(now: Timestamp) -> Window {
 fn asked(device: u64, soonest: Soonest) -> Checks {
     let mut checks = Checks::default();
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
-    checks.recall(&[checks.note(device, Window::All, soonest, NOW)]);
-    checks.recall(&checks.note_sweep(Window::All, true));
+    checks.restore(&[checks.note(device, Window::All, soonest, NOW)]);
+    checks.restore(&checks.note_sweep(Window::All, true));
     checks
 }
 
@@ -84,13 +84,13 @@ fn a_full_scan_asks_for_each_device_once() {
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
     for device in [1, 2] {
         assert!(checks.is_due(device, Window::All, NOW));
-        checks.recall(&[checks.note(device, Window::All, ends_in(300), NOW)]);
+        checks.restore(&[checks.note(device, Window::All, ends_in(300), NOW)]);
         // As when the list is read a second time.
         assert!(!checks.is_due(device, Window::All, NOW));
     }
-    checks.recall(&[checks.note(2, Window::All, Soonest::Unread, NOW)]);
+    checks.restore(&[checks.note(2, Window::All, Soonest::Unread, NOW)]);
     assert!(checks.is_due(2, Window::All, NOW), "nothing was understood");
-    checks.recall(&checks.note_sweep(Window::All, true));
+    checks.restore(&checks.note_sweep(Window::All, true));
     assert!(!checks.is_due(1, Window::All, NOW), "a second reading after the end of the first");
 }
 
@@ -106,7 +106,7 @@ fn a_full_scan_that_was_broken_off_goes_on_for_a_week() {
         (LONGEST, Coverage::Once, true),
     ] {
         let mut checks = Checks::default();
-        checks.recall(&notes);
+        checks.restore(&notes);
         let now = NOW.plus(later);
         assert_eq!(checks.begin(Window::All, now), coverage, "{later}");
         assert_eq!(checks.is_due(1, Window::All, now), due, "{later}");
@@ -120,13 +120,13 @@ fn what_a_cold_near_scan_asked_for_the_first_full_scan_does_not() {
     assert_eq!(checks.begin(near(NOW), NOW), Coverage::Skimmed);
     let begun = checks.note_sweep(near(NOW), true);
     assert_eq!(begun, [("sweep".to_owned(), Some("1 1800000000 open".to_owned()))]);
-    checks.recall(&begun);
+    checks.restore(&begun);
     assert_eq!(checks.note_sweep(near(NOW), false), []);
     assert!(checks.is_waiting());
-    checks.recall(&[checks.note(1, near(NOW), ends_in(300), NOW)]);
+    checks.restore(&[checks.note(1, near(NOW), ends_in(300), NOW)]);
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Skimmed);
     assert!(!checks.is_due(1, Window::All, NOW));
-    checks.recall(&checks.note_sweep(Window::All, true));
+    checks.restore(&checks.note_sweep(Window::All, true));
     assert_eq!(checks.begin(near(NOW), NOW), Coverage::Skimmed);
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
     assert!(checks.is_due(1, Window::All, NOW));
@@ -138,19 +138,19 @@ fn what_a_near_scan_asked_for_beside_a_full_one_the_full_one_asks_for_too() {
     // The near scan was under way when the full one began, and goes on beside it.
     let before = checks.note(1, near(NOW), ends_in(10), NOW);
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
-    checks.recall(&checks.note_sweep(Window::All, false));
-    checks.recall(&[before]);
+    checks.restore(&checks.note_sweep(Window::All, false));
+    checks.restore(&[before]);
     for device in [1, 2] {
-        checks.recall(&[checks.note(device, near(NOW), ends_in(10), NOW)]);
+        checks.restore(&[checks.note(device, near(NOW), ends_in(10), NOW)]);
         assert!(checks.is_due(device, Window::All, NOW), "{device}");
     }
-    checks.recall(&[checks.note(1, Window::All, ends_in(10), NOW)]);
-    checks.recall(&[checks.note(1, near(NOW), ends_in(10), NOW)]);
+    checks.restore(&[checks.note(1, Window::All, ends_in(10), NOW)]);
+    checks.restore(&[checks.note(1, near(NOW), ends_in(10), NOW)]);
     assert!(!checks.is_due(1, Window::All, NOW), "told of by the full one");
     // Once it is broken off, it says nothing about what is gone, and need not ask for what others asked for.
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Skimmed);
     assert!(checks.is_due(2, Window::All, NOW));
-    checks.recall(&[checks.note(2, near(NOW), ends_in(10), NOW)]);
+    checks.restore(&[checks.note(2, near(NOW), ends_in(10), NOW)]);
     assert!(!checks.is_due(2, Window::All, NOW));
 }
 
@@ -159,13 +159,13 @@ fn a_late_note_does_not_undo_what_happened_since() {
     let mut checks = Checks::default();
     checks.begin(Window::All, NOW);
     let open = checks.note_sweep(Window::All, false);
-    checks.recall(&open);
+    checks.restore(&open);
     assert!(checks.is_waiting());
-    checks.recall(&checks.note_sweep(Window::All, true));
-    checks.recall(&open);
+    checks.restore(&checks.note_sweep(Window::All, true));
+    checks.restore(&open);
     assert!(!checks.is_waiting(), "what is done stays done");
     checks.begin(Window::All, NOW.plus(1));
-    checks.recall(&open);
+    checks.restore(&open);
     assert_eq!(checks.sweep.map(|sweep| (sweep.number, sweep.alone)), Some((2, true)));
 }
 
@@ -175,11 +175,11 @@ fn a_device_that_a_whole_scan_did_not_meet_is_forgotten() {
     let sweep = |checks: &mut Checks, devices: &[u64]| -> Vec<String> {
         checks.begin(Window::All, NOW);
         let begun = checks.note_sweep(Window::All, false);
-        checks.recall(&begun);
+        checks.restore(&begun);
         for device in devices {
-            checks.recall(&[checks.note(*device, Window::All, ends_in(300), NOW)]);
+            checks.restore(&[checks.note(*device, Window::All, ends_in(300), NOW)]);
         }
-        checks.recall(&checks.note_sweep(Window::All, true));
+        checks.restore(&checks.note_sweep(Window::All, true));
         begun.into_iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect()
     };
     let none: Vec<String> = Vec::new();
@@ -194,7 +194,7 @@ fn a_device_that_a_whole_scan_did_not_meet_is_forgotten() {
 fn notes_of_another_version_are_as_good_as_none() {
     let mut checks = asked(1, ends_in(300));
     let note = |key: &str, value: &str| (key.to_owned(), Some(value.to_owned()));
-    checks.recall(&[
+    checks.restore(&[
         note("sweep", "x"),
         note("check/", "1 2 3"),
         note("check/zz", "1 2 3"),
@@ -203,7 +203,7 @@ fn notes_of_another_version_are_as_good_as_none() {
     assert!(!checks.is_due(1, near(NOW), NOW));
     assert_eq!(checks.sweep.map(|sweep| (sweep.number, sweep.done)), Some((1, true)));
     for value in ["", "1 2", "1 2 x", "-1 2 3", "1 2 99999999999"] {
-        checks.recall(&[note("check/0000000000000001", value)]);
+        checks.restore(&[note("check/0000000000000001", value)]);
         assert!(checks.is_due(1, near(NOW), NOW), "{value}");
     }
 }
@@ -254,7 +254,7 @@ proptest! {
             let mut checks = Checks::default();
             checks.begin(Window::All, NOW);
             let note = checks.note(device, Window::All, soonest, Timestamp::from_seconds(asked));
-            checks.recall(&[note]);
+            checks.restore(&[note]);
             let check = checks.devices[&device];
             prop_assert_eq!(Soonest::expand(check.soonest), soonest);
             prop_assert_eq!((i64::from(check.asked), check.sweep), (asked, 1));

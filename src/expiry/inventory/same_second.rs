@@ -10,10 +10,10 @@ use super::{Inventory, ScopeId};
 
 /// How many certificates of a batch an authority has signed, by its serial and the provider's state. Every authority of the
 /// scope is in it: those that have signed none with a zero.
-pub type Batch = BTreeMap<Lot, u64>;
+pub type SameSecond = BTreeMap<IssuerGroup, u64>;
 
 /// The serial of an authority, and the provider's state.
-type Lot = (Arc<str>, Status);
+type IssuerGroup = (Arc<str>, Status);
 
 /// The authorities of a scope by the digest that their leaves carry.
 type Signers<'a> = BTreeMap<u64, &'a Arc<str>>;
@@ -21,21 +21,23 @@ type Signers<'a> = BTreeMap<u64, &'a Arc<str>>;
 impl Inventory {
     /// Returns what the certificates of a scope are made up of that end at one of `ends`, which ascend. A time at which
     /// one ends that no known authority has signed is left out. Walks over the scope, but for chunks that hold none.
-    pub fn batches(
+    pub fn same_seconds(
         &self,
         scope: ScopeId,
         kind: Option<Kind>,
         ends: &[Timestamp],
-    ) -> BTreeMap<Timestamp, Batch> {
-        let (mut batches, mut unclear) = (BTreeMap::<_, Batch>::new(), BTreeSet::new());
+    ) -> BTreeMap<Timestamp, SameSecond> {
+        let (mut batches, mut unclear) = (BTreeMap::<_, SameSecond>::new(), BTreeSet::new());
         let Some((first, last)) = ends.first().zip(ends.last()) else { return batches };
         let signers = self.signers(scope);
         for (_, chunk) in self.chunks_of(scope) {
             if chunk.may_end_within(*first, *last) {
                 let slots = chunk.iter().filter(|slot| kind.is_none_or(|kind| slot.kind() == kind));
-                for (end, lot) in slots.filter_map(|slot| lot(chunk, slot, ends, &signers)) {
-                    match lot {
-                        Some(lot) => *batches.entry(end).or_default().entry(lot).or_default() += 1,
+                for (end, group) in slots.filter_map(|slot| group(chunk, slot, ends, &signers)) {
+                    match group {
+                        Some(group) => {
+                            *batches.entry(end).or_default().entry(group).or_default() += 1
+                        }
                         None => _ = unclear.insert(end),
                     }
                 }
@@ -56,15 +58,15 @@ impl Inventory {
     }
 }
 
-/// Returns the end of a certificate, if it is one of `ends`, and its lot, if its authority is known.
-fn lot(
+/// Returns the end of a certificate, if it is one of `ends`, and its group, if its authority is known.
+fn group(
     chunk: &Chunk,
     slot: Slot,
     ends: &[Timestamp],
     signers: &Signers<'_>,
-) -> Option<(Timestamp, Option<Lot>)> {
+) -> Option<(Timestamp, Option<IssuerGroup>)> {
     let end = slot.not_after().filter(|end| ends.binary_search(end).is_ok())?;
     let serial = chunk.issuer(slot.offset).and_then(|issuer| signers.get(&issuer));
-    let lot = serial.zip(slot.mark.provider());
-    Some((end, lot.map(|(serial, status)| (Arc::clone(serial), status))))
+    let group = serial.zip(slot.mark.provider());
+    Some((end, group.map(|(serial, status)| (Arc::clone(serial), status))))
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tokio::sync::oneshot;
 
-use super::slice::stopped;
-use super::{Candidate, Ends, Feed, Step};
+use super::page_reader::stopped;
+use super::{Candidate, Ends, Feed, ScanEvent};
 use crate::source::{Presence, Slice, Source, SourceError};
 
 /// What the provider says of a certificate.
@@ -22,14 +22,14 @@ enum Answer {
 
 /// Says that these ends of a slice were read whole, and asks for each certificate that is missing from them. Any
 /// answer but "not found" keeps it. Answers with how many are there.
-pub(super) async fn ask(
+pub(super) async fn confirm_missing(
     source: &dyn Source,
     slice: &Arc<Slice>,
     ends: Ends,
     feed: &Feed,
 ) -> Result<u64, SourceError> {
     let (missing, answer) = oneshot::channel();
-    if !feed.give(Step::Covered { slice: Arc::clone(slice), ends, missing }).await {
+    if !feed.give(ScanEvent::Covered { slice: Arc::clone(slice), ends, missing }).await {
         return Err(stopped());
     }
     let candidates = answer.await.map_err(|_| stopped())?;
@@ -51,8 +51,8 @@ pub(super) async fn ask(
         }
     }
     let there = present.len() as u64;
-    let step = Step::Asked { slice: Arc::clone(slice), absent, present, unasked };
-    if feed.give(step).await { Ok(there) } else { Err(stopped()) }
+    let event = ScanEvent::Asked { slice: Arc::clone(slice), absent, present, unasked };
+    if feed.give(event).await { Ok(there) } else { Err(stopped()) }
 }
 
 async fn confirm(source: &dyn Source, slice: &Slice, candidate: &Candidate, feed: &Feed) -> Answer {
@@ -71,10 +71,10 @@ async fn confirm(source: &dyn Source, slice: &Slice, candidate: &Candidate, feed
 }
 
 /// Asks for a certificate of each scope that is known and that the provider does not list any more.
-pub(super) async fn ask_for_unlisted(source: &dyn Source, slices: &[Slice], feed: &Feed) {
+pub(super) async fn confirm_unlisted(source: &dyn Source, slices: &[Slice], feed: &Feed) {
     let scopes: BTreeSet<_> = slices.iter().map(|slice| Arc::clone(&slice.scope)).collect();
     let (unlisted, answer) = oneshot::channel();
-    if !feed.give(Step::Listed { scopes, unlisted }).await {
+    if !feed.give(ScanEvent::Listed { scopes, unlisted }).await {
         return;
     }
     let mut absent = Vec::new();
@@ -85,7 +85,7 @@ pub(super) async fn ask_for_unlisted(source: &dyn Source, slices: &[Slice], feed
         }
     }
     // A closed feed means that the daemon is stopping: nothing was removed, the next poll asks again.
-    if !absent.is_empty() && !feed.give(Step::ScopesAsked { absent }).await {
+    if !absent.is_empty() && !feed.give(ScanEvent::ScopesAsked { absent }).await {
         tracing::debug!(source = %feed.source, "stopped while missing scopes were asked for");
     }
 }

@@ -7,15 +7,15 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use tokio::sync::Semaphore;
 
-use super::{Feed, Step};
+use super::{Feed, ScanEvent};
 use crate::expiry::Reason;
-use crate::source::{Noted, Page, Slice, Source, SourceError};
+use crate::source::{Checkpoint, Page, Slice, Source, SourceError};
 
 /// Readings of one slice before it is called partial.
 pub(super) const READINGS: u32 = 3;
 
 /// Pages one after another that bring nothing new before a list is given up that never ends.
-const BARREN: u32 = 32;
+const EMPTY_PAGES: u32 = 32;
 
 /// Pages that a reading may ask for beyond twice those that the first total stands for.
 const SPARE_PAGES: u64 = 64;
@@ -35,7 +35,7 @@ pub struct Reading {
     /// Whether the last row was reached.
     pub finished: bool,
     /// Whether two pages that should overlap shared no row: what lay between them may have been skipped.
-    pub torn: bool,
+    pub gap_detected: bool,
     /// Rows that could not be understood, so that a known certificate may be among them.
     pub unreadable: u64,
     /// Those of them that the provider counts as certificates and that are not known because of it.
@@ -60,7 +60,7 @@ impl Reading {
     /// be understood.
     pub(super) const fn complete(&self) -> bool {
         let counted = self.distinct == self.first_total && self.distinct == self.last_total;
-        self.finished && !self.torn && (counted || self.by_windows)
+        self.finished && !self.gap_detected && (counted || self.by_windows)
     }
 
     /// Returns what windows saw together with so many rows that are in no window, where `all` are counted.
@@ -73,7 +73,7 @@ impl Reading {
         self.first_total += other.first_total;
         self.last_total += other.last_total;
         self.distinct += other.distinct;
-        self.torn |= other.torn || !other.complete();
+        self.gap_detected |= other.gap_detected || !other.complete();
         self.unreadable += other.unreadable;
         self.unknown += other.unknown;
         self.outside += other.outside;
@@ -134,7 +134,7 @@ pub(super) async fn read(
 ) -> (Reading, Option<SourceError>) {
     let mut reading = Reading::default();
     for _ in 0..times {
-        if !feed.give(Step::Begin { slice: Arc::clone(slice) }).await {
+        if !feed.give(ScanEvent::Begin { slice: Arc::clone(slice) }).await {
             return (Reading::default(), Some(stopped()));
         }
         let mut attempt = Attempt::new(slice, slice);
@@ -167,11 +167,11 @@ pub(super) struct Attempt<'a> {
     /// Rows from one page to the next.
     stride: u64,
     /// Pages without a new row since the last one with any.
-    barren: u32,
+    empty_pages: u32,
     /// Pages that this reading may still ask for: a list that grows as fast as it is read never ends.
     left: u64,
     /// Whether it breaks off when the list turns out to change: it would not be whole then.
-    at_rest: bool,
+    stop_on_change: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -184,15 +184,15 @@ impl<'a> Attempt<'a> {
             undated: Vec::new(),
             before: Vec::new(),
             stride: 0,
-            barren: 0,
+            empty_pages: 0,
             left: SPARE_PAGES,
-            at_rest: false,
+            stop_on_change: false,
         }
     }
 
     /// Returns a reading that breaks off when the list changes.
-    pub(super) fn at_rest(asked: &'a Slice, slice: &'a Arc<Slice>) -> Self {
-        Self { at_rest: true, ..Self::new(asked, slice) }
+    pub(super) fn stop_on_change(asked: &'a Slice, slice: &'a Arc<Slice>) -> Self {
+        Self { stop_on_change: true, ..Self::new(asked, slice) }
     }
 
     pub(super) async fn run(&mut self, pages: &Pages<'_>, feed: &Feed) -> Result<(), SourceError> {
@@ -269,7 +269,7 @@ impl<'a> Attempt<'a> {
         self.note(offset, &page);
         self.left = self.left.saturating_sub(1);
         let end = offset.saturating_add(received);
-        let next = if self.at_rest && page.total != self.reading.first_total {
+        let next = if self.stop_on_change && page.total != self.reading.first_total {
             None
         } else if self.is_last(offset, received, page.total) {
             self.reading.finished = end >= page.total;
@@ -278,19 +278,19 @@ impl<'a> Attempt<'a> {
             Some(offset + self.stride_after(received))
         };
         let notes = std::mem::take(&mut page.notes);
-        let step = Step::Page { slice: Arc::clone(self.slice), page };
-        let given = feed.give(step).await && self.give_notes(notes, pages.source, feed).await;
+        let event = ScanEvent::Page { slice: Arc::clone(self.slice), page };
+        let given = feed.give(event).await && self.give_notes(notes, pages.source, feed).await;
         if given { Ok(next) } else { Err(stopped()) }
     }
 
     /// Hands on the notes of a page that was handed on, to be saved and for the source to go by.
-    async fn give_notes(&self, notes: Vec<Noted>, source: &dyn Source, feed: &Feed) -> bool {
+    async fn give_notes(&self, notes: Vec<Checkpoint>, source: &dyn Source, feed: &Feed) -> bool {
         if notes.is_empty() {
             return true;
         }
         let scope = &self.slice.scope;
-        source.recall(scope, &notes);
-        feed.give(Step::Noted { scope: Arc::clone(scope), notes }).await
+        source.restore(scope, &notes);
+        feed.give(ScanEvent::Checkpoint { scope: Arc::clone(scope), notes }).await
     }
 
     fn note(&mut self, offset: u64, page: &Page) {
@@ -300,8 +300,8 @@ impl<'a> Attempt<'a> {
         let shared = page.rows.len() - (self.rows.len() - known);
         // Where pages overlap, no row that was there all the time lies between them, however many others came and
         // went.
-        self.reading.torn |= offset > 0 && self.asked.overlap > 0 && shared == 0;
-        self.barren = if self.rows.len() > known { 0 } else { self.barren + 1 };
+        self.reading.gap_detected |= offset > 0 && self.asked.overlap > 0 && shared == 0;
+        self.empty_pages = if self.rows.len() > known { 0 } else { self.empty_pages + 1 };
         self.before.clone_from(&page.rows);
         self.undated.extend(&page.undated);
         let rejected = |told: fn(Reason) -> bool| {
@@ -320,7 +320,7 @@ impl<'a> Attempt<'a> {
         let reached = offset.saturating_add(received) >= total;
         let full = received >= self.asked.limit && self.asked.overlap > 0;
         let goes_on = full && offset.saturating_add(self.stride) < total;
-        received == 0 || self.left == 0 || self.barren >= BARREN || reached && !goes_on
+        received == 0 || self.left == 0 || self.empty_pages >= EMPTY_PAGES || reached && !goes_on
     }
 
     /// Returns how far to advance after a page: by rows received, less the overlap, and never not at all. A provider

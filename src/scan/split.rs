@@ -31,11 +31,11 @@ pub(super) fn cut((from, to): Span, ends: &[Timestamp], most: usize) -> Vec<Span
 }
 
 /// Years from now at which a span is cut of which nothing is known: most certificates end within a few.
-const LANDMARKS: [i64; 7] = [-1, 0, 1, 2, 4, 8, 16];
+const LIKELY_YEARS: [i64; 7] = [-1, 0, 1, 2, 4, 8, 16];
 
 /// Cuts a span of which nothing is known, from 1970 to the end of time perhaps, where certificates are likely to end.
-pub(super) fn landmarks((from, to): Span, now: Timestamp) -> Vec<Span> {
-    let marks = LANDMARKS.map(|years| now.plus(years * 365 * 86_400));
+pub(super) fn likely_expiries((from, to): Span, now: Timestamp) -> Vec<Span> {
+    let marks = LIKELY_YEARS.map(|years| now.plus(years * 365 * 86_400));
     let inside = marks.into_iter().filter(|mark| from <= *mark && *mark < to);
     let ends: Vec<_> = inside.chain([to]).collect();
     let starts = std::iter::once(from).chain(ends.iter().map(|end| end.plus(1)));
@@ -107,7 +107,7 @@ mod tests {
             let span = (at(from), at(from + length));
             let years = (at(from * 31_000_000), at((from + length) * 31_000_000));
             let now = at(now * 31_000_000);
-            for (span, parts) in [(span, divide(span, parts)), (years, landmarks(years, now))] {
+            for (span, parts) in [(span, divide(span, parts)), (years, likely_expiries(years, now))] {
                 prop_assert_eq!((parts[0].0, parts[parts.len() - 1].1), span);
                 for pair in parts.windows(2) {
                     prop_assert_eq!(pair[0].1.plus(1), pair[1].0);
@@ -143,10 +143,13 @@ mod tests {
     fn what_is_not_known_is_cut_where_certificates_are_likely_to_end() {
         let year = 365 * 86_400;
         let now = at(1_800_000_000);
-        let cut = landmarks((at(1), at(253_402_300_799)), now);
+        let cut = likely_expiries((at(1), at(253_402_300_799)), now);
         let ends: Vec<i64> = cut.iter().map(|(_, to)| to.since(now) / year).collect();
         assert_eq!(ends, [-1, 0, 1, 2, 4, 8, 16, 7_978]);
-        assert_eq!(landmarks((now.plus(1), now.plus(90)), now), [(now.plus(1), now.plus(90))]);
+        assert_eq!(
+            likely_expiries((now.plus(1), now.plus(90)), now),
+            [(now.plus(1), now.plus(90))]
+        );
     }
 
     #[test]

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::cut::{cut, halve, landmarks};
-use super::lots::choose;
-use super::slice::stopped;
+use super::issuer_groups::choose;
+use super::page_reader::stopped;
+use super::split::{cut, halve, likely_expiries};
 use super::windows::Windows;
-use super::{Known, Step};
-use crate::expiry::{Batch, Timestamp};
-use crate::source::{Lot, SourceError, Span};
+use super::{Known, ScanEvent};
+use crate::expiry::{SameSecond, Timestamp};
+use crate::source::{IssuerGroup, SourceError, Span};
 
 /// What is asked for at a time.
 pub(super) enum Work {
     Span(Span),
-    /// Certificates that as far as is known end together, lot by lot.
-    Lots(Span, Vec<Lot>),
+    /// Certificates that as far as is known end together, group by group.
+    Groups(Span, Vec<IssuerGroup>),
 }
 
 impl Windows<'_> {
@@ -38,7 +38,7 @@ impl Windows<'_> {
         let held = ends.partition_point(|end| *end <= to);
         let ends = ends.get(..held).unwrap_or_default();
         let parts = match ends {
-            [] => landmarks((from, to), self.clock.now()),
+            [] => likely_expiries((from, to), self.clock.now()),
             _ => cut((from, to), ends, self.most()),
         };
         Ok(Some(((from, to), self.work(parts, ends).await?)))
@@ -51,16 +51,17 @@ impl Windows<'_> {
         (limit - limit / 25).min(limit.saturating_sub(1))
     }
 
-    /// Cuts those parts by lots that the ends cannot cut.
+    /// Cuts those parts by groups that the ends cannot cut.
     async fn work(&self, parts: Vec<Span>, ends: &[Timestamp]) -> Result<Vec<Work>, SourceError> {
         let most = self.most();
         let full: Vec<Timestamp> =
             parts.iter().filter_map(|part| full(*part, ends, most)).collect();
-        let batches = if full.is_empty() { BTreeMap::new() } else { self.batches(full).await? };
+        let same_seconds =
+            if full.is_empty() { BTreeMap::new() } else { self.same_seconds(full).await? };
         let work = parts.into_iter().map(|part| {
-            let batch = self::full(part, ends, most).and_then(|end| batches.get(&end));
-            match batch.and_then(|batch| choose(batch, most as u64)) {
-                Some(lots) => Work::Lots(part, lots),
+            let same_second = self::full(part, ends, most).and_then(|end| same_seconds.get(&end));
+            match same_second.and_then(|same_second| choose(same_second, most as u64)) {
+                Some(groups) => Work::Groups(part, groups),
                 None => Work::Span(part),
             }
         });
@@ -84,19 +85,20 @@ impl Windows<'_> {
     }
 
     /// Returns what the certificates are made up of that end at these times.
-    async fn batches(
+    async fn same_seconds(
         &self,
         ends: Vec<Timestamp>,
-    ) -> Result<BTreeMap<Timestamp, Batch>, SourceError> {
-        let (batches, answer) = oneshot::channel();
-        self.give(Step::Batches { slice: Arc::clone(self.slice), ends, batches }).await?;
+    ) -> Result<BTreeMap<Timestamp, SameSecond>, SourceError> {
+        let (same_seconds, answer) = oneshot::channel();
+        self.give(ScanEvent::SameSecond { slice: Arc::clone(self.slice), ends, same_seconds })
+            .await?;
         answer.await.map_err(|_| stopped())
     }
 
     /// Returns what is known, with the first of the ends from a time on.
     pub(super) async fn known(&self, from: Timestamp, most: usize) -> Result<Known, SourceError> {
         let (known, answer) = oneshot::channel();
-        self.give(Step::Known { slice: Arc::clone(self.slice), from, most, known }).await?;
+        self.give(ScanEvent::Known { slice: Arc::clone(self.slice), from, most, known }).await?;
         answer.await.map_err(|_| stopped())
     }
 }

@@ -1,8 +1,8 @@
 //! Proves that nothing is there but what the windows held: by counting what has no end, and by knowing it.
 
 use super::Ends;
-use super::passes::Pass;
-use super::slice::{Attempt, Reading};
+use super::checkpoint::Progress;
+use super::page_reader::{Attempt, Reading};
 use super::windows::{EVER, Windows};
 use crate::source::{Slice, SourceError, Span};
 
@@ -14,7 +14,7 @@ const SHARE: u64 = 100;
 
 /// How many certificates there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Census {
+pub(super) struct UndatedCount {
     all: u64,
     /// Those that do not say when they end; `None` when the list changes too fast to tell.
     pub(super) undated: Option<u64>,
@@ -34,10 +34,10 @@ impl Windows<'_> {
     /// list as a whole shows it.
     pub(super) async fn finish(
         &self,
-        mut pass: Pass,
+        mut progress: Progress,
         listed: Option<Reading>,
     ) -> Result<Reading, SourceError> {
-        let reading = Reading { finished: true, by_windows: true, ..pass.reading };
+        let reading = Reading { finished: true, by_windows: true, ..progress.reading };
         if self.slice.within.is_some() {
             return Ok(reading);
         }
@@ -47,10 +47,10 @@ impl Windows<'_> {
             // Read anew: what an earlier list showed is forgotten, and would seem to be missing.
             return self.finish_by_list(reading, None, Unknown::NotAsked).await;
         }
-        pass.kept += self.missing_from(&reading, Ends::Unknown).await?;
-        let census = self.census(self.count(None).await?).await?;
-        if census.undated == Some(pass.kept) {
-            return Ok(reading.with_undated(pass.kept, census.all));
+        progress.kept += self.missing_from(&reading, Ends::Unknown).await?;
+        let undated_count = self.undated_count(self.count(None).await?).await?;
+        if undated_count.undated == Some(progress.kept) {
+            return Ok(reading.with_undated(progress.kept, undated_count.all));
         }
         self.finish_by_list(reading, listed, Unknown::Asked).await
     }
@@ -76,11 +76,11 @@ impl Windows<'_> {
         if listed.complete() {
             return Ok(listed);
         }
-        let census = self.census(self.count(None).await?).await?;
+        let undated_count = self.undated_count(self.count(None).await?).await?;
         // Nothing that was there all the time lies between pages that overlap, however much came and went.
-        let whole = listed.finished && !listed.torn && listed.unknown == 0;
-        reading.torn |= !whole || census.undated != Some(listed.undated);
-        Ok(reading.with_undated(listed.undated, census.all))
+        let whole = listed.finished && !listed.gap_detected && listed.unknown == 0;
+        reading.gap_detected |= !whole || undated_count.undated != Some(listed.undated);
+        Ok(reading.with_undated(listed.undated, undated_count.all))
     }
 
     /// Reads the list once as one, beside the windows.
@@ -93,20 +93,20 @@ impl Windows<'_> {
 
     /// Counts what there is, and what of it has an end, by turns. The counts are of one moment when they stay the same:
     /// what comes and goes between two of them would have to do so twice to go unnoticed.
-    pub(super) async fn census(&self, mut all: u64) -> Result<Census, SourceError> {
+    pub(super) async fn undated_count(&self, mut all: u64) -> Result<UndatedCount, SourceError> {
         if self.slice.within.is_some() {
-            return Ok(Census { all, undated: Some(0) });
+            return Ok(UndatedCount { all, undated: Some(0) });
         }
         let mut before = None;
         for _ in 0..COUNTS {
             let dated = self.count(Some(EVER)).await?;
             if before == Some((all, dated)) {
-                return Ok(Census { all, undated: Some(all.saturating_sub(dated)) });
+                return Ok(UndatedCount { all, undated: Some(all.saturating_sub(dated)) });
             }
             let last = std::mem::replace(&mut all, self.count(None).await?);
             before = (last == all).then_some((all, dated));
         }
-        Ok(Census { all, undated: None })
+        Ok(UndatedCount { all, undated: None })
     }
 
     pub(super) async fn count(&self, within: Option<Span>) -> Result<u64, SourceError> {

@@ -2,13 +2,13 @@
 
 /// The lowest `most` of the values offered. Keeps up to twice as many and halves them when full, which costs a constant
 /// amount of work per value.
-pub(super) struct Lowest<T> {
+pub(super) struct TopK<T> {
     most: usize,
     kept: Vec<T>,
     worst: Option<T>,
 }
 
-impl<T: Copy + Ord> Lowest<T> {
+impl<T: Copy + Ord> TopK<T> {
     pub(super) fn new(most: usize) -> Self {
         Self { most, kept: Vec::new(), worst: None }
     }
@@ -55,15 +55,15 @@ mod tests {
         fn they_are_the_first_of_all_sorted(
             values in proptest::collection::vec(0..50_i64, 0..200), most in 0..60_usize
         ) {
-            let mut lowest = Lowest::new(most);
+            let mut top = TopK::new(most);
             for value in &values {
-                lowest.offer(*value);
-                prop_assert!(lowest.kept.len() <= most * 2);
+                top.offer(*value);
+                prop_assert!(top.kept.len() <= most * 2);
             }
             let mut sorted = values;
             sorted.sort_unstable();
             sorted.truncate(most);
-            prop_assert_eq!(lowest.into_sorted(), sorted);
+            prop_assert_eq!(top.into_sorted(), sorted);
         }
     }
 }

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
-use super::choose::Work;
-use super::cut::divide;
-use super::slice::{Attempt, READINGS, Reading};
+use super::page_reader::{Attempt, READINGS, Reading};
+use super::planner::Work;
+use super::split::divide;
 use super::windows::Windows;
 use crate::source::{SourceError, Span};
 
@@ -32,7 +32,7 @@ impl Windows<'_> {
             while under_way.len() < self.pages.width()
                 && let Some(work) = waiting.pop()
             {
-                under_way.push(self.piece(work, &cuts));
+                under_way.push(self.fetch_range(work, &cuts));
             }
             let Some(part) = under_way.next().await else { break };
             match part? {
@@ -46,10 +46,10 @@ impl Windows<'_> {
         Ok(Reading { finished: true, by_windows: true, ..reading })
     }
 
-    async fn piece(&self, work: Work, cuts: &AtomicU64) -> Result<Part, SourceError> {
+    async fn fetch_range(&self, work: Work, cuts: &AtomicU64) -> Result<Part, SourceError> {
         match work {
             Work::Span(span) => self.part(span, cuts).await,
-            Work::Lots(span, lots) => self.batch(span, lots, cuts).await,
+            Work::Groups(span, groups) => self.same_second(span, groups, cuts).await,
         }
     }
 

@@ -198,13 +198,13 @@ fn run(script: &List) -> Told {
         };
         let (mut last, mut pages, mut readings) = (Vec::new(), 0, 0);
         let taking = async {
-            while let Some((_, step)) = incoming.recv().await {
-                match step {
-                    Step::Begin { .. } => {
+            while let Some((_, event)) = incoming.recv().await {
+                match event {
+                    ScanEvent::Begin { .. } => {
                         readings += 1;
                         last.clear();
                     }
-                    Step::Page { page, .. } => {
+                    ScanEvent::Page { page, .. } => {
                         pages += 1;
                         last.push(page.rows);
                     }
@@ -343,7 +343,7 @@ fn more_deletions_than_the_overlap_tear_the_reading() {
     let mut list = List::of(200, 20, 5);
     list.script = vec![Happening::Swap(12, 0)];
     let told = run(&list);
-    assert!(told.reading.torn && !told.reading.proven(), "{:?}", told.reading);
+    assert!(told.reading.gap_detected && !told.reading.proven(), "{:?}", told.reading);
     assert_eq!(told.readings, READINGS);
 }
 
