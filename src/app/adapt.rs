@@ -11,7 +11,7 @@ use super::plan::Plan;
 use crate::expiry::{Facts, RowId, Timestamp};
 use crate::metrics::{Names, NamesError, Tally};
 use crate::outbox::{Pacers, Report, Settings, Shared, SystemChance, Watcher, Worker};
-use crate::pipeline::{Health, Order};
+use crate::pipeline::{Command, Health};
 use crate::scan::Checkpoints;
 use crate::source::{Checkpoint, Source};
 use crate::store::{Note, Store, StoreError};
@@ -70,9 +70,9 @@ impl Watcher for Counted {
 /// Returns one outbox worker for each channel of `plan`.
 pub(super) fn workers(plan: &Plan, wires: &Wires, reports: &mpsc::Sender<Report>) -> Vec<Worker> {
     let shared = Shared {
-        store: Arc::clone(&wires.means.store),
-        clock: Arc::clone(&wires.means.clock),
-        watcher: Arc::new(Counted(Arc::clone(&wires.means.own))),
+        store: Arc::clone(&wires.parts.store),
+        clock: Arc::clone(&wires.parts.clock),
+        watcher: Arc::new(Counted(Arc::clone(&wires.parts.own))),
         chance: Arc::new(SystemChance),
         pacers: Pacers::default(),
         reports: reports.clone(),
@@ -98,7 +98,7 @@ pub(super) fn workers(plan: &Plan, wires: &Wires, reports: &mpsc::Sender<Report>
 /// Tells the pipeline what the outboxes report.
 pub(super) async fn forward(
     mut reports: mpsc::Receiver<Report>,
-    orders: mpsc::Sender<Order>,
+    commands: mpsc::Sender<Command>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     loop {
@@ -107,13 +107,13 @@ pub(super) async fn forward(
             Some(report) = reports.recv() => report,
             else => return Ok(()),
         };
-        let order = match report {
+        let command = match report {
             Report::Down { channel, code, hint } => {
-                Order::Channel(channel, Health::Down { code, hint })
+                Command::Channel(channel, Health::Down { code, hint })
             }
-            Report::Up { channel } => Order::Channel(channel, Health::Up),
+            Report::Up { channel } => Command::Channel(channel, Health::Up),
         };
-        if orders.send(order).await.is_err() {
+        if commands.send(command).await.is_err() {
             return Ok(());
         }
     }

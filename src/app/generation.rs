@@ -9,15 +9,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::adapt;
 use super::plan::{Plan, windowed};
-use crate::pipeline::{Means, Order, last_reads};
+use crate::pipeline::{Command, Parts, last_reads};
 use crate::scan::{Feed, ScanEvent};
 use crate::schedule::{Cron, Poller};
 
 /// What the tasks of a generation are connected to.
 pub(super) struct Wires {
-    pub(super) means: Means,
+    pub(super) parts: Parts,
     pub(super) events: mpsc::Sender<(Arc<str>, ScanEvent)>,
-    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) commands: mpsc::Sender<Command>,
     pub(super) outbox: watch::Receiver<u64>,
     /// Whether channels that are down are tested at once.
     pub(super) retest: bool,
@@ -33,7 +33,7 @@ pub(super) struct Generation {
 impl Generation {
     /// Starts a poller for every source and an outbox worker for every channel.
     pub(super) async fn start(plan: Plan, wires: &Wires) -> anyhow::Result<Self> {
-        let last = last_reads(&wires.means.store.scans().await?);
+        let last = last_reads(&wires.parts.store.scans().await?);
         let stop = CancellationToken::new();
         let cron = Cron::start().await?;
         let mut tasks = JoinSet::new();
@@ -45,11 +45,11 @@ impl Generation {
                 full_scan: config.full_scan.clone(),
                 last: last.get(&config.name).copied().unwrap_or_default(),
                 feed: Feed::new(Arc::from(config.name.as_str()), wires.events.clone()),
-                own: Arc::clone(&wires.means.own),
-                clock: Arc::clone(&wires.means.clock),
+                own: Arc::clone(&wires.parts.own),
+                clock: Arc::clone(&wires.parts.clock),
             };
             let (cron, stop) = (cron.clone(), stop.clone());
-            let store = Arc::clone(&wires.means.store);
+            let store = Arc::clone(&wires.parts.store);
             tasks.spawn(async move {
                 let Feed { source: name, checkpoints, .. } = &poller.feed;
                 adapt::restore(&*poller.source, name, &*store, checkpoints).await?;
@@ -67,8 +67,8 @@ impl Generation {
         stop: &CancellationToken,
     ) {
         let (reports, heard) = mpsc::channel(16);
-        let orders = wires.orders.clone();
-        tasks.spawn(adapt::forward(heard, orders, stop.clone()));
+        let commands = wires.commands.clone();
+        tasks.spawn(adapt::forward(heard, commands, stop.clone()));
         for worker in adapt::workers(plan, wires, &reports) {
             let stop = stop.clone();
             tasks.spawn(async move {

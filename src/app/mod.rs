@@ -16,7 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment, StoreUrl};
 use crate::expiry::{Inventory, View};
 use crate::metrics::{Exposition, Tally};
-use crate::pipeline::{Inbox, Means, Order, Outlets, Pipeline};
+use crate::pipeline::{Command, Inbox, Outputs, Parts, Pipeline};
 use crate::scan::{ScanEvent, SourceStatus};
 use crate::store::{Sqlite, Store};
 use crate::web;
@@ -93,34 +93,34 @@ impl App {
         };
         let stop = web_stop.clone();
         spine.spawn(async move { web::serve(listener, state, stop).await.map_err(Into::into) });
-        let means = Means {
+        let parts = Parts {
             store: store as Arc<dyn Store>,
             own: Arc::clone(&self.tally),
             clock: Arc::clone(&self.clock),
         };
-        let outlets = Outlets {
+        let outputs = Outputs {
             view: channels.view,
             exposition,
             sources: channels.sources,
             outbox: channels.outbox.clone(),
             pulse: channels.pulse.clone(),
         };
-        let pipeline = Pipeline::restore(means.clone(), self.plan.settings(&*self.clock), outlets)
+        let pipeline = Pipeline::restore(parts.clone(), self.plan.settings(&*self.clock), outputs)
             .await
             .context("the store could not be read back")?;
-        let inbox = Inbox { events: channels.steps_in, orders: channels.orders_in };
+        let inbox = Inbox { events: channels.steps_in, commands: channels.commands_in };
         let stop = pipeline_stop.clone();
         spine.spawn(async move { pipeline.run(inbox, stop).await });
         service::watch(&mut spine, channels.pulse.subscribe(), web_stop.clone());
         let mut daemon = Daemon {
             path: self.path,
             tally: self.tally,
-            means,
+            parts,
             spine,
             web_stop,
             pipeline_stop,
             events: channels.events,
-            orders: channels.orders,
+            commands: channels.commands,
             outbox: channels.outbox,
             reloads: channels.reloads,
             generation: None,
@@ -129,7 +129,7 @@ impl App {
             config: Arc::clone(&self.plan.config),
         };
         daemon.generation = Some(Generation::start(self.plan, &daemon.wires(false)).await?);
-        daemon.tally.reload(true, daemon.means.clock.now());
+        daemon.tally.reload(true, daemon.parts.clock.now());
         channels.ready.send_replace(true);
         service::tell(&[sd_notify::NotifyState::Ready]);
         Ok(daemon)
@@ -151,8 +151,8 @@ struct Channels {
     limit: watch::Sender<usize>,
     events: mpsc::Sender<(Arc<str>, ScanEvent)>,
     steps_in: mpsc::Receiver<(Arc<str>, ScanEvent)>,
-    orders: mpsc::Sender<Order>,
-    orders_in: mpsc::Receiver<Order>,
+    commands: mpsc::Sender<Command>,
+    commands_in: mpsc::Receiver<Command>,
     reload: mpsc::Sender<Reload>,
     reloads: mpsc::Receiver<Reload>,
 }
@@ -160,7 +160,7 @@ struct Channels {
 impl Channels {
     fn new(limit: usize) -> Self {
         let (events, steps_in) = mpsc::channel(STEPS);
-        let (orders, orders_in) = mpsc::channel(STEPS);
+        let (commands, commands_in) = mpsc::channel(STEPS);
         let (reload, reloads) = mpsc::channel(1);
         Self {
             view: watch::Sender::new(Arc::new(Inventory::new().view())),
@@ -171,8 +171,8 @@ impl Channels {
             limit: watch::Sender::new(limit),
             events,
             steps_in,
-            orders,
-            orders_in,
+            commands,
+            commands_in,
             reload,
             reloads,
         }
@@ -183,13 +183,13 @@ impl Channels {
 struct Daemon {
     path: PathBuf,
     tally: Arc<Tally>,
-    means: Means,
+    parts: Parts,
     /// Tasks whose end is the end of the process.
     spine: JoinSet<anyhow::Result<()>>,
     web_stop: CancellationToken,
     pipeline_stop: CancellationToken,
     events: mpsc::Sender<(Arc<str>, ScanEvent)>,
-    orders: mpsc::Sender<Order>,
+    commands: mpsc::Sender<Command>,
     outbox: watch::Sender<u64>,
     reloads: mpsc::Receiver<Reload>,
     generation: Option<Generation>,
@@ -202,9 +202,9 @@ impl Daemon {
     fn wires(&self, retest: bool) -> generation::Wires {
         generation::Wires {
             retest,
-            means: self.means.clone(),
+            parts: self.parts.clone(),
             events: self.events.clone(),
-            orders: self.orders.clone(),
+            commands: self.commands.clone(),
             outbox: self.outbox.subscribe(),
         }
     }
@@ -231,7 +231,7 @@ impl Daemon {
 
     /// Reads the configuration again. Everything is checked before anything is stopped; the ledger stays as it is.
     async fn reload(&mut self) -> Result<(), String> {
-        let now = self.means.clock.now();
+        let now = self.parts.clock.now();
         let plan =
             Plan::read(&self.path, &self.environment, Arc::clone(&self.tally) as Arc<dyn Meter>);
         let plan = match plan {
@@ -252,9 +252,9 @@ impl Daemon {
         if let Some(generation) = self.generation.take() {
             generation.stop(DRAIN).await;
         }
-        self.tally.reconfigure(&plan.setup(&*self.means.clock));
-        let settings = Box::new(plan.settings(&*self.means.clock));
-        if self.orders.send(Order::Reconfigure(settings)).await.is_err() {
+        self.tally.reconfigure(&plan.setup(&*self.parts.clock));
+        let settings = Box::new(plan.settings(&*self.parts.clock));
+        if self.commands.send(Command::Reconfigure(settings)).await.is_err() {
             return Err("the daemon is stopping".to_owned());
         }
         match Generation::start(plan, &self.wires(true)).await {

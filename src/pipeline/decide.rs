@@ -38,7 +38,7 @@ fn routed(config: &Config, event: &Event) -> Vec<String> {
 impl Pipeline {
     /// Evaluates what may have changed and drafts what is to be said.
     pub(super) async fn decide(&mut self) -> anyhow::Result<()> {
-        let now = self.means.clock.now();
+        let now = self.parts.clock.now();
         let why = self.sanity.check(now, Instant::now()).map(str::to_owned);
         self.trusted = why.is_none();
         if let Some(detail) = why {
@@ -67,7 +67,7 @@ impl Pipeline {
             self.say_some(some, now).await?;
             if say.len() > BATCH {
                 self.save().await?;
-                self.outlets.pulse.send_replace(Instant::now());
+                self.outputs.pulse.send_replace(Instant::now());
             }
         }
         Ok(())
@@ -123,7 +123,7 @@ impl Pipeline {
     }
 
     fn say_one_renewed(&mut self, renewal: &Renewal, facts: Facts, new: &Facts, now: Timestamp) {
-        self.means.own.renewed(&facts.source, &facts.scope, 1);
+        self.parts.own.renewed(&facts.source, &facts.scope, 1);
         // Nothing to cheer about while the successor has itself ended.
         let Some(end) = new.not_after.filter(|end| *end > now) else { return };
         let topic =
@@ -140,7 +140,7 @@ impl Pipeline {
     ) -> Arc<[Arc<str>]> {
         let event = Event {
             id: uuid::Uuid::now_v7().simple().to_string(),
-            at: self.means.clock.now(),
+            at: self.parts.clock.now(),
             severity,
             topic,
         };
@@ -185,7 +185,7 @@ impl Pipeline {
                 Some(ActiveAlerts { source, scope, rung: rung.as_label(), count: *count })
             })
             .collect();
-        self.means.own.alerts_active(counts);
+        self.parts.own.alerts_active(counts);
     }
 
     /// A source without a proven scan for 2.5 of its intervals is itself an alert.
@@ -216,7 +216,7 @@ impl Pipeline {
     }
 
     fn watch_offsets(&mut self) {
-        for (source, seconds) in self.means.own.clock_offsets() {
+        for (source, seconds) in self.parts.own.clock_offsets() {
             let subject = Subject::Offset(source.clone());
             if seconds.abs() > OFFSET {
                 self.raise(subject, Topic::ClockOffset { source, seconds });
@@ -237,7 +237,7 @@ impl Pipeline {
     }
 
     pub(super) fn raise(&mut self, subject: Subject, topic: Topic) {
-        let now = self.means.clock.now();
+        let now = self.parts.clock.now();
         if let Some(turn) = self.conditions.raise(subject, topic, now) {
             self.turned(turn);
         }

@@ -15,7 +15,7 @@ impl Pipeline {
     /// saved together with it.
     pub(super) async fn facts(&mut self, rows: &[RowId]) -> anyhow::Result<Vec<Option<Facts>>> {
         self.settle().await?;
-        let mut known = self.means.store.facts(rows).await?;
+        let mut known = self.parts.store.facts(rows).await?;
         let wanted: HashSet<RowId> = rows.iter().copied().collect();
         let names = self.scope_names();
         let drafted = self.draft.rows.iter().filter(|write| wanted.contains(&write.row));

@@ -40,7 +40,13 @@ impl Pipeline {
     /// Clears the alarm of a scope, once every part of it that is ever read is known to be sound.
     ///
     /// A part that is sound says nothing about another one, nor does a start that forgot which one was frozen.
-    pub(super) fn judge(&mut self, scope: ScopeId, report: &Report, key: Key, frozen: bool) {
+    pub(super) fn update_scope_alarm(
+        &mut self,
+        scope: ScopeId,
+        report: &Report,
+        key: Key,
+        frozen: bool,
+    ) {
         let (source, name) = (key.0.clone(), key.1.clone());
         if frozen {
             self.listing.sound.remove(&key);
@@ -72,7 +78,7 @@ impl Pipeline {
                 None => self.forget_scans(source, &scope),
             }
         }
-        let named = self.name(ask.iter().map(|(_, row)| *row).collect()).await?;
+        let named = self.lookup_serials(ask.iter().map(|(_, row)| *row).collect()).await?;
         let candidate = |row: RowId| named.iter().find(|candidate| candidate.row == row).cloned();
         Ok(ask.into_iter().filter_map(|(scope, row)| Some((scope, candidate(row)?))).collect())
     }
@@ -106,7 +112,7 @@ impl Pipeline {
         let rows: Vec<RowId> = self.inventory.rows(id, None, None).collect();
         if !rows.is_empty() {
             tracing::info!(source, scope, certificates = rows.len(), "the scope is gone");
-            self.means.own.gone(source, scope, rows.len() as u64);
+            self.parts.own.gone(source, scope, rows.len() as u64);
         }
         self.forget(&rows);
         self.listing.unlisted.remove(&id);
@@ -129,7 +135,7 @@ impl Pipeline {
         self.draft.unlisted.push((source.to_string(), scope.to_owned()));
         let left: BTreeSet<&str> =
             self.scans.keys().filter(|key| key.0 == source).map(|key| key.1.as_str()).collect();
-        self.means.own.retain_scopes(source, &left.into_iter().collect::<Vec<_>>());
+        self.parts.own.retain_scopes(source, &left.into_iter().collect::<Vec<_>>());
         self.tell_scopes();
     }
 }

@@ -28,7 +28,7 @@ mod facts;
 mod listing;
 mod sanity;
 mod save;
-mod take;
+mod apply;
 #[cfg(test)]
 mod tests;
 
@@ -92,7 +92,7 @@ pub enum Health {
 
 /// What can be asked of the pipeline, besides taking the events of scans.
 #[derive(Debug)]
-pub enum Order {
+pub enum Command {
     /// The configuration changed; the ledger stays as it is.
     Reconfigure(Box<Settings>),
     /// A channel's health changed.
@@ -105,11 +105,11 @@ pub struct Inbox {
     /// The events of scans.
     pub events: mpsc::Receiver<(Arc<str>, ScanEvent)>,
     /// Everything else.
-    pub orders: mpsc::Receiver<Order>,
+    pub commands: mpsc::Receiver<Command>,
 }
 
 /// Where the pipeline's results go.
-pub struct Outlets {
+pub struct Outputs {
     /// The newest saved state of the inventory.
     pub view: watch::Sender<Arc<View>>,
     /// What scrapes are made with: it has the sums of a state before readers see the state.
@@ -124,7 +124,7 @@ pub struct Outlets {
 
 /// What the pipeline works with.
 #[derive(Clone)]
-pub struct Means {
+pub struct Parts {
     /// What survives a restart.
     pub store: Arc<dyn Store>,
     /// The daemon's own metrics.
@@ -135,9 +135,9 @@ pub struct Means {
 
 /// The only writer.
 pub struct Pipeline {
-    means: Means,
+    parts: Parts,
     settings: Settings,
-    outlets: Outlets,
+    outputs: Outputs,
     inventory: Inventory,
     evaluator: Evaluator,
     ledger: Ledger,
@@ -168,12 +168,12 @@ pub struct Pipeline {
 impl Pipeline {
     /// Reads back what the store has. Blocks for as long as the store needs to read every certificate.
     pub async fn restore(
-        means: Means,
+        parts: Parts,
         settings: Settings,
-        outlets: Outlets,
+        outputs: Outputs,
     ) -> Result<Self, StoreError> {
-        let saved = means.store.saved().await?;
-        let inventory = read_back(&*means.store, &saved).await?;
+        let saved = parts.store.saved().await?;
+        let inventory = read_back(&*parts.store, &saved).await?;
         let mut ledger = Ledger::default();
         for (row, said) in saved.ledger {
             ledger.set(row, said);
@@ -182,12 +182,12 @@ impl Pipeline {
         for (key, at) in &saved.conditions {
             conditions.restore(key, *at);
         }
-        let started = means.clock.now();
+        let started = parts.clock.now();
         let evaluator = Evaluator::new(settings.config.alerts.ladder.clone());
         let mut pipeline = Self {
-            saver: Saver::new(Arc::clone(&means.store)),
-            means,
-            outlets,
+            saver: Saver::new(Arc::clone(&parts.store)),
+            parts,
+            outputs,
             inventory,
             evaluator,
             ledger,
@@ -224,30 +224,30 @@ impl Pipeline {
             let idle = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(order) = inbox.orders.recv() => { self.obey(order); true }
+                Some(command) = inbox.commands.recv() => { self.handle(command); true }
                 Some((source, news)) = inbox.events.recv() => {
-                    self.take(&source, news).await?;
-                    self.take_what_waits(&mut inbox.events).await?
+                    self.apply(&source, news).await?;
+                    self.apply_waiting(&mut inbox.events).await?
                 }
                 _ = ticks.tick() => true,
             };
             self.turn(idle).await?;
         }
         while let Ok((source, event)) = inbox.events.try_recv() {
-            self.take(&source, event).await?;
+            self.apply(&source, event).await?;
         }
         self.save().await?;
         self.saver.finish().await.map(|_| ()).map_err(Into::into)
     }
 
     /// Takes the events that wait, up to a batch. Answers whether there are none left.
-    async fn take_what_waits(
+    async fn apply_waiting(
         &mut self,
         events: &mut mpsc::Receiver<(Arc<str>, ScanEvent)>,
     ) -> anyhow::Result<bool> {
         while !self.draft_is_full() {
             match events.try_recv() {
-                Ok((source, event)) => self.take(&source, event).await?,
+                Ok((source, event)) => self.apply(&source, event).await?,
                 Err(_) => return Ok(true),
             }
         }
@@ -256,7 +256,7 @@ impl Pipeline {
 
     /// Decides and saves, when it is time.
     async fn turn(&mut self, idle: bool) -> anyhow::Result<()> {
-        self.outlets.pulse.send_replace(Instant::now());
+        self.outputs.pulse.send_replace(Instant::now());
         let due = self.evaluated.is_none_or(|last| last.elapsed() >= EVALUATE_EVERY);
         if due {
             self.evaluated = Some(Instant::now());
@@ -278,7 +278,7 @@ impl Pipeline {
             return self.settle().await;
         }
         if self.trusted {
-            self.say_renewed(self.means.clock.now()).await?;
+            self.say_renewed(self.parts.clock.now()).await?;
         }
         let commit = std::mem::take(&mut self.draft);
         let view = self.changed.then(|| Arc::new(self.inventory.view()));
@@ -294,7 +294,7 @@ impl Pipeline {
                 self.publish(view);
             }
             if saved.said {
-                self.outlets.outbox.send_modify(|count| *count += 1);
+                self.outputs.outbox.send_modify(|count| *count += 1);
             }
         }
         Ok(())
@@ -319,8 +319,8 @@ impl Pipeline {
     }
 
     fn publish(&self, view: Arc<View>) {
-        self.outlets.exposition.warm(&view, self.means.clock.now());
-        self.outlets.view.send_replace(view);
+        self.outputs.exposition.warm(&view, self.parts.clock.now());
+        self.outputs.view.send_replace(view);
         self.publish_sources();
     }
 
@@ -331,18 +331,18 @@ impl Pipeline {
             .iter()
             .filter_map(|source| self.statuses.get(&source.name).cloned())
             .collect();
-        self.outlets.sources.send_replace(Arc::new(statuses));
+        self.outputs.sources.send_replace(Arc::new(statuses));
     }
 
-    fn obey(&mut self, order: Order) {
-        match order {
-            Order::Reconfigure(settings) => {
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Reconfigure(settings) => {
                 // Everything comes up again: rungs may have moved, and a first channel was told of nothing yet.
                 self.evaluator = Evaluator::new(settings.config.alerts.ladder.clone());
                 self.settings = *settings;
                 self.follow_settings();
             }
-            Order::Channel(channel, health) => self.channel_turned(channel, health),
+            Command::Channel(channel, health) => self.channel_turned(channel, health),
         }
     }
 
@@ -403,7 +403,7 @@ pub fn last_reads(scans: &[ScanRecord]) -> BTreeMap<String, LastRead> {
         // The part that was read longest ago: a scan that was cut off read only the others.
         *slot = Some(slot.map_or(scan.ended, |known| known.min(scan.ended)));
     }
-    for scan in scans.iter().filter(|scan| take::never_answered(scan)) {
+    for scan in scans.iter().filter(|scan| apply::never_answered(scan)) {
         *slot(last.entry(scan.source.clone()).or_default(), scan) = None;
     }
     last

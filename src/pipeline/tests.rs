@@ -67,8 +67,8 @@ impl Bench {
         (self.pipeline, self.view) = restored(&self.store).await;
     }
 
-    async fn take(&mut self, event: ScanEvent) {
-        self.pipeline.take(&self.source, event).await.unwrap();
+    async fn apply(&mut self, event: ScanEvent) {
+        self.pipeline.apply(&self.source, event).await.unwrap();
     }
 
     async fn save(&mut self) {
@@ -89,33 +89,33 @@ impl Bench {
         report: Report,
     ) -> Vec<Candidate> {
         let slices = vec![Arc::clone(slice)];
-        self.take(ScanEvent::Planned { window: slice.window, slices }).await;
-        self.take(ScanEvent::Begin { slice: Arc::clone(slice) }).await;
+        self.apply(ScanEvent::Planned { window: slice.window, slices }).await;
+        self.apply(ScanEvent::Begin { slice: Arc::clone(slice) }).await;
         let sightings = sightings.into_iter().collect();
         let page = Page { sightings, ..Page::default() };
-        self.take(ScanEvent::Page { slice: Arc::clone(slice), page }).await;
+        self.apply(ScanEvent::Page { slice: Arc::clone(slice), page }).await;
         let mut candidates = Vec::new();
         // As scans do: what is not proven covers nothing.
         if report.proven() && report.reading.unreadable == 0 {
             let (missing, answer) = oneshot::channel();
             let slice = Arc::clone(slice);
             let ends = slice.within.map_or(Ends::All, Ends::Within);
-            self.take(ScanEvent::Covered { slice, ends, missing }).await;
+            self.apply(ScanEvent::Covered { slice, ends, missing }).await;
             candidates = answer.await.unwrap();
         }
-        self.take(ScanEvent::End { report }).await;
+        self.apply(ScanEvent::End { report }).await;
         candidates
     }
 
     async fn listed(&mut self, scopes: &[&str]) -> Vec<(Arc<str>, Candidate)> {
         let scopes: BTreeSet<Arc<str>> = scopes.iter().copied().map(Arc::from).collect();
         let (unlisted, answer) = oneshot::channel();
-        self.take(ScanEvent::Listed { scopes, unlisted }).await;
+        self.apply(ScanEvent::Listed { scopes, unlisted }).await;
         answer.await.unwrap()
     }
 
     async fn absent(&mut self, scope: &str) {
-        self.take(ScanEvent::ScopesAsked { absent: vec![scope.into()] }).await;
+        self.apply(ScanEvent::ScopesAsked { absent: vec![scope.into()] }).await;
         self.save().await;
     }
 
@@ -139,16 +139,16 @@ async fn restored(store: &Arc<Sqlite>) -> (Pipeline, watch::Receiver<Arc<View>>)
     let own = Arc::new(Tally::new(&Setup { sources: Vec::new(), channels: Vec::new() }));
     let clock = Arc::new(SteadyClock::starting_at(NOW));
     let exposition = Arc::new(Exposition::new(Arc::clone(&own)));
-    let means = Means { store: Arc::clone(store) as Arc<dyn Store>, own, clock };
-    let outlets = Outlets {
+    let parts = Parts { store: Arc::clone(store) as Arc<dyn Store>, own, clock };
+    let outputs = Outputs {
         view: watch::Sender::new(Arc::new(Inventory::new().view())),
         sources: watch::Sender::default(),
         outbox: watch::Sender::new(0),
         pulse: watch::Sender::new(Instant::now()),
         exposition,
     };
-    let view = outlets.view.subscribe();
-    (Pipeline::restore(means, settings(&["iot"]), outlets).await.unwrap(), view)
+    let view = outputs.view.subscribe();
+    (Pipeline::restore(parts, settings(&["iot"]), outputs).await.unwrap(), view)
 }
 
 fn slice(scope: &str, window: Window) -> Arc<Slice> {
@@ -205,20 +205,20 @@ async fn notes_are_saved_with_the_rows_before_them_and_go_with_their_scope() {
     let mut bench = Bench::new().await;
     let all = slice("mqtt-1", Window::All);
     bench.scan(&all, vec![device("a", 300)]).await;
-    bench.take(noted("mqtt-1", "k")).await;
+    bench.apply(noted("mqtt-1", "k")).await;
     assert_eq!(bench.store.notes("iot").await.unwrap(), []);
     bench.save().await;
     assert_eq!(bench.serials().await, ["a"]);
     assert_eq!(bench.store.notes("iot").await.unwrap(), [note("mqtt-1", "k")]);
     // A note alone is reason enough to save.
-    bench.take(noted("mqtt-1", "l")).await;
+    bench.apply(noted("mqtt-1", "l")).await;
     bench.save().await;
     assert_eq!(bench.store.notes("iot").await.unwrap().len(), 2);
     // What was noted and not saved yet is forgotten with the scope as well.
-    bench.take(noted("mqtt-1", "m")).await;
-    bench.take(noted("mqtt-2", "n")).await;
+    bench.apply(noted("mqtt-1", "m")).await;
+    bench.apply(noted("mqtt-2", "n")).await;
     for _ in 0..2 {
-        bench.take(ScanEvent::ScopesAsked { absent: vec!["mqtt-1".into()] }).await;
+        bench.apply(ScanEvent::ScopesAsked { absent: vec!["mqtt-1".into()] }).await;
     }
     bench.save().await;
     assert_eq!(bench.store.notes("iot").await.unwrap(), [note("mqtt-2", "n")]);
@@ -229,10 +229,10 @@ async fn notes_are_saved_with_the_rows_before_them_and_go_with_their_scope() {
 async fn steps_of_a_source_that_nobody_watches_change_nothing() {
     let mut bench = Bench::new().await;
     bench.source = "else".into();
-    bench.take(noted("mqtt-1", "k")).await;
+    bench.apply(noted("mqtt-1", "k")).await;
     let all = slice("mqtt-1", Window::All);
     let page = Page { sightings: [device("a", 300)].into_iter().collect(), ..Page::default() };
-    bench.take(ScanEvent::Page { slice: all, page }).await;
+    bench.apply(ScanEvent::Page { slice: all, page }).await;
     assert!(bench.pipeline.draft_is_empty());
 }
 
@@ -313,7 +313,7 @@ async fn a_window_was_read_when_the_part_that_was_read_longest_ago_was() {
     assert_eq!(last(&mut bench).await, expected);
     // A part that is planned and was never answered for: the window was not read.
     let slices = vec![slice("mqtt-3", Window::All)];
-    bench.take(ScanEvent::Planned { window: Window::All, slices }).await;
+    bench.apply(ScanEvent::Planned { window: Window::All, slices }).await;
     assert_eq!(last(&mut bench).await, LastRead { all: None, ..expected });
     bench.restart().await;
     assert_eq!(last(&mut bench).await, LastRead { all: None, ..expected });
@@ -342,7 +342,7 @@ async fn messages_know_what_is_drafted_and_not_saved() {
     let later = Sighting { unit: "plant-7".into(), ..device("a", 400) };
     let sightings = [later, device("c", 300)].into_iter().collect();
     let page = Page { sightings, ..Page::default() };
-    bench.take(ScanEvent::Page { slice: all, page }).await;
+    bench.apply(ScanEvent::Page { slice: all, page }).await;
     let rows: Vec<RowId> = bench.pipeline.inventory.view().rows().map(|(row, _)| row).collect();
     bench.pipeline.draft.statuses.push((rows[1], Status::Superseded));
     let unknown = RowId(77);
@@ -368,9 +368,9 @@ async fn messages_know_what_is_drafted_and_not_saved() {
 async fn a_source_that_is_not_configured_any_more_is_dropped_without_a_word() {
     let mut bench = Bench::new().await;
     bench.scan(&slice("mqtt-1", Window::All), vec![device("a", 300)]).await;
-    bench.take(noted("mqtt-1", "k")).await;
+    bench.apply(noted("mqtt-1", "k")).await;
     bench.save().await;
-    bench.pipeline.obey(Order::Reconfigure(Box::new(settings(&["else"]))));
+    bench.pipeline.handle(Command::Reconfigure(Box::new(settings(&["else"]))));
     bench.save().await;
     assert_eq!((bench.serials().await, bench.kinds().await), (vec![], vec![]));
     assert_eq!(bench.store.scans().await.unwrap(), []);
@@ -402,11 +402,11 @@ async fn rejected_rows_are_no_proof_and_tell_the_last_error() {
     let what = String::new();
     let rejected = vec![Rejected { reason: crate::expiry::Reason::BadField, what }];
     let page = Page { rejected, ..Page::default() };
-    bench.take(ScanEvent::Begin { slice: Arc::clone(&all) }).await;
-    bench.take(ScanEvent::Page { slice: Arc::clone(&all), page }).await;
+    bench.apply(ScanEvent::Begin { slice: Arc::clone(&all) }).await;
+    bench.apply(ScanEvent::Page { slice: Arc::clone(&all), page }).await;
     let mut report = whole(&all, 1);
     (report.reading.unreadable, report.reading.unknown) = (1, 1);
-    bench.take(ScanEvent::End { report }).await;
+    bench.apply(ScanEvent::End { report }).await;
     let event = ScanEvent::Polled {
         window: Window::All,
         started: NOW,
@@ -414,7 +414,7 @@ async fn rejected_rows_are_no_proof_and_tell_the_last_error() {
         proven: false,
         error: None,
     };
-    bench.take(event).await;
+    bench.apply(event).await;
     let status = &bench.pipeline.statuses["iot"];
     assert_eq!(status.up, Some(true));
     let problem = "mqtt-1: 1 of 1 rows could not be understood";

@@ -11,7 +11,7 @@ use notafter::clock::{Clock as _, SteadyClock};
 use notafter::config::{Config, Environment, Mistakes, load};
 use notafter::expiry::{Event, Facts, Inventory, RowId, Timestamp, Topic, View};
 use notafter::metrics::{Exposition, Format, Names, NamesError, Setup, SourceSetup, Tally};
-use notafter::pipeline::{Health, Inbox, Means, Order, Outlets, Pipeline, Settings, Watched};
+use notafter::pipeline::{Command, Health, Inbox, Outputs, Parts, Pipeline, Settings, Watched};
 use notafter::scan::{Checkpoints, Feed, Poll, ScanEvent, SourceStatus, scan};
 use notafter::source::{self, Source, Window};
 use notafter::store::{ListQuery, Note, Sqlite, Store};
@@ -52,7 +52,7 @@ struct Running {
     stop: CancellationToken,
     events: mpsc::Sender<(Arc<str>, ScanEvent)>,
     checkpoints: Checkpoints,
-    orders: mpsc::Sender<Order>,
+    commands: mpsc::Sender<Command>,
     view: watch::Receiver<Arc<View>>,
     sources: watch::Receiver<Arc<Vec<SourceStatus>>>,
     pulse: watch::Receiver<Instant>,
@@ -153,7 +153,7 @@ impl World {
 
     async fn start(&mut self) {
         let store = Arc::new(Sqlite::open(&self.folder.path().join("notafter.db")).unwrap());
-        let means = Means {
+        let parts = Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             own: Arc::clone(&self.tally),
             clock: Arc::clone(&self.clock) as _,
@@ -161,26 +161,35 @@ impl World {
         self.restore(&*store).await;
         let settings = self.settings(3600);
         let (events, steps_in) = mpsc::channel(16);
-        let (orders, orders_in) = mpsc::channel(16);
-        let outlets = Outlets {
+        let (commands, commands_in) = mpsc::channel(16);
+        let outputs = Outputs {
             view: watch::Sender::new(Arc::new(Inventory::new().view())),
             exposition: Arc::new(Exposition::new(Arc::clone(&self.tally))),
             sources: watch::Sender::new(Arc::default()),
             outbox: watch::Sender::new(0),
             pulse: watch::Sender::new(Instant::now()),
         };
-        let (view, sources) = (outlets.view.subscribe(), outlets.sources.subscribe());
-        let pulse = outlets.pulse.subscribe();
-        let pipeline = Pipeline::restore(means, settings, outlets).await.unwrap();
+        let (view, sources) = (outputs.view.subscribe(), outputs.sources.subscribe());
+        let pulse = outputs.pulse.subscribe();
+        let pipeline = Pipeline::restore(parts, settings, outputs).await.unwrap();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let mut tasks = JoinSet::new();
-        let inbox = Inbox { events: steps_in, orders: orders_in };
+        let inbox = Inbox { events: steps_in, commands: commands_in };
         tasks.spawn(async move { pipeline.run(inbox, stopped).await });
         let checkpoints = Checkpoints::default();
         checkpoints.restore(&store.notes(self.kind).await.unwrap());
-        self.running =
-            Some(Running { store, tasks, stop, events, checkpoints, orders, view, sources, pulse });
+        self.running = Some(Running {
+            store,
+            tasks,
+            stop,
+            events,
+            checkpoints,
+            commands,
+            view,
+            sources,
+            pulse,
+        });
     }
 
     fn settings(&self, seconds: i64) -> Settings {
@@ -196,8 +205,8 @@ impl World {
 
     /// Says how often the source is to be polled, as a reload does.
     pub(crate) async fn expect_every(&self, seconds: i64) {
-        let order = Order::Reconfigure(Box::new(self.settings(seconds)));
-        self.running().orders.send(order).await.unwrap();
+        let command = Command::Reconfigure(Box::new(self.settings(seconds)));
+        self.running().commands.send(command).await.unwrap();
     }
 
     /// Builds the source anew and hands it back what it noted, as a start does.
@@ -247,7 +256,7 @@ impl World {
 
     /// Waits until the pipeline has taken every event, decided after the last and published what it wrote.
     async fn settle(&self) {
-        let Running { events, orders, pulse, .. } = self.running();
+        let Running { events, commands, pulse, .. } = self.running();
         let mut pulse = pulse.clone();
         while events.capacity() < events.max_capacity() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -256,8 +265,8 @@ impl World {
         let mut later = 0;
         while later < 3 {
             pulse.mark_unchanged();
-            // An order that changes nothing makes the pipeline turn round.
-            orders.send(Order::Channel("nobody".to_owned(), Health::Up)).await.unwrap();
+            // An command that changes nothing makes the pipeline turn round.
+            commands.send(Command::Channel("nobody".to_owned(), Health::Up)).await.unwrap();
             pulse.changed().await.expect("the pipeline runs");
             if *pulse.borrow() >= decided {
                 later += 1;

@@ -14,7 +14,11 @@ use crate::source::{Checkpoint, Coverage, Page, Slice, Window};
 use crate::store::{Note, RowWrite, ScanRecord};
 
 impl Pipeline {
-    pub(super) async fn take(&mut self, source: &Arc<str>, event: ScanEvent) -> anyhow::Result<()> {
+    pub(super) async fn apply(
+        &mut self,
+        source: &Arc<str>,
+        event: ScanEvent,
+    ) -> anyhow::Result<()> {
         if !self.settings.watched.iter().any(|watched| *watched.name == **source) {
             return Ok(());
         }
@@ -23,7 +27,7 @@ impl Pipeline {
                 tell(source, unlisted, self.unlisted(source, &scopes).await?);
             }
             ScanEvent::ScopesAsked { absent } => self.scopes_absent(source, &absent),
-            ScanEvent::Planned { window, slices } => self.expect(source, window, &slices),
+            ScanEvent::Planned { window, slices } => self.register_parts(source, window, &slices),
             ScanEvent::Begin { slice } => {
                 let scope = self.scope(source, &slice.scope);
                 self.absence.begin(scope, &slice);
@@ -49,7 +53,7 @@ impl Pipeline {
                 self.absence.found(scope, &slice, &present);
                 self.absence.keep(&unasked);
                 let gone = self.absence.confirm(absent);
-                self.means.own.gone(source, &slice.scope, gone.len() as u64);
+                self.parts.own.gone(source, &slice.scope, gone.len() as u64);
                 self.forget(&gone);
             }
             ScanEvent::Polled { window, started, proven, error, .. } => {
@@ -67,8 +71,8 @@ impl Pipeline {
     }
 
     /// Notes the parts of a plan that were never read: what is known of the others alone is not the whole.
-    fn expect(&mut self, source: &Arc<str>, window: Window, slices: &[Arc<Slice>]) {
-        let now = self.means.clock.now();
+    fn register_parts(&mut self, source: &Arc<str>, window: Window, slices: &[Arc<Slice>]) {
+        let now = self.parts.clock.now();
         for slice in slices {
             let scan = ScanRecord {
                 source: source.to_string(),
@@ -110,17 +114,17 @@ impl Pipeline {
         let known = self.inventory.recognise(scope, &page.sightings);
         for (seen, known) in page.sightings.seen().zip(known) {
             let row = known.unwrap_or_else(|| {
-                let applied = self.apply(scope, seen);
+                let applied = self.apply_sighting(scope, seen);
                 added += u64::from(applied.1 == Change::Added);
                 applied.0
             });
             rows.push(row);
         }
         self.absence.see(scope, slice, &rows);
-        self.means.own.added(source, &slice.scope, added);
+        self.parts.own.added(source, &slice.scope, added);
         for reason in Reason::ALL {
             let count = page.rejected.iter().filter(|rejected| rejected.reason == reason).count();
-            self.means.own.rejected(source, reason, count as u64);
+            self.parts.own.rejected(source, reason, count as u64);
         }
         for rejected in page.rejected.iter().take(3) {
             tracing::debug!(%source, reason = %rejected.reason, what = %rejected.what, "a row was rejected");
@@ -139,7 +143,7 @@ impl Pipeline {
     }
 
     /// Applies a sighting that may say something new, and drafts what it changed.
-    fn apply(&mut self, scope: ScopeId, seen: Seen<'_>) -> (RowId, Change) {
+    fn apply_sighting(&mut self, scope: ScopeId, seen: Seen<'_>) -> (RowId, Change) {
         let applied;
         if seen.not_after().is_none() && seen.status() != Status::Pending {
             let sighting = self.with_known_end(scope, seen.owned());
@@ -178,7 +182,7 @@ impl Pipeline {
                 scope,
                 sighting: sighting(),
                 status: applied.status,
-                first_seen: self.means.clock.now(),
+                first_seen: self.parts.clock.now(),
             });
         }
         if self.may_end_an_alert(applied) {
@@ -226,7 +230,7 @@ impl Pipeline {
         if absent.frozen {
             return Ok(Vec::new());
         }
-        self.name(absent.missing).await
+        self.lookup_serials(absent.missing).await
     }
 
     fn end_slice(&mut self, source: &Arc<str>, report: &Report) {
@@ -236,11 +240,11 @@ impl Pipeline {
         self.record(source, report, shrunk.map_or(0, |shrunk| shrunk.missing));
         let Some(Shrunk { known, missing, frozen }) = shrunk else {
             if is_sound_skim(report) {
-                self.judge(scope, report, key_of(source, report), false);
+                self.update_scope_alarm(scope, report, key_of(source, report), false);
             }
             return;
         };
-        self.judge(scope, report, key_of(source, report), frozen);
+        self.update_scope_alarm(scope, report, key_of(source, report), frozen);
         if frozen {
             let (source, scope) = (source.to_string(), report.slice.scope.to_string());
             let subject = Subject::Scope(source.clone(), scope.clone());
@@ -249,13 +253,16 @@ impl Pipeline {
     }
 
     /// Looks up the serials of missing certificates. What is not in the store yet is asked for next time.
-    pub(super) async fn name(&mut self, rows: Vec<RowId>) -> anyhow::Result<Vec<Candidate>> {
+    pub(super) async fn lookup_serials(
+        &mut self,
+        rows: Vec<RowId>,
+    ) -> anyhow::Result<Vec<Candidate>> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
         self.save().await?;
         self.settle().await?;
-        let facts = self.means.store.facts(&rows).await?;
+        let facts = self.parts.store.facts(&rows).await?;
         let named = rows.into_iter().zip(facts);
         Ok(named
             .filter_map(|(row, facts)| Some(Candidate { row, serial: facts?.serial }))
@@ -324,7 +331,7 @@ impl Pipeline {
     }
 
     fn tell_line(&self, source: &str, line: &ScanStatus) {
-        let own = &self.means.own;
+        let own = &self.parts.own;
         if let (Some(reported), Some(collected)) = (line.reported, line.collected) {
             own.reported(source, &line.scope, &line.window, reported);
             own.collected(source, &line.scope, &line.window, collected);
