@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::generation::Wires;
 use super::plan::Plan;
 use crate::expiry::{Facts, RowId, Timestamp};
-use crate::metrics::{Names, NamesError, Tally};
+use crate::metrics::{DaemonMetrics, Names, NamesError};
 use crate::outbox::{Pacers, Report, Settings, Shared, SystemChance, Watcher, Worker};
 use crate::pipeline::{Command, Health};
 use crate::scan::Checkpoints;
@@ -47,7 +47,7 @@ pub(super) async fn restore(
 }
 
 /// Counts deliveries in the daemon's own metrics.
-struct Counted(Arc<Tally>);
+struct Counted(Arc<DaemonMetrics>);
 
 impl Watcher for Counted {
     fn notification(&self, channel: &str, outcome: &str) {
@@ -72,7 +72,7 @@ pub(super) fn workers(plan: &Plan, wires: &Wires, reports: &mpsc::Sender<Report>
     let shared = Shared {
         store: Arc::clone(&wires.parts.store),
         clock: Arc::clone(&wires.parts.clock),
-        watcher: Arc::new(Counted(Arc::clone(&wires.parts.own))),
+        watcher: Arc::new(Counted(Arc::clone(&wires.parts.metrics))),
         chance: Arc::new(SystemChance),
         pacers: Pacers::default(),
         reports: reports.clone(),

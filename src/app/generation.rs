@@ -45,7 +45,7 @@ impl Generation {
                 full_scan: config.full_scan.clone(),
                 last: last.get(&config.name).copied().unwrap_or_default(),
                 feed: Feed::new(Arc::from(config.name.as_str()), wires.events.clone()),
-                own: Arc::clone(&wires.parts.own),
+                metrics: Arc::clone(&wires.parts.metrics),
                 clock: Arc::clone(&wires.parts.clock),
             };
             let (cron, stop) = (cron.clone(), stop.clone());

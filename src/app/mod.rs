@@ -15,7 +15,7 @@ use crate::client::Meter;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Environment, StoreUrl};
 use crate::expiry::{Inventory, View};
-use crate::metrics::{Exposition, Tally};
+use crate::metrics::{DaemonMetrics, Exposition};
 use crate::pipeline::{Command, Inbox, Outputs, Parts, Pipeline};
 use crate::scan::{ScanEvent, SourceStatus};
 use crate::store::{Sqlite, Store};
@@ -46,14 +46,19 @@ pub struct App {
     environment: Environment,
     plan: Plan,
     clock: Arc<dyn Clock>,
-    tally: Arc<Tally>,
+    metrics: Arc<DaemonMetrics>,
 }
 
 impl App {
     /// Wires the daemon that `plan` describes. `path` is read again on reload.
-    pub fn new(path: &Path, environment: Environment, plan: Plan, tally: Arc<Tally>) -> Self {
-        tally.reconfigure(&plan.setup(&SystemClock));
-        Self { path: path.to_owned(), environment, plan, clock: Arc::new(SystemClock), tally }
+    pub fn new(
+        path: &Path,
+        environment: Environment,
+        plan: Plan,
+        metrics: Arc<DaemonMetrics>,
+    ) -> Self {
+        metrics.reconfigure(&plan.setup(&SystemClock));
+        Self { path: path.to_owned(), environment, plan, clock: Arc::new(SystemClock), metrics }
     }
 
     /// Runs until `shutdown` resolves or a part of the spine ends early, which is an error.
@@ -79,10 +84,10 @@ impl App {
         let channels = Channels::new(self.plan.config.metrics.max_series_per_source);
         let mut spine = JoinSet::new();
         let (web_stop, pipeline_stop) = (CancellationToken::new(), CancellationToken::new());
-        let exposition = Arc::new(Exposition::new(Arc::clone(&self.tally)));
+        let exposition = Arc::new(Exposition::new(Arc::clone(&self.metrics)));
         let state = web::State {
             view: channels.view.subscribe(),
-            own: Arc::clone(&self.tally),
+            metrics: Arc::clone(&self.metrics),
             exposition: Arc::clone(&exposition),
             names: Arc::new(adapt::StoreNames(Arc::clone(&store) as Arc<dyn Store>)),
             sources: channels.sources.subscribe(),
@@ -95,7 +100,7 @@ impl App {
         spine.spawn(async move { web::serve(listener, state, stop).await.map_err(Into::into) });
         let parts = Parts {
             store: store as Arc<dyn Store>,
-            own: Arc::clone(&self.tally),
+            metrics: Arc::clone(&self.metrics),
             clock: Arc::clone(&self.clock),
         };
         let outputs = Outputs {
@@ -114,7 +119,7 @@ impl App {
         service::watch(&mut spine, channels.pulse.subscribe(), web_stop.clone());
         let mut daemon = Daemon {
             path: self.path,
-            tally: self.tally,
+            metrics: self.metrics,
             parts,
             spine,
             web_stop,
@@ -129,7 +134,7 @@ impl App {
             config: Arc::clone(&self.plan.config),
         };
         daemon.generation = Some(Generation::start(self.plan, &daemon.wires(false)).await?);
-        daemon.tally.reload(true, daemon.parts.clock.now());
+        daemon.metrics.reload(true, daemon.parts.clock.now());
         channels.ready.send_replace(true);
         service::tell(&[sd_notify::NotifyState::Ready]);
         Ok(daemon)
@@ -182,7 +187,7 @@ impl Channels {
 /// The daemon, running.
 struct Daemon {
     path: PathBuf,
-    tally: Arc<Tally>,
+    metrics: Arc<DaemonMetrics>,
     parts: Parts,
     /// Tasks whose end is the end of the process.
     spine: JoinSet<anyhow::Result<()>>,
@@ -233,11 +238,11 @@ impl Daemon {
     async fn reload(&mut self) -> Result<(), String> {
         let now = self.parts.clock.now();
         let plan =
-            Plan::read(&self.path, &self.environment, Arc::clone(&self.tally) as Arc<dyn Meter>);
+            Plan::read(&self.path, &self.environment, Arc::clone(&self.metrics) as Arc<dyn Meter>);
         let plan = match plan {
             Ok(plan) => plan,
             Err(mistakes) => {
-                self.tally.reload(false, now);
+                self.metrics.reload(false, now);
                 tracing::error!("the configuration has mistakes and was not loaded:\n{mistakes}");
                 return Err(mistakes);
             }
@@ -252,7 +257,7 @@ impl Daemon {
         if let Some(generation) = self.generation.take() {
             generation.stop(DRAIN).await;
         }
-        self.tally.reconfigure(&plan.setup(&*self.parts.clock));
+        self.metrics.reconfigure(&plan.setup(&*self.parts.clock));
         let settings = Box::new(plan.settings(&*self.parts.clock));
         if self.commands.send(Command::Reconfigure(settings)).await.is_err() {
             return Err("the daemon is stopping".to_owned());
@@ -261,7 +266,7 @@ impl Daemon {
             Ok(generation) => self.generation = Some(generation),
             Err(error) => return Err(format!("{error:#}")),
         }
-        self.tally.reload(true, now);
+        self.metrics.reload(true, now);
         tracing::info!("the configuration was loaded again");
         Ok(())
     }

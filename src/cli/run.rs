@@ -7,7 +7,7 @@ use super::{Console, Exit};
 use crate::app::{App, Plan, asked_to_end};
 use crate::client::Meter;
 use crate::config::Environment;
-use crate::metrics::{Setup, Tally};
+use crate::metrics::{DaemonMetrics, Setup};
 
 /// Runs the daemon until it is told to end. It does not begin with a configuration that has mistakes.
 pub(super) async fn run(
@@ -15,8 +15,8 @@ pub(super) async fn run(
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
-    let tally = Arc::new(Tally::new(&Setup::default()));
-    let meter = Arc::clone(&tally) as Arc<dyn Meter>;
+    let metrics = Arc::new(DaemonMetrics::new(&Setup::default()));
+    let meter = Arc::clone(&metrics) as Arc<dyn Meter>;
     let plan = match Plan::read(path, environment, meter) {
         Ok(plan) => plan,
         Err(mistakes) => {
@@ -26,6 +26,6 @@ pub(super) async fn run(
     };
     console.err.write_all(plan.warnings.as_bytes())?;
     let asked = asked_to_end()?;
-    App::new(path, environment.clone(), plan, tally).run(asked).await?;
+    App::new(path, environment.clone(), plan, metrics).run(asked).await?;
     Ok(Exit::Done)
 }

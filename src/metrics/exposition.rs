@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::series::{Listed, Series};
 use super::writer::{Format, Writer};
-use super::{Names, Tally, aggregates};
+use super::{DaemonMetrics, Names, aggregates};
 use crate::expiry::{SumsCache, Timestamp, View};
 
 /// Writes scrapes, and keeps between them what is dear to compute.
 pub struct Exposition {
-    tally: Arc<Tally>,
+    metrics: Arc<DaemonMetrics>,
     sums: Mutex<SumsCache>,
     series: tokio::sync::Mutex<Series>,
 }
@@ -23,9 +23,9 @@ pub struct Moment {
 }
 
 impl Exposition {
-    /// Returns an exposition of `tally` and of whatever view a scrape is about.
-    pub fn new(tally: Arc<Tally>) -> Self {
-        Self { tally, sums: Mutex::new(SumsCache::new()), series: tokio::sync::Mutex::default() }
+    /// Returns an exposition of `metrics` and of whatever view a scrape is about.
+    pub fn new(metrics: Arc<DaemonMetrics>) -> Self {
+        Self { metrics, sums: Mutex::new(SumsCache::new()), series: tokio::sync::Mutex::default() }
     }
 
     /// Sums up what is new in `view`, so that the scrape that comes next need not. To be called before readers get it.
@@ -44,7 +44,7 @@ impl Exposition {
         now: Timestamp,
     ) -> Moment {
         // Empty scopes have series while they are listed.
-        let told = self.tally.scopes();
+        let told = self.metrics.scopes();
         let view = view.of_scopes(|source, scope, is_full| {
             told.get(source).is_some_and(|scopes| is_full || scopes.contains(scope))
         });
@@ -56,7 +56,7 @@ impl Exposition {
     pub fn write<W: Write>(&self, moment: &Moment, format: Format, mut out: W) -> io::Result<W> {
         out.write_all(&self.summary(moment, format)?)?;
         let mut out = Writer::new(out, format);
-        moment.listed.write(&self.tally.source_names(), &mut out)?;
+        moment.listed.write(&self.metrics.source_names(), &mut out)?;
         out.finish()
     }
 
@@ -67,7 +67,7 @@ impl Exposition {
             let mut sums = self.locked_sums();
             aggregates::write(&moment.view, sums.refresh(&moment.view, moment.now), &mut out)?;
         }
-        self.tally.write_to(&mut out)?;
+        self.metrics.write_to(&mut out)?;
         out.pause()
     }
 
@@ -96,10 +96,10 @@ mod tests {
             sources: names.iter().map(|name| source(name)).collect(),
             channels: Vec::new(),
         };
-        let tally = Arc::new(Tally::new(&setup(&["kept", "gone"])));
-        let exposition = Exposition::new(Arc::clone(&tally));
+        let metrics = Arc::new(DaemonMetrics::new(&setup(&["kept", "gone"])));
+        let exposition = Exposition::new(Arc::clone(&metrics));
         for (names, expected) in [(&["kept", "gone"][..], true), (&["kept"], false)] {
-            tally.reconfigure(&setup(names));
+            metrics.reconfigure(&setup(names));
             let version = 1 + u64::from(expected);
             let names = Memory::of(&known);
             exposition.warm(&view(version, &known), NOW);
@@ -116,10 +116,10 @@ mod tests {
         let source = "iot".to_owned();
         let kind = "tencent-mqtt".to_owned();
         let sources = vec![SourceSetup { name: source, kind, intervals: Vec::new() }];
-        let tally = Arc::new(Tally::new(&Setup { sources, channels: Vec::new() }));
+        let metrics = Arc::new(DaemonMetrics::new(&Setup { sources, channels: Vec::new() }));
         let mut inventory = crate::expiry::Inventory::new();
         inventory.scope("iot", "mqtt-empty");
-        let exposition = Exposition::new(Arc::clone(&tally));
+        let exposition = Exposition::new(Arc::clone(&metrics));
         let names = Memory::of(&[]);
         let mut shown = async || {
             let moment = exposition.prepare(&inventory.view(), &names, 9, NOW).await;
@@ -130,9 +130,9 @@ mod tests {
             (text.contains(zero), text.contains("mqtt-empty"))
         };
         assert_eq!(shown().await, (false, false), "never read: unknown is never zero");
-        tally.reported("iot", "mqtt-empty", "all", 0);
+        metrics.reported("iot", "mqtt-empty", "all", 0);
         assert_eq!(shown().await, (true, true));
-        tally.retain_scopes("iot", &[]);
+        metrics.retain_scopes("iot", &[]);
         assert_eq!(shown().await, (false, false));
     }
 
@@ -149,10 +149,10 @@ mod tests {
         };
         let setup =
             Setup { sources: vec![source("p1"), source("p12")], channels: vec!["ops".to_owned()] };
-        let tally = Arc::new(Tally::new(&setup));
-        tally.added("p1", "23", 1);
-        tally.added("p12", "3", 2);
-        let exposition = Exposition::new(tally);
+        let metrics = Arc::new(DaemonMetrics::new(&setup));
+        metrics.added("p1", "23", 1);
+        metrics.added("p12", "3", 2);
+        let exposition = Exposition::new(metrics);
         let moment = exposition.prepare(&view(1, &known), &Memory::of(&known), 9, NOW).await;
         for format in [Format::Text, Format::OpenMetrics] {
             let text = exposition.write(&moment, format, Vec::new()).unwrap();

@@ -1,6 +1,6 @@
 //! Every family that is written by hand, with its unit and how old its numbers may be.
 //!
-//! Counters and histograms of sources and channels are named in `tally`, where they are counted.
+//! Counters and histograms of sources and channels are named in `metrics`, where they are counted.
 
 use super::writer::{Family, Shape};
 

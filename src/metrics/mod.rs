@@ -1,6 +1,6 @@
 //! The inventory and the daemon's own counts, as Prometheus reads them.
 //!
-//! [`Tally`] is counted into by the rest of the daemon. [`Exposition`] joins it with a view of the inventory and
+//! [`DaemonMetrics`] is counted into by the rest of the daemon. [`Exposition`] joins it with a view of the inventory and
 //! streams both in the format that the scraper asked for.
 
 use async_trait::async_trait;
@@ -11,15 +11,15 @@ mod aggregates;
 mod exposition;
 mod families;
 mod series;
-mod tally;
+mod daemon;
 mod writer;
 #[cfg(test)]
 pub(crate) mod parse;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use daemon::{ActiveAlerts, DaemonMetrics, Setup, SourceSetup};
 pub use exposition::{Exposition, Moment};
-pub use tally::{ActiveAlerts, Setup, SourceSetup, Tally};
 pub use writer::Format;
 
 /// Tells what certificates are called. Memory holds their numbers; the names are in the store.

@@ -53,7 +53,7 @@ impl Pipeline {
                 self.absence.found(scope, &slice, &present);
                 self.absence.keep(&unasked);
                 let gone = self.absence.confirm(absent);
-                self.parts.own.gone(source, &slice.scope, gone.len() as u64);
+                self.parts.metrics.gone(source, &slice.scope, gone.len() as u64);
                 self.forget(&gone);
             }
             ScanEvent::Polled { window, started, proven, error, .. } => {
@@ -121,10 +121,10 @@ impl Pipeline {
             rows.push(row);
         }
         self.absence.see(scope, slice, &rows);
-        self.parts.own.added(source, &slice.scope, added);
+        self.parts.metrics.added(source, &slice.scope, added);
         for reason in Reason::ALL {
             let count = page.rejected.iter().filter(|rejected| rejected.reason == reason).count();
-            self.parts.own.rejected(source, reason, count as u64);
+            self.parts.metrics.rejected(source, reason, count as u64);
         }
         for rejected in page.rejected.iter().take(3) {
             tracing::debug!(%source, reason = %rejected.reason, what = %rejected.what, "a row was rejected");
@@ -331,16 +331,16 @@ impl Pipeline {
     }
 
     fn tell_line(&self, source: &str, line: &ScanStatus) {
-        let own = &self.parts.own;
+        let metrics = &self.parts.metrics;
         if let (Some(reported), Some(collected)) = (line.reported, line.collected) {
-            own.reported(source, &line.scope, &line.window, reported);
-            own.collected(source, &line.scope, &line.window, collected);
+            metrics.reported(source, &line.scope, &line.window, reported);
+            metrics.collected(source, &line.scope, &line.window, collected);
         }
         if let Some(missing) = line.missing {
-            own.missing(source, &line.scope, &line.window, missing);
+            metrics.missing(source, &line.scope, &line.window, missing);
         }
         if let Some(at) = line.last_proven {
-            own.proven(source, &line.scope, &line.window, at);
+            metrics.proven(source, &line.scope, &line.window, at);
         }
     }
 

@@ -123,7 +123,7 @@ impl Pipeline {
     }
 
     fn say_one_renewed(&mut self, renewal: &Renewal, facts: Facts, new: &Facts, now: Timestamp) {
-        self.parts.own.renewed(&facts.source, &facts.scope, 1);
+        self.parts.metrics.renewed(&facts.source, &facts.scope, 1);
         // Nothing to cheer about while the successor has itself ended.
         let Some(end) = new.not_after.filter(|end| *end > now) else { return };
         let topic =
@@ -185,7 +185,7 @@ impl Pipeline {
                 Some(ActiveAlerts { source, scope, rung: rung.as_label(), count: *count })
             })
             .collect();
-        self.parts.own.alerts_active(counts);
+        self.parts.metrics.alerts_active(counts);
     }
 
     /// A source without a proven scan for 2.5 of its intervals is itself an alert.
@@ -216,7 +216,7 @@ impl Pipeline {
     }
 
     fn watch_offsets(&mut self) {
-        for (source, seconds) in self.parts.own.clock_offsets() {
+        for (source, seconds) in self.parts.metrics.clock_offsets() {
             let subject = Subject::Offset(source.clone());
             if seconds.abs() > OFFSET {
                 self.raise(subject, Topic::ClockOffset { source, seconds });

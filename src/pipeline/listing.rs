@@ -112,7 +112,7 @@ impl Pipeline {
         let rows: Vec<RowId> = self.inventory.rows(id, None, None).collect();
         if !rows.is_empty() {
             tracing::info!(source, scope, certificates = rows.len(), "the scope is gone");
-            self.parts.own.gone(source, scope, rows.len() as u64);
+            self.parts.metrics.gone(source, scope, rows.len() as u64);
         }
         self.forget(&rows);
         self.listing.unlisted.remove(&id);
@@ -135,7 +135,7 @@ impl Pipeline {
         self.draft.unlisted.push((source.to_string(), scope.to_owned()));
         let left: BTreeSet<&str> =
             self.scans.keys().filter(|key| key.0 == source).map(|key| key.1.as_str()).collect();
-        self.parts.own.retain_scopes(source, &left.into_iter().collect::<Vec<_>>());
+        self.parts.metrics.retain_scopes(source, &left.into_iter().collect::<Vec<_>>());
         self.tell_scopes();
     }
 }

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::expiry::{
     Applied, Evaluator, Inventory, Ledger, RowId, ScopeId, Status, StoredRow, Timestamp, View,
 };
-use crate::metrics::{Exposition, Tally};
+use crate::metrics::{DaemonMetrics, Exposition};
 use crate::scan::{LastRead, ScanEvent, SourceStatus};
 use crate::store::{Commit, Saved, ScanRecord, Store, StoreError};
 
@@ -128,7 +128,7 @@ pub struct Parts {
     /// What survives a restart.
     pub store: Arc<dyn Store>,
     /// The daemon's own metrics.
-    pub own: Arc<Tally>,
+    pub metrics: Arc<DaemonMetrics>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }

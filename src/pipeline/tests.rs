@@ -136,10 +136,11 @@ impl Bench {
 }
 
 async fn restored(store: &Arc<Sqlite>) -> (Pipeline, watch::Receiver<Arc<View>>) {
-    let own = Arc::new(Tally::new(&Setup { sources: Vec::new(), channels: Vec::new() }));
+    let metrics =
+        Arc::new(DaemonMetrics::new(&Setup { sources: Vec::new(), channels: Vec::new() }));
     let clock = Arc::new(SteadyClock::starting_at(NOW));
-    let exposition = Arc::new(Exposition::new(Arc::clone(&own)));
-    let parts = Parts { store: Arc::clone(store) as Arc<dyn Store>, own, clock };
+    let exposition = Arc::new(Exposition::new(Arc::clone(&metrics)));
+    let parts = Parts { store: Arc::clone(store) as Arc<dyn Store>, metrics, clock };
     let outputs = Outputs {
         view: watch::Sender::new(Arc::new(Inventory::new().view())),
         sources: watch::Sender::default(),

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Schedule;
 use crate::expiry::Timestamp;
-use crate::metrics::Tally;
+use crate::metrics::DaemonMetrics;
 use crate::scan::{Feed, LastRead, Poll, ScanEvent, scan};
 use crate::source::{Source, Window};
 
@@ -55,7 +55,7 @@ pub struct Poller {
     /// Where the scans go.
     pub feed: Feed,
     /// The daemon's own metrics.
-    pub own: Arc<Tally>,
+    pub metrics: Arc<DaemonMetrics>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -128,10 +128,10 @@ impl Poller {
         last: Option<Timestamp>,
         timer: mpsc::Sender<()>,
     ) -> anyhow::Result<BoxFuture<'static, ()>> {
-        let (own, name) = (Arc::clone(&self.own), Arc::clone(&self.feed.source));
+        let (metrics, name) = (Arc::clone(&self.metrics), Arc::clone(&self.feed.source));
         let fire = move || {
             if timer.try_send(()).is_err() {
-                own.skipped(&name);
+                metrics.skipped(&name);
             }
         };
         let now = self.clock.now();
@@ -162,7 +162,7 @@ impl Poller {
     async fn poll(&self, window: Window) -> Poll {
         let started = self.clock.now();
         let clocked = tokio::time::Instant::now();
-        self.own.attempt(&self.feed.source, started);
+        self.metrics.attempt(&self.feed.source, started);
         let mut task = JoinSet::new();
         let (source, feed, clock) =
             (Arc::clone(&self.source), self.feed.clone(), Arc::clone(&self.clock));
@@ -188,11 +188,11 @@ impl Poller {
 
     fn tell(&self, window: Window, poll: &Poll, took: Duration) {
         let name = &self.feed.source;
-        self.own.up(name, poll.error.is_none());
+        self.metrics.up(name, poll.error.is_none());
         match &poll.error {
             None => {
-                self.own.duration(name, window.as_str(), took.as_secs_f64());
-                self.own.success(name, self.clock.now());
+                self.metrics.duration(name, window.as_str(), took.as_secs_f64());
+                self.metrics.success(name, self.clock.now());
                 tracing::info!(
                     source = %name, window = window.as_str(), proven = poll.proven, ?took,
                     "polled `{name}`"

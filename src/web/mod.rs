@@ -16,7 +16,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::clock::Clock;
 use crate::expiry::View;
-use crate::metrics::{Exposition, Names, Tally};
+use crate::metrics::{DaemonMetrics, Exposition, Names};
 use crate::scan::SourceStatus;
 
 mod control;
@@ -38,7 +38,7 @@ pub struct State {
     /// The newest state of the inventory.
     pub view: watch::Receiver<Arc<View>>,
     /// The daemon's own counts.
-    pub own: Arc<Tally>,
+    pub metrics: Arc<DaemonMetrics>,
     /// What scrapes are made with.
     pub exposition: Arc<Exposition>,
     /// What certificates are called.

@@ -8,7 +8,9 @@ use notafter::expiry::{
     Evaluator, Facts, Inventory, Kind, Ladder, Ledger, RowId, Said, ScopeId, Sighting, Status,
     Timestamp, plan,
 };
-use notafter::metrics::{Exposition, Format, Moment, Names, NamesError, Setup, SourceSetup, Tally};
+use notafter::metrics::{
+    DaemonMetrics, Exposition, Format, Moment, Names, NamesError, Setup, SourceSetup,
+};
 use tokio::time::Instant;
 
 use crate::Options;
@@ -197,7 +199,10 @@ pub(crate) fn exposition() -> Exposition {
         kind: "tencent-mqtt".to_owned(),
         intervals: vec![("near".to_owned(), 600.0), ("all".to_owned(), 86_400.0)],
     };
-    Exposition::new(Arc::new(Tally::new(&Setup { sources: vec![source], channels: Vec::new() })))
+    Exposition::new(Arc::new(DaemonMetrics::new(&Setup {
+        sources: vec![source],
+        channels: Vec::new(),
+    })))
 }
 
 /// A growing fleet whose ends are spread over two years and not in the order of the numbers.

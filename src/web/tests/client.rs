@@ -46,11 +46,11 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     let (ready, readiness) = watch::channel(false);
     let (limit, max_series_per_source) = watch::channel(1_000_000);
     let (reload, reloads) = mpsc::channel(1);
-    let own = Arc::new(Tally::new(&setup));
+    let metrics = Arc::new(DaemonMetrics::new(&setup));
     let state = State {
         view: views,
-        exposition: Arc::new(Exposition::new(Arc::clone(&own))),
-        own,
+        exposition: Arc::new(Exposition::new(Arc::clone(&metrics))),
+        metrics,
         names: Arc::clone(&names) as Arc<dyn Names>,
         sources: statuses,
         clock: Arc::new(Stopped),

@@ -10,7 +10,7 @@ use notafter::client::{Deps, Meter};
 use notafter::clock::{Clock as _, SteadyClock};
 use notafter::config::{Config, Environment, Mistakes, load};
 use notafter::expiry::{Event, Facts, Inventory, RowId, Timestamp, Topic, View};
-use notafter::metrics::{Exposition, Format, Names, NamesError, Setup, SourceSetup, Tally};
+use notafter::metrics::{DaemonMetrics, Exposition, Format, Names, NamesError, Setup, SourceSetup};
 use notafter::pipeline::{Command, Health, Inbox, Outputs, Parts, Pipeline, Settings, Watched};
 use notafter::scan::{Checkpoints, Feed, Poll, ScanEvent, SourceStatus, scan};
 use notafter::source::{self, Source, Window};
@@ -41,7 +41,7 @@ pub(crate) struct World {
     folder: tempfile::TempDir,
     config: Arc<Config>,
     source: Arc<dyn Source>,
-    tally: Arc<Tally>,
+    metrics: Arc<DaemonMetrics>,
     running: Option<Running>,
 }
 
@@ -140,13 +140,14 @@ impl World {
         let config = Arc::new(config.unwrap());
         let intervals = vec![("near".to_owned(), 3600.0), ("all".to_owned(), 3600.0)];
         let watched = SourceSetup { name: kind.to_owned(), kind: kind.to_owned(), intervals };
-        let tally = Arc::new(Tally::new(&Setup { sources: vec![watched], channels: Vec::new() }));
-        let source = build(&config, &clock, &tally, &mut mistakes);
+        let metrics =
+            Arc::new(DaemonMetrics::new(&Setup { sources: vec![watched], channels: Vec::new() }));
+        let source = build(&config, &clock, &metrics, &mut mistakes);
         assert!(mistakes.errors.is_empty(), "{:?}", mistakes.errors);
         let folder = tempfile::tempdir().unwrap();
         let memory = Memory::default();
         let mut world =
-            Self { simulator, kind, memory, clock, folder, config, source, tally, running: None };
+            Self { simulator, kind, memory, clock, folder, config, source, metrics, running: None };
         world.start().await;
         world
     }
@@ -155,7 +156,7 @@ impl World {
         let store = Arc::new(Sqlite::open(&self.folder.path().join("notafter.db")).unwrap());
         let parts = Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
-            own: Arc::clone(&self.tally),
+            metrics: Arc::clone(&self.metrics),
             clock: Arc::clone(&self.clock) as _,
         };
         self.restore(&*store).await;
@@ -164,7 +165,7 @@ impl World {
         let (commands, commands_in) = mpsc::channel(16);
         let outputs = Outputs {
             view: watch::Sender::new(Arc::new(Inventory::new().view())),
-            exposition: Arc::new(Exposition::new(Arc::clone(&self.tally))),
+            exposition: Arc::new(Exposition::new(Arc::clone(&self.metrics))),
             sources: watch::Sender::new(Arc::default()),
             outbox: watch::Sender::new(0),
             pulse: watch::Sender::new(Instant::now()),
@@ -212,7 +213,7 @@ impl World {
     /// Builds the source anew and hands it back what it noted, as a start does.
     async fn restore(&mut self, store: &dyn Store) {
         let mut mistakes = Mistakes::default();
-        self.source = build(&self.config, &self.clock, &self.tally, &mut mistakes);
+        self.source = build(&self.config, &self.clock, &self.metrics, &mut mistakes);
         for note in store.notes(self.kind).await.unwrap() {
             self.source.restore(&note.scope, &[(note.key, note.value)]);
         }
@@ -247,9 +248,9 @@ impl World {
         let Running { events, checkpoints, .. } = self.running();
         let (events, checkpoints) = (events.clone(), checkpoints.clone());
         let feed = Feed { source: Arc::from(self.kind), events, checkpoints };
-        self.tally.attempt(self.kind, self.clock.now());
+        self.metrics.attempt(self.kind, self.clock.now());
         let poll = scan(&*self.source, window, &feed, &*self.clock).await;
-        self.tally.up(self.kind, poll.error.is_none());
+        self.metrics.up(self.kind, poll.error.is_none());
         self.settle().await;
         poll
     }
@@ -306,7 +307,7 @@ impl World {
     pub(crate) async fn scrape(&self) -> String {
         let Running { store, view, .. } = self.running();
         let view = Arc::clone(&view.borrow());
-        let exposition = Exposition::new(Arc::clone(&self.tally));
+        let exposition = Exposition::new(Arc::clone(&self.metrics));
         let names = StoreNames(Arc::clone(store));
         let moment = exposition.prepare(&view, &names, 10, self.clock.now()).await;
         let text = exposition.write(&moment, Format::Text, Vec::new()).unwrap();
@@ -330,14 +331,14 @@ impl World {
 fn build(
     config: &Config,
     clock: &Arc<SteadyClock>,
-    tally: &Arc<Tally>,
+    metrics: &Arc<DaemonMetrics>,
     mistakes: &mut Mistakes,
 ) -> Arc<dyn Source> {
     let deps = Deps {
         http: Http::new().unwrap(),
         limiters: Limiters::default(),
         clock: Arc::clone(clock) as _,
-        meter: Arc::clone(tally) as Arc<dyn Meter>,
+        meter: Arc::clone(metrics) as Arc<dyn Meter>,
     };
     source::build(&config.sources[0], &deps, mistakes).expect("the configuration is right")
 }

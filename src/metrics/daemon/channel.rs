@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use prometheus::{IntCounterVec, Opts, Registry};
 
-use super::{Tally, counters};
+use super::{DaemonMetrics, counters};
 use crate::expiry::Timestamp;
 
 /// The counts of one channel.
@@ -28,14 +28,14 @@ impl Channel {
         let registry = counters::registry("channel", name);
         let help = "Attempts to deliver a message, by how they ended.";
         let opts = Opts::new("notifications_total", help);
-        let outcomes = Tally::NOTIFICATION_OUTCOMES;
+        let outcomes = DaemonMetrics::NOTIFICATION_OUTCOMES;
         let notifications = counters::counters(&registry, opts, "outcome", outcomes);
         Self { registry, notifications, known: Mutex::default() }
     }
 
     /// Counts an outcome from the closed list; a word that is not in it is not counted.
     pub(super) fn notified(&self, outcome: &str) {
-        if Tally::NOTIFICATION_OUTCOMES.contains(&outcome) {
+        if DaemonMetrics::NOTIFICATION_OUTCOMES.contains(&outcome) {
             self.notifications.with_label_values(&[outcome]).inc();
         }
     }

@@ -6,12 +6,12 @@ use std::io::{self, Write};
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 
 use super::source::{Known, Scope};
-use super::{Counts, Tally, channel};
+use super::{Counts, DaemonMetrics, channel};
 use crate::expiry::Timestamp;
 use crate::metrics::families as f;
 use crate::metrics::writer::{Family, Shape, Value, Writer, bound};
 
-impl Tally {
+impl DaemonMetrics {
     /// Writes every family of the daemon's own.
     pub(in crate::metrics) fn write_to<W: Write>(&self, out: &mut Writer<W>) -> io::Result<()> {
         let mut gathered = self.process.gather();

@@ -18,10 +18,10 @@ fn setup(sources: &[(&str, &str)], channels: &[&str]) -> Setup {
     }
 }
 
-fn read(tally: &Tally) -> Vec<Family> {
+fn read(metrics: &DaemonMetrics) -> Vec<Family> {
     let [text, open_metrics] = [Format::Text, Format::OpenMetrics].map(|format| {
         let mut out = Writer::new(Vec::new(), format);
-        tally.write_to(&mut out).unwrap();
+        metrics.write_to(&mut out).unwrap();
         parse(std::str::from_utf8(&out.finish().unwrap()).unwrap(), format).unwrap()
     });
     assert_eq!(text.len(), open_metrics.len());
@@ -30,8 +30,9 @@ fn read(tally: &Tally) -> Vec<Family> {
 
 #[test]
 fn every_closed_label_is_there_at_zero() {
-    let tally = Tally::new(&setup(&[("ssl", "tencent-ssl"), ("iot", "tencent-mqtt")], &["ops"]));
-    let families = read(&tally);
+    let metrics =
+        DaemonMetrics::new(&setup(&[("ssl", "tencent-ssl"), ("iot", "tencent-mqtt")], &["ops"]));
+    let families = read(&metrics);
     let requests = samples(&families, "notafter_source_requests_total");
     assert_eq!(requests.len(), (1 + 5) * Outcome::ALL.len());
     assert!(requests.iter().all(|sample| sample.value == "0"));
@@ -48,7 +49,7 @@ fn every_closed_label_is_there_at_zero() {
     }
     let ended = samples(&families, "notafter_notifications_total");
     let outcomes: Vec<_> = ended.iter().filter_map(|sample| sample.label("outcome")).collect();
-    let mut expected = Tally::NOTIFICATION_OUTCOMES;
+    let mut expected = DaemonMetrics::NOTIFICATION_OUTCOMES;
     expected.sort_unstable();
     assert_eq!(outcomes, expected);
     let added = [("source", "ssl"), ("scope", "all")];
@@ -58,7 +59,7 @@ fn every_closed_label_is_there_at_zero() {
 
 #[test]
 fn what_is_unknown_has_no_sample() {
-    let families = read(&Tally::new(&setup(&[("s", "files")], &["ops"])));
+    let families = read(&DaemonMetrics::new(&setup(&[("s", "files")], &["ops"])));
     for name in [
         "source_up",
         "source_last_attempt_timestamp_seconds",
@@ -83,25 +84,25 @@ fn what_is_unknown_has_no_sample() {
 
 #[test]
 fn what_a_source_does_is_told() {
-    let tally = Tally::new(&setup(&[("s", "enos")], &[]));
-    tally.attempt("s", AT);
-    tally.up("s", true);
-    tally.success("s", AT.plus(1));
-    tally.proven("s", "o1", "all", AT.plus(2));
-    tally.interval("s", "near", 60.0);
-    tally.duration("s", "all", 1.5);
-    tally.reported("s", "o1", "all", 10);
-    tally.collected("s", "o1", "all", 9);
-    tally.missing("s", "o1", "all", 1);
-    tally.rejected("s", Reason::BadTime, 2);
-    tally.skipped("s");
-    tally.added("s", "o1", 3);
-    tally.gone("s", "o1", 4);
-    tally.renewed("s", "o1", 5);
-    tally.clock_offset("s", -7);
-    tally.request("s", "token", Outcome::Timeout, 4.0);
-    tally.request("s", "unheard of", Outcome::Ok, 0.01);
-    let families = read(&tally);
+    let metrics = DaemonMetrics::new(&setup(&[("s", "enos")], &[]));
+    metrics.attempt("s", AT);
+    metrics.up("s", true);
+    metrics.success("s", AT.plus(1));
+    metrics.proven("s", "o1", "all", AT.plus(2));
+    metrics.interval("s", "near", 60.0);
+    metrics.duration("s", "all", 1.5);
+    metrics.reported("s", "o1", "all", 10);
+    metrics.collected("s", "o1", "all", 9);
+    metrics.missing("s", "o1", "all", 1);
+    metrics.rejected("s", Reason::BadTime, 2);
+    metrics.skipped("s");
+    metrics.added("s", "o1", 3);
+    metrics.gone("s", "o1", 4);
+    metrics.renewed("s", "o1", 5);
+    metrics.clock_offset("s", -7);
+    metrics.request("s", "token", Outcome::Timeout, 4.0);
+    metrics.request("s", "unheard of", Outcome::Ok, 0.01);
+    let families = read(&metrics);
     let (source, scope) = (("source", "s"), ("scope", "o1"));
     let all = ("window", "all");
     for (name, labels, expected) in [
@@ -138,23 +139,23 @@ fn what_a_source_does_is_told() {
 
 #[test]
 fn what_a_channel_and_the_configuration_do_is_told() {
-    let tally = Tally::new(&setup(&[("s", "files")], &["ops"]));
-    tally.notification("ops", "dead");
-    tally.notification("ops", "no such word");
-    tally.pending("ops", 4, Some(AT));
-    tally.delivered("ops", AT.plus(1));
-    tally.channel_up("ops", false);
-    tally.reload(true, AT);
-    tally.reload(false, AT.plus(9));
+    let metrics = DaemonMetrics::new(&setup(&[("s", "files")], &["ops"]));
+    metrics.notification("ops", "dead");
+    metrics.notification("ops", "no such word");
+    metrics.pending("ops", 4, Some(AT));
+    metrics.delivered("ops", AT.plus(1));
+    metrics.channel_up("ops", false);
+    metrics.reload(true, AT);
+    metrics.reload(false, AT.plus(9));
     let alert = |source: &str, rung: &str, count| ActiveAlerts {
         source: Arc::from(source),
         scope: Arc::from("all"),
         rung: rung.to_owned(),
         count,
     };
-    tally.alerts_active(vec![alert("s", "7d", 1)]);
-    tally.alerts_active(vec![alert("s", "3d", 2), alert("s", "3d", 3), alert("gone", "3d", 9)]);
-    let families = read(&tally);
+    metrics.alerts_active(vec![alert("s", "7d", 1)]);
+    metrics.alerts_active(vec![alert("s", "3d", 2), alert("s", "3d", 3), alert("gone", "3d", 9)]);
+    let families = read(&metrics);
     let channel = [("channel", "ops")];
     for (name, labels, expected) in [
         ("notifications_total", &[channel[0], ("outcome", "dead")][..], "1"),
@@ -171,43 +172,43 @@ fn what_a_channel_and_the_configuration_do_is_told() {
         assert_eq!(found.as_deref(), Some(expected), "{name} {labels:?}");
     }
     assert_eq!(samples(&families, "notafter_alerts_active").len(), 1);
-    tally.pending("ops", 0, None);
-    let families = read(&tally);
+    metrics.pending("ops", 0, None);
+    let families = read(&metrics);
     let oldest = "notafter_notifications_oldest_pending_timestamp_seconds";
     assert_eq!(samples(&families, oldest).len(), 0);
 }
 
 #[test]
 fn the_near_window_does_not_shake_the_total() {
-    let tally = Tally::new(&setup(&[("s", "tencent-mqtt")], &[]));
-    let total = |tally: &Tally| {
-        let families = read(tally);
+    let metrics = DaemonMetrics::new(&setup(&[("s", "tencent-mqtt")], &[]));
+    let total = |metrics: &DaemonMetrics| {
+        let families = read(metrics);
         let of = |name: &str| value(&families, &format!("notafter_{name}"), &[("scope", "i")]);
         (of("source_reported_certificates"), of("source_scan_missing"))
     };
-    tally.reported("s", "i", "near", 5);
-    tally.missing("s", "i", "near", 2);
-    assert_eq!(total(&tally), (Some("5".to_owned()), Some("2".to_owned())));
-    tally.reported("s", "i", "all", 1000);
-    tally.missing("s", "i", "all", 0);
-    tally.reported("s", "i", "near", 6);
-    assert_eq!(total(&tally), (Some("1000".to_owned()), Some("2".to_owned())));
-    tally.missing("s", "i", "near", 0);
-    assert_eq!(total(&tally).1.as_deref(), Some("0"));
+    metrics.reported("s", "i", "near", 5);
+    metrics.missing("s", "i", "near", 2);
+    assert_eq!(total(&metrics), (Some("5".to_owned()), Some("2".to_owned())));
+    metrics.reported("s", "i", "all", 1000);
+    metrics.missing("s", "i", "all", 0);
+    metrics.reported("s", "i", "near", 6);
+    assert_eq!(total(&metrics), (Some("1000".to_owned()), Some("2".to_owned())));
+    metrics.missing("s", "i", "near", 0);
+    assert_eq!(total(&metrics).1.as_deref(), Some("0"));
 }
 
 #[test]
 fn a_reload_keeps_what_stays_and_drops_what_goes() {
-    let tally = Tally::new(&setup(&[("a", "enos"), ("b", "files")], &["x", "y"]));
+    let metrics = DaemonMetrics::new(&setup(&[("a", "enos"), ("b", "files")], &["x", "y"]));
     for source in ["a", "b"] {
-        tally.skipped(source);
-        tally.up(source, true);
+        metrics.skipped(source);
+        metrics.up(source, true);
     }
-    tally.notification("x", "delivered");
-    tally.reconfigure(&setup(&[("a", "enos"), ("c", "files")], &["x"]));
-    tally.skipped("b");
-    tally.skipped("a");
-    let families = read(&tally);
+    metrics.notification("x", "delivered");
+    metrics.reconfigure(&setup(&[("a", "enos"), ("c", "files")], &["x"]));
+    metrics.skipped("b");
+    metrics.skipped("a");
+    let families = read(&metrics);
     let ticks = samples(&families, "notafter_source_skipped_ticks_total");
     let ticks: Vec<_> = ticks.iter().map(|s| (s.label("source"), s.value.as_str())).collect();
     assert_eq!(ticks, [(Some("a"), "2"), (Some("c"), "0")]);
@@ -220,22 +221,23 @@ fn a_reload_keeps_what_stays_and_drops_what_goes() {
 
 #[test]
 fn scopes_that_a_source_lost_have_no_series() {
-    let tally = Tally::new(&setup(&[("s", "tencent-mqtt")], &[]));
-    tally.added("s", "old", 1);
-    tally.added("s", "new", 1);
-    tally.retain_scopes("s", &["new"]);
-    let families = read(&tally);
+    let metrics = DaemonMetrics::new(&setup(&[("s", "tencent-mqtt")], &[]));
+    metrics.added("s", "old", 1);
+    metrics.added("s", "new", 1);
+    metrics.retain_scopes("s", &["new"]);
+    let families = read(&metrics);
     let added = samples(&families, "notafter_certificates_added_total");
     assert_eq!(added.iter().map(|s| s.label("scope")).collect::<Vec<_>>(), [Some("new")]);
 }
 
 #[test]
 fn names_that_read_alike_together_stay_apart() {
-    let tally = Tally::new(&setup(&[("p1", "tencent-mqtt"), ("p12", "tencent-mqtt")], &[]));
-    tally.added("p1", "23", 1);
-    tally.added("p12", "3", 2);
-    tally.request("p1", "DescribeDeviceCertificate", Outcome::Ok, 0.1);
-    let families = read(&tally);
+    let metrics =
+        DaemonMetrics::new(&setup(&[("p1", "tencent-mqtt"), ("p12", "tencent-mqtt")], &[]));
+    metrics.added("p1", "23", 1);
+    metrics.added("p12", "3", 2);
+    metrics.request("p1", "DescribeDeviceCertificate", Outcome::Ok, 0.1);
+    let families = read(&metrics);
     let added = samples(&families, "notafter_certificates_added_total");
     let added: Vec<_> = added.iter().map(|s| (s.label("source"), s.label("scope"))).collect();
     assert_eq!(added, [(Some("p1"), Some("23")), (Some("p12"), Some("3"))]);

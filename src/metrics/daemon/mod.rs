@@ -52,7 +52,7 @@ pub struct ActiveAlerts {
 }
 
 /// The daemon's own counts. Counting for a source or channel that is not configured does nothing.
-pub struct Tally {
+pub struct DaemonMetrics {
     counts: RwLock<Counts>,
     process: prometheus::Registry,
 }
@@ -65,7 +65,7 @@ struct Counts {
     reloaded_at: Option<Timestamp>,
 }
 
-impl Tally {
+impl DaemonMetrics {
     /// Begins to count, with every closed combination of labels at zero.
     pub fn new(setup: &Setup) -> Self {
         let counts = Counts {
@@ -75,9 +75,9 @@ impl Tally {
             reload: None,
             reloaded_at: None,
         };
-        let tally = Self { counts: RwLock::new(counts), process: counters::process() };
-        tally.reconfigure(setup);
-        tally
+        let metrics = Self { counts: RwLock::new(counts), process: counters::process() };
+        metrics.reconfigure(setup);
+        metrics
     }
 
     /// Drops the series of sources and channels that are not in `setup`, keeps the counts of those that stay.
@@ -270,7 +270,7 @@ impl Tally {
     }
 }
 
-impl Meter for Tally {
+impl Meter for DaemonMetrics {
     fn request(&self, source: &str, action: &'static str, outcome: Outcome, seconds: f64) {
         self.source(source, |source| source.request(action, outcome, seconds));
     }
