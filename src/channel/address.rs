@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use super::SendError;
 use super::verdict::down;
-use crate::client::guard;
+use crate::client::egress_filter;
 use crate::config::{Fields, Placed, Secret};
 
 /// Reads a secret from its place.
@@ -129,8 +129,8 @@ fn is_loopback(host: &Host<&str>) -> bool {
 fn is_forbidden(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => name.trim_end_matches('.') == "metadata.google.internal",
-        Host::Ipv4(address) => guard::is_forbidden(IpAddr::V4(*address)),
-        Host::Ipv6(address) => guard::is_forbidden(IpAddr::V6(*address)),
+        Host::Ipv4(address) => egress_filter::is_forbidden(IpAddr::V4(*address)),
+        Host::Ipv6(address) => egress_filter::is_forbidden(IpAddr::V6(*address)),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::http::HttpError;
-use super::{Outcome, echo};
+use super::{Outcome, redact};
 
 /// The most attempts for one request, whatever fails.
 const MOST_TRIES: usize = 6;
@@ -134,8 +134,8 @@ impl CallError {
 
     /// Removes secrets and signatures that a provider may repeat in its texts.
     pub(super) fn without(mut self, secrets: &[&str]) -> Self {
-        self.text = echo::without(&self.text, secrets);
-        self.code = echo::without(&self.code, secrets);
+        self.text = redact::without(&self.text, secrets);
+        self.code = redact::without(&self.code, secrets);
         self
     }
 }

@@ -9,13 +9,13 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls_platform_verifier::BuilderVerifierExt;
 use url::{Host, Url};
 
-use super::guard::{Forbidden, Guard};
-use super::width;
+use super::egress_filter::{Forbidden, Guard};
+use super::concurrency;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 // Shorter than the minute after which load balancers usually close an idle connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
-const IDLE_CONNECTIONS: usize = width::MOST;
+const IDLE_CONNECTIONS: usize = concurrency::MOST;
 const USER_AGENT: &str = concat!("notafter/", env!("CARGO_PKG_VERSION"));
 
 /// The HTTP client. Clones share their connections.

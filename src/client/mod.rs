@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 
-pub mod agreement;
 pub mod enos;
-mod echo;
+mod redact;
 mod failure;
 #[cfg(test)]
 pub(crate) mod fake;
-pub mod guard;
+pub mod egress_filter;
 pub mod http;
 pub mod limiter;
 pub mod pem;
 pub mod tencent;
 pub mod time;
-pub mod width;
+pub mod concurrency;
 pub mod x509;
 
 pub use failure::{Backoff, CallError, Class};

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::failure::{Backoff, CallError, Class, Tries};
 use super::http::{Request, Response};
-use super::width::Latency;
+use super::concurrency::Latency;
 use super::{Deps, Outcome, time};
 
 mod codes;
