@@ -9,8 +9,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls_platform_verifier::BuilderVerifierExt;
 use url::{Host, Url};
 
-use super::egress_filter::{Forbidden, Guard};
 use super::concurrency;
+use super::egress_filter::{Forbidden, Guard};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 // Shorter than the minute after which load balancers usually close an idle connection.

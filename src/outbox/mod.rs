@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-mod chance;
+mod random;
 mod pace;
 mod policy;
 #[cfg(test)]
 mod tests;
 mod worker;
 
-pub use chance::{Chance, SystemChance};
 pub use pace::Pacers;
+pub use random::{Random, SystemRandom};
 pub use worker::Worker;
 
 use crate::clock::Clock;
@@ -91,7 +91,7 @@ pub struct Shared {
     /// Counts deliveries.
     pub watcher: Arc<dyn Watcher>,
     /// Randomness.
-    pub chance: Arc<dyn Chance>,
+    pub random: Arc<dyn Random>,
     /// The paces of all destinations.
     pub pacers: Pacers,
     /// Where reports go.

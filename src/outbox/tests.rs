@@ -214,7 +214,7 @@ impl Script {
 /// Ids in order, and no jitter.
 struct Counter(Mutex<u32>);
 
-impl Chance for Counter {
+impl Random for Counter {
     fn batch_id(&self, _: i64) -> String {
         let mut next = self.0.lock().unwrap();
         *next += 1;
@@ -272,7 +272,7 @@ impl Bench {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock: Arc::new(clock),
             watcher: Arc::clone(&notes) as Arc<dyn Watcher>,
-            chance: Arc::new(Counter(Mutex::new(0))),
+            random: Arc::new(Counter(Mutex::new(0))),
             pacers: Pacers::default(),
             reports: reports_sender,
             commits: commits_seen,

@@ -155,7 +155,7 @@ impl Worker {
     async fn freeze(&mut self, members: Vec<Pending>) -> Result<Job, StoreError> {
         let id = match members.as_slice() {
             [only] => only.event.id.clone(),
-            _ => self.shared.chance.batch_id(self.shared.clock.millis()),
+            _ => self.shared.random.batch_id(self.shared.clock.millis()),
         };
         let batch = Batch {
             id,
@@ -184,7 +184,7 @@ impl Worker {
             streak: self.streak,
             newest: job.members.iter().map(|pending| pending.event.at).max().unwrap_or(message.at),
             now: self.shared.clock.now(),
-            fraction: self.shared.chance.fraction(),
+            fraction: self.shared.random.fraction(),
         };
         let decision = match &verdict {
             Ok(_) => attempt.delivered(),

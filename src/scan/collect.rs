@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{Feed, Known, Poll, ScanEvent, scan};
-use crate::client::width;
+use crate::client::concurrency;
 use crate::clock::Clock;
 use crate::expiry::{Rejected, Sighting};
 use crate::source::{Source, Window};
@@ -31,7 +31,7 @@ pub async fn collect(
     clock: &dyn Clock,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Collected, String> {
-    let (sender, mut events) = mpsc::channel(width::LEAST);
+    let (sender, mut events) = mpsc::channel(concurrency::LEAST);
     let feed = Feed::new(Arc::from(""), sender);
     let mut gathered = Gathered::default();
     let reading = async {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::client::{CallError, Class, Deps, width};
+use crate::client::{CallError, Class, Deps, concurrency};
 use crate::config::{Fields, Mistakes, SourceConfig};
 use crate::expiry::{Kind as CertificateKind, Rejected, Sightings, Status, Timestamp};
 
@@ -34,7 +34,7 @@ pub trait Source: Send + Sync {
 
     /// Returns how many pages are worth asking for at a time, so that the provider's latency does not eat the rate.
     fn width(&self) -> usize {
-        width::LEAST
+        concurrency::LEAST
     }
 
     /// Asks for one certificate by name, to confirm that it is gone.

@@ -23,11 +23,11 @@ mod control;
 mod limits;
 mod negotiate;
 mod page;
-mod patient;
+mod write_timeout;
 mod problem;
 mod scrape;
 mod server;
-mod words;
+mod time_format;
 #[cfg(test)]
 mod tests;
 

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::Limits;
-use super::patient::Patient;
+use super::write_timeout::WriteTimeout;
 
 /// How long to wait after the system refused to hand over a connection, as it does when descriptors run out.
 const BREATH: Duration = Duration::from_millis(100);
@@ -41,7 +41,7 @@ pub(super) async fn run(
     while let Some((permit, stream)) =
         stop.run_until_cancelled(next(&listener, &room, &mut connections)).await
     {
-        let io = TokioIo::new(Patient::new(stream, limits.stall));
+        let io = TokioIo::new(WriteTimeout::new(stream, limits.stall));
         let connection = builder.serve_connection(io, TowerToHyperService::new(router.clone()));
         let connection = graceful.watch(connection);
         connections.spawn(async move {

@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use url::Url;
 
+use super::concurrency::Latency;
 use super::failure::{Backoff, CallError, Class, Tries};
 use super::http::{Request, Response};
-use super::concurrency::Latency;
 use super::{Deps, Outcome, time};
 
 mod codes;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::rows;
+use super::stated_expiry::Agreement;
 use crate::client::CallError;
-use crate::client::agreement::Agreement;
 use crate::client::tencent::{Fault, Tencent};
 use crate::expiry::{Seen, Sighting, Timestamp};
 use crate::source::{IssuerGroup, Page, Span};

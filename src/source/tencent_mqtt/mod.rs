@@ -27,7 +27,8 @@ mod authorities;
 mod instances;
 mod list;
 mod rows;
-mod usual;
+mod fast_path;
+mod stated_expiry;
 
 const SERVICE: Service = Service {
     name: "mqtt",

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::fast_path;
 use super::list::Asked;
-use super::usual;
-use crate::client::agreement::Agreement;
+use super::stated_expiry::Agreement;
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
 use crate::client::{time, x509};
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Sightings, Status, Timestamp, row_digest};
@@ -52,7 +52,7 @@ impl<T: AsRef<[u8]>, P> Row<T, P> {
     }
 
     /// Returns whether the row says nothing of what the provider always says.
-    fn is_hollow(&self) -> bool {
+    fn has_no_fields(&self) -> bool {
         let said = [&self.status, &self.client_id, &self.device_certificate_cn];
         said.iter().all(|text| text.as_ref().is_empty())
     }
@@ -96,7 +96,7 @@ impl<R> Reply for List<R> {
 
 /// Reads a page. A row with a field of another type costs that row, not the page.
 pub(super) fn page(body: &[u8], asked: &Asked) -> Result<Page, Fault> {
-    let read = match usual::list(body) {
+    let read = match fast_path::list(body) {
         Some(list) => plain_page(list, asked),
         None => match decode::<List<GeneralRow<'_, IgnoredAny>>>(body) {
             Ok(list) => plain_page(list, asked),
@@ -207,7 +207,7 @@ fn sighting<'a, T: AsRef<[u8]>>(
         return None;
     }
     let not_after = not_after(row, &mut reject);
-    if not_after.is_none() && row.is_hollow() {
+    if not_after.is_none() && row.has_no_fields() {
         // Nothing but its name came through: what is known of it stays, and the scan is not whole.
         reject(Reason::BadField);
         return None;

@@ -6,7 +6,7 @@ use super::{Wish, moment, shown};
 use crate::expiry::{Facts, Row, RowId, Status, Timestamp};
 use crate::metrics::NamesError;
 use crate::scan::SourceStatus;
-use crate::web::{State, words};
+use crate::web::{State, time_format};
 
 /// Certificates on the page.
 const SHOWN: usize = 100;
@@ -138,7 +138,7 @@ fn line(row: &Row, facts: Option<&Facts>, now: Timestamp) -> Markup {
             @if let Some(end) = row.not_after {
                 td data-label="Ends" { (moment(end)) }
                 td data-label="Remaining" {
-                    span class=(urgency(row.status, end.since(now))) { (words::distance(end, now)) }
+                    span class=(urgency(row.status, end.since(now))) { (time_format::distance(end, now)) }
                 }
             } @else {
                 td data-label="Ends" { "unknown" }

@@ -11,7 +11,7 @@ use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 
 use super::problem::Problem;
-use super::{Shared, SourceStatus, words};
+use super::{Shared, SourceStatus, time_format};
 use crate::expiry::{Timestamp, text};
 
 mod certificates;
@@ -94,14 +94,14 @@ fn shown(value: &str) -> String {
 }
 
 fn moment(at: Timestamp) -> Markup {
-    html! { time datetime=[words::machine(at)] { (words::utc(at)) } }
+    html! { time datetime=[time_format::machine(at)] { (time_format::utc(at)) } }
 }
 
 /// Shows a time, and how long ago that was; a dash where it is unknown.
 fn ago(at: Option<Timestamp>, now: Timestamp) -> Markup {
     html! {
         @match at {
-            Some(at) => { (moment(at)) " " span.dim { (words::distance(at, now)) } }
+            Some(at) => { (moment(at)) " " span.dim { (time_format::distance(at, now)) } }
             None => "–",
         }
     }

@@ -10,19 +10,19 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 /// Fails a write that makes no progress for too long. hyper limits the reading of heads only.
-pub(super) struct Patient {
+pub(super) struct WriteTimeout {
     stream: TcpStream,
     patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
+impl WriteTimeout {
     /// Waits at most `patience` for each write.
     pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
         Self { stream, patience, stalled: None }
     }
 
-    fn patiently<T>(
+    fn with_deadline<T>(
         &mut self,
         cx: &mut Context<'_>,
         attempt: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
@@ -40,7 +40,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for WriteTimeout {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -50,13 +50,13 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for WriteTimeout {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.patiently(cx, |stream, cx| stream.poll_write(cx, buffer))
+        self.with_deadline(cx, |stream, cx| stream.poll_write(cx, buffer))
     }
 
     fn poll_write_vectored(
@@ -64,7 +64,7 @@ impl AsyncWrite for Patient {
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.patiently(cx, |stream, cx| stream.poll_write_vectored(cx, buffers))
+        self.with_deadline(cx, |stream, cx| stream.poll_write_vectored(cx, buffers))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -72,10 +72,10 @@ impl AsyncWrite for Patient {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.patiently(cx, AsyncWrite::poll_flush)
+        self.with_deadline(cx, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.patiently(cx, AsyncWrite::poll_shutdown)
+        self.with_deadline(cx, AsyncWrite::poll_shutdown)
     }
 }

@@ -1,7 +1,7 @@
 //! Randomness, which comes in as an argument.
 
 /// Gives out ids and random fractions.
-pub trait Chance: Send + Sync {
+pub trait Random: Send + Sync {
     /// Returns a new id for a batch that is frozen at `millis` after the epoch.
     fn batch_id(&self, millis: i64) -> String;
 
@@ -11,9 +11,9 @@ pub trait Chance: Send + Sync {
 
 /// The randomness of the machine.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SystemChance;
+pub struct SystemRandom;
 
-impl Chance for SystemChance {
+impl Random for SystemRandom {
     /// Returns a `UUIDv7`: ids of one channel sort by time.
     fn batch_id(&self, millis: i64) -> String {
         let millis = u64::try_from(millis).unwrap_or(0);
@@ -33,9 +33,9 @@ mod tests {
     #[test]
     fn ids_differ_and_sort_by_time() {
         let ids = [1_767_225_600_000, 1_767_225_600_001, 1_767_225_700_000]
-            .map(|millis| SystemChance.batch_id(millis));
+            .map(|millis| SystemRandom.batch_id(millis));
         assert!(ids.is_sorted(), "{ids:?}");
-        assert_ne!(SystemChance.batch_id(5), SystemChance.batch_id(5));
+        assert_ne!(SystemRandom.batch_id(5), SystemRandom.batch_id(5));
         let uuid = uuid::Uuid::parse_str(&ids[0]).unwrap();
         assert_eq!(uuid.get_version_num(), 7);
     }
