@@ -4,7 +4,6 @@ use rusqlite::{Transaction, params};
 
 use super::super::{Commit, RowWrite, ScanRecord, code};
 use super::failure::{Failure, Outcome};
-use super::writer::Durability;
 use super::{notes, outbox};
 use crate::expiry::{RowId, Said, Timestamp};
 
@@ -58,22 +57,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     FORGET_SCANS,
     SCAN,
 ];
-
-/// Returns how safe a commit must be.
-///
-/// What was said, is to be said, is gone or is proven survives a power cut. Certificates alone need only survive the
-/// process: a power cut costs a reread of what the provider lists anyway, and the scan record that would call them
-/// proven is itself written for a power cut, after them. Notes go with the certificates that were read before them:
-/// the log is one file, so a power cut never leaves a note without those.
-pub(super) fn durability(commit: &Commit) -> Durability {
-    let only_certificates = commit.removed.is_empty()
-        && commit.ledger.is_empty()
-        && commit.conditions.is_empty()
-        && commit.outbox.is_empty()
-        && commit.unlisted.is_empty()
-        && commit.scans.is_empty();
-    if only_certificates { Durability::Process } else { Durability::Power }
-}
 
 /// Writes everything, in the order that `Commit` promises.
 pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<()> {

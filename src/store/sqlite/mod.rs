@@ -19,6 +19,8 @@ use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 
 mod certificates;
 mod commit;
+mod connection;
+mod durability;
 mod failure;
 mod file;
 mod forget;
@@ -30,10 +32,11 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use durability::Durability;
 use failure::Outcome;
 use forget::Kept;
 use readers::Readers;
-use writer::{Durability, Writer};
+use writer::Writer;
 
 /// Chunks of certificates or notes that wait to be taken; reading goes on meanwhile.
 const CHUNKS_AHEAD: usize = 2;
@@ -54,8 +57,8 @@ impl Sqlite {
         let path: Arc<Path> = file::resolve(path)?.into();
         let lock = file::lock(&path)?;
         file::create(&path)?;
-        let connection = schema::writing(&path).map_err(|failure| failure.at(&path))?;
-        let reading = schema::reading(&path).map_err(|failure| failure.at(&path))?;
+        let connection = connection::writing(&path).map_err(|failure| failure.at(&path))?;
+        let reading = connection::reading(&path).map_err(|failure| failure.at(&path))?;
         let writer = Writer::start(connection, Arc::clone(&path))?;
         Ok(Self { writer: Some(writer), readers: Readers::new(reading, path), _lock: Some(lock) })
     }
@@ -63,7 +66,7 @@ impl Sqlite {
     /// Opens the file at `path` for reading, beside a daemon that may be writing it.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let path: Arc<Path> = file::resolve(path)?.into();
-        let connection = schema::reading(&path)
+        let connection = connection::reading(&path)
             .and_then(|connection| schema::check(&connection).map(|()| connection))
             .map_err(|failure| failure.at(&path))?;
         Ok(Self { writer: None, readers: Readers::new(connection, path), _lock: None })
@@ -126,7 +129,7 @@ impl Store for Sqlite {
     }
 
     async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
-        let durability = commit::durability(&commit);
+        let durability = Durability::of(&commit);
         self.write(durability, move |transaction| commit::write(transaction, &commit)).await
     }
 

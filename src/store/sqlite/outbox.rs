@@ -245,11 +245,12 @@ fn clear(transaction: &Transaction<'_>, now: Timestamp, limit: usize) -> Outcome
 mod tests {
     use rusqlite::Connection;
 
+    use super::super::schema;
     use super::*;
 
     fn plan(sql: &str) -> String {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(include_str!("0001_initial.sql")).unwrap();
+        schema::STEPS.iter().for_each(|step| connection.execute_batch(step).unwrap());
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         for parameter in 1..=statement.parameter_count() {
             statement.raw_bind_parameter(parameter, 1).unwrap();

@@ -7,8 +7,8 @@ use rusqlite::{Connection, Transaction};
 use tokio::sync::Semaphore;
 
 use super::super::StoreError;
+use super::connection;
 use super::failure::Outcome;
-use super::schema;
 
 /// Two: one long list must not keep the outbox waiting.
 const READERS: usize = 2;
@@ -57,7 +57,7 @@ fn on_idle<T>(
     let waiting = lock(idle).pop();
     let mut connection = match waiting {
         Some(connection) => connection,
-        None => schema::reading(path)?,
+        None => connection::reading(path)?,
     };
     let transaction = connection.transaction()?;
     let result = work(&transaction);

@@ -242,7 +242,7 @@ async fn files_that_are_not_ours_are_refused_and_left_alone() {
 async fn an_older_schema_is_brought_up_to_date() {
     let directory = Directory::new();
     let older = Connection::open(directory.path()).unwrap();
-    older.execute_batch(include_str!("0001_initial.sql")).unwrap();
+    older.execute_batch(schema::STEPS[0]).unwrap();
     older.pragma_update(None, "user_version", 1).unwrap();
     older.execute_batch("INSERT INTO scope VALUES (7, 'iot', 'all')").unwrap();
     drop(older);
@@ -399,7 +399,7 @@ async fn the_first_sight_of_a_certificate_is_kept() {
 async fn only_certificates_alone_wait_for_the_next_step_to_survive_a_power_cut() {
     let notes = vec![note("iot", "all", "k", Some("v"))];
     let bulk = Commit { scopes: vec![scope(1, "iot", "all")], notes, ..rows_step(0..2) };
-    assert_eq!(commit::durability(&bulk), Durability::Process);
+    assert_eq!(Durability::of(&bulk), Durability::Process);
     for step in [
         Commit { removed: vec![RowId(1)], ..bulk.clone() },
         Commit { ledger: vec![(RowId(1), None)], ..bulk.clone() },
@@ -408,7 +408,7 @@ async fn only_certificates_alone_wait_for_the_next_step_to_survive_a_power_cut()
         Commit { scans: vec![scan("iot", "all", 1)], ..bulk.clone() },
         Commit { rows: bulk.rows, ..step(&["e1"], &["ops"]) },
     ] {
-        assert_eq!(commit::durability(&step), Durability::Power, "{step:?}");
+        assert_eq!(Durability::of(&step), Durability::Power, "{step:?}");
     }
 }
 

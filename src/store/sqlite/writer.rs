@@ -12,32 +12,15 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::StoreError;
+use super::durability::Durability;
 use super::failure::{Failure, Outcome};
-use super::{file, schema};
+use super::{connection, file};
 
 /// Calls that wait for the writer; more of them wait in their callers.
 const QUEUE: usize = 16;
 
 /// The write-ahead log is cut back to nothing when a commit leaves it longer than this.
 const LONG_LOG: u64 = 32 * 1024 * 1024;
-
-/// What a commit survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Durability {
-    /// The death of the process. After a power cut it may be missing, but never be half there.
-    Process,
-    /// A power cut as well. Everything committed before it then survives too: the log is one file.
-    Power,
-}
-
-impl Durability {
-    const fn synchronous(self) -> &'static str {
-        match self {
-            Self::Process => "NORMAL",
-            Self::Power => "FULL",
-        }
-    }
-}
 
 type Job = Box<dyn FnOnce(&mut Writing) + Send>;
 
@@ -153,7 +136,7 @@ impl Writing {
     fn empty_log(&self) -> Outcome<()> {
         self.connection.busy_timeout(Duration::ZERO)?;
         let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        self.connection.busy_timeout(schema::PATIENCE)?;
+        self.connection.busy_timeout(connection::PATIENCE)?;
         Ok(emptied?)
     }
 

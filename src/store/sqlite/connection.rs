@@ -1,21 +1,15 @@
-//! Opening connections, and bringing the schema up to date.
+//! Opening connections.
 
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 use super::failure::{Failure, Outcome};
-use super::{certificates, commit, forget, notes, outbox};
+use super::{certificates, commit, forget, notes, outbox, schema};
 
 /// How long a statement waits for a lock that another process holds for a moment.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The schema, in steps; a step is never edited once it has been released.
-const MIGRATIONS: [&str; 2] = [include_str!("0001_initial.sql"), include_str!("0002_note.sql")];
-
-/// "ntaf", written by the first migration.
-const APPLICATION_ID: i32 = 0x6e74_6166;
 
 /// More prepared statements than there are texts, so that none is prepared twice.
 const STATEMENTS: usize = 64;
@@ -30,10 +24,9 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
         let reason = "this user may not write it; change its owner, or configure another file";
         return Err(Failure::Unfit(reason.to_owned()));
     }
-    let found = version(&connection)?;
-    refuse_foreign(&connection, found)?;
+    let found = schema::version(&connection)?;
     write_ahead(&connection)?;
-    migrate(&mut connection, found)?;
+    schema::migrate(&mut connection, found)?;
     // A mistake in a statement is found here and not when it is first needed.
     [
         certificates::STATEMENTS,
@@ -54,19 +47,6 @@ pub(super) fn reading(path: &Path) -> Outcome<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection, 2048)?;
     Ok(connection)
-}
-
-/// Checks that a file that is not to be migrated has the schema that this build knows.
-pub(super) fn check(connection: &Connection) -> Outcome<()> {
-    let found = version(connection)?;
-    refuse_foreign(connection, found)?;
-    if found < known() {
-        return Err(Failure::Unfit(format!(
-            "it has schema version {found} and this build needs {}; start the daemon once, it migrates the file",
-            known()
-        )));
-    }
-    Ok(())
 }
 
 /// Small caches: the whole daemon has a budget of 40 MiB, and the inventory in memory answers most questions.
@@ -90,40 +70,5 @@ fn write_ahead(connection: &Connection) -> Outcome<()> {
     // 16 MiB: large enough that a bulk import writes a page once, small enough for a small disk.
     connection.pragma_update(None, "wal_autocheckpoint", 4096)?;
     connection.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
-    Ok(())
-}
-
-fn known() -> u32 {
-    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
-}
-
-fn version(connection: &Connection) -> Outcome<u32> {
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    u32::try_from(version)
-        .map_err(|_| Failure::Rule(format!("{version} is not a version of the schema")))
-}
-
-fn refuse_foreign(connection: &Connection, version: u32) -> Outcome<()> {
-    let owner: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    let fresh = owner == 0 && version == 0 && tables == 0;
-    if owner != APPLICATION_ID && !fresh {
-        let reason = "it is the database of another program; configure another file";
-        return Err(Failure::Unfit(reason.to_owned()));
-    }
-    if version > known() {
-        return Err(Failure::TooNew { found: version, known: known() });
-    }
-    Ok(())
-}
-
-fn migrate(connection: &mut Connection, found: u32) -> Outcome<()> {
-    for (version, sql) in (1_u32..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
-        let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        step.execute_batch(sql)?;
-        step.pragma_update(None, "user_version", version)?;
-        step.commit()?;
-    }
     Ok(())
 }

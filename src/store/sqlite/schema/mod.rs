@@ -1,0 +1,67 @@
+//! The schema, in numbered steps, and bringing a file up to date.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::failure::{Failure, Outcome};
+
+/// Every step, in order. A change of the schema is one more file beside these and one more line here; a step is never
+/// edited once it has been released.
+#[rustfmt::skip]
+pub(super) const STEPS: [&str; 2] = [
+    include_str!("0001_initial.sql"),
+    include_str!("0002_note.sql"),
+];
+
+/// "ntaf", written by the first step.
+const APPLICATION_ID: i32 = 0x6e74_6166;
+
+/// Returns the version of the schema in the file, 0 for an empty one, and refuses what this build cannot use.
+pub(super) fn version(connection: &Connection) -> Outcome<u32> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version = u32::try_from(version)
+        .map_err(|_| Failure::Rule(format!("{version} is not a version of the schema")))?;
+    refuse_foreign(connection, version)?;
+    Ok(version)
+}
+
+/// Checks that a file that is not to be migrated has the schema that this build knows.
+pub(super) fn check(connection: &Connection) -> Outcome<()> {
+    let found = version(connection)?;
+    if found < known() {
+        return Err(Failure::Unfit(format!(
+            "it has schema version {found} and this build needs {}; start the daemon once, it migrates the file",
+            known()
+        )));
+    }
+    Ok(())
+}
+
+/// Takes every step that the file has not seen, each in a transaction of its own.
+pub(super) fn migrate(connection: &mut Connection, found: u32) -> Outcome<()> {
+    for (version, sql) in (1_u32..).zip(STEPS).filter(|(version, _)| *version > found) {
+        let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        step.execute_batch(sql)?;
+        step.pragma_update(None, "user_version", version)?;
+        step.commit()?;
+    }
+    Ok(())
+}
+
+fn known() -> u32 {
+    u32::try_from(STEPS.len()).unwrap_or(u32::MAX)
+}
+
+fn refuse_foreign(connection: &Connection, version: u32) -> Outcome<()> {
+    let owner: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let fresh = owner == 0 && version == 0 && tables == 0;
+    if owner != APPLICATION_ID && !fresh {
+        let reason = "it is the database of another program; configure another file";
+        return Err(Failure::Unfit(reason.to_owned()));
+    }
+    if version > known() {
+        return Err(Failure::TooNew { found: version, known: known() });
+    }
+    Ok(())
+}
