@@ -22,7 +22,7 @@ pub(super) fn write(event: &Event) -> Result<String, String> {
         .map_err(|error| format!("event {} cannot be written: {error}", event.id))
 }
 
-/// Returns the event that `text` says.
+/// Returns the event that was written as `text`.
 pub(super) fn read(text: &str) -> Result<Event, String> {
     let row: EventRow<'static> =
         serde_json::from_str(text).map_err(|error| format!("an event cannot be read: {error}"))?;
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn every_topic_is_generated() {
-        // A new topic must be added to the strategy, or the property above proves less than it says.
+        // A new topic must be added to the strategy, or the property above proves less than it claims.
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let mut kinds = std::collections::BTreeSet::new();
         for _ in 0..500 {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_said_with_the_event() {
+    fn what_cannot_be_understood_is_reported_with_the_event() {
         let text = |severity: &str, topic: &str| {
             read(&format!(r#"{{"id":"e1","at":1,"severity":"{severity}","topic":{topic}}}"#))
                 .unwrap_err()

@@ -40,9 +40,9 @@ pub struct Commit {
     pub statuses: Vec<(RowId, Status)>,
     /// Certificates that are gone; their ledger entries go with them.
     pub removed: Vec<RowId>,
-    /// What has been said about certificates; `None` forgets.
+    /// What was notified about certificates; `None` forgets.
     pub ledger: Vec<(RowId, Option<Said>)>,
-    /// What has been said about conditions, by key; `None` forgets.
+    /// What was notified about conditions, by key; `None` forgets.
     pub conditions: Vec<(String, Option<Timestamp>)>,
     /// Events to deliver, with the channels they go to. An event that is in the outbox of a channel already stays as it
     /// is there; an event for no channel is not kept.
@@ -95,7 +95,7 @@ pub struct ScanRecord {
     pub error: Option<String>,
 }
 
-/// What a scan wants to find again after a restart, in the source's own words. The newest of each (source, scope, key)
+/// What a scan wants to find again after a restart, in the source's own form. The newest of each (source, scope, key)
 /// is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
@@ -114,9 +114,9 @@ pub struct Note {
 pub struct Saved {
     /// Every scope: number, source, scope.
     pub scopes: Vec<(ScopeId, String, String)>,
-    /// What has been said about certificates.
+    /// What was notified about certificates.
     pub ledger: Vec<(RowId, Said)>,
-    /// What has been said about conditions.
+    /// What was notified about conditions.
     pub conditions: Vec<(String, Timestamp)>,
     /// The newest scan of each (source, scope, window).
     pub scans: Vec<ScanRecord>,
@@ -133,7 +133,7 @@ pub struct Pending {
     pub batch: Option<Batch>,
 }
 
-/// Deliveries that are sent as one message. Frozen before the first attempt, so that a retry says the same.
+/// Deliveries that are sent as one message. Frozen before the first attempt, so that a retry sends the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// The id that the receiver sees; the same over retries and restarts. Unique within its channel.
@@ -160,7 +160,7 @@ pub enum BatchUpdate {
     Dead {
         /// When.
         at: Timestamp,
-        /// The service's word for it.
+        /// The service's code for it.
         code: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Certificates, what was said about them, and scans.
+//! Certificates, what was notified about them, and scans.
 
 use super::*;
 use crate::expiry::Facts;
@@ -23,11 +23,12 @@ pub(super) async fn comes_back_after_a_restart(place: impl Place) {
     odd.sighting.status = Status::Revoked;
     odd.status = Status::Superseded;
     let expected = vec![stored(&row(0, 3)), stored(&odd)];
-    let spoken = vec![(RowId(0), said(50, &["ops", "dev"])), (RowId(u32::MAX), said(51, &[]))];
+    let ledger =
+        vec![(RowId(0), notified(50, &["ops", "dev"])), (RowId(u32::MAX), notified(51, &[]))];
     let commit = Commit {
         scopes: vec![scope(3, "iot", "mqtt-1"), scope(u32::MAX, "web", "all")],
         rows: vec![odd, row(0, 3)],
-        ledger: spoken.iter().cloned().map(|(row, said)| (row, Some(said))).collect(),
+        ledger: ledger.iter().cloned().map(|(row, entry)| (row, Some(entry))).collect(),
         conditions: vec![("source/iot".to_owned(), Some(at(9)))],
         scans: vec![scan("iot", "all", 100)],
         ..Commit::default()
@@ -41,7 +42,7 @@ pub(super) async fn comes_back_after_a_restart(place: impl Place) {
     let scopes = [(3, "iot", "mqtt-1"), (u32::MAX, "web", "all")]
         .map(|(id, source, scope)| (ScopeId(id), source.to_owned(), scope.to_owned()));
     assert_eq!(saved.scopes, scopes);
-    assert_eq!(saved.ledger, spoken);
+    assert_eq!(saved.ledger, ledger);
     assert_eq!(saved.conditions, [("source/iot".to_owned(), at(9))]);
     assert_eq!(saved.scans, [scan("iot", "all", 100)]);
     assert_eq!(rows(&*store).await, expected);
@@ -64,7 +65,7 @@ pub(super) async fn applies_a_step_in_its_order(place: impl Place) {
     let known = Commit {
         scopes: vec![scope(1, "iot", "all")],
         rows: vec![row(1, 1), row(2, 1), row(3, 1)],
-        ledger: [1, 2, 3].map(|number| (RowId(number), Some(said(5, &["ops"])))).to_vec(),
+        ledger: [1, 2, 3].map(|number| (RowId(number), Some(notified(5, &["ops"])))).to_vec(),
         conditions: vec![("a".to_owned(), Some(at(1))), ("b".to_owned(), Some(at(2)))],
         ..Commit::default()
     };
@@ -78,7 +79,7 @@ pub(super) async fn applies_a_step_in_its_order(place: impl Place) {
         removed: vec![RowId(2), RowId(3), RowId(77)],
         rows: vec![reused.clone(), row(1, 1), later.clone()],
         statuses: vec![(RowId(1), Status::Superseded), (RowId(3), Status::Active)],
-        ledger: vec![(RowId(1), Some(said(6, &["dev"])))],
+        ledger: vec![(RowId(1), Some(notified(6, &["dev"])))],
         conditions: vec![("a".to_owned(), None), ("b".to_owned(), Some(at(3)))],
         ..Commit::default()
     };
@@ -86,7 +87,7 @@ pub(super) async fn applies_a_step_in_its_order(place: impl Place) {
     later.status = Status::Superseded;
     assert_eq!(rows(&*store).await, [stored(&later), stored(&reused)]);
     let saved = store.saved().await.unwrap();
-    assert_eq!(saved.ledger, [(RowId(1), said(6, &["dev"]))]);
+    assert_eq!(saved.ledger, [(RowId(1), notified(6, &["dev"]))]);
     assert_eq!(saved.conditions, [("b".to_owned(), at(3))]);
 
     let ledger = vec![(RowId(1), None), (RowId(77), None)];
@@ -190,7 +191,7 @@ pub(super) async fn drops_sources_that_are_gone(place: impl Place) {
     let known = Commit {
         scopes: vec![scope(1, "iot", "a"), scope(2, "web", "all"), scope(3, "iot", "b")],
         rows: vec![row(0, 1), row(1, 2), row(250_000, 3), row(250_001, 2)],
-        ledger: [0, 1, 250_000].map(|number| (RowId(number), Some(said(5, &["ops"])))).to_vec(),
+        ledger: [0, 1, 250_000].map(|number| (RowId(number), Some(notified(5, &["ops"])))).to_vec(),
         scans: vec![scan("iot", "all", 1), scan("web", "all", 2), scan("never-listed", "all", 3)],
         ..step(&["e1"], &["ops"])
     };
@@ -199,9 +200,9 @@ pub(super) async fn drops_sources_that_are_gone(place: impl Place) {
 
     let saved = store.saved().await.unwrap();
     assert_eq!(saved.scopes, [(ScopeId(2), "web".to_owned(), "all".to_owned())]);
-    assert_eq!(saved.ledger, [(RowId(1), said(5, &["ops"]))]);
+    assert_eq!(saved.ledger, [(RowId(1), notified(5, &["ops"]))]);
     assert_eq!(saved.scans, [scan("web", "all", 2)]);
     assert_eq!(rows(&*store).await, [stored(&row(1, 2)), stored(&row(250_001, 2))]);
-    // What was decided is still to be said.
+    // What was decided is still to be sent.
     assert_eq!(pending(&*store, "ops").await.len(), 1);
 }

@@ -73,7 +73,7 @@ pub(crate) fn scope(number: u32, source: &str, scope: &str) -> (ScopeId, Arc<str
     (ScopeId(number), source.into(), scope.into())
 }
 
-pub(crate) fn said(seconds: i64, told: &[&str]) -> Said {
+pub(crate) fn notified(seconds: i64, told: &[&str]) -> Said {
     let told = told.iter().copied().map(Arc::from).collect();
     Said { rung: Rung::Before(86_400), at: at(seconds), told }
 }

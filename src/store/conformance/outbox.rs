@@ -65,7 +65,7 @@ pub(super) async fn freezes_all_or_none(place: impl Place) {
     assert_eq!(batches, [Some(batch("b1")), None]);
     assert_eq!(pending(&*store, "dev").await, dev);
 
-    // Saying the same twice is no mistake.
+    // Freezing the same twice is no mistake.
     store.freeze(&[first], &batch("b1")).await.unwrap();
     store.freeze(&[second], &batch("b2")).await.unwrap();
     assert_eq!(pending(&*store, "ops").await[1].batch, Some(batch("b2")));
@@ -99,7 +99,7 @@ pub(super) async fn settles_in_each_way(place: impl Place) {
     let delivered = BatchUpdate::Delivered { at: at(200) };
     let dead = BatchUpdate::Dead { at: at(300), code: "no_text".to_owned() };
 
-    // Of another channel, not there, and not the batch that it says it is.
+    // Of another channel, not there, and not the batch that it claims to be.
     store.settle("dev", "b1", &delivered, &state).await.unwrap();
     store.settle("ops", "b9", &dead, &state).await.unwrap();
     store.settle("ops", "b1", &BatchUpdate::Retry(batch("b2")), &state).await.unwrap_err();

@@ -90,7 +90,7 @@ pub(super) fn list(transaction: &Transaction<'_>, query: &ListQuery) -> Outcome<
 
 /// Reads back everything but the certificates.
 pub(super) fn saved(transaction: &Transaction<'_>) -> Outcome<Saved> {
-    let mut told = TellingLists::default();
+    let mut lists = ChannelLists::default();
     Ok(Saved {
         scopes: all(transaction, SCOPES, |row| {
             Ok((ScopeId(number(row, 0)?), text(row, 1)?, text(row, 2)?))
@@ -98,7 +98,7 @@ pub(super) fn saved(transaction: &Transaction<'_>) -> Outcome<Saved> {
         ledger: all(transaction, LEDGER, |row| {
             let rung = code::rung(number(row, 1)?);
             let said =
-                Said { rung, at: time(row, 2)?, told: told.list(row.get_ref(3)?.as_str()?)? };
+                Said { rung, at: time(row, 2)?, told: lists.list(row.get_ref(3)?.as_str()?)? };
             Ok((RowId(number(row, 0)?), said))
         })?,
         conditions: all(transaction, CONDITIONS, |row| Ok((text(row, 0)?, time(row, 1)?)))?,
@@ -220,13 +220,13 @@ fn strings(json: Option<&str>) -> Outcome<Vec<String>> {
     })
 }
 
-/// Lists of channels that were told: few, and shared by thousands of certificates.
+/// Lists of notified channels: few, and shared by thousands of certificates.
 #[derive(Default)]
-struct TellingLists {
+struct ChannelLists {
     known: HashMap<String, Told>,
 }
 
-impl TellingLists {
+impl ChannelLists {
     fn list(&mut self, json: &str) -> Outcome<Told> {
         if let Some(told) = self.known.get(json) {
             return Ok(Arc::clone(told));

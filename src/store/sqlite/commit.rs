@@ -11,7 +11,7 @@ const SCOPE: &str = "INSERT INTO scope (id, source, scope) VALUES (?1, ?2, ?3)";
 
 const FORGET_CERTIFICATE: &str = "DELETE FROM certificate WHERE id = ?1";
 
-const FORGET_SAID: &str = "DELETE FROM ledger WHERE certificate_id = ?1";
+const FORGET_LEDGER: &str = "DELETE FROM ledger WHERE certificate_id = ?1";
 
 // Everything but `first_seen`, which stays as it was first written.
 const ROW: &str = "
@@ -26,11 +26,11 @@ const ROW: &str = "
 
 const STATUS: &str = "UPDATE certificate SET status = ?2 WHERE id = ?1";
 
-const SAY: &str = "
+const WRITE_LEDGER: &str = "
     INSERT INTO ledger (certificate_id, rung, at, told) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (certificate_id) DO UPDATE SET rung = excluded.rung, at = excluded.at, told = excluded.told";
 
-const SAY_CONDITION: &str = "
+const WRITE_CONDITION: &str = "
     INSERT INTO condition (key, at) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET at = excluded.at";
 
 const FORGET_CONDITION: &str = "DELETE FROM condition WHERE key = ?1";
@@ -48,11 +48,11 @@ const FORGET_SCANS: &str = "DELETE FROM scan WHERE source = ?1 AND scope = ?2";
 pub(super) const STATEMENTS: &[&str] = &[
     SCOPE,
     FORGET_CERTIFICATE,
-    FORGET_SAID,
+    FORGET_LEDGER,
     ROW,
     STATUS,
-    SAY,
-    SAY_CONDITION,
+    WRITE_LEDGER,
+    WRITE_CONDITION,
     FORGET_CONDITION,
     FORGET_SCANS,
     SCAN,
@@ -82,10 +82,10 @@ pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<(
 
 fn remove(transaction: &Transaction<'_>, removed: &[RowId]) -> Outcome<()> {
     let mut certificate = transaction.prepare_cached(FORGET_CERTIFICATE)?;
-    let mut said = transaction.prepare_cached(FORGET_SAID)?;
+    let mut ledger = transaction.prepare_cached(FORGET_LEDGER)?;
     for row in removed {
         certificate.execute([row.0])?;
-        said.execute([row.0])?;
+        ledger.execute([row.0])?;
     }
     Ok(())
 }
@@ -116,14 +116,14 @@ fn write_rows(transaction: &Transaction<'_>, rows: &[RowWrite]) -> Outcome<()> {
 }
 
 fn write_ledger(transaction: &Transaction<'_>, ledger: &[(RowId, Option<Said>)]) -> Outcome<()> {
-    let mut say = transaction.prepare_cached(SAY)?;
-    let mut forget = transaction.prepare_cached(FORGET_SAID)?;
+    let mut write = transaction.prepare_cached(WRITE_LEDGER)?;
+    let mut forget = transaction.prepare_cached(FORGET_LEDGER)?;
     for (row, said) in ledger {
         match said {
             None => forget.execute([row.0])?,
             Some(Said { rung, at, told }) => {
                 let told: Vec<&str> = told.iter().map(AsRef::as_ref).collect();
-                say.execute(params![row.0, code::of_rung(*rung), at.seconds(), json(&told)?])?
+                write.execute(params![row.0, code::of_rung(*rung), at.seconds(), json(&told)?])?
             }
         };
     }
@@ -138,7 +138,7 @@ fn write_conditions(
         match at {
             None => transaction.prepare_cached(FORGET_CONDITION)?.execute([key])?,
             Some(at) => {
-                transaction.prepare_cached(SAY_CONDITION)?.execute(params![key, at.seconds()])?
+                transaction.prepare_cached(WRITE_CONDITION)?.execute(params![key, at.seconds()])?
             }
         };
     }

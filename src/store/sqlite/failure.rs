@@ -1,4 +1,4 @@
-//! What went wrong, in `SQLite`'s words, becomes what a person can do about it.
+//! What went wrong, in `SQLite`'s terms, becomes what a person can do about it.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::super::StoreError;
 /// The result of work on a connection.
 pub(super) type Outcome<T> = Result<T, Failure>;
 
-/// A failure before it is known whom to tell.
+/// A failure before it is known which file it belongs to.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// `SQLite` refused.

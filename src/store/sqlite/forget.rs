@@ -13,7 +13,7 @@ const LAST: &str = "
     SELECT max(id) FROM certificate WHERE EXISTS
         (SELECT 1 FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1)))";
 
-const SAID: &str = "
+const LEDGER: &str = "
     DELETE FROM ledger WHERE certificate_id BETWEEN ?2 AND ?3 AND certificate_id IN
         (SELECT id FROM certificate WHERE id BETWEEN ?2 AND ?3 AND scope_id IN
             (SELECT id FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1))))";
@@ -29,12 +29,12 @@ const NOTES: &str = "
         (SELECT source, scope, key FROM note WHERE source NOT IN (SELECT value FROM json_each(?1)) LIMIT ?2)";
 
 /// Every statement of this part.
-pub(super) const STATEMENTS: &[&str] = &[SCANS, LAST, SAID, CERTIFICATES, NOTES, SCOPES];
+pub(super) const STATEMENTS: &[&str] = &[SCANS, LAST, LEDGER, CERTIFICATES, NOTES, SCOPES];
 
 /// Numbers of certificates, or notes, in one step.
 const STEP: i64 = 100_000;
 
-/// The sources that stay, as `SQLite` is told them.
+/// The sources that stay, in the form that the statements take.
 #[derive(Clone)]
 pub(super) struct Kept(String);
 
@@ -56,14 +56,14 @@ impl Kept {
         Ok(transaction.prepare_cached(NOTES)?.execute(params![self.0, STEP])? > 0)
     }
 
-    /// Drops certificates and what was said about them, from this number on, and returns where to go on.
+    /// Drops certificates and what was notified about them, from this number on, and returns where to go on.
     pub(super) fn drop_certificates(
         &self,
         transaction: &Transaction<'_>,
         from: i64,
     ) -> Outcome<i64> {
         let to = from.saturating_add(STEP - 1);
-        transaction.prepare_cached(SAID)?.execute(params![self.0, from, to])?;
+        transaction.prepare_cached(LEDGER)?.execute(params![self.0, from, to])?;
         transaction.prepare_cached(CERTIFICATES)?.execute(params![self.0, from, to])?;
         Ok(to.saturating_add(1))
     }

@@ -9,8 +9,8 @@ use rusqlite::types::Value;
 use tempfile::TempDir;
 
 use super::super::conformance::{
-    Place, agrees_with_model, at, batch, conformance, input, note, pending, row, rows, said, scan,
-    scope, serials, step, stored,
+    Place, agrees_with_model, at, batch, conformance, input, note, notified, pending, row, rows,
+    scan, scope, serials, step, stored,
 };
 use super::*;
 
@@ -61,7 +61,7 @@ fn full_step(number: u32) -> Commit {
     Commit {
         scopes: vec![scope(number, "iot", &format!("scope-{number}"))],
         rows: vec![row(number, number), row(number + 1000, number)],
-        ledger: vec![(RowId(number), Some(said(5, &["ops"])))],
+        ledger: vec![(RowId(number), Some(notified(5, &["ops"])))],
         conditions: vec![(format!("condition-{number}"), Some(at(9)))],
         notes: vec![note("iot", "all", &format!("key-{number}"), Some("value"))],
         scans: vec![scan("iot", &format!("window-{number}"), 100)],
@@ -159,7 +159,7 @@ async fn a_killed_process_leaves_whole_steps() {
         Sqlite::open(&copy.path()).unwrap().close().await.unwrap();
         let found = dump(&copy.path());
         let state = states.iter().position(|state| *state == found).unwrap();
-        assert!(state >= furthest, "{cut} bytes of the log say less than fewer did");
+        assert!(state >= furthest, "{cut} bytes of the log hold less than fewer did");
         furthest = state;
     }
     assert_eq!(furthest, states.len() - 1);
@@ -191,7 +191,7 @@ async fn a_full_disk_changes_nothing_and_is_over_when_there_is_space() {
 }
 
 #[tokio::test]
-async fn a_file_that_turns_read_only_is_said_and_still_read() {
+async fn a_file_that_turns_read_only_is_reported_and_still_read() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
     store.commit(Arc::new(full_step(1))).await.unwrap();
@@ -205,7 +205,7 @@ async fn a_file_that_turns_read_only_is_said_and_still_read() {
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_hold_a_file_is_said_with_what_to_do() {
+async fn a_place_that_cannot_hold_a_file_is_reported_with_what_to_do() {
     let directory = Directory::new();
     let missing = directory.0.path().join("missing/notafter.db");
     let text = refusal(&missing);
@@ -271,7 +271,7 @@ async fn a_newer_schema_is_refused() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_said() {
+async fn a_damaged_file_is_reported() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
     store.commit(Arc::new(rows_step(0..5000))).await.unwrap();
@@ -287,7 +287,7 @@ async fn a_damaged_file_is_said() {
 }
 
 #[tokio::test]
-async fn what_breaks_the_rules_of_the_store_is_said() {
+async fn what_breaks_the_rules_of_the_store_is_reported() {
     for (change, reason) in [
         ("UPDATE certificate SET kind = 9", "9 is not a kind"),
         ("UPDATE certificate SET status = -1", "-1 is not a status"),
@@ -438,7 +438,7 @@ async fn reading_goes_on_while_a_long_list_is_taken() {
 }
 
 #[tokio::test]
-async fn a_writer_that_died_is_said() {
+async fn a_writer_that_died_is_reported() {
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
     let died =
