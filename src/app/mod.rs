@@ -64,7 +64,7 @@ impl App {
     /// Runs until `shutdown` resolves or a part of the spine ends early, which is an error.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let config = Arc::clone(&self.plan.config);
-        let store: Arc<Sqlite> = Arc::new(open(&config)?);
+        let store: Arc<dyn Store> = Arc::new(open(&config)?);
         let listener = TcpListener::bind(config.server.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
@@ -72,15 +72,11 @@ impl App {
         let ended = daemon.serve(shutdown).await;
         service::tell(&[sd_notify::NotifyState::Stopping]);
         daemon.stop().await;
-        if let Ok(store) = Arc::try_unwrap(store) {
-            store.close().await?;
-        } else {
-            tracing::warn!("the store is still in use and is closed with the process");
-        }
+        store.close().await?;
         ended
     }
 
-    async fn start(self, store: Arc<Sqlite>, listener: TcpListener) -> anyhow::Result<Daemon> {
+    async fn start(self, store: Arc<dyn Store>, listener: TcpListener) -> anyhow::Result<Daemon> {
         let channels = Channels::new(self.plan.config.metrics.max_series_per_source);
         let mut spine = JoinSet::new();
         let (web_stop, pipeline_stop) = (CancellationToken::new(), CancellationToken::new());
@@ -89,7 +85,7 @@ impl App {
             view: channels.view.subscribe(),
             metrics: Arc::clone(&self.metrics),
             exposition: Arc::clone(&exposition),
-            names: Arc::new(adapt::StoreNames(Arc::clone(&store) as Arc<dyn Store>)),
+            names: Arc::new(adapt::StoreNames(Arc::clone(&store))),
             sources: channels.sources.subscribe(),
             clock: Arc::clone(&self.clock),
             reload: channels.reload.clone(),
@@ -98,11 +94,8 @@ impl App {
         };
         let stop = web_stop.clone();
         spine.spawn(async move { web::serve(listener, state, stop).await.map_err(Into::into) });
-        let parts = Parts {
-            store: store as Arc<dyn Store>,
-            metrics: Arc::clone(&self.metrics),
-            clock: Arc::clone(&self.clock),
-        };
+        let parts =
+            Parts { store, metrics: Arc::clone(&self.metrics), clock: Arc::clone(&self.clock) };
         let outputs = Outputs {
             view: channels.view,
             exposition,

@@ -159,6 +159,10 @@ impl Store for Memory {
     async fn retain_sources(&self, _: &[String]) -> Result<(), StoreError> {
         Ok(())
     }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// What a scripted channel does with one message.

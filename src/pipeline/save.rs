@@ -153,6 +153,9 @@ mod tests {
         async fn retain_sources(&self, _: &[String]) -> Result<(), StoreError> {
             unreachable!("it only writes")
         }
+        async fn close(&self) -> Result<(), StoreError> {
+            unreachable!("it only writes")
+        }
     }
 
     fn saver(answers: impl IntoIterator<Item = StoreError>) -> (Saver, Arc<Script>) {

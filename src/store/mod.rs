@@ -85,4 +85,7 @@ pub trait Store: Send + Sync {
 
     /// Drops the scopes, certificates, ledger, notes and scans of sources that are not in `sources`.
     async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError>;
+
+    /// Writes what is queued and lets go of the place where it is kept. Nothing but this is to be called after it.
+    async fn close(&self) -> Result<(), StoreError>;
 }

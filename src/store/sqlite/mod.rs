@@ -3,7 +3,6 @@
 //! Write-ahead logging lets two connections read while one thread writes. Every SQL text is prepared when the file is
 //! opened, so that a mistake in one fails the first test and not the first night.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,6 +28,7 @@ mod outbox;
 mod readers;
 mod schema;
 mod writer;
+mod writing;
 #[cfg(test)]
 mod tests;
 
@@ -37,16 +37,15 @@ use failure::Outcome;
 use forget::Kept;
 use readers::Readers;
 use writer::Writer;
+use writing::Writing;
 
 /// Chunks of certificates or notes that wait to be taken; reading goes on meanwhile.
 const CHUNKS_AHEAD: usize = 2;
 
 /// A store in one `SQLite` file.
 pub struct Sqlite {
-    writer: Option<Writer>,
+    writer: Option<Arc<Writer>>,
     readers: Readers,
-    /// Held for as long as this process may write.
-    _lock: Option<File>,
 }
 
 impl Sqlite {
@@ -55,12 +54,10 @@ impl Sqlite {
     /// Only one process at a time can. Waits for the disk: call it before there is anything to hold up.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let path: Arc<Path> = file::resolve(path)?.into();
-        let lock = file::lock(&path)?;
-        file::create(&path)?;
-        let connection = connection::writing(&path).map_err(|failure| failure.at(&path))?;
+        let writing = Writing::open(Arc::clone(&path))?;
         let reading = connection::reading(&path).map_err(|failure| failure.at(&path))?;
-        let writer = Writer::start(connection, Arc::clone(&path))?;
-        Ok(Self { writer: Some(writer), readers: Readers::new(reading, path), _lock: Some(lock) })
+        let writer = Writer::start(writing)?;
+        Ok(Self { writer: Some(Arc::new(writer)), readers: Readers::new(reading, path) })
     }
 
     /// Opens the file at `path` for reading, beside a daemon that may be writing it.
@@ -69,21 +66,7 @@ impl Sqlite {
         let connection = connection::reading(&path)
             .and_then(|connection| schema::check(&connection).map(|()| connection))
             .map_err(|failure| failure.at(&path))?;
-        Ok(Self { writer: None, readers: Readers::new(connection, path), _lock: None })
-    }
-
-    /// Writes what is queued, empties the write-ahead log and closes the file.
-    ///
-    /// Dropping the store does the same, and blocks the thread that drops it meanwhile.
-    pub async fn close(mut self) -> Result<(), StoreError> {
-        tokio::task::spawn_blocking(move || self.stop())
-            .await
-            .map_err(|_| StoreError::Unavailable("closing it was interrupted".to_owned()))?
-    }
-
-    fn stop(&mut self) -> Result<(), StoreError> {
-        self.readers.close();
-        self.writer.take().map_or(Ok(()), |mut writer| writer.stop())
+        Ok(Self { writer: None, readers: Readers::new(connection, path) })
     }
 
     async fn write<T: Send + 'static>(
@@ -106,8 +89,10 @@ async fn hand<T>(mut chunks: mpsc::Receiver<Vec<T>>, each: &mut (dyn FnMut(Vec<T
 }
 
 impl Drop for Sqlite {
+    /// Does what `close` does, and blocks the thread meanwhile.
     fn drop(&mut self) {
-        if let Err(error) = self.stop() {
+        self.readers.close();
+        if let Some(Err(error)) = self.writer.as_ref().map(|writer| writer.stop()) {
             tracing::warn!(%error, "the store was not closed cleanly; the next start recovers it");
         }
     }
@@ -211,5 +196,13 @@ impl Store for Sqlite {
                 self.write(Durability::Process, move |t| step.drop_certificates(t, from)).await?;
         }
         self.write(Durability::Power, move |t| kept.drop_scopes(t)).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.readers.close();
+        let Some(writer) = self.writer.clone() else { return Ok(()) };
+        tokio::task::spawn_blocking(move || writer.stop())
+            .await
+            .map_err(|_| StoreError::Unavailable("closing it was interrupted".to_owned()))?
     }
 }
