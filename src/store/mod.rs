@@ -8,11 +8,13 @@ use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 
 mod code;
 mod event;
+mod memory;
 mod sqlite;
 mod types;
 #[cfg(test)]
 mod conformance;
 
+pub use memory::Memory;
 pub use sqlite::Sqlite;
 pub use types::{
     Batch, BatchUpdate, ChannelState, Commit, ListQuery, Note, Pending, RowWrite, Saved,

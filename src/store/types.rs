@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use crate::expiry::{Event, RowId, Said, ScopeId, Sighting, Status, Timestamp};
 
+/// What was delivered is kept for this long, in seconds, so that it can be explained.
+pub(super) const KEPT: i64 = 90 * 86_400;
+
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

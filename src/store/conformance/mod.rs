@@ -8,13 +8,15 @@ use crate::expiry::{
     Timestamp, Topic,
 };
 
+mod agreement;
 pub(crate) mod any;
+mod calls;
 mod certificates;
-mod model;
 mod notes;
 mod outbox;
 
-pub(crate) use model::{agrees_with_model, input};
+pub(crate) use agreement::agrees_with_memory;
+pub(crate) use calls::input;
 
 /// Where a store lives, so that it can be closed and opened again.
 pub(crate) trait Place {
@@ -44,6 +46,7 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     outbox::settles_in_each_way(fresh()).await;
     outbox::counts_what_waits(fresh()).await;
     outbox::keeps_the_state_of_a_channel(fresh()).await;
+    outbox::forgets_what_was_sent_after_ninety_days(fresh()).await;
 }
 
 pub(crate) const fn at(seconds: i64) -> Timestamp {

@@ -154,3 +154,21 @@ pub(super) async fn keeps_the_state_of_a_channel(place: impl Place) {
     store.settle("ops", "none", &update, &up).await.unwrap();
     assert_eq!(store.channel_state("ops").await.unwrap(), up);
 }
+
+pub(super) async fn forgets_what_was_sent_after_ninety_days(place: impl Place) {
+    const DAY: i64 = 86_400;
+    let store = place.open().await;
+    store.commit(Arc::new(step(&["e1", "e2", "e3"], &["ops"]))).await.unwrap();
+    let send_next = async |id: &str, days: i64| {
+        let delivery = pending(&*store, "ops").await[0].delivery;
+        store.freeze(&[delivery], &batch(id)).await.unwrap();
+        let update = BatchUpdate::Delivered { at: at(days * DAY) };
+        store.settle("ops", id, &update, &ChannelState::default()).await.unwrap();
+        store.commit(Arc::new(step(&["e1"], &["ops"]))).await.unwrap();
+    };
+    send_next("b1", 0).await;
+    send_next("b2", 90).await;
+    assert_eq!(ids(&pending(&*store, "ops").await), ["e3"]);
+    send_next("b3", 91).await;
+    assert_eq!(ids(&pending(&*store, "ops").await), ["e1"]);
+}

@@ -2,13 +2,11 @@
 
 use rusqlite::{Row, Transaction, params};
 
+use super::super::types::KEPT;
 use super::super::{Batch, BatchUpdate, ChannelState, Pending, event};
 use super::certificates::{all, collect, maybe_time, number, text, time};
 use super::failure::{Failure, Outcome};
 use crate::expiry::{Event, Timestamp};
-
-/// What was delivered is kept for this long, in seconds, so that it can be explained.
-const KEPT: i64 = 90 * 86_400;
 
 /// What one settlement clears away at most, beyond as many deliveries as it settled.
 const CLEARED: usize = 1000;

@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use tempfile::TempDir;
 
 use super::super::conformance::{
-    Place, agrees_with_model, at, batch, conformance, input, note, notified, pending, row, rows,
+    Place, agrees_with_memory, at, batch, conformance, input, note, notified, pending, row, rows,
     scan, scope, serials, step, stored,
 };
 use super::*;
@@ -92,9 +92,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn behaves_like_the_model(input in input()) {
+    fn behaves_like_the_store_in_memory(input in input()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(agrees_with_model(Directory::new(), input));
+        runtime.block_on(agrees_with_memory(Directory::new(), input));
     }
 }
 

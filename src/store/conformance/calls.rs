@@ -1,0 +1,161 @@
+//! Any sequence of calls to a store.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::super::{BatchUpdate, ChannelState};
+use super::*;
+
+/// Few enough that calls often meet over the same.
+pub(super) const CHANNELS: [&str; 2] = ["ops", "dev"];
+pub(super) const SCOPES: [(&str, &str); 4] =
+    [("iot", "a"), ("iot", "b"), ("web", "all"), ("plant", "all")];
+pub(super) const ROWS: u32 = 10;
+
+const DAY: i64 = 86_400;
+
+/// A sequence of calls, and the events that are in them.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    pub(super) events: Vec<Event>,
+    pub(super) calls: Vec<Call>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Call {
+    Commit(Box<Commit>, Vec<(prop::sample::Index, Vec<String>)>),
+    Freeze(&'static str, usize),
+    Settle(&'static str, Ending, ChannelState),
+    Retain(Vec<String>),
+    Reopen,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Ending {
+    Delivered { at: Timestamp },
+    Retry { detail: u8, next_at: Timestamp },
+    Dead(String),
+}
+
+impl Ending {
+    pub(super) fn of(self, batch: &Batch) -> BatchUpdate {
+        match self {
+            Self::Delivered { at } => BatchUpdate::Delivered { at },
+            Self::Dead(code) => BatchUpdate::Dead { at: at(1_000), code },
+            Self::Retry { detail, next_at } => {
+                let (id, attempts) = (batch.id.clone(), batch.attempts + 1);
+                BatchUpdate::Retry(Batch { id, attempts, detail, next_at })
+            }
+        }
+    }
+}
+
+/// Any short sequence of calls over few enough things that they meet often.
+pub(crate) fn input() -> impl Strategy<Value = Input> {
+    (vec(any::event(), 8), vec(a_call(), 1..14)).prop_map(|(mut events, calls)| {
+        for (number, event) in events.iter_mut().enumerate() {
+            event.id = format!("e{number}");
+        }
+        Input { events, calls }
+    })
+}
+
+fn a_call() -> impl Strategy<Value = Call> {
+    let channel = || proptest::sample::select(CHANNELS.as_slice());
+    let channels = proptest::sample::subsequence(CHANNELS.map(str::to_owned).to_vec(), 0..=2);
+    let outbox = vec((proptest::prelude::any::<prop::sample::Index>(), channels), 0..4);
+    let sources = vec!["iot".to_owned(), "web".to_owned(), "plant".to_owned()];
+    prop_oneof![
+        6 => (a_commit(), outbox).prop_map(|(commit, outbox)| Call::Commit(Box::new(commit), outbox)),
+        3 => (channel(), 0_usize..4).prop_map(|(channel, count)| Call::Freeze(channel, count)),
+        3 => (channel(), an_ending(), a_state()).prop_map(|(channel, ending, state)| {
+            Call::Settle(channel, ending, state)
+        }),
+        1 => proptest::sample::subsequence(sources, 0..=3).prop_map(Call::Retain),
+        1 => Just(Call::Reopen),
+    ]
+}
+
+fn a_commit() -> impl Strategy<Value = Commit> {
+    let number = || (0..ROWS).prop_map(RowId);
+    let write = (number(), any::sighting(), any::status(), any::time()).prop_map(
+        |(row, sighting, status, first_seen)| {
+            // The scope follows from the number, so that few scopes are enough.
+            RowWrite { row, scope: ScopeId(row.0 % 4), sighting, status, first_seen }
+        },
+    );
+    let told = vec("[a-z]{1,3}", 0..3).prop_map(|names| names.into_iter().map(Arc::from).collect());
+    let entry =
+        (any::rung(), any::time(), told).prop_map(|(rung, at, told)| Said { rung, at, told });
+    (
+        vec(write, 0..6),
+        vec((number(), any::status()), 0..4),
+        vec(number(), 0..3),
+        vec((number(), option::of(entry)), 0..4),
+        vec(("[ab]", option::of(any::time())), 0..3),
+        vec(a_scan(), 0..3),
+        (option::of(0..SCOPES.len()), vec(a_note(), 0..4)),
+    )
+        .prop_map(|(rows, statuses, removed, ledger, conditions, scans, (unlisted, notes))| {
+            Commit {
+                rows,
+                statuses,
+                removed,
+                ledger,
+                conditions,
+                unlisted: unlisted
+                    .map(|number| (SCOPES[number].0.to_owned(), SCOPES[number].1.to_owned()))
+                    .into_iter()
+                    .collect(),
+                notes,
+                scans,
+                ..Commit::default()
+            }
+        })
+}
+
+fn a_note() -> impl Strategy<Value = Note> {
+    (0..SCOPES.len(), "[kl]", option::of(any::text())).prop_map(|(number, key, value)| {
+        note(SCOPES[number].0, SCOPES[number].1, &key, value.as_deref())
+    })
+}
+
+fn a_scan() -> impl Strategy<Value = ScanRecord> {
+    let key = (0..SCOPES.len(), proptest::sample::select(["near", "all"].as_slice()));
+    let rest = (any::time(), option::of(any::time()), 0_u64..1 << 60, option::of(any::text()));
+    (key, rest).prop_map(|((number, window), (ended, last_proven, reported, error))| ScanRecord {
+        source: SCOPES[number].0.to_owned(),
+        scope: SCOPES[number].1.to_owned(),
+        window: window.to_owned(),
+        started: ended.plus(-9),
+        ended,
+        proven: error.is_none(),
+        reported,
+        collected: reported / 2,
+        last_proven,
+        error,
+    })
+}
+
+fn an_ending() -> impl Strategy<Value = Ending> {
+    prop_oneof![
+        // Ninety days are how long a store remembers what it delivered.
+        proptest::sample::select([0, 0, 90, 91, 200].as_slice())
+            .prop_map(|days| Ending::Delivered { at: at(1_000 + days * DAY) }),
+        (0_u8..4, any::time()).prop_map(|(detail, next_at)| Ending::Retry { detail, next_at }),
+        any::text().prop_map(Ending::Dead),
+    ]
+}
+
+fn a_state() -> impl Strategy<Value = ChannelState> {
+    let rest = (proptest::prelude::any::<u32>(), option::of(any::time()));
+    (option::of(any::time()), option::of(any::text()), rest).prop_map(
+        |(gate_until, down, (failures, last_success))| ChannelState {
+            gate_until,
+            down,
+            failures,
+            last_success,
+        },
+    )
+}

@@ -1,0 +1,180 @@
+//! Certificates, what was notified about them, scans and notes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::super::{Commit, ListQuery, Note, RowWrite, Saved, ScanRecord, StoreError};
+use crate::expiry::{Facts, RowId, Said, ScopeId, Status, StoredParts, StoredRow, Timestamp};
+
+/// Source, scope, and the window or key.
+type Key = (String, String, String);
+
+#[derive(Default)]
+pub(super) struct Known {
+    scopes: BTreeMap<ScopeId, (String, String)>,
+    rows: BTreeMap<RowId, RowWrite>,
+    ledger: BTreeMap<RowId, Said>,
+    conditions: BTreeMap<String, Timestamp>,
+    scans: BTreeMap<Key, ScanRecord>,
+    notes: BTreeMap<Key, String>,
+}
+
+impl Known {
+    /// Applies a step but for its outbox, in the order that `Commit` promises; nothing of a broken one.
+    pub(super) fn apply(&mut self, commit: &Commit) -> Result<(), StoreError> {
+        self.add_scopes(&commit.scopes)?;
+        for row in &commit.removed {
+            self.rows.remove(row);
+            self.ledger.remove(row);
+        }
+        commit.rows.iter().for_each(|write| self.write_row(write));
+        commit.statuses.iter().for_each(|(row, status)| self.write_status(*row, *status));
+        put(&mut self.ledger, commit.ledger.iter().cloned());
+        put(&mut self.conditions, commit.conditions.iter().cloned());
+        for (source, scope) in &commit.unlisted {
+            let stays = |key: &Key| (&key.0, &key.1) != (source, scope);
+            self.scans.retain(|key, _| stays(key));
+            self.notes.retain(|key, _| stays(key));
+        }
+        put(&mut self.notes, commit.notes.iter().map(note_entry));
+        self.scans.extend(commit.scans.iter().map(scan_entry));
+        Ok(())
+    }
+
+    pub(super) fn saved(&self) -> Saved {
+        let scope = |(id, (source, scope)): (&ScopeId, &(String, String))| {
+            (*id, source.clone(), scope.clone())
+        };
+        Saved {
+            scopes: self.scopes.iter().map(scope).collect(),
+            ledger: self.ledger.clone().into_iter().collect(),
+            conditions: self.conditions.clone().into_iter().collect(),
+            scans: self.scans.values().cloned().collect(),
+        }
+    }
+
+    pub(super) fn rows(&self) -> Vec<(ScopeId, StoredRow)> {
+        self.rows.values().map(|write| (write.scope, stored(write))).collect()
+    }
+
+    pub(super) fn facts(&self, row: RowId) -> Option<Facts> {
+        let write = self.rows.get(&row)?;
+        let (source, scope) = self.scopes.get(&write.scope)?.clone();
+        let sighting = write.sighting.clone();
+        Some(Facts {
+            source,
+            scope,
+            issuer: sighting.issuer,
+            serial: sighting.serial,
+            kind: sighting.kind,
+            status: write.status,
+            common_name: sighting.common_name,
+            holder: sighting.holder,
+            unit: sighting.unit,
+            not_before: sighting.not_before,
+            not_after: sighting.not_after,
+        })
+    }
+
+    pub(super) fn list(&self, query: &ListQuery) -> Vec<Facts> {
+        let mut soonest: Vec<_> = self
+            .rows
+            .values()
+            .filter_map(|write| Some((write.sighting.not_after?, write.row)))
+            .filter(|(end, _)| query.ends_before.is_none_or(|before| *end < before))
+            .collect();
+        soonest.sort_unstable();
+        soonest
+            .into_iter()
+            .filter_map(|(_, row)| self.facts(row))
+            .filter(|facts| query.source.as_ref().is_none_or(|source| facts.source == *source))
+            .take(query.limit)
+            .collect()
+    }
+
+    pub(super) fn notes(&self, source: &str) -> Vec<Note> {
+        let of_source = self.notes.iter().filter(|(key, _)| key.0 == source);
+        of_source
+            .map(|((source, scope, key), value)| Note {
+                source: source.clone(),
+                scope: scope.clone(),
+                key: key.clone(),
+                value: Some(value.clone()),
+            })
+            .collect()
+    }
+
+    pub(super) fn retain_sources(&mut self, sources: &[String]) {
+        let dropped: BTreeSet<ScopeId> = self
+            .scopes
+            .extract_if(.., |_, (source, _)| !sources.contains(source))
+            .map(|(id, _)| id)
+            .collect();
+        for (row, _) in self.rows.extract_if(.., |_, write| dropped.contains(&write.scope)) {
+            self.ledger.remove(&row);
+        }
+        self.scans.retain(|key, _| sources.contains(&key.0));
+        self.notes.retain(|key, _| sources.contains(&key.0));
+    }
+
+    fn add_scopes(&mut self, new: &[(ScopeId, Arc<str>, Arc<str>)]) -> Result<(), StoreError> {
+        let mut scopes = self.scopes.clone();
+        for (id, source, scope) in new {
+            let names = (source.to_string(), scope.to_string());
+            if scopes.contains_key(id) || scopes.values().any(|known| *known == names) {
+                let text = format!("scope {} of {source}/{scope} is there already", id.0);
+                return Err(StoreError::Damaged(text));
+            }
+            scopes.insert(*id, names);
+        }
+        self.scopes = scopes;
+        Ok(())
+    }
+
+    fn write_row(&mut self, write: &RowWrite) {
+        let first_seen = self.rows.get(&write.row).map_or(write.first_seen, |row| row.first_seen);
+        self.rows.insert(write.row, RowWrite { first_seen, ..write.clone() });
+    }
+
+    fn write_status(&mut self, row: RowId, status: Status) {
+        if let Some(write) = self.rows.get_mut(&row) {
+            write.status = status;
+        }
+    }
+}
+
+fn stored(write: &RowWrite) -> StoredRow {
+    let sighting = &write.sighting;
+    let parts = StoredParts {
+        issuer: &sighting.issuer,
+        serial: &sighting.serial,
+        holder: &sighting.holder,
+        names: &sighting.names,
+        successors: &sighting.successors,
+        kind: sighting.kind,
+        provider: sighting.status,
+        status: write.status,
+        not_before: sighting.not_before,
+        not_after: sighting.not_after,
+        fingerprint: sighting.fingerprint(),
+    };
+    StoredRow::new(write.row, parts)
+}
+
+fn note_entry(note: &Note) -> (Key, Option<String>) {
+    ((note.source.clone(), note.scope.clone(), note.key.clone()), note.value.clone())
+}
+
+fn scan_entry(scan: &ScanRecord) -> (Key, ScanRecord) {
+    ((scan.source.clone(), scan.scope.clone(), scan.window.clone()), scan.clone())
+}
+
+/// Keeps what has a value, and forgets what has none.
+fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, changes: impl Iterator<Item = (K, Option<V>)>) {
+    for (key, value) in changes {
+        match value {
+            Some(value) => drop(map.insert(key, value)),
+            None => drop(map.remove(&key)),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! A store in a few ordered maps, for simulations and tests.
+//!
+//! Nothing in it waits, asks a clock or starts a thread: under a paused clock it answers at once, and the same calls
+//! always give the same answers.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{
+    Batch, BatchUpdate, ChannelState, Commit, ListQuery, Note, Pending, Saved, ScanRecord, Store,
+    StoreError,
+};
+use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
+
+mod known;
+mod outbox;
+#[cfg(test)]
+mod tests;
+
+use known::Known;
+use outbox::Outbox;
+
+/// Certificates or notes that are handed over at once.
+const CHUNK: usize = 4096;
+
+/// A store in memory. A clone is another handle to the same content, so a daemon can be stopped or dropped and another
+/// be started on what it committed.
+#[derive(Clone, Default)]
+pub struct Memory {
+    tables: Arc<Mutex<Tables>>,
+}
+
+#[derive(Default)]
+struct Tables {
+    known: Known,
+    outbox: Outbox,
+}
+
+impl Memory {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // Every call checks before it changes anything, so a panic leaves whole steps.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn saved(&self) -> Result<Saved, StoreError> {
+        Ok(self.tables().known.saved())
+    }
+
+    async fn rows(
+        &self,
+        each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
+    ) -> Result<(), StoreError> {
+        let rows = self.tables().known.rows();
+        hand_over(rows, each);
+        Ok(())
+    }
+
+    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        tables.known.apply(&commit)?;
+        tables.outbox.enqueue(&commit.outbox);
+        Ok(())
+    }
+
+    async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
+        let tables = self.tables();
+        Ok(rows.iter().map(|row| tables.known.facts(*row)).collect())
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Facts>, StoreError> {
+        Ok(self.tables().known.list(query))
+    }
+
+    async fn pending(&self, channel: &str, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        Ok(self.tables().outbox.pending(channel, limit))
+    }
+
+    async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
+        Ok(self.tables().outbox.backlog())
+    }
+
+    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<(), StoreError> {
+        self.tables().outbox.freeze(deliveries, batch)
+    }
+
+    async fn settle(
+        &self,
+        channel: &str,
+        batch: &str,
+        update: &BatchUpdate,
+        state: &ChannelState,
+    ) -> Result<(), StoreError> {
+        self.tables().outbox.settle((channel, batch), update, state)
+    }
+
+    async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError> {
+        Ok(self.tables().outbox.channel_state(channel))
+    }
+
+    async fn scans(&self) -> Result<Vec<ScanRecord>, StoreError> {
+        Ok(self.tables().known.saved().scans)
+    }
+
+    async fn each_note(
+        &self,
+        source: &str,
+        each: &mut (dyn FnMut(Vec<Note>) + Send),
+    ) -> Result<(), StoreError> {
+        let notes = self.tables().known.notes(source);
+        hand_over(notes, each);
+        Ok(())
+    }
+
+    async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError> {
+        self.tables().known.retain_sources(sources);
+        Ok(())
+    }
+
+    /// Nothing to do: the content stays for the other handles.
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn hand_over<T>(all: Vec<T>, each: &mut (dyn FnMut(Vec<T>) + Send)) {
+    let mut left = all.into_iter();
+    loop {
+        let chunk: Vec<T> = left.by_ref().take(CHUNK).collect();
+        if chunk.is_empty() {
+            return;
+        }
+        each(chunk);
+    }
+}
