@@ -129,6 +129,16 @@ struct Downloads {
     root: bool,
 }
 
+const EVERY_DOWNLOAD: Downloads = Downloads {
+    nginx: true,
+    apache: true,
+    tomcat: true,
+    iis: true,
+    jks: true,
+    other: true,
+    root: true,
+};
+
 /// The tag that every certificate has.
 pub(super) const TAG: (&str, &str) = ("team", "web");
 
@@ -138,13 +148,45 @@ impl Certificate {
         self.end.seconds().is_some_and(|end| (now..now + 30 * DAY).contains(&end))
     }
 
+    fn written_ca_ends(&self) -> Option<Vec<Option<String>>> {
+        let ends = self.ca_ends.iter().map(|time| time.text());
+        (self.kind == "CA").then(|| ends.collect())
+    }
+
+    /// Until when the domain of a certificate that is not issued yet has to be validated.
+    fn deadline(&self) -> Option<String> {
+        self.begin.seconds().is_none().then(|| "2035-01-08 07:59:59".to_owned())
+    }
+
+    fn revoked_time(&self) -> Option<String> {
+        (self.status == 10).then(|| "2024-11-06 08:00:0".to_owned())
+    }
+
+    fn extra(&self) -> Extra<'_> {
+        Extra {
+            domain_number: self.names.len().to_string(),
+            origin_certificate_id: self.origin.as_deref(),
+            replaced_by: None,
+            replaced_for: None,
+            renew_order: self.renew_order.as_deref(),
+            sm_cert: 0,
+            company_type: 0,
+        }
+    }
+
+    fn project_info(&self) -> Project {
+        Project {
+            project_name: "default",
+            project_creator_uin: 0,
+            project_create_time: "0000-00-00 00:00:00",
+            project_resume: "",
+            owner_uin: 100_000_000_001,
+            project_id: self.project.to_string(),
+        }
+    }
+
     /// Returns it as the product writes it at a time.
-    #[expect(clippy::too_many_lines, reason = "one line for each of the vendor's fields")]
     pub(super) fn item(&self, now: i64) -> Item<'_> {
-        let is_ca = self.kind == "CA";
-        let ends = self.ca_ends.iter().map(|time| time.text()).collect();
-        let pending = self.begin.seconds().is_none();
-        let when = |is: bool, text: &str| is.then(|| text.to_owned());
         Item {
             owner_uin: "100000000001",
             project_id: self.project.to_string(),
@@ -155,15 +197,7 @@ impl Certificate {
             domain: &self.domain,
             alias: &self.alias,
             status: self.status,
-            certificate_extra: Extra {
-                domain_number: self.names.len().to_string(),
-                origin_certificate_id: self.origin.as_deref(),
-                replaced_by: None,
-                replaced_for: None,
-                renew_order: self.renew_order.as_deref(),
-                sm_cert: 0,
-                company_type: 0,
-            },
+            certificate_extra: self.extra(),
             vulnerability_status: "INACTIVE",
             status_msg: "",
             verify_type: "DNS_AUTO",
@@ -180,14 +214,7 @@ impl Certificate {
             is_wildcard: self.domain.starts_with('*'),
             is_vulnerability: false,
             renew_able: self.renew_able(now),
-            project_info: Project {
-                project_name: "default",
-                project_creator_uin: 0,
-                project_create_time: "0000-00-00 00:00:00",
-                project_resume: "",
-                owner_uin: 100_000_000_001,
-                project_id: self.project.to_string(),
-            },
+            project_info: self.project_info(),
             bound_resource: [],
             deployable: self.deployable(),
             tags: [Tag { tag_key: TAG.0, tag_value: TAG.1 }],
@@ -195,7 +222,7 @@ impl Certificate {
             is_sm: false,
             encrypt_algorithm: "RSA 2048",
             ca_encrypt_algorithms: self.ca_ends.iter().map(|_| "RSA 4096").collect(),
-            ca_end_times: is_ca.then_some(ends),
+            ca_end_times: self.written_ca_ends(),
             ca_common_names: (0..self.ca_ends.len()).map(|ca| format!("Client CA {ca}")).collect(),
             pre_audit_info: PreAudit { total_period: 0, now_period: 0, manager_id: "" },
             auto_renew_flag: 0,
@@ -205,7 +232,7 @@ impl Certificate {
             has_renew_order: &self.has_renew_order,
             replace_ori_cert_is_delete: false,
             is_expiring: self.is_expiring(now),
-            dv_auth_deadline: when(pending, "2035-01-08 07:59:59"),
+            dv_auth_deadline: self.deadline(),
             validation_passed_time: "--",
             cert_sans: &self.names,
             awaiting_validation_msg: "",
@@ -213,16 +240,8 @@ impl Certificate {
             is_dnspod_resolve: false,
             is_package: false,
             key_password_custom_flag: false,
-            support_download_type: Downloads {
-                nginx: true,
-                apache: true,
-                tomcat: true,
-                iis: true,
-                jks: true,
-                other: true,
-                root: true,
-            },
-            cert_revoked_time: when(self.status == 10, "2024-11-06 08:00:0"),
+            support_download_type: EVERY_DOWNLOAD,
+            cert_revoked_time: self.revoked_time(),
             hosting_resource_types: [],
             hosting_config: None,
             is_hosting_upload_renew_cert: false,
