@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Row, Transaction, params};
-use tokio::sync::mpsc;
 
 use super::super::{ListQuery, Saved, ScanRecord, code};
 use super::failure::{Failure, Outcome};
+use super::readers::Take;
 use crate::expiry::{
     Facts, Kind, RowId, Said, ScopeId, Status, StoredParts, StoredRow, Timestamp, Told,
 };
@@ -49,7 +49,7 @@ pub(super) const STATEMENTS: &[&str] = &[ROWS, FACTS, LIST, SCOPES, LEDGER, COND
 /// Hands over every certificate, in the order of their numbers; stops early when nobody takes them any more.
 pub(super) fn rows(
     transaction: &Transaction<'_>,
-    taker: &mpsc::Sender<Vec<(ScopeId, StoredRow)>>,
+    take: Take<'_, (ScopeId, StoredRow)>,
 ) -> Outcome<()> {
     let mut statement = transaction.prepare_cached(ROWS)?;
     let mut rows = statement.query([])?;
@@ -58,12 +58,12 @@ pub(super) fn rows(
         chunk.push(stored_row(row)?);
         if chunk.len() == CHUNK {
             let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
-            if taker.blocking_send(full).is_err() {
+            if !take(full) {
                 return Ok(());
             }
         }
     }
-    if !chunk.is_empty() && taker.blocking_send(chunk).is_err() {
+    if !chunk.is_empty() && !take(chunk) {
         tracing::debug!("nobody took the last certificates");
     }
     Ok(())

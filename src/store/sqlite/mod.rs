@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::Transaction;
-use tokio::sync::mpsc;
 
 use super::{
     Batch, BatchUpdate, ChannelState, Commit, ListQuery, Note, Pending, Saved, ScanRecord, Store,
@@ -35,12 +34,9 @@ mod tests;
 use durability::Durability;
 use failure::Outcome;
 use forget::Kept;
-use readers::Readers;
+use readers::{Readers, Take};
 use writer::Writer;
 use writing::Writing;
-
-/// Chunks of certificates or notes that wait to be taken; reading goes on meanwhile.
-const CHUNKS_AHEAD: usize = 2;
 
 /// A store in one `SQLite` file.
 pub struct Sqlite {
@@ -58,6 +54,16 @@ impl Sqlite {
         let reading = connection::reading(&path).map_err(|failure| failure.at(&path))?;
         let writer = Writer::start(writing)?;
         Ok(Self { writer: Some(Arc::new(writer)), readers: Readers::new(reading, path) })
+    }
+
+    /// Opens the file at `path` as `open` does, to read and write on the caller's own thread: for a simulation, whose
+    /// paused clock does not wait for other threads.
+    pub fn inline(path: &Path) -> Result<Self, StoreError> {
+        let path: Arc<Path> = file::resolve(path)?.into();
+        let writing = Writing::open(Arc::clone(&path))?;
+        let reading = connection::reading(&path).map_err(|failure| failure.at(&path))?;
+        let writer = Some(Arc::new(Writer::in_place(writing)));
+        Ok(Self { writer, readers: Readers::in_place(reading, path) })
     }
 
     /// Opens the file at `path` for reading, beside a daemon that may be writing it.
@@ -81,13 +87,6 @@ impl Sqlite {
     }
 }
 
-/// Hands over chunks as they are read.
-async fn hand<T>(mut chunks: mpsc::Receiver<Vec<T>>, each: &mut (dyn FnMut(Vec<T>) + Send)) {
-    while let Some(chunk) = chunks.recv().await {
-        each(chunk);
-    }
-}
-
 impl Drop for Sqlite {
     /// Does what `close` does, and blocks the thread meanwhile.
     fn drop(&mut self) {
@@ -108,9 +107,7 @@ impl Store for Sqlite {
         &self,
         each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
     ) -> Result<(), StoreError> {
-        let (taker, chunks) = mpsc::channel(CHUNKS_AHEAD);
-        let reading = self.readers.read(move |transaction| certificates::rows(transaction, &taker));
-        tokio::join!(reading, hand(chunks, each)).0
+        self.readers.stream(certificates::rows, each).await
     }
 
     async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
@@ -174,10 +171,10 @@ impl Store for Sqlite {
         each: &mut (dyn FnMut(Vec<Note>) + Send),
     ) -> Result<(), StoreError> {
         let source = source.to_owned();
-        let (taker, chunks) = mpsc::channel(CHUNKS_AHEAD);
-        let reading =
-            self.readers.read(move |transaction| notes::notes(transaction, &source, &taker));
-        tokio::join!(reading, hand(chunks, each)).0
+        let work = move |transaction: &Transaction<'_>, take: Take<'_, Note>| {
+            notes::notes(transaction, &source, take)
+        };
+        self.readers.stream(work, each).await
     }
 
     async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError> {
@@ -201,6 +198,9 @@ impl Store for Sqlite {
     async fn close(&self) -> Result<(), StoreError> {
         self.readers.close();
         let Some(writer) = self.writer.clone() else { return Ok(()) };
+        if writer.is_in_place() {
+            return writer.stop();
+        }
         tokio::task::spawn_blocking(move || writer.stop())
             .await
             .map_err(|_| StoreError::Unavailable("closing it was interrupted".to_owned()))?

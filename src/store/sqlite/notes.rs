@@ -1,10 +1,10 @@
 //! What scans want to find again.
 
 use rusqlite::{Transaction, params};
-use tokio::sync::mpsc;
 
 use super::super::Note;
 use super::failure::Outcome;
+use super::readers::Take;
 
 /// Notes that are handed over at once: some hundred KiB.
 const CHUNK: usize = 2048;
@@ -49,7 +49,7 @@ pub(super) fn forget_scope(
 pub(super) fn notes(
     transaction: &Transaction<'_>,
     source: &str,
-    taker: &mpsc::Sender<Vec<Note>>,
+    take: Take<'_, Note>,
 ) -> Outcome<()> {
     let mut statement = transaction.prepare_cached(NOTES)?;
     let mut rows = statement.query([source])?;
@@ -57,11 +57,11 @@ pub(super) fn notes(
     while let Some(row) = rows.next()? {
         let (scope, key, value) = (row.get(0)?, row.get(1)?, Some(row.get(2)?));
         chunk.push(Note { source: source.to_owned(), scope, key, value });
-        if chunk.len() == CHUNK && taker.blocking_send(std::mem::take(&mut chunk)).is_err() {
+        if chunk.len() == CHUNK && !take(std::mem::take(&mut chunk)) {
             return Ok(());
         }
     }
-    if !chunk.is_empty() && taker.blocking_send(chunk).is_err() {
+    if !chunk.is_empty() && !take(chunk) {
         tracing::debug!("nobody took the last notes");
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::super::StoreError;
 use super::connection;
@@ -13,18 +13,30 @@ use super::failure::Outcome;
 /// Two: one long list must not keep the outbox waiting.
 const READERS: usize = 2;
 
+/// Chunks that wait to be taken; reading goes on meanwhile.
+const CHUNKS_AHEAD: usize = 2;
+
+/// Takes a chunk, and answers whether more are wanted.
+pub(super) type Take<'a, T> = &'a mut dyn FnMut(Vec<T>) -> bool;
+
 /// A few connections, each used by one call at a time.
 pub(super) struct Readers {
     path: Arc<Path>,
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
+    in_place: bool,
 }
 
 impl Readers {
     /// Keeps `first` and opens the others when they are needed.
     pub(super) fn new(first: Connection, path: Arc<Path>) -> Self {
         let permits = Arc::new(Semaphore::new(READERS));
-        Self { path, permits, idle: Arc::new(Mutex::new(vec![first])) }
+        Self { path, permits, idle: Arc::new(Mutex::new(vec![first])), in_place: false }
+    }
+
+    /// The same, reading on the caller's own thread.
+    pub(super) fn in_place(first: Connection, path: Arc<Path>) -> Self {
+        Self { in_place: true, ..Self::new(first, path) }
     }
 
     /// Does `work` on one consistent state, on a thread that may wait for the disk.
@@ -32,6 +44,9 @@ impl Readers {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        if self.in_place {
+            return self.read_here(work);
+        }
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
         let (path, idle) = (Arc::clone(&self.path), Arc::clone(&self.idle));
         let job = move || {
@@ -42,10 +57,46 @@ impl Readers {
         tokio::task::spawn_blocking(job).await.map_err(|_| closed())?
     }
 
+    /// Does `work` on one consistent state, and hands over chunks as they are read.
+    pub(super) async fn stream<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>, Take<'_, T>) -> Outcome<()> + Send + 'static,
+        each: &mut (dyn FnMut(Vec<T>) + Send),
+    ) -> Result<(), StoreError> {
+        if self.in_place {
+            let take = &mut |chunk| {
+                each(chunk);
+                true
+            };
+            return self.read_here(|transaction| work(transaction, take));
+        }
+        let (taker, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let reading = self.read(move |transaction| {
+            work(transaction, &mut |chunk| taker.blocking_send(chunk).is_ok())
+        });
+        tokio::join!(reading, hand_over(chunks, each)).0
+    }
+
+    fn read_here<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Outcome<T>,
+    ) -> Result<T, StoreError> {
+        if self.permits.is_closed() {
+            return Err(closed());
+        }
+        on_idle(&self.idle, &self.path, work).map_err(|failure| failure.at(&self.path))
+    }
+
     /// Closes what is idle and lets nobody in any more.
     pub(super) fn close(&self) {
         self.permits.close();
         lock(&self.idle).clear();
+    }
+}
+
+async fn hand_over<T>(mut chunks: mpsc::Receiver<Vec<T>>, each: &mut (dyn FnMut(Vec<T>) + Send)) {
+    while let Some(chunk) = chunks.recv().await {
+        each(chunk);
     }
 }
 

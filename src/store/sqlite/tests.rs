@@ -88,6 +88,20 @@ async fn conforms() {
     conformance(Directory::new).await;
 }
 
+#[test]
+fn conforms_in_place_without_ever_waiting() {
+    struct InPlace(Directory);
+
+    impl Place for InPlace {
+        async fn open(&self) -> Arc<dyn Store> {
+            Arc::new(Sqlite::inline(&self.0.path()).unwrap())
+        }
+    }
+
+    let ended = conformance(|| InPlace(Directory::new())).now_or_never();
+    assert_eq!(ended, Some(()), "a call waited for something");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

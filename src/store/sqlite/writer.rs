@@ -1,4 +1,4 @@
-//! The one thread that writes.
+//! The one that writes: a thread, or the caller in a simulation.
 //!
 //! `SQLite` has one writer at a time. A thread that owns the connection makes that a queue instead of a contest, and keeps
 //! disk waits off the runtime's threads.
@@ -19,14 +19,14 @@ const QUEUE: usize = 16;
 
 type Job = Box<dyn FnOnce(&mut Writing) + Send>;
 
-/// A handle to the thread.
+/// Writes one transaction after the other.
 pub(super) struct Writer {
     running: Mutex<Option<Running>>,
 }
 
-struct Running {
-    jobs: mpsc::Sender<Job>,
-    thread: JoinHandle<Result<(), StoreError>>,
+enum Running {
+    Thread { jobs: mpsc::Sender<Job>, thread: JoinHandle<Result<(), StoreError>> },
+    InPlace(Writing),
 }
 
 impl Writer {
@@ -43,7 +43,12 @@ impl Writer {
             std::thread::Builder::new().name("store".to_owned()).spawn(work).map_err(|error| {
                 StoreError::Unavailable(format!("the writer's thread cannot be started: {error}"))
             })?;
-        Ok(Self { running: Mutex::new(Some(Running { jobs, thread })) })
+        Ok(Self { running: Mutex::new(Some(Running::Thread { jobs, thread })) })
+    }
+
+    /// Writes on the thread of the caller.
+    pub(super) fn in_place(writing: Writing) -> Self {
+        Self { running: Mutex::new(Some(Running::InPlace(writing))) }
     }
 
     /// Does `work` in one transaction: all of it or, when it fails, nothing.
@@ -54,6 +59,10 @@ impl Writer {
         durability: Durability,
         work: impl FnOnce(&Transaction<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let jobs = match self.running().as_mut().ok_or_else(stopped)? {
+            Running::Thread { jobs, .. } => jobs.clone(),
+            Running::InPlace(writing) => return writing.transact(durability, work),
+        };
         let (done, answer) = oneshot::channel();
         let job = Box::new(move |writing: &mut Writing| {
             let unheard = done.send(writing.transact(durability, work)).is_err();
@@ -61,19 +70,26 @@ impl Writer {
                 tracing::debug!("a caller of the store stopped waiting for its answer");
             }
         });
-        self.jobs()?.send(job).await.map_err(|_| stopped())?;
+        jobs.send(job).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 
-    /// Finishes what is queued, empties the log and ends the thread; nothing more to do the second time.
+    /// Finishes what is queued, empties the log and closes the file; nothing more to do the second time.
     pub(super) fn stop(&self) -> Result<(), StoreError> {
-        let Some(Running { jobs, thread }) = self.running().take() else { return Ok(()) };
-        drop(jobs);
-        thread.join().unwrap_or_else(|_| Err(stopped()))
+        let running = self.running().take();
+        match running {
+            None => Ok(()),
+            Some(Running::Thread { jobs, thread }) => {
+                drop(jobs);
+                thread.join().unwrap_or_else(|_| Err(stopped()))
+            }
+            Some(Running::InPlace(writing)) => writing.close(),
+        }
     }
 
-    fn jobs(&self) -> Result<mpsc::Sender<Job>, StoreError> {
-        self.running().as_ref().map(|running| running.jobs.clone()).ok_or_else(stopped)
+    /// Tells whether stopping waits for no other thread.
+    pub(super) fn is_in_place(&self) -> bool {
+        matches!(*self.running(), Some(Running::InPlace(_)))
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
