@@ -1,4 +1,6 @@
-//! The only place that asks what time it is.
+//! The only place that asks what time it is, and the only source of chance.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::expiry::Timestamp;
 
@@ -42,5 +44,113 @@ impl Clock for SteadyClock {
     fn millis(&self) -> i64 {
         let elapsed = self.started.elapsed().as_millis();
         self.origin_millis.saturating_add(i64::try_from(elapsed).unwrap_or(i64::MAX))
+    }
+}
+
+/// Gives out chance: jitter and ids.
+pub trait Random: Send + Sync {
+    /// Returns a number, each of 64 bits as likely 0 as 1.
+    fn number(&self) -> u64;
+
+    /// Returns a fraction from 0 up to, and not with, 1.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are what a fraction holds exactly")]
+    fn fraction(&self) -> f64 {
+        (self.number() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Returns a new `UUIDv7` for something that happens at `millis` after the epoch: ids sort by time.
+    fn uuid(&self, millis: i64) -> uuid::Uuid {
+        let millis = u64::try_from(millis).unwrap_or(0);
+        let mut bytes = [0; 10];
+        for (place, byte) in bytes.iter_mut().zip(self.number().to_be_bytes()) {
+            *place = byte;
+        }
+        for (place, byte) in bytes.iter_mut().skip(8).zip(self.number().to_be_bytes()) {
+            *place = byte;
+        }
+        uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
+    }
+}
+
+/// The randomness of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+    fn number(&self) -> u64 {
+        rand::random()
+    }
+}
+
+/// Chance that a seed decides: two with one seed give the same numbers, in the order in which they are asked for.
+#[derive(Debug)]
+pub struct SeededRandom {
+    seed: u64,
+    given: AtomicU64,
+}
+
+impl SeededRandom {
+    /// Returns the numbers of `seed`, from the first.
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, given: AtomicU64::new(0) }
+    }
+}
+
+impl Random for SeededRandom {
+    fn number(&self) -> u64 {
+        mix(self.seed, self.given.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Returns the number of `seed` at a place: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
+/// Generators, 2014), which may be asked for any place without those before.
+pub const fn mix(seed: u64, place: u64) -> u64 {
+    let mut mixed = seed.wrapping_add(place.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_differ_and_sort_by_time() {
+        let ids = [1_767_225_600_000, 1_767_225_600_001, 1_767_225_700_000]
+            .map(|millis| SystemRandom.uuid(millis));
+        assert!(ids.is_sorted(), "{ids:?}");
+        assert_ne!(SystemRandom.uuid(5), SystemRandom.uuid(5));
+        assert_eq!(ids.map(|id| id.get_version_num()), [7; 3]);
+    }
+
+    #[test]
+    fn a_fraction_is_at_least_0_and_below_1() {
+        struct Fixed(u64);
+        impl Random for Fixed {
+            fn number(&self) -> u64 {
+                self.0
+            }
+        }
+        let of = |number| Fixed(number).fraction();
+        assert!((of(0)).abs() < f64::EPSILON);
+        assert!((of(1 << 63) - 0.5).abs() < f64::EPSILON);
+        assert!(of(u64::MAX) < 1.0);
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_numbers_each_time() {
+        let numbers = |seed| {
+            let random = SeededRandom::new(seed);
+            [random.number(), random.number(), random.number()]
+        };
+        assert_eq!(numbers(1), numbers(1));
+        assert_ne!(numbers(1), numbers(2));
+        // The first numbers that the authors' own program gives for seed 1234567.
+        assert_eq!(
+            numbers(1_234_567),
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
+        );
     }
 }

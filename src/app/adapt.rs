@@ -10,7 +10,7 @@ use super::generation::Wires;
 use super::plan::Plan;
 use crate::expiry::{Facts, RowId, Timestamp};
 use crate::metrics::{DaemonMetrics, Names, NamesError};
-use crate::outbox::{Pacers, Report, Settings, Shared, SystemRandom, Watcher, Worker};
+use crate::outbox::{Pacers, Report, Settings, Shared, Watcher, Worker};
 use crate::pipeline::{Command, Health};
 use crate::scan::Checkpoints;
 use crate::source::{Checkpoint, Source};
@@ -73,7 +73,7 @@ pub(super) fn workers(plan: &Plan, wires: &Wires, reports: &mpsc::Sender<Report>
         store: Arc::clone(&wires.parts.store),
         clock: Arc::clone(&wires.parts.clock),
         watcher: Arc::new(Counted(Arc::clone(&wires.parts.metrics))),
-        random: Arc::new(SystemRandom),
+        random: Arc::clone(&wires.parts.random),
         pacers: Pacers::default(),
         reports: reports.clone(),
         commits: wires.outbox.clone(),

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Meter;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::config::{Config, Environment, StoreUrl};
 use crate::expiry::{Inventory, View};
 use crate::metrics::{DaemonMetrics, Exposition};
@@ -46,6 +46,7 @@ pub struct App {
     environment: Environment,
     plan: Plan,
     clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
     metrics: Arc<DaemonMetrics>,
 }
 
@@ -58,7 +59,14 @@ impl App {
         metrics: Arc<DaemonMetrics>,
     ) -> Self {
         metrics.reconfigure(&plan.setup(&SystemClock));
-        Self { path: path.to_owned(), environment, plan, clock: Arc::new(SystemClock), metrics }
+        Self {
+            path: path.to_owned(),
+            environment,
+            plan,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            metrics,
+        }
     }
 
     /// Runs until `shutdown` resolves or a part of the spine ends early, which is an error.
@@ -94,8 +102,12 @@ impl App {
         };
         let stop = web_stop.clone();
         spine.spawn(async move { web::serve(listener, state, stop).await.map_err(Into::into) });
-        let parts =
-            Parts { store, metrics: Arc::clone(&self.metrics), clock: Arc::clone(&self.clock) };
+        let parts = Parts {
+            store,
+            metrics: Arc::clone(&self.metrics),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+        };
         let outputs = Outputs {
             view: channels.view,
             exposition,

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use clap::Subcommand;
-use uuid::{NoContext, Uuid};
 
 use super::file::{File, deps, now};
 use super::output::printable;
 use super::{Console, Exit};
 use crate::channel::{Receipt, SendError};
+use crate::clock::{Random as _, SystemRandom};
 use crate::config::{ChannelConfig, Environment};
 use crate::expiry::{Event, Message, Severity, Timestamp, Topic};
 
@@ -50,8 +50,7 @@ pub(super) async fn run(
 }
 
 fn test_message(config: &ChannelConfig, at: Timestamp, external_url: Option<&str>) -> Message {
-    let seconds = u64::try_from(at.seconds()).unwrap_or(0);
-    let id = || Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, 0)).to_string();
+    let id = || SystemRandom.uuid(at.seconds().saturating_mul(1000)).to_string();
     let event = Event { id: id(), at, severity: Severity::Info, topic: Topic::Test };
     Message::compose(id(), at, config.language, vec![event], external_url)
 }

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-mod random;
 mod pace;
 mod policy;
 #[cfg(test)]
@@ -18,10 +17,9 @@ mod tests;
 mod worker;
 
 pub use pace::Pacers;
-pub use random::{Random, SystemRandom};
 pub use worker::Worker;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Random};
 use crate::expiry::{Language, Timestamp};
 use crate::store::Store;
 
@@ -90,7 +88,7 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Counts deliveries.
     pub watcher: Arc<dyn Watcher>,
-    /// Randomness.
+    /// Jitter, and the ids of batches.
     pub random: Arc<dyn Random>,
     /// The paces of all destinations.
     pub pacers: Pacers,

@@ -19,6 +19,9 @@ use crate::store::{
 
 const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
 
+/// What [`Counter`] calls the first batch.
+const FIRST_BATCH: &str = "00000000-0000-0000-0000-000000000001";
+
 /// One delivery of the store in memory.
 struct Row {
     channel: String,
@@ -216,13 +219,17 @@ impl Script {
 }
 
 /// Ids in order, and no jitter.
-struct Counter(Mutex<u32>);
+struct Counter(Mutex<u128>);
 
 impl Random for Counter {
-    fn batch_id(&self, _: i64) -> String {
+    fn number(&self) -> u64 {
+        unreachable!("asked for ids and fractions only")
+    }
+
+    fn uuid(&self, _: i64) -> uuid::Uuid {
         let mut next = self.0.lock().unwrap();
         *next += 1;
-        format!("batch-{next}")
+        uuid::Uuid::from_u128(*next)
     }
 
     fn fraction(&self) -> f64 {
@@ -407,7 +414,7 @@ async fn the_first_event_waits_for_others_and_no_longer() {
     bench.pass(15).await;
     bench.commit(&["c"], &["ops"]).await;
     bench.pass(100).await;
-    assert_eq!(ops.sent(), sent(&[(40, "batch-1", 2), (75, "c", 1)]));
+    assert_eq!(ops.sent(), sent(&[(40, FIRST_BATCH, 2), (75, "c", 1)]));
     let delivered = |id: &str| (id.to_owned(), "delivered");
     assert_eq!(bench.store.ended(), [delivered("a"), delivered("b"), delivered("c")]);
     assert_eq!(bench.outcomes("ops"), ["delivered", "delivered"]);
@@ -422,7 +429,7 @@ async fn many_events_go_out_as_one_digest() {
     let ids: Vec<_> = (0..40).map(|n| n.to_string()).collect();
     bench.commit(&ids.iter().map(String::as_str).collect::<Vec<_>>(), &["ops"]).await;
     bench.pass(100).await;
-    assert_eq!(ops.sent(), sent(&[(30, "batch-1", 40)]));
+    assert_eq!(ops.sent(), sent(&[(30, FIRST_BATCH, 40)]));
     assert_eq!(ops.messages()[0].summary, ["test: 40"]);
 }
 
@@ -439,7 +446,7 @@ async fn what_is_for_the_digest_only_goes_with_the_next_message() {
     assert!(bench.notes.0.lock().unwrap().contains(&waits), "it waits on purpose");
     bench.commit(&["a"], &["ops"]).await;
     bench.pass(100).await;
-    assert_eq!(ops.sent(), sent(&[(7330, "batch-1", 3)]));
+    assert_eq!(ops.sent(), sent(&[(7330, FIRST_BATCH, 3)]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -454,7 +461,7 @@ async fn what_is_for_the_digest_only_goes_by_itself_after_a_day() {
     let again = bench.start("ops", []);
     bench.commit(&["info-2"], &["ops"]).await;
     bench.pass(DAY).await;
-    assert_eq!((ops.sent(), again.sent()), (vec![], sent(&[(86_400, "batch-1", 2)])));
+    assert_eq!((ops.sent(), again.sent()), (vec![], sent(&[(86_400, FIRST_BATCH, 2)])));
 }
 
 #[tokio::test(start_paused = true)]
@@ -481,7 +488,7 @@ async fn a_retry_has_the_same_id_and_the_same_events() {
     // Half of 5 s and of 30 s is the jitter of this test.
     assert_eq!(
         ops.sent(),
-        sent(&[(30, "batch-1", 2), (34, "batch-1", 2), (50, "batch-1", 2), (62, "late", 1)])
+        sent(&[(30, FIRST_BATCH, 2), (34, FIRST_BATCH, 2), (50, FIRST_BATCH, 2), (62, "late", 1)])
     );
     assert_eq!(bench.outcomes("ops"), ["retry", "retry", "delivered", "delivered"]);
     assert_eq!(ops.messages()[1].summary, Vec::<String>::new(), "a plain fault is no duplicate");
@@ -533,7 +540,7 @@ async fn a_channel_that_goes_down_is_reported_once_and_its_backlog_is_one_messag
     assert!(bench.reports.try_recv().is_err());
     assert_eq!(
         ops.sent(),
-        sent(&[(30, "a", 1), (931, "a", 1), (4532, "a", 1), (4534, "batch-1", 7)])
+        sent(&[(30, "a", 1), (931, "a", 1), (4532, "a", 1), (4534, FIRST_BATCH, 7)])
     );
     assert_eq!(bench.outcomes("ops"), ["down", "down", "delivered", "delivered"]);
     let notes = bench.notes.0.lock().unwrap().clone();
@@ -615,12 +622,12 @@ async fn a_killed_process_is_continued_with_the_same_id() {
     let ops = bench.start("ops", [Act::Hang]);
     bench.commit(&["a", "b"], &["ops"]).await;
     bench.pass(40).await;
-    assert_eq!(ops.sent(), sent(&[(30, "batch-1", 2)]));
+    assert_eq!(ops.sent(), sent(&[(30, FIRST_BATCH, 2)]));
     bench.kill().await;
     bench.commit(&["c"], &["ops"]).await;
     let ops = bench.start("ops", []);
     bench.pass(100).await;
-    assert_eq!(ops.sent(), sent(&[(40, "batch-1", 2), (70, "c", 1)]));
+    assert_eq!(ops.sent(), sent(&[(40, FIRST_BATCH, 2), (70, "c", 1)]));
     assert_eq!(ops.messages()[0].summary, ["(possible duplicate)"]);
 }
 

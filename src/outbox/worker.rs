@@ -155,7 +155,7 @@ impl Worker {
     async fn freeze(&mut self, members: Vec<Pending>) -> Result<Job, StoreError> {
         let id = match members.as_slice() {
             [only] => only.event.id.clone(),
-            _ => self.shared.random.batch_id(self.shared.clock.millis()),
+            _ => self.shared.random.uuid(self.shared.clock.millis()).to_string(),
         };
         let batch = Batch {
             id,

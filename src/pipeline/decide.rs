@@ -138,12 +138,8 @@ impl Pipeline {
         topic: Topic,
         only: Option<&[Arc<str>]>,
     ) -> Arc<[Arc<str>]> {
-        let event = Event {
-            id: uuid::Uuid::now_v7().simple().to_string(),
-            at: self.parts.clock.now(),
-            severity,
-            topic,
-        };
+        let id = self.parts.random.uuid(self.parts.clock.millis()).simple().to_string();
+        let event = Event { id, at: self.parts.clock.now(), severity, topic };
         let config = &self.settings.config;
         let channels: Vec<String> = match only {
             Some(told) => config

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::expiry::{
     Applied, Evaluator, Inventory, Ledger, RowId, ScopeId, Status, StoredRow, Timestamp, View,
@@ -131,6 +131,8 @@ pub struct Parts {
     pub metrics: Arc<DaemonMetrics>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// The ids of events.
+    pub random: Arc<dyn Random>,
 }
 
 /// The only writer.

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::clock::SteadyClock;
+use crate::clock::{SteadyClock, SystemRandom};
 use crate::config::{Environment, load};
 use crate::expiry::{Event, Kind, Rejected, Rung, Sighting, Topic};
 use crate::metrics::Setup;
@@ -140,7 +140,8 @@ async fn restored(store: &Arc<Sqlite>) -> (Pipeline, watch::Receiver<Arc<View>>)
         Arc::new(DaemonMetrics::new(&Setup { sources: Vec::new(), channels: Vec::new() }));
     let clock = Arc::new(SteadyClock::starting_at(NOW));
     let exposition = Arc::new(Exposition::new(Arc::clone(&metrics)));
-    let parts = Parts { store: Arc::clone(store) as Arc<dyn Store>, metrics, clock };
+    let random = Arc::new(SystemRandom);
+    let parts = Parts { store: Arc::clone(store) as Arc<dyn Store>, metrics, clock, random };
     let outputs = Outputs {
         view: watch::Sender::new(Arc::new(Inventory::new().view())),
         sources: watch::Sender::default(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use notafter::client::http::Http;
 use notafter::client::limiter::Limiters;
 use notafter::client::{Deps, Meter};
-use notafter::clock::{Clock as _, SteadyClock};
+use notafter::clock::{Clock as _, SteadyClock, SystemRandom};
 use notafter::config::{Config, Environment, Mistakes, load};
 use notafter::expiry::{Event, Facts, Inventory, RowId, Timestamp, Topic, View};
 use notafter::metrics::{DaemonMetrics, Exposition, Format, Names, NamesError, Setup, SourceSetup};
@@ -158,6 +158,7 @@ impl World {
             store: Arc::clone(&store) as Arc<dyn Store>,
             metrics: Arc::clone(&self.metrics),
             clock: Arc::clone(&self.clock) as _,
+            random: Arc::new(SystemRandom),
         };
         self.restore(&*store).await;
         let settings = self.settings(3600);
