@@ -51,3 +51,5 @@ pub mod outbox;
 pub mod web;
 pub mod app;
 pub mod cli;
+#[cfg(test)]
+mod property;

@@ -323,7 +323,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(crate::property::cases(64))]
 
         #[test]
         fn no_second_holds_more_than_the_rate(

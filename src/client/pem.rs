@@ -101,6 +101,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn never_panics_and_always_ends(text in "(-----BEGIN CERTIFICATE-----|-----END CERTIFICATE-----|-----|A|\n|é){0,30}") {
             prop_assert!(found(&text).len() <= 30);

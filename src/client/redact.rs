@@ -113,6 +113,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn nothing_else_is_lost(text in "\\PC{0,60}") {
             proptest::prop_assume!(!text.contains(CUT) && !text.to_lowercase().contains("signature"));

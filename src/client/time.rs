@@ -137,6 +137,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn nonsense_is_never_1970(text in "\\PC{0,24}") {
             if let Ok(Some(time)) = china_time(&text) {

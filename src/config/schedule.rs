@@ -122,6 +122,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn no_text_is_too_odd(text in "([0-9*/,LW#@?A-Z-]{1,4} ?){0,7}|\\PC{0,40}") {
             // Whatever is accepted has six fields, which is what the scheduler takes.

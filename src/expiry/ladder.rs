@@ -339,6 +339,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn a_tighter_rung_is_never_looser_after_scaling(
             a in 1..400 * DAY, b in 1..400 * DAY, lifetime in proptest::option::of(0..u32::MAX)

@@ -180,6 +180,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn what_was_packed_comes_out_again(
             sightings in proptest::collection::vec(sighting(), 0..12), texts in proptest::collection::vec("\\PC{0,8}", 12)

@@ -217,6 +217,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn inert_keeps_to_its_alphabet_and_its_limit(text in "\\PC*|[@<>\\[\\]()`*~#|:/&%\u{202E}\n\r\t]*", max in 0_usize..80) {
             let out = inert(&text, max);

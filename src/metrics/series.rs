@@ -385,6 +385,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn hostile_names_round_trip(
             rows in proptest::collection::vec(proptest::array::uniform6(hostile()), 1..8),

@@ -327,6 +327,8 @@ d_bucket{le=\"+Inf\"} 1
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn any_label_round_trips(
             values in proptest::collection::vec(hostile(), 1..5),

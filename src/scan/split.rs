@@ -72,6 +72,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn parts_cover_the_span_and_hold_no_more_than_they_may(
             mut ends in proptest::collection::vec(0..400_i64, 0..300),

@@ -199,6 +199,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn an_event_is_read_as_it_was_written(event in any::event()) {
             let text = write(&event).unwrap();

@@ -13,7 +13,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(crate::property::cases(300))]
 
     #[test]
     fn every_certificate_is_there_with_the_status_that_the_model_gives_it(steps in steps(40)) {
@@ -145,7 +145,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6))]
+    #![proptest_config(crate::property::cases(6))]
 
     #[test]
     fn a_holder_of_very_many_certificates_is_no_chain(
@@ -427,6 +427,8 @@ fn times_at_the_edge_of_the_range_do_no_harm() {
 }
 
 proptest! {
+    #![proptest_config(crate::property::config())]
+
     #[test]
     fn unchanged_is_said_exactly_when_nothing_is_to_be_written(first in sighting(), second in sighting()) {
         let mut world = World::default();

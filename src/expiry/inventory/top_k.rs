@@ -51,6 +51,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn they_are_the_first_of_all_sorted(
             values in proptest::collection::vec(0..50_i64, 0..200), most in 0..60_usize

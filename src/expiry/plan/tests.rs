@@ -182,7 +182,7 @@ fn chapters() -> impl Strategy<Value = Vec<(Step, i64)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(crate::property::cases(500))]
 
     #[test]
     fn a_rung_is_said_once_and_the_tightest_is_never_missed(chapters in chapters()) {

@@ -239,7 +239,7 @@ fn lie() -> impl Strategy<Value = Lie> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(crate::property::cases(512))]
 
     /// The heart of the matter: a proof is never wrong, however the list changes and whatever is said of it.
     #[test]

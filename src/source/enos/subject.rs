@@ -62,6 +62,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn never_panics(name in "\\PC{0,40}") {
             prop_assert!(attribute(&name, "CN").len() <= name.len());

@@ -294,6 +294,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property::config())]
+
         #[test]
         fn what_it_reads_is_what_the_general_reader_reads(
             rows in proptest::collection::vec(row(), 0..4),

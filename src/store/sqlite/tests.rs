@@ -103,7 +103,7 @@ fn conforms_in_place_without_ever_waiting() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(crate::property::cases(48))]
 
     #[test]
     fn behaves_like_the_store_in_memory(input in input()) {

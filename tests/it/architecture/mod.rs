@@ -11,3 +11,4 @@ mod circles;
 mod purity;
 mod declared;
 mod sizes;
+mod properties;

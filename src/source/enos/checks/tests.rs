@@ -244,6 +244,8 @@ fn the_soonest_end_that_matters() {
 }
 
 proptest! {
+    #![proptest_config(crate::property::config())]
+
     #[test]
     fn notes_come_back_as_they_went(
         device: u64,
