@@ -158,10 +158,7 @@ fn of_word(word: &str, response: &Response, now: Timestamp) -> Option<SendError>
             down(word, "the room is gone or archived, create a webhook for another room")
         }
         "rollup_error" => passing(word, None),
-        "rate_limited" => SendError::Throttled {
-            after: verdict::retry_after(&response.headers, now).unwrap_or(verdict::PAUSE),
-            code: word.to_owned(),
-        },
+        "rate_limited" => verdict::paused(word, response, now),
         _ => return None,
     })
 }

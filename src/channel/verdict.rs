@@ -8,11 +8,12 @@ use url::Url;
 
 use super::{Receipt, SendError};
 use crate::client::http::{HttpError, Response};
+use crate::client::time::http_date;
 use crate::expiry::Timestamp;
 use crate::expiry::text::{cut_chars, inert};
 
-/// The pause when a service asks for one and does not say how long.
-pub(super) const PAUSE: Duration = Duration::from_mins(1);
+/// The pause when a service asks for one without a length.
+const PAUSE: Duration = Duration::from_mins(1);
 const LONGEST_PAUSE: Duration = Duration::from_hours(6);
 
 /// Returns that a person must act.
@@ -23,6 +24,12 @@ pub(super) fn down(code: impl Into<String>, hint: impl Into<String>) -> SendErro
 /// Returns that the service asks for a pause.
 pub(super) fn throttled(code: impl Into<String>, seconds: u64) -> SendError {
     SendError::Throttled { after: Duration::from_secs(seconds), code: code.into() }
+}
+
+/// Returns that the service asks for a pause, as long as the answer says.
+pub(super) fn paused(code: impl Into<String>, response: &Response, now: Timestamp) -> SendError {
+    let after = retry_after(&response.headers, now).unwrap_or(PAUSE);
+    SendError::Throttled { after, code: code.into() }
 }
 
 /// Returns that this payload will never be accepted.
@@ -68,10 +75,7 @@ pub(super) fn of_status(response: &Response, now: Timestamp) -> Result<(), SendE
         }
         407 => down(code, "give the proxy the credentials it asks for"),
         408 | 425 => passing(code, None),
-        429 => SendError::Throttled {
-            after: retry_after(&response.headers, now).unwrap_or(PAUSE),
-            code,
-        },
+        429 => paused(code, response, now),
         500..=599 => passing(code, retry_after(&response.headers, now).filter(|_| status == 503)),
         _ => unknown(code),
     })
@@ -103,7 +107,7 @@ pub(super) fn of_code(
 }
 
 /// Returns how long the service asks to wait, as seconds or as a date, between 1 s and 6 h.
-pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let seconds = match text.parse::<u64>() {
         Ok(seconds) => seconds,
@@ -113,7 +117,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
 }
 
 /// Returns the service's time minus ours in seconds, from the `Date` header.
-pub(super) fn clock_offset(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
+fn clock_offset(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
     Some(http_date(text_of(headers, &DATE)?)?.since(now))
 }
 
@@ -141,11 +145,6 @@ fn redirected(response: &Response, code: &str) -> SendError {
 
 fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
-    Some(Timestamp::from_seconds(date.timestamp()))
 }
 
 #[cfg(test)]

@@ -176,10 +176,7 @@ fn verdict(response: &Response, now: Timestamp) -> Result<(), SendError> {
     let code = || format!("http {}", response.status);
     match response.status {
         // The standard asks senders to slow down on these, too.
-        502..=504 => Err(SendError::Throttled {
-            after: verdict::retry_after(&response.headers, now).unwrap_or(verdict::PAUSE),
-            code: code(),
-        }),
+        502..=504 => Err(verdict::paused(code(), response, now)),
         // Plain failures by the standard: a few attempts, then given up. A wrong address or credential
         // stays a matter for a person, since an alert must not be lost by it.
         401 | 403..=405 | 407 | 408 | 410 | 413 | 425 | 429 => verdict::of_status(response, now),

@@ -10,6 +10,7 @@ mod failure;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod egress_filter;
+pub(crate) mod hmac;
 pub mod http;
 pub mod limiter;
 pub mod pem;

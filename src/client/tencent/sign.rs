@@ -1,10 +1,11 @@
 //! TC3-HMAC-SHA256: <https://www.tencentcloud.com/document/api/1021/34193>.
 
 use chrono::DateTime;
-use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
+
+use crate::client::hmac::hmac_sha256;
 
 const ALGORITHM: &str = "TC3-HMAC-SHA256";
 const TERMINATOR: &str = "tc3_request";
@@ -39,7 +40,7 @@ pub(super) fn sign(draft: &Draft<'_>, id: &str, key: &SecretString) -> Signed {
     let scope = format!("{date}/{}/{TERMINATOR}", draft.service);
     let text = string_to_sign(draft, &scope);
     let [.., signing] = keys(key, &date, draft.service);
-    let signature = hex::encode(mac(signing.as_slice(), text.as_bytes()));
+    let signature = hex::encode(hmac_sha256(signing.as_slice(), text.as_bytes()));
     let authorization = format!(
         "{ALGORITHM} Credential={id}/{scope}, SignedHeaders={SIGNED_HEADERS}, Signature={signature}"
     );
@@ -67,16 +68,10 @@ fn canonical_request(draft: &Draft<'_>) -> String {
 /// Returns the keys of the date, of the service and of the signature.
 fn keys(key: &SecretString, date: &str, service: &str) -> [Zeroizing<[u8; 32]>; 3] {
     let secret = Zeroizing::new(format!("TC3{}", key.expose_secret()));
-    let of_date = Zeroizing::new(mac(secret.as_bytes(), date.as_bytes()));
-    let of_service = Zeroizing::new(mac(of_date.as_slice(), service.as_bytes()));
-    let of_signature = Zeroizing::new(mac(of_service.as_slice(), TERMINATOR.as_bytes()));
+    let of_date = Zeroizing::new(hmac_sha256(secret.as_bytes(), date.as_bytes()));
+    let of_service = Zeroizing::new(hmac_sha256(of_date.as_slice(), service.as_bytes()));
+    let of_signature = Zeroizing::new(hmac_sha256(of_service.as_slice(), TERMINATOR.as_bytes()));
     [of_date, of_service, of_signature]
-}
-
-fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.update(message);
-    mac.finalize().into_bytes().into()
 }
 
 fn sha256(bytes: &[u8]) -> String {
