@@ -9,9 +9,9 @@ use url::{Host, Url};
 use super::SendError;
 use super::verdict::down;
 use crate::client::egress_filter;
-use crate::config::{Fields, Placed, Secret};
+use crate::config::{Fields, Placed};
 
-/// Reads a secret from its place.
+/// Reads the text of an address from its place.
 pub(super) type Reading = Box<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
 
 /// The addresses that belong to one vendor's robots.
@@ -28,50 +28,50 @@ pub(super) struct Vendor {
 
 /// The address of one channel.
 pub(super) struct Address {
+    option: &'static str,
     read: Reading,
     vendor: Option<&'static Vendor>,
     destination: String,
 }
 
 impl Address {
-    /// Reads and checks the address that the configuration names, or reports what is wrong with it.
+    /// Reads and checks the address that the option `key` holds, or reports what is wrong with it.
     pub(super) fn of(
-        secret: Placed<Secret>,
+        key: &'static str,
         vendor: Option<&'static Vendor>,
         fields: &mut Fields<'_>,
     ) -> Option<Self> {
-        let Placed { value, span } = secret;
-        match Self::new(reading(value), vendor) {
+        let Placed { value, span } = fields.required_secret(key)?;
+        match Self::new(key, Box::new(move || value.read()), vendor) {
             Ok(address) => Some(address),
             Err(why) => {
-                fields.mistake(span, format!("`url`: {why}"));
+                fields.mistake(span, format!("`{key}`: {why}"));
                 None
             }
         }
     }
 
-    /// Reads and checks the address; the error does not repeat it.
-    pub(super) fn new(read: Reading, vendor: Option<&'static Vendor>) -> Result<Self, String> {
+    /// Reads and checks the address; the error does not repeat it. `option` is what a person corrects if it is wrong.
+    pub(super) fn new(
+        option: &'static str,
+        read: Reading,
+        vendor: Option<&'static Vendor>,
+    ) -> Result<Self, String> {
         let url = check(read()?.expose_secret(), vendor)?;
-        Ok(Self { read, vendor, destination: destination(&url) })
+        Ok(Self { option, read, vendor, destination: destination(&url) })
     }
 
     /// Returns the address as it is now.
     pub(super) fn url(&self) -> Result<Url, SendError> {
         (self.read)()
             .and_then(|text| check(text.expose_secret(), self.vendor))
-            .map_err(|why| down("address", format!("correct the url option, {why}")))
+            .map_err(|why| down("address", format!("correct the {} option, {why}", self.option)))
     }
 
     /// Returns a digest that tells destinations apart and gives nothing away.
     pub(super) fn destination(&self) -> String {
         self.destination.clone()
     }
-}
-
-/// Returns how to read `secret`.
-pub(super) fn reading(secret: Secret) -> Reading {
-    Box::new(move || secret.read())
 }
 
 /// Returns whether `segment` can be a robot's token: letters, digits, `-` and `_`.
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_destination_tells_addresses_apart_and_shows_none() {
         let of = |text: &'static str| {
-            Address::new(Box::new(move || Ok(SecretString::from(text))), None)
+            Address::new("url", Box::new(move || Ok(SecretString::from(text))), None)
                 .unwrap()
                 .destination()
         };
@@ -274,7 +274,7 @@ mod tests {
         let read: Reading = Box::new(move || {
             texts.lock().unwrap().pop().map(SecretString::from).ok_or_else(|| "gone".to_owned())
         });
-        let address = Address::new(read, None).unwrap();
+        let address = Address::new("url", read, None).unwrap();
         assert_eq!(address.url().unwrap().path(), "/2");
         assert!(address.url().is_ok());
         assert!(

@@ -1,28 +1,29 @@
 //! `DingTalk` custom robots: markdown, signed in the query, the verdict in `errcode`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::address::{Address, Reading, Vendor, has_token, reading};
+use super::address::{Vendor, has_token};
 use super::fit::{self, Page, fit};
-use super::post::{bytes, post};
+use super::options::{Credential, keyword};
+use super::post::Draft;
+#[cfg(test)]
+use super::robot::Example;
+use super::robot::Robot;
 use super::sign::hmac_base64;
 use super::verdict::{self, down, rejected, throttled, unknown};
-use super::{Channel, Pace, Receipt, SendError, keyword};
-use crate::client::Deps;
+use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
-use crate::config::{ChannelConfig, Fields};
+use crate::clock::Clock;
+use crate::config::Fields;
 use crate::expiry::{Message, Timestamp};
 
 /// The service documents no number; robots of others stop at 18 000 to 19 960 bytes of serialised body.
 const LARGEST_BODY: usize = 18_000;
-/// 20 a minute are allowed, and one more blocks the robot for ten minutes.
-const PACE: Pace = Pace { gap: Duration::from_secs(4), per_minute: 12 };
+/// How long a robot is blocked that was sent too much, in seconds.
 const BLOCKED: u64 = 600;
 
 const VENDOR: Vendor = Vendor {
@@ -32,50 +33,49 @@ const VENDOR: Vendor = Vendor {
     key_base: None,
 };
 
-struct DingTalk {
-    deps: Deps,
-    address: Address,
-    secret: Option<Reading>,
+pub(super) struct DingTalk {
+    secret: Option<Credential>,
     keyword: Option<String>,
 }
 
-pub(super) fn build(
-    _: &ChannelConfig,
-    mut fields: Fields<'_>,
-    deps: &Deps,
-) -> Option<Arc<dyn Channel>> {
-    let url = fields.required_secret("url");
-    let address = url.and_then(|url| Address::of(url, Some(&VENDOR), &mut fields));
-    let secret = fields.secret("secret").map(|secret| reading(secret.value));
-    let keyword = keyword(&mut fields);
-    fields.finish()?;
-    Some(Arc::new(DingTalk { deps: deps.clone(), address: address?, secret, keyword }))
-}
+impl Robot for DingTalk {
+    /// 20 a minute are allowed, and one more blocks the robot for ten minutes.
+    const PACE: Pace = Pace { gap: Duration::from_secs(4), per_minute: 12 };
+    const VENDOR: Option<&'static Vendor> = Some(&VENDOR);
+    #[cfg(test)]
+    const EXAMPLE: Example = Example {
+        path: "/robot/send?access_token=",
+        options: r#"url = { env = "ROBOT_URL" }
+            secret = { env = "SIGNING_KEY" }
+            keyword = "cert""#,
+        success: r#"{"errcode":0,"errmsg":"ok"}"#,
+    };
 
-#[async_trait]
-impl Channel for DingTalk {
-    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
-        let body = body(message, self.keyword.as_deref());
-        let mut url = self.address.url()?;
-        if let Some(read) = &self.secret {
-            let secret = read().map_err(|why| down("secret", why))?;
-            sign(&mut url, self.deps.clock.millis(), secret.expose_secret());
+    fn new(fields: &mut Fields<'_>) -> Option<Self> {
+        let secret = Credential::optional("secret", fields);
+        Some(Self { secret, keyword: keyword(fields) })
+    }
+
+    fn encode(&self, message: &Message) -> Vec<Value> {
+        vec![body(message, self.keyword.as_deref())]
+    }
+
+    fn sign(&self, request: &mut Draft, _: &str, clock: &dyn Clock) -> Result<(), SendError> {
+        if let Some(secret) = &self.secret {
+            add_signature(&mut request.url, clock.millis(), secret.read()?.expose_secret());
         }
-        let response = post(&self.deps.http, url, Vec::new(), body).await?;
-        verdict(&response, self.deps.clock.now())
+        Ok(())
     }
 
-    fn pace(&self) -> Pace {
-        PACE
-    }
-
-    fn destination(&self) -> String {
-        self.address.destination()
+    fn judge(&self, response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+        verdict::of_code(response, "errcode", now, |code, text| {
+            of_code(code, &text.to_lowercase(), response, now)
+        })
     }
 }
 
 /// Puts timestamp and signature into the query, in the place of those that were pasted with the address.
-fn sign(url: &mut Url, millis: i64, secret: &str) {
+fn add_signature(url: &mut Url, millis: i64, secret: &str) {
     let kept: Vec<(String, String)> = url
         .query_pairs()
         .into_owned()
@@ -92,8 +92,8 @@ fn signature(millis: i64, secret: &str) -> String {
     hmac_base64(secret.as_bytes(), format!("{millis}\n{secret}").as_bytes())
 }
 
-fn body(message: &Message, keyword: Option<&str>) -> Vec<u8> {
-    bytes(&fit(message, keyword, LARGEST_BODY, render, |value| value.to_string().len()))
+fn body(message: &Message, keyword: Option<&str>) -> Value {
+    fit(message, keyword, LARGEST_BODY, render, fit::body_size)
 }
 
 fn render(page: &Page<'_>) -> Value {
@@ -122,14 +122,8 @@ fn markdown(page: &Page<'_>) -> String {
     paragraphs.join("\n\n")
 }
 
-fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
-    verdict::of_code(response, "errcode", now, |code, text| {
-        judge(code, &text.to_lowercase(), response, now)
-    })
-}
-
 /// One code has several meanings, so the text is read as well.
-fn judge(code: i64, text: &str, response: &Response, now: Timestamp) -> SendError {
+fn of_code(code: i64, text: &str, response: &Response, now: Timestamp) -> SendError {
     let word = code.to_string();
     match code {
         -1 => verdict::passing(word, Some(Duration::from_secs(30))),
@@ -171,10 +165,16 @@ mod tests {
     use super::super::address::check;
     use super::super::sample::{self, NOW, answer};
     use super::*;
+    use crate::channel::post::bytes;
+    use crate::channel::robot::kit;
     use crate::expiry::Detail;
 
+    fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+        DingTalk { secret: None, keyword: None }.judge(response, now)
+    }
+
     fn shown(message: &Message) -> String {
-        let body: Value = serde_json::from_slice(&body(message, None)).unwrap();
+        let body = body(message, None);
         let kind = body["msgtype"].as_str().unwrap();
         let content = &body[kind];
         let text = content.get("text").or(content.get("content")).unwrap().as_str().unwrap();
@@ -209,12 +209,20 @@ mod tests {
                 "https://oapi.dingtalk.com/robot/send?sign=old&access_token=t&timestamp=1",
             )
             .unwrap();
-            sign(&mut url, millis, secret);
+            add_signature(&mut url, millis, secret);
             assert_eq!(
                 url.query(),
                 Some(format!("access_token=t&timestamp={millis}&sign={encoded}").as_str())
             );
         }
+    }
+
+    #[tokio::test]
+    async fn time_and_signature_travel_in_the_query() {
+        let requests = kit::robot("dingtalk").requests_for(&sample::single()).await;
+        let query = &requests[0].path_and_query;
+        // The clock of these tests runs, so only the last digits may differ.
+        assert!(query.contains("&timestamp=17672256") && query.contains("&sign="), "{query}");
     }
 
     #[test]
@@ -336,7 +344,7 @@ mod tests {
     fn the_limit_is_in_bytes_of_the_body() {
         for message in [sample::digest(5000), sample::hostile(5000)] {
             for detail in Detail::ALL {
-                let size = body(&Message { detail, ..message.clone() }, Some("证书")).len();
+                let size = bytes(&body(&Message { detail, ..message.clone() }, Some("证书"))).len();
                 assert!(size <= 18_000, "{size}");
                 assert!(detail > Detail::Full || size > 17_000, "{size}: more would fit");
             }
@@ -347,7 +355,7 @@ mod tests {
     fn nothing_in_a_message_mentions_or_links() {
         for detail in Detail::ALL {
             let message = Message { detail, link: None, ..sample::hostile(9) };
-            let text = String::from_utf8(body(&message, None)).unwrap();
+            let text = body(&message, None).to_string();
             assert!(
                 !text.contains(['@', '<', '(', '`', '*']) && text.contains("\"isAtAll\":false"),
                 "{text}"
@@ -359,13 +367,17 @@ mod tests {
     fn a_keyword_is_in_every_content() {
         for message in [sample::single(), sample::list(), sample::digest(9)] {
             for detail in Detail::ALL {
-                let body = body(&Message { detail, ..message.clone() }, Some("证书告警"));
-                let value: Value = serde_json::from_slice(&body).unwrap();
+                let value = body(&Message { detail, ..message.clone() }, Some("证书告警"));
                 let content =
                     value.pointer("/markdown/text").or(value.pointer("/text/content")).unwrap();
                 assert!(content.as_str().unwrap().contains("证书告警"), "{content}");
             }
         }
+    }
+
+    #[test]
+    fn a_keyword_that_means_something_to_the_service_is_refused() {
+        kit::assert_refused("dingtalk", "keyword = \"<at>\"", "`keyword` must be");
     }
 
     #[test]

@@ -1,28 +1,28 @@
 //! Feishu and Lark custom robots: structured posts, signed in the body, the verdict in `code`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::address::{Address, Reading, Vendor, is_token, reading};
+use super::address::{Vendor, is_token};
 use super::fit::{self, Page, fit};
-use super::post::{bytes, post};
+use super::options::{Credential, keyword};
+use super::post::Draft;
+#[cfg(test)]
+use super::robot::Example;
+use super::robot::Robot;
 use super::sign::hmac_base64;
 use super::verdict::{self, down, passing, rejected, throttled, unknown};
-use super::{Channel, Pace, Receipt, SendError, keyword};
-use crate::client::Deps;
+use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
-use crate::config::{ChannelConfig, Fields};
+use crate::clock::Clock;
+use crate::config::Fields;
 use crate::expiry::{Language, Message, Timestamp};
 
 /// The service takes 20 KB of serialised body; timestamp and signature are added to this.
 const LARGEST_BODY: usize = 19_000 - 128;
-/// 100 a minute and 5 a second are allowed for all robots of a tenant together.
-const PACE: Pace = Pace { gap: Duration::from_secs(1), per_minute: 60 };
 
 const VENDOR: Vendor = Vendor {
     hosts: &["open.feishu.cn", "open.larksuite.com"],
@@ -31,44 +31,54 @@ const VENDOR: Vendor = Vendor {
     key_base: None,
 };
 
-struct Feishu {
-    deps: Deps,
-    address: Address,
-    secret: Option<Reading>,
+pub(super) struct Feishu {
+    secret: Option<Credential>,
     keyword: Option<String>,
 }
 
-pub(super) fn build(
-    _: &ChannelConfig,
-    mut fields: Fields<'_>,
-    deps: &Deps,
-) -> Option<Arc<dyn Channel>> {
-    let url = fields.required_secret("url");
-    let address = url.and_then(|url| Address::of(url, Some(&VENDOR), &mut fields));
-    let secret = fields.secret("secret").map(|secret| reading(secret.value));
-    let keyword = keyword(&mut fields);
-    fields.finish()?;
-    Some(Arc::new(Feishu { deps: deps.clone(), address: address?, secret, keyword }))
-}
+impl Robot for Feishu {
+    /// 100 a minute and 5 a second are allowed for all robots of a tenant together.
+    const PACE: Pace = Pace { gap: Duration::from_secs(1), per_minute: 60 };
+    const VENDOR: Option<&'static Vendor> = Some(&VENDOR);
+    #[cfg(test)]
+    const EXAMPLE: Example = Example {
+        path: "/open-apis/bot/v2/hook/",
+        options: r#"url = { env = "ROBOT_URL" }
+            secret = { env = "SIGNING_KEY" }
+            keyword = "cert""#,
+        success: r#"{"code":0,"msg":"success"}"#,
+    };
 
-#[async_trait]
-impl Channel for Feishu {
-    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
-        let mut body = body(message, self.keyword.as_deref());
-        if let Some(read) = &self.secret {
-            let secret = read().map_err(|why| down("secret", why))?;
-            sign(&mut body, self.deps.clock.now().seconds(), secret.expose_secret());
+    fn new(fields: &mut Fields<'_>) -> Option<Self> {
+        let secret = Credential::optional("secret", fields);
+        Some(Self { secret, keyword: keyword(fields) })
+    }
+
+    fn encode(&self, message: &Message) -> Vec<Value> {
+        vec![body(message, self.keyword.as_deref())]
+    }
+
+    fn sign(&self, request: &mut Draft, _: &str, clock: &dyn Clock) -> Result<(), SendError> {
+        if let Some(secret) = &self.secret {
+            add_signature(&mut request.body, clock.now().seconds(), secret.read()?.expose_secret());
         }
-        let response = post(&self.deps.http, self.address.url()?, Vec::new(), bytes(&body)).await?;
-        verdict(&response, self.deps.clock.now())
+        Ok(())
     }
 
-    fn pace(&self) -> Pace {
-        PACE
-    }
-
-    fn destination(&self) -> String {
-        self.address.destination()
+    fn judge(&self, response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+        let verdict = verdict::of_code(response, "code", now, |code, text| {
+            of_code(code, text, response, now)
+        });
+        match &verdict {
+            // The shape of older robots: `StatusCode` in the place of `code`.
+            Err(error) if error.is_unknown() => {
+                let body: Option<Value> = serde_json::from_slice(&response.body).ok();
+                let legacy =
+                    body.filter(|body| body.get("code").is_none() && body["StatusCode"] == 0);
+                legacy.map_or(verdict, |_| Ok(Receipt::default()))
+            }
+            _ => verdict,
+        }
     }
 }
 
@@ -77,7 +87,7 @@ fn is_robot(url: &Url) -> bool {
 }
 
 /// Adds the signature. The secret is in the key and the message is empty, which is the opposite of `DingTalk`'s way.
-fn sign(body: &mut Value, seconds: i64, secret: &str) {
+fn add_signature(body: &mut Value, seconds: i64, secret: &str) {
     body["timestamp"] = json!(seconds.to_string());
     body["sign"] = json!(signature(seconds, secret));
 }
@@ -92,8 +102,7 @@ fn body(message: &Message, keyword: Option<&str>) -> Value {
         Language::En => "en_us",
         Language::Zh => "zh_cn",
     };
-    let size = |value: &Value| value.to_string().len();
-    fit(message, keyword, LARGEST_BODY, |page| render(page, language), size)
+    fit(message, keyword, LARGEST_BODY, |page| render(page, language), fit::body_size)
 }
 
 fn render(page: &Page<'_>, language: &str) -> Value {
@@ -123,22 +132,8 @@ fn anchor(label: &str, link: &str) -> Value {
     json!({ "tag": "a", "text": label, "href": link })
 }
 
-fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
-    let verdict =
-        verdict::of_code(response, "code", now, |code, text| judge(code, text, response, now));
-    match &verdict {
-        // The shape of older robots: `StatusCode` in the place of `code`.
-        Err(error) if error.is_unknown() => {
-            let body: Option<Value> = serde_json::from_slice(&response.body).ok();
-            let legacy = body.filter(|body| body.get("code").is_none() && body["StatusCode"] == 0);
-            legacy.map_or(verdict, |_| Ok(Receipt::default()))
-        }
-        _ => verdict,
-    }
-}
-
 /// Returns what a code means: the robot's guide, and for those that it does not list, reports of users.
-fn judge(code: i64, text: &str, response: &Response, now: Timestamp) -> SendError {
+fn of_code(code: i64, text: &str, response: &Response, now: Timestamp) -> SendError {
     let word = code.to_string();
     match code {
         // Some deployments answer so when the rate is exceeded.
@@ -168,7 +163,13 @@ mod tests {
     use super::super::address::check;
     use super::super::sample::{self, NOW, answer, answer_with};
     use super::*;
+    use crate::channel::post::bytes;
+    use crate::channel::robot::kit;
     use crate::expiry::Detail;
+
+    fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+        Feishu { secret: None, keyword: None }.judge(response, now)
+    }
 
     fn shown(message: &Message) -> String {
         let body = body(message, None);
@@ -200,9 +201,18 @@ mod tests {
     #[test]
     fn time_and_signature_are_strings_in_the_body() {
         let mut body = json!({ "msg_type": "text" });
-        sign(&mut body, 1_599_360_473, "demo");
+        add_signature(&mut body, 1_599_360_473, "demo");
         assert_eq!(body["timestamp"], "1599360473");
         assert_eq!(body["sign"], "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8=");
+    }
+
+    #[tokio::test]
+    async fn time_and_signature_travel_in_the_body() {
+        let requests = kit::robot("feishu").requests_for(&sample::single()).await;
+        let body = requests[0].json();
+        // The clock of these tests runs, so only the last digits may differ.
+        assert!(body["timestamp"].as_str().unwrap().starts_with("17672256"), "{body}");
+        assert_eq!(body["sign"].as_str().unwrap().len(), 44);
     }
 
     #[test]
@@ -299,7 +309,7 @@ mod tests {
         for message in [sample::digest(5000), sample::hostile(5000)] {
             for detail in Detail::ALL {
                 let mut body = body(&Message { detail, ..message.clone() }, Some("证书"));
-                sign(&mut body, NOW.seconds(), "secret");
+                add_signature(&mut body, NOW.seconds(), "secret");
                 let size = bytes(&body).len();
                 assert!(size <= 19_000, "{size}");
                 assert!(detail > Detail::Full || size > 18_000, "{size}: more would fit");
@@ -326,6 +336,11 @@ mod tests {
                 assert!(body.to_string().matches("证书告警").count() >= 2, "{body}");
             }
         }
+    }
+
+    #[test]
+    fn an_empty_keyword_is_refused() {
+        kit::assert_refused("feishu", "keyword = \"\"", "`keyword` must be");
     }
 
     #[test]

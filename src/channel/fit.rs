@@ -1,5 +1,7 @@
 //! Packing: as many lines of a message as a service takes, measured in the service's own unit.
 
+use serde_json::Value;
+
 use crate::expiry::text::inert;
 use crate::expiry::{Detail, Message};
 
@@ -57,6 +59,11 @@ pub(super) fn fit<T>(
         if size(&attempt(middle)) <= limit { fits = middle } else { exceeds = middle }
     }
     attempt(fits)
+}
+
+/// Returns the size of a body in bytes as it is sent, for services that limit that.
+pub(super) fn body_size(body: &Value) -> usize {
+    body.to_string().len()
 }
 
 /// Returns `page`'s texts as plain lines.

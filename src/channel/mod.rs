@@ -13,13 +13,13 @@ mod address;
 mod dingtalk;
 mod feishu;
 mod fit;
+mod options;
 mod post;
+mod robot;
 #[cfg(test)]
 mod sample;
 mod sign;
 mod slack;
-#[cfg(test)]
-mod tests;
 mod verdict;
 mod webhook;
 mod wecom;
@@ -140,17 +140,36 @@ pub struct Kind {
     /// The word after `kind =`.
     pub name: &'static str,
     /// Reads the options, reporting every mistake, and builds the channel when there is none.
-    pub build: fn(&ChannelConfig, Fields<'_>, &Deps) -> Option<Arc<dyn Channel>>,
+    pub build: fn(Fields<'_>, &Deps) -> Option<Arc<dyn Channel>>,
+    /// What the tests of every webhook service configure.
+    #[cfg(test)]
+    example: Option<robot::Example>,
+}
+
+impl Kind {
+    /// Returns the kind of a webhook service.
+    const fn robot<R: robot::Robot>(name: &'static str) -> Self {
+        Self {
+            name,
+            build: robot::build::<R>,
+            #[cfg(test)]
+            example: Some(R::EXAMPLE),
+        }
+    }
 }
 
 /// Every kind, sorted by name.
 pub const KINDS: &[Kind] = &[
-    Kind { name: "dingtalk", build: dingtalk::build },
-    Kind { name: "feishu", build: feishu::build },
-    Kind { name: "slack", build: slack::build },
-    Kind { name: "webhook", build: webhook::build },
-    Kind { name: "wecom", build: wecom::build },
+    Kind::robot::<dingtalk::DingTalk>("dingtalk"),
+    Kind::robot::<feishu::Feishu>("feishu"),
+    Kind::robot::<slack::Slack>("slack"),
+    Kind::robot::<webhook::Webhook>("webhook"),
+    Kind::robot::<wecom::WeCom>("wecom"),
 ];
+
+/// Kinds that exist in tests only.
+#[cfg(test)]
+const TEST_KINDS: &[Kind] = &[];
 
 /// Builds the channel that `config` describes, or reports what is wrong with it.
 pub fn build(
@@ -158,28 +177,45 @@ pub fn build(
     deps: &Deps,
     mistakes: &mut Mistakes,
 ) -> Option<Arc<dyn Channel>> {
-    let Some(kind) = KINDS.iter().find(|kind| kind.name == config.kind.value) else {
-        let known: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+    build_of(KINDS, config, deps, mistakes)
+}
+
+fn build_of(
+    kinds: &[Kind],
+    config: &ChannelConfig,
+    deps: &Deps,
+    mistakes: &mut Mistakes,
+) -> Option<Arc<dyn Channel>> {
+    let Some(kind) = kinds.iter().find(|kind| kind.name == config.kind.value) else {
+        let known: Vec<_> = kinds.iter().map(|kind| kind.name).collect();
         mistakes.push(
             config.kind.span.clone(),
             format!("unknown channel kind `{}` (known: {})", config.kind.value, known.join(", ")),
         );
         return None;
     };
-    (kind.build)(config, Fields::new(&config.options, mistakes), deps)
+    (kind.build)(Fields::new(&config.options, mistakes), deps)
 }
 
-/// Reads the option `keyword`: a word that the robot asks for in every message.
-fn keyword(fields: &mut Fields<'_>) -> Option<String> {
-    let keyword = fields.string("keyword")?;
-    let usable = (1..=64).contains(&keyword.value.chars().count())
-        && keyword.value.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.'));
-    if !usable {
-        fields.mistake(
-            keyword.span,
-            "`keyword` must be 1 to 64 letters, digits, spaces, dots, `-` or `_`",
+#[cfg(test)]
+mod tests {
+    use super::robot::kit::built;
+    use super::*;
+
+    #[test]
+    fn an_unknown_kind_names_the_known_ones() {
+        let (channel, mistakes) = built("teams", "http://127.0.0.1:1/x", "");
+        assert!(channel.is_none());
+        assert!(
+            mistakes[0].contains("known: dingtalk, feishu, slack, webhook, wecom"),
+            "{mistakes:?}"
         );
-        return None;
     }
-    Some(keyword.value)
+
+    #[test]
+    fn kinds_are_sorted_and_each_has_an_example() {
+        let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+        assert_eq!(names, ["dingtalk", "feishu", "slack", "webhook", "wecom"]);
+        assert!(KINDS.iter().all(|kind| kind.example.is_some()));
+    }
 }

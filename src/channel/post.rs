@@ -1,10 +1,11 @@
-//! One POST of bytes that were serialised, and perhaps signed, before.
+//! One POST of a JSON body: drafted, perhaps signed, and sent as the bytes that were signed.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde_json::Value;
 use url::Url;
 
 use super::{SendError, verdict};
@@ -15,27 +16,38 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Verdicts are short; more than this is somebody else's page.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
-/// Posts a JSON body once.
-pub(super) async fn post(
-    http: &Http,
-    url: Url,
-    mut headers: Vec<(HeaderName, HeaderValue)>,
-    body: Vec<u8>,
-) -> Result<Response, SendError> {
-    headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8")));
-    let request = Request {
-        method: Method::POST,
-        url,
-        headers,
-        body: Bytes::from(body),
-        timeout: TIMEOUT,
-        cap: LARGEST_ANSWER,
-    };
-    http.send_guarded(request).await.map_err(|error| verdict::of_transport(&error))
+/// A request that is not sent yet.
+pub(super) struct Draft {
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
 }
 
-/// Returns the bytes of `value`.
-pub(super) fn bytes(value: &serde_json::Value) -> Vec<u8> {
+impl Draft {
+    /// Returns a request without credentials.
+    pub(super) fn new(url: Url, body: Value) -> Self {
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        Self { url, headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]), body }
+    }
+
+    /// Sends the request once.
+    pub(super) async fn send(self, http: &Http) -> Result<Response, SendError> {
+        let body = Bytes::from(bytes(&self.body));
+        let headers = self.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let request = Request {
+            method: Method::POST,
+            url: self.url,
+            headers: headers.collect(),
+            body,
+            timeout: TIMEOUT,
+            cap: LARGEST_ANSWER,
+        };
+        http.send_guarded(request).await.map_err(|error| verdict::of_transport(&error))
+    }
+}
+
+/// Returns the bytes of `value`, the same each time.
+pub(super) fn bytes(value: &Value) -> Vec<u8> {
     // `Display` of a JSON value is its compact form, and cannot fail.
     value.to_string().into_bytes()
 }

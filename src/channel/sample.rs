@@ -72,8 +72,3 @@ pub(super) fn answer_with(status: u16, headers: &[(&'static str, &str)], body: &
         .collect();
     Response { status, headers, body: body.as_bytes().to_vec().into() }
 }
-
-pub(super) fn pretty(body: &[u8]) -> String {
-    let value: serde_json::Value = serde_json::from_slice(body).unwrap();
-    serde_json::to_string_pretty(&value).unwrap()
-}

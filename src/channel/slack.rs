@@ -1,20 +1,19 @@
 //! Slack incoming webhooks: Block Kit with plain text only, the verdict in a word.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::address::{Address, Vendor, is_token};
+use super::address::{Vendor, is_token};
 use super::fit::{self, Page, fit};
-use super::post::{bytes, post};
+#[cfg(test)]
+use super::robot::Example;
+use super::robot::Robot;
 use super::verdict::{self, down, passing, rejected, unknown};
-use super::{Channel, Pace, Receipt, SendError};
-use crate::client::Deps;
+use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
-use crate::config::{ChannelConfig, Fields};
+use crate::config::Fields;
 use crate::expiry::text::cut_chars;
 use crate::expiry::{Message, Timestamp};
 
@@ -22,8 +21,6 @@ use crate::expiry::{Message, Timestamp};
 const LARGEST_MESSAGE: usize = 12_000;
 const LARGEST_HEADER: usize = 150;
 const LARGEST_SECTION: usize = 3000;
-/// One message a second and channel is tolerated, in short bursts more.
-const PACE: Pace = Pace { gap: Duration::from_millis(1200), per_minute: 50 };
 
 const VENDOR: Vendor = Vendor {
     hosts: &["hooks.slack.com", "hooks.slack-gov.com"],
@@ -32,48 +29,50 @@ const VENDOR: Vendor = Vendor {
     key_base: None,
 };
 
-struct Slack {
-    deps: Deps,
-    address: Address,
-}
+pub(super) struct Slack;
 
-pub(super) fn build(
-    _: &ChannelConfig,
-    mut fields: Fields<'_>,
-    deps: &Deps,
-) -> Option<Arc<dyn Channel>> {
-    let url = fields.required_secret("url");
-    let address = url.and_then(|url| Address::of(url, Some(&VENDOR), &mut fields));
-    fields.finish()?;
-    Some(Arc::new(Slack { deps: deps.clone(), address: address? }))
-}
+impl Robot for Slack {
+    /// One message a second and channel is tolerated, in short bursts more.
+    const PACE: Pace = Pace { gap: Duration::from_millis(1200), per_minute: 50 };
+    const VENDOR: Option<&'static Vendor> = Some(&VENDOR);
+    #[cfg(test)]
+    const EXAMPLE: Example = Example {
+        path: "/services/T0/B0/",
+        options: r#"url = { env = "ROBOT_URL" }"#,
+        success: "ok",
+    };
 
-#[async_trait]
-impl Channel for Slack {
-    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
-        let response =
-            post(&self.deps.http, self.address.url()?, Vec::new(), body(message)).await?;
-        verdict(&response, self.deps.clock.now())
+    fn new(_: &mut Fields<'_>) -> Option<Self> {
+        Some(Self)
     }
 
-    fn pace(&self) -> Pace {
-        PACE
+    fn encode(&self, message: &Message) -> Vec<Value> {
+        let characters = |value: &Value| value.to_string().chars().count();
+        vec![fit(message, None, LARGEST_MESSAGE, render, characters)]
     }
 
-    fn destination(&self) -> String {
-        self.address.destination()
+    /// Judges by the word first: which status comes with a word is not the same everywhere.
+    fn judge(&self, response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+        let text = std::str::from_utf8(&response.body).unwrap_or_default().trim();
+        let json: Option<Value> = serde_json::from_str(text).ok();
+        let accepted =
+            json.as_ref().and_then(|json| json.get("ok")?.as_bool()).unwrap_or(text == "ok");
+        let word = json.as_ref().and_then(|json| json.get("error")?.as_str()).unwrap_or(text);
+        if let Some(error) = of_word(word, response, now) {
+            return Err(error);
+        }
+        verdict::of_status(response, now)?;
+        match (response.status, accepted) {
+            (200, true) => Ok(Receipt::default()),
+            _ if is_word(word) => Err(unknown(word)),
+            _ => Err(unknown("answer without a verdict")),
+        }
     }
 }
 
 fn is_robot(url: &Url) -> bool {
     let mut segments = url.path_segments().into_iter().flatten();
     segments.next() == Some("services") && segments.clone().count() == 3 && segments.all(is_token)
-}
-
-/// Returns the request body, within every limit.
-fn body(message: &Message) -> Vec<u8> {
-    let characters = |value: &Value| value.to_string().chars().count();
-    bytes(&fit(message, None, LARGEST_MESSAGE, render, characters))
 }
 
 fn render(page: &Page<'_>) -> Value {
@@ -121,23 +120,6 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Judges by the word first: which status comes with a word is not the same everywhere.
-fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
-    let text = std::str::from_utf8(&response.body).unwrap_or_default().trim();
-    let json: Option<Value> = serde_json::from_str(text).ok();
-    let accepted = json.as_ref().and_then(|json| json.get("ok")?.as_bool()).unwrap_or(text == "ok");
-    let word = json.as_ref().and_then(|json| json.get("error")?.as_str()).unwrap_or(text);
-    if let Some(error) = of_word(word, response, now) {
-        return Err(error);
-    }
-    verdict::of_status(response, now)?;
-    match (response.status, accepted) {
-        (200, true) => Ok(Receipt::default()),
-        _ if is_word(word) => Err(unknown(word)),
-        _ => Err(unknown("answer without a verdict")),
-    }
-}
-
 fn of_word(word: &str, response: &Response, now: Timestamp) -> Option<SendError> {
     Some(match word {
         "invalid_payload"
@@ -174,13 +156,28 @@ mod tests {
     use super::super::address::check;
     use super::super::sample::{self, NOW, answer, answer_with};
     use super::*;
+    use crate::channel::robot::kit;
     use crate::expiry::Detail;
 
+    fn body(message: &Message) -> Value {
+        Slack.encode(message).remove(0)
+    }
+
+    fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+        Slack.judge(response, now)
+    }
+
     fn shown(message: &Message) -> String {
-        let mut body: Value = serde_json::from_slice(&body(message)).unwrap();
+        let mut body = body(message);
         let blocks = body.as_object_mut().unwrap().remove("blocks").unwrap_or_default();
         let blocks = blocks.as_array().into_iter().flatten();
         std::iter::once(&body).chain(blocks).map(Value::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_secret_is_an_unknown_option() {
+        let options = "secret = { env = \"SIGNING_KEY\" }";
+        kit::assert_refused("slack", options, "unknown key `secret`");
     }
 
     #[test]
@@ -248,9 +245,8 @@ mod tests {
         for message in [sample::digest(5000), sample::hostile(5000)] {
             for detail in Detail::ALL {
                 let body = body(&Message { detail, ..message.clone() });
-                assert!(String::from_utf8(body.clone()).unwrap().chars().count() <= 12_000);
-                let value: Value = serde_json::from_slice(&body).unwrap();
-                let blocks = value["blocks"].as_array().cloned().unwrap_or_default();
+                assert!(body.to_string().chars().count() <= 12_000);
+                let blocks = body["blocks"].as_array().cloned().unwrap_or_default();
                 assert!(blocks.len() <= 50);
                 for block in blocks {
                     let limit = if block["type"] == "header" { 150 } else { 3000 };
@@ -266,7 +262,7 @@ mod tests {
     fn nothing_in_a_message_mentions_or_links() {
         for detail in Detail::ALL {
             let message = Message { detail, link: None, ..sample::hostile(3) };
-            let text = String::from_utf8(body(&message)).unwrap();
+            let text = body(&message).to_string();
             assert!(!text.contains(['<', '>', '@', '`', '\u{202E}']), "{text}");
         }
     }

@@ -3,113 +3,105 @@
 //! Receivers keep the `webhook-id`s they have seen for at least seven days: a retry repeats the id, and so does a
 //! message that an operator sends again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 mod envelope;
 
-use super::address::{Address, Reading, reading};
-use super::post::post;
+use super::options::Credential;
+use super::post::{Draft, bytes};
+#[cfg(test)]
+use super::robot::Example;
+use super::robot::Robot;
 use super::sign::hmac_base64;
 use super::verdict::{self, down, unknown};
-use super::{Channel, Pace, Receipt, SendError};
-use crate::client::Deps;
+use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
-use crate::config::{ChannelConfig, Fields, Placed, Secret};
+use crate::clock::Clock;
+use crate::config::{Fields, Placed, Secret};
 use crate::expiry::{Message, Timestamp};
 
-const PACE: Pace = Pace { gap: Duration::from_millis(200), per_minute: 300 };
 const SHORTEST_KEY: usize = 24;
 const LONGEST_KEY: usize = 64;
 
-struct Webhook {
-    deps: Deps,
-    address: Address,
-    secret: Option<Reading>,
-    headers: Vec<(HeaderName, Reading)>,
+pub(super) struct Webhook {
+    secret: Option<Credential>,
+    headers: Vec<(HeaderName, Credential)>,
 }
 
-pub(super) fn build(
-    config: &ChannelConfig,
-    mut fields: Fields<'_>,
-    deps: &Deps,
-) -> Option<Arc<dyn Channel>> {
-    let url = fields.required_secret("url");
-    let address = url.and_then(|url| Address::of(url, None, &mut fields));
-    let secret = fields.secret("secret").and_then(|secret| signing(secret, &mut fields));
-    let headers = headers(config, &mut fields);
-    fields.finish()?;
-    Some(Arc::new(Webhook { deps: deps.clone(), address: address?, secret, headers: headers? }))
-}
+impl Robot for Webhook {
+    const PACE: Pace = Pace { gap: Duration::from_millis(200), per_minute: 300 };
+    #[cfg(test)]
+    const EXAMPLE: Example = Example {
+        path: "/hook/",
+        options: r#"url = { env = "ROBOT_URL" }
+            secret = { env = "WEBHOOK_KEY" }
+            headers = { Authorization = { env = "BEARER_TOKEN" } }"#,
+        success: "",
+    };
 
-#[async_trait]
-impl Channel for Webhook {
-    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
-        let pages = envelope::pages(message);
-        let count = pages.len();
-        for (index, body) in pages.into_iter().enumerate() {
-            if index > 0 {
-                tokio::time::sleep(PACE.gap).await;
-            }
-            let id = request_id(&message.id, index, count);
-            let headers = self.headers(&id, &body)?;
-            let response = post(&self.deps.http, self.address.url()?, headers, body).await?;
-            verdict(&response, self.deps.clock.now())?;
+    fn new(fields: &mut Fields<'_>) -> Option<Self> {
+        let secret = fields.secret("secret").and_then(|secret| signing(secret, fields));
+        Some(Self { secret, headers: headers(fields)? })
+    }
+
+    fn encode(&self, message: &Message) -> Vec<Value> {
+        envelope::pages(message)
+    }
+
+    /// Adds the operator's headers and ours; time and signature are those of this attempt.
+    fn sign(&self, request: &mut Draft, id: &str, clock: &dyn Clock) -> Result<(), SendError> {
+        for (name, credential) in &self.headers {
+            request.headers.append(name, secret_value(credential)?);
         }
-        Ok(Receipt::default())
-    }
-
-    fn pace(&self) -> Pace {
-        PACE
-    }
-
-    fn destination(&self) -> String {
-        self.address.destination()
-    }
-}
-
-impl Webhook {
-    /// Returns the operator's headers, then ours; time and signature are those of this attempt.
-    fn headers(&self, id: &str, body: &[u8]) -> Result<Vec<(HeaderName, HeaderValue)>, SendError> {
-        let mut headers = Vec::new();
-        for (name, read) in &self.headers {
-            let text = read().map_err(|why| down("header", why))?;
-            let mut value = HeaderValue::from_str(text.expose_secret()).map_err(|_| {
-                down("header", "a value of the option headers is not a valid header")
-            })?;
-            value.set_sensitive(true);
-            headers.push((name.clone(), value));
-        }
-        let seconds = self.deps.clock.now().seconds();
-        let mut ours =
-            vec![("webhook-id", id.to_owned()), ("webhook-timestamp", seconds.to_string())];
-        if let Some(read) = &self.secret {
-            let secret = read().map_err(|why| down("secret", why))?;
-            let keys = keys(secret.expose_secret()).map_err(|why| down("secret", why))?;
-            ours.push(("webhook-signature", signatures(&keys, id, seconds, body)));
+        let (id, seconds) = (signable(id), clock.now().seconds());
+        let mut ours = vec![("webhook-id", id.clone()), ("webhook-timestamp", seconds.to_string())];
+        if let Some(secret) = &self.secret {
+            let keys = keys(secret.read()?.expose_secret()).map_err(|why| down("secret", why))?;
+            let signatures = signatures(&keys, &id, seconds, &bytes(&request.body));
+            ours.push(("webhook-signature", signatures));
         }
         for (name, value) in ours {
             let value = HeaderValue::from_str(&value)
                 .map_err(|_| unknown("message id is not a valid header"))?;
-            headers.push((HeaderName::from_static(name), value));
+            request.headers.insert(HeaderName::from_static(name), value);
         }
-        Ok(headers)
+        Ok(())
+    }
+
+    fn judge(&self, response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+        let code = || format!("http {}", response.status);
+        match response.status {
+            // The standard asks senders to slow down on these, too.
+            502..=504 => return Err(verdict::paused(code(), response, now)),
+            // Plain failures by the standard: a few attempts, then given up. A wrong address or credential
+            // stays a matter for a person, since an alert must not be lost by it.
+            401 | 403..=405 | 407 | 408 | 410 | 413 | 425 | 429 => {}
+            400..=499 => return Err(unknown(code())),
+            _ => {}
+        }
+        verdict::of_status(response, now).map(|()| Receipt::default())
     }
 }
 
-/// Returns the id of one request: the message's, numbered when there are several. Signed content is joined with dots,
-/// so an id has none.
-fn request_id(message: &str, index: usize, count: usize) -> String {
-    let id: String =
-        message.chars().map(|c| if c.is_ascii_graphic() && c != '.' { c } else { '-' }).collect();
-    if count == 1 { id } else { format!("{id}-{}", index + 1) }
+/// Returns the value of a header as it is now, marked as a secret.
+fn secret_value(credential: &Credential) -> Result<HeaderValue, SendError> {
+    let text = credential.read()?;
+    let mut value = HeaderValue::from_str(text.expose_secret())
+        .map_err(|_| down("header", "a value of the option headers is not a valid header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Returns the id as it can stand in a header. Signed content is joined with dots, so it has none.
+fn signable(id: &str) -> String {
+    id.chars().map(|c| if c.is_ascii_graphic() && c != '.' { c } else { '-' }).collect()
 }
 
 /// Returns one signature for each key, so that a receiver can change keys.
@@ -137,10 +129,10 @@ fn key(text: &str) -> Result<Zeroizing<Vec<u8>>, String> {
     if (SHORTEST_KEY..=LONGEST_KEY).contains(&key.len()) { Ok(key) } else { Err(wrong()) }
 }
 
-fn signing(secret: Placed<Secret>, fields: &mut Fields<'_>) -> Option<Reading> {
-    let read = reading(secret.value);
-    match read().and_then(|text| keys(text.expose_secret())) {
-        Ok(_) => Some(read),
+/// Returns the secret if it holds keys, or reports what is wrong with it.
+fn signing(secret: Placed<Secret>, fields: &mut Fields<'_>) -> Option<Credential> {
+    match secret.value.read().and_then(|text| keys(text.expose_secret())) {
+        Ok(_) => Some(Credential::new("secret", secret.value)),
         Err(why) => {
             fields.mistake(secret.span, format!("`secret`: {why}"));
             None
@@ -149,14 +141,14 @@ fn signing(secret: Placed<Secret>, fields: &mut Fields<'_>) -> Option<Reading> {
 }
 
 /// Reads the operator's headers, or reports those that cannot be.
-fn headers(config: &ChannelConfig, fields: &mut Fields<'_>) -> Option<Vec<(HeaderName, Reading)>> {
+fn headers(fields: &mut Fields<'_>) -> Option<Vec<(HeaderName, Credential)>> {
     let (mut headers, mut all_good) = (Vec::new(), true);
     for (name, secret) in fields.secrets("headers") {
         match header_name(&name) {
-            Ok(name) => headers.push((name, reading(secret))),
+            Ok(name) => headers.push((name, Credential::new("header", secret))),
             Err(why) => {
                 all_good = false;
-                fields.mistake(config.options.span.clone(), format!("`headers`: {name:?} {why}"));
+                fields.mistake(fields.span(), format!("`headers`: {name:?} {why}"));
             }
         }
     }
@@ -172,25 +164,17 @@ fn header_name(text: &str) -> Result<HeaderName, &'static str> {
     Ok(name)
 }
 
-fn verdict(response: &Response, now: Timestamp) -> Result<(), SendError> {
-    let code = || format!("http {}", response.status);
-    match response.status {
-        // The standard asks senders to slow down on these, too.
-        502..=504 => Err(verdict::paused(code(), response, now)),
-        // Plain failures by the standard: a few attempts, then given up. A wrong address or credential
-        // stays a matter for a person, since an alert must not be lost by it.
-        401 | 403..=405 | 407 | 408 | 410 | 413 | 425 | 429 => verdict::of_status(response, now),
-        400..=499 => Err(unknown(code())),
-        _ => verdict::of_status(response, now),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{NOW, answer, answer_with};
+    use super::super::sample::{self, NOW, answer, answer_with};
     use super::*;
+    use crate::channel::robot::kit;
 
     const KEY: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+    fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+        Webhook { secret: None, headers: Vec::new() }.judge(response, now)
+    }
 
     #[test]
     fn signatures_match_the_vectors() {
@@ -242,8 +226,37 @@ mod tests {
 
     #[test]
     fn request_ids_can_be_signed_and_sent() {
-        assert_eq!(request_id("0193.e4 b0\n证", 0, 1), "0193-e4-b0--");
-        assert_eq!(request_id("0193", 1, 3), "0193-2");
+        assert_eq!(signable("0193.e4 b0\n证"), "0193-e4-b0--");
+    }
+
+    #[tokio::test]
+    async fn every_request_has_an_id_and_a_signature_and_the_operators_headers() {
+        let requests = kit::robot("webhook").requests_for(&sample::digest(150)).await;
+        let ids: Vec<_> = requests.iter().map(|request| request.header("webhook-id")).collect();
+        assert_eq!(ids, ["0193e4b0-7d-1", "0193e4b0-7d-2"]);
+        for request in &requests {
+            assert_eq!(request.header("authorization"), kit::BEARER);
+            assert!(request.header("webhook-timestamp").starts_with("17672256"));
+            let seconds = request.header("webhook-timestamp").parse().unwrap();
+            let keys = keys(KEY).unwrap();
+            let expected = signatures(&keys, request.header("webhook-id"), seconds, &request.body);
+            assert_eq!(request.header("webhook-signature"), expected, "of the bytes that arrived");
+        }
+    }
+
+    #[test]
+    fn secrets_and_headers_that_cannot_be_used_are_refused() {
+        for (options, expected) in [
+            ("secret = { env = \"SHORT_KEY\" }", "`secret`: the secret must be `whsec_`"),
+            ("secret = { env = \"SIGNING_KEY\" }", "`secret`: the secret must be `whsec_`"),
+            (
+                "headers = { webhook-id = { env = \"BEARER_TOKEN\" } }",
+                "is set by the sender itself",
+            ),
+            ("headers = { \"a b\" = { env = \"BEARER_TOKEN\" } }", "is not a header name"),
+        ] {
+            kit::assert_refused("webhook", options, expected);
+        }
     }
 
     #[test]
@@ -276,7 +289,7 @@ mod tests {
             (504, "throttled"),
         ] {
             let verdict = verdict(&answer(status, "<html>any body"), NOW);
-            let found = verdict.as_ref().map_or_else(SendError::outcome, |()| "delivered");
+            let found = verdict.as_ref().map_or_else(SendError::outcome, |_| "delivered");
             assert_eq!(found, outcome, "{status}");
         }
         assert!(verdict(&answer(400, ""), NOW).unwrap_err().is_unknown());

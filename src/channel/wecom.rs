@@ -1,27 +1,24 @@
 //! `WeCom` group robots: `markdown_v2`, which cannot mention anybody, the verdict in `errcode`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::address::{Address, Vendor, has_token};
+use super::address::{Vendor, has_token};
 use super::fit::{self, Page, fit};
-use super::post::{bytes, post};
+#[cfg(test)]
+use super::robot::Example;
+use super::robot::Robot;
 use super::verdict::{self, down, passing, rejected, throttled, unknown};
-use super::{Channel, Pace, Receipt, SendError};
-use crate::client::Deps;
+use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
-use crate::config::{ChannelConfig, Fields};
+use crate::config::Fields;
 use crate::expiry::text::cut_bytes;
 use crate::expiry::{Detail, Message, Timestamp};
 
 /// Markdown content may have 4096 bytes of UTF-8, text content 2048.
 const LARGEST_MARKDOWN: usize = 4000;
 const LARGEST_TEXT: usize = 2000;
-/// 20 a minute are allowed.
-const PACE: Pace = Pace { gap: Duration::from_secs(4), per_minute: 12 };
 
 const VENDOR: Vendor = Vendor {
     hosts: &["qyapi.weixin.qq.com"],
@@ -30,36 +27,29 @@ const VENDOR: Vendor = Vendor {
     key_base: Some("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key="),
 };
 
-struct WeCom {
-    deps: Deps,
-    address: Address,
-}
+pub(super) struct WeCom;
 
-pub(super) fn build(
-    _: &ChannelConfig,
-    mut fields: Fields<'_>,
-    deps: &Deps,
-) -> Option<Arc<dyn Channel>> {
-    let url = fields.required_secret("url");
-    let address = url.and_then(|url| Address::of(url, Some(&VENDOR), &mut fields));
-    fields.finish()?;
-    Some(Arc::new(WeCom { deps: deps.clone(), address: address? }))
-}
+impl Robot for WeCom {
+    /// 20 a minute are allowed.
+    const PACE: Pace = Pace { gap: Duration::from_secs(4), per_minute: 12 };
+    const VENDOR: Option<&'static Vendor> = Some(&VENDOR);
+    #[cfg(test)]
+    const EXAMPLE: Example = Example {
+        path: "/cgi-bin/webhook/send?key=",
+        options: r#"url = { env = "ROBOT_URL" }"#,
+        success: r#"{"errcode":0,"errmsg":"ok"}"#,
+    };
 
-#[async_trait]
-impl Channel for WeCom {
-    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
-        let response =
-            post(&self.deps.http, self.address.url()?, Vec::new(), bytes(&body(message))).await?;
-        verdict(&response, self.deps.clock.now())
+    fn new(_: &mut Fields<'_>) -> Option<Self> {
+        Some(Self)
     }
 
-    fn pace(&self) -> Pace {
-        PACE
+    fn encode(&self, message: &Message) -> Vec<Value> {
+        vec![body(message)]
     }
 
-    fn destination(&self) -> String {
-        self.address.destination()
+    fn judge(&self, response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+        verdict::of_code(response, "errcode", now, |code, _| of_code(code))
     }
 }
 
@@ -99,11 +89,7 @@ fn spans(text: &str) -> String {
     }
 }
 
-fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
-    verdict::of_code(response, "errcode", now, |code, _| judge(code))
-}
-
-fn judge(code: i64) -> SendError {
+fn of_code(code: i64) -> SendError {
     let word = code.to_string();
     match code {
         -1 => passing(word, None),
@@ -120,6 +106,10 @@ mod tests {
     use super::super::address::check;
     use super::super::sample::{self, NOW, answer};
     use super::*;
+
+    fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
+        WeCom.judge(response, now)
+    }
 
     fn content(message: &Message) -> String {
         let body = body(message);

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::post::bytes;
 use crate::expiry::text::{cut_chars, inert, iso};
 use crate::expiry::{Detail, Event, Facts, Message, Topic};
 
@@ -25,7 +24,7 @@ const MOST_EVENTS: usize = 100;
 const VALUE: usize = 1024;
 
 /// Returns the request bodies, one a page.
-pub(super) fn pages(message: &Message) -> Vec<Vec<u8>> {
+pub(super) fn pages(message: &Message) -> Vec<Value> {
     match message.events.as_slice() {
         [event] if message.detail != Detail::OneLine => {
             let link = message
@@ -34,13 +33,13 @@ pub(super) fn pages(message: &Message) -> Vec<Vec<u8>> {
                 .map_or(message.link.as_deref(), |entry| entry.link.as_deref());
             let timestamp = iso(event.at);
             let data = of_event(event, shown(link, message));
-            vec![bytes(&json!({ "type": event.kind(), "timestamp": timestamp, "data": data }))]
+            vec![json!({ "type": event.kind(), "timestamp": timestamp, "data": data })]
         }
         _ => batch(message),
     }
 }
 
-fn batch(message: &Message) -> Vec<Vec<u8>> {
+fn batch(message: &Message) -> Vec<Value> {
     let chunks = chunks(message);
     let newest = message.events.iter().map(|event| event.at).max().unwrap_or(message.at);
     let mut counts = BTreeMap::<&str, u64>::new();
@@ -59,7 +58,7 @@ fn batch(message: &Message) -> Vec<Vec<u8>> {
     let envelope = |(index, events): (usize, Vec<Value>)| {
         data["page"] = json!(index + 1);
         data["events"] = Value::Array(events);
-        bytes(&json!({ "type": "digest", "timestamp": iso(newest), "data": data }))
+        json!({ "type": "digest", "timestamp": iso(newest), "data": data })
     };
     chunks.into_iter().enumerate().map(envelope).collect()
 }
@@ -200,12 +199,8 @@ mod tests {
     use super::*;
     use crate::expiry::{Language, Severity};
 
-    fn values(message: &Message) -> Vec<Value> {
-        pages(message).iter().map(|body| serde_json::from_slice(body).unwrap()).collect()
-    }
-
     fn shown(message: &Message) -> String {
-        sample::pretty(pages(message).first().unwrap())
+        serde_json::to_string_pretty(&pages(message)[0]).unwrap()
     }
 
     #[test]
@@ -249,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_list() {
-        let mut page = values(&sample::list()).remove(0);
+        let mut page = pages(&sample::list()).remove(0);
         let events = page["data"]["events"].take();
         let events: Vec<_> = events.as_array().unwrap().iter().map(Value::to_string).collect();
         insta::assert_snapshot!(format!("{page}\n{}", events.join("\n")), @r#"
@@ -261,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_digest_in_pages() {
-        let pages = values(&sample::digest(250));
+        let pages = pages(&sample::digest(250));
         let of = |page: &Value| {
             (page["data"]["page"].clone(), page["data"]["events"].as_array().unwrap().len())
         };
@@ -275,8 +270,7 @@ mod tests {
             assert_eq!((&data["pages"], &data["total"]), (&json!(3), &json!(250)));
             assert_eq!(data["counts"], json!({ "certificate.expiring": 250 }));
         }
-        let message = sample::digest(6);
-        let mut page = values(&message).remove(0);
+        let mut page = super::pages(&sample::digest(6)).remove(0);
         page["data"]["events"] = json!([]);
         insta::assert_snapshot!(serde_json::to_string_pretty(&page).unwrap(), @r#"
         {
@@ -309,12 +303,9 @@ mod tests {
             let message =
                 Message { detail, ..sample::compose(Language::En, vec![event.clone(); 300]) };
             let pages = pages(&message);
-            assert!(
-                pages.iter().all(|page| page.len() <= limit),
-                "{:?}",
-                pages.iter().map(Vec::len).max()
-            );
-            let events = values(&message)
+            let largest = pages.iter().map(|page| page.to_string().len()).max();
+            assert!(largest <= Some(limit), "{largest:?}");
+            let events = pages
                 .iter()
                 .map(|page| page["data"]["events"].as_array().unwrap().len())
                 .sum::<usize>();
@@ -325,11 +316,11 @@ mod tests {
     #[test]
     fn the_last_resort_has_counts_and_no_events() {
         let message = Message { detail: Detail::OneLine, ..sample::digest(250) };
-        let pages = values(&message);
+        let pages = pages(&message);
         assert_eq!(pages.len(), 1);
         assert_eq!(pages[0]["data"]["events"], json!([]));
         assert_eq!(pages[0]["data"]["total"], 250);
-        let plain = values(&Message { detail: Detail::Plain, ..sample::single() });
+        let plain = super::pages(&Message { detail: Detail::Plain, ..sample::single() });
         assert_eq!(plain[0]["data"]["link"], Value::Null);
     }
 
@@ -349,7 +340,7 @@ mod tests {
     #[test]
     fn values_are_raw_but_for_what_hides() {
         let event = expiring("a\u{202E}b\n<c>\u{200B}\"证", 3);
-        let page = values(&sample::compose(Language::En, vec![event])).remove(0);
+        let page = pages(&sample::compose(Language::En, vec![event])).remove(0);
         let certificate = &page["data"]["certificate"];
         assert_eq!(certificate["subject_cn"], "ab<c>\"证");
         assert_eq!(certificate["display_name"], "a%E2%80%AEb%0A%3Cc%3E%E2%80%8B%22证");
@@ -391,7 +382,7 @@ mod tests {
         let mut told = Vec::new();
         for topic in topics {
             let event = Event { id: text(), at: NOW, severity: Severity::Info, topic };
-            let page = values(&sample::compose(Language::En, vec![event])).remove(0);
+            let page = pages(&sample::compose(Language::En, vec![event])).remove(0);
             let common = ["schema", "id", "kind", "severity", "occurred_at", "link"];
             let own = page["data"]
                 .as_object()

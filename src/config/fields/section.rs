@@ -8,7 +8,7 @@ use crate::config::{Environment, Placed, Span, duration};
 
 impl<'a> Fields<'a> {
     /// Returns where the table stands.
-    pub(in crate::config) fn span(&self) -> Span {
+    pub fn span(&self) -> Span {
         self.span.clone()
     }
 

@@ -1,0 +1,45 @@
+//! Options that several kinds of channel have.
+
+use secrecy::SecretString;
+
+use super::SendError;
+use super::verdict::down;
+use crate::config::{Fields, Secret};
+
+/// A secret of a channel, read again for each message so that it can be changed while notafter runs.
+pub(super) struct Credential {
+    name: &'static str,
+    secret: Secret,
+}
+
+impl Credential {
+    /// Returns a credential; `name` is what an error calls it.
+    pub(super) const fn new(name: &'static str, secret: Secret) -> Self {
+        Self { name, secret }
+    }
+
+    /// Reads the option `key`.
+    pub(super) fn optional(key: &'static str, fields: &mut Fields<'_>) -> Option<Self> {
+        fields.secret(key).map(|secret| Self::new(key, secret.value))
+    }
+
+    /// Returns the secret as it is now.
+    pub(super) fn read(&self) -> Result<SecretString, SendError> {
+        self.secret.read().map_err(|why| down(self.name, why))
+    }
+}
+
+/// Reads the option `keyword`: a word that the robot asks for in every message.
+pub(super) fn keyword(fields: &mut Fields<'_>) -> Option<String> {
+    let keyword = fields.string("keyword")?;
+    let usable = (1..=64).contains(&keyword.value.chars().count())
+        && keyword.value.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.'));
+    if !usable {
+        fields.mistake(
+            keyword.span,
+            "`keyword` must be 1 to 64 letters, digits, spaces, dots, `-` or `_`",
+        );
+        return None;
+    }
+    Some(keyword.value)
+}

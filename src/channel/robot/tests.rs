@@ -1,0 +1,106 @@
+//! What every robot must pass, by its [`Example`](super::Example).
+
+use super::super::sample;
+use super::kit::{BEARER, SECRET, assert_nothing_leaks, robots, service};
+use super::request_id;
+use crate::expiry::{Detail, Message};
+
+#[tokio::test]
+async fn every_kind_is_built_from_configuration_and_delivers() {
+    for robot in robots() {
+        let kind = robot.kind;
+        let service = robot.willing().await;
+        let receipt = robot.channel(&service).send(&sample::single()).await.unwrap();
+        assert_eq!(receipt.id.is_some(), robot.success().contains(r#""id":"#), "{kind}");
+        let arrived = service.seen();
+        assert_eq!(arrived.len(), 1, "{kind}");
+        assert!(arrived[0].path_and_query.starts_with(&robot.path()), "{kind}");
+        assert_eq!(arrived[0].headers["content-type"], "application/json; charset=utf-8", "{kind}");
+        assert!(arrived[0].json().to_string().contains("www.example.com"), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_never_followed() {
+    for robot in robots() {
+        let (kind, trap) = (robot.kind, robot.willing().await);
+        for status in [301, 302, 307, 308] {
+            let stolen = format!("http://{}/stolen", trap.authority());
+            let service = service(status, &stolen, robot.success()).await;
+            let error = robot.channel(&service).send(&sample::single()).await.unwrap_err();
+            assert_eq!(error.outcome(), "down", "{kind} {status}: {error:?}");
+            assert!(error.code().ends_with("redirect"), "{kind} {status}: {error:?}");
+            assert_nothing_leaks(&format!("{error} {error:?}"));
+        }
+        assert!(trap.seen().is_empty(), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_the_network_shows_no_secret() {
+    for robot in robots() {
+        let closed = robot.at("http://127.0.0.1:1");
+        let error = closed.send(&sample::single()).await.unwrap_err();
+        assert_eq!(error.outcome(), "retry", "{}: {error:?}", robot.kind);
+        assert_nothing_leaks(&format!("{error} {error:?} {}", closed.destination()));
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_repeats_what_it_was_sent_is_not_quoted() {
+    for robot in robots() {
+        let echo = format!("no such robot: {} {SECRET} {BEARER}", robot.path());
+        let coded =
+            serde_json::json!({ "errcode": 310_000, "code": 77, "errmsg": echo }).to_string();
+        for status in [200, 400, 403, 404, 418, 500] {
+            for body in [&echo, &coded] {
+                let service = service(status, "", body).await;
+                if let Err(error) = robot.channel(&service).send(&sample::single()).await {
+                    assert_nothing_leaks(&format!("{error} {error:?} {}", error.code()));
+                } else {
+                    assert_eq!((robot.kind, status), ("webhook", 200), "only the status counts");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wrong_address_is_a_mistake_at_its_place_that_repeats_nothing() {
+    for robot in robots() {
+        let place = format!("{{ env = \"ROBOT_URL\" }} | `{}`: it ", robot.address_option());
+        for url in [
+            "https://hooks.slack.com@evil.test/s3cr3t",
+            "http://evil.test/s3cr3t",
+            "s3cr3t nonsense",
+            "https://169.254.169.254/s3cr3t",
+        ] {
+            let (channel, mistakes) = robot.built(url);
+            assert!(channel.is_none(), "{} {url}", robot.kind);
+            assert_eq!(mistakes.len(), 1, "{} {url}: {mistakes:?}", robot.kind);
+            assert!(mistakes[0].starts_with(&place), "{mistakes:?}");
+            assert!(!mistakes[0].contains("evil"), "{mistakes:?}");
+            let (before_the_form, _) =
+                mistakes[0].split_once("not of the form").unwrap_or((&mistakes[0], ""));
+            assert_nothing_leaks(before_the_form);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_detail_is_deliverable() {
+    for robot in robots() {
+        let service = robot.willing().await;
+        let channel = robot.channel(&service);
+        for detail in Detail::ALL {
+            channel.send(&Message { detail, ..sample::hostile(20) }).await.unwrap();
+        }
+        assert_eq!(service.seen().len(), 4, "{}", robot.kind);
+    }
+}
+
+#[test]
+fn several_requests_of_one_message_are_numbered() {
+    assert_eq!(request_id("0193.e4", 0, 1), "0193.e4");
+    assert_eq!(request_id("0193", 1, 3), "0193-2");
+}
