@@ -14,6 +14,8 @@ mod dingtalk;
 mod feishu;
 mod fit;
 mod options;
+#[cfg(test)]
+mod pigeon;
 mod post;
 mod robot;
 #[cfg(test)]
@@ -169,7 +171,7 @@ pub const KINDS: &[Kind] = &[
 
 /// Kinds that exist in tests only.
 #[cfg(test)]
-const TEST_KINDS: &[Kind] = &[];
+const TEST_KINDS: &[Kind] = &[Kind::robot::<pigeon::Pigeon>("pigeon")];
 
 /// Builds the channel that `config` describes, or reports what is wrong with it.
 pub fn build(
