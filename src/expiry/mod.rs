@@ -9,9 +9,11 @@
 //! - [`Ladder`] and [`Rung`] are the thresholds before an end.
 //! - [`Inventory`] takes sightings and says what changed ([`Applied`]); `succession` tells which certificate replaced
 //!   which. [`View`] is one state of it for readers, [`SumsCache`] adds a view up.
+//! - [`Absence`] tells when a certificate that is not listed any more is believed to be gone.
 //! - [`Evaluator`] turns a view and the time into [`Verdict`]s.
 //! - [`plan`](fn@plan) holds verdicts against the [`Ledger`] and says what is news; [`plan_renewed`] says which open
 //!   alerts ended.
+//! - [`Conditions`] are what can be wrong with sources, channels and the clock, each reported once.
 //! - [`Event`] is one thing worth saying, [`Message`] is what a channel is given; `text` makes names inert.
 //!
 //! ```text
@@ -24,13 +26,19 @@ mod sightings;
 mod ladder;
 mod inventory;
 mod succession;
+mod absence;
+mod conditions;
 mod evaluate;
 mod plan;
 mod event;
 mod message;
 pub mod text;
 
+pub use absence::{
+    Absence, Coverage, Ends, Missing, Outcome, Part, PointReads, Proof, Removal, Span, WindowName,
+};
 pub use certificate::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
+pub use conditions::{Condition, Conditions, Transition};
 pub use evaluate::{Evaluator, Verdict};
 pub use event::{Event, Facts, Severity, Topic};
 pub use inventory::{

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::absence::Shrunk;
-use super::condition::Subject;
 use super::{Pipeline, Watched};
-use crate::expiry::{Applied, Change, Reason, RowId, ScopeId, Seen, Sighting, Status, Topic};
-use crate::scan::{Candidate, Ends, Known, Report, ScanEvent, ScanStatus};
-use crate::source::{Checkpoint, Coverage, Page, Slice, Window};
+use crate::expiry::{
+    Applied, Change, Condition, Coverage, Ends, Outcome, Part, PointReads, Proof, Reason, Removal,
+    RowId, ScopeId, Seen, Sighting, Status, Topic, WindowName,
+};
+use crate::scan::{Candidate, Known, Report, ScanEvent, ScanStatus};
+use crate::source::{Checkpoint, Page, Slice, Window};
 use crate::store::{Note, RowWrite, ScanRecord};
 
 impl Pipeline {
@@ -30,7 +31,7 @@ impl Pipeline {
             ScanEvent::Planned { window, slices } => self.register_parts(source, window, &slices),
             ScanEvent::Begin { slice } => {
                 let scope = self.scope(source, &slice.scope);
-                self.absence.begin(scope, &slice);
+                self.absence.begin(&part(scope, &slice));
             }
             ScanEvent::Page { slice, page } => self.apply_page(source, &slice, &page),
             ScanEvent::Checkpoint { scope, notes } => self.keep_notes(source, &scope, notes),
@@ -50,9 +51,8 @@ impl Pipeline {
             ScanEvent::End { report } => self.end_slice(source, &report),
             ScanEvent::Asked { slice, absent, present, unasked } => {
                 let scope = self.scope(source, &slice.scope);
-                self.absence.found(scope, &slice, &present);
-                self.absence.keep(&unasked);
-                let gone = self.absence.confirm(absent);
+                let answers = PointReads { absent, present, unasked };
+                let gone = self.absence.point_reads(&part(scope, &slice), &answers);
                 self.parts.metrics.gone(source, &slice.scope, gone.len() as u64);
                 self.forget(&gone);
             }
@@ -92,7 +92,7 @@ impl Pipeline {
                 self.remember(scan);
             }
             if let Some(scope) = self.inventory.find_scope(source, &slice.scope) {
-                self.absence.plan(scope, slice);
+                self.absence.plan(&part(scope, slice));
             }
         }
         self.tell_scopes();
@@ -120,7 +120,7 @@ impl Pipeline {
             });
             rows.push(row);
         }
-        self.absence.see(scope, slice, &rows);
+        self.absence.list(&part(scope, slice), &rows);
         self.parts.metrics.added(source, &slice.scope, added);
         for reason in Reason::ALL {
             let count = page.rejected.iter().filter(|rejected| rejected.reason == reason).count();
@@ -226,29 +226,31 @@ impl Pipeline {
         ends: Ends,
     ) -> anyhow::Result<Vec<Candidate>> {
         let scope = self.scope(source, &slice.scope);
-        let absent = self.absence.covered(scope, slice, ends, &self.inventory);
-        if absent.frozen {
+        let missing = self.absence.missing(&part(scope, slice), ends, &self.inventory);
+        if missing.removal == Removal::Frozen {
             return Ok(Vec::new());
         }
-        self.lookup_serials(absent.missing).await
+        self.lookup_serials(missing.rows).await
     }
 
     fn end_slice(&mut self, source: &Arc<str>, report: &Report) {
         let scope = self.scope(source, &report.slice.scope);
-        let shrunk = self.absence.end(scope, report, &self.inventory);
+        let part = part(scope, &report.slice);
+        let outcome = self.absence.end(&part, proof(report), &self.inventory);
         self.listing.note(source, report.problem());
-        self.record(source, report, shrunk.map_or(0, |shrunk| shrunk.missing));
-        let Some(Shrunk { known, missing, frozen }) = shrunk else {
+        self.record(source, report, outcome.map_or(0, |outcome| outcome.missing));
+        let Some(Outcome { known, missing, removal }) = outcome else {
             if is_sound_skim(report) {
                 self.update_scope_alarm(scope, report, key_of(source, report), false);
             }
             return;
         };
+        let frozen = removal == Removal::Frozen;
         self.update_scope_alarm(scope, report, key_of(source, report), frozen);
         if frozen {
             let (source, scope) = (source.to_string(), report.slice.scope.to_string());
-            let subject = Subject::Scope(source.clone(), scope.clone());
-            self.raise(subject, Topic::InventoryShrunk { source, scope, known, missing });
+            let condition = Condition::Scope(source.clone(), scope.clone());
+            self.raise(condition, Topic::InventoryShrunk { source, scope, known, missing });
         }
     }
 
@@ -394,6 +396,21 @@ fn is_sound_skim(report: &Report) -> bool {
     skimmed && report.slice.window != Window::All && report.proven()
 }
 
+/// Returns the part of a scope that a slice is, in the words of the core.
+fn part(scope: ScopeId, slice: &Slice) -> Part {
+    let window = match slice.window {
+        Window::Near { .. } => WindowName::Near,
+        Window::All => WindowName::All,
+    };
+    Part { scope, kind: slice.kind, span: slice.within, window, coverage: slice.coverage }
+}
+
+/// Returns what a report proves about absence: a row that was not understood could be any certificate.
+fn proof(report: &Report) -> Proof {
+    let complete = report.proven() && report.reading.unreadable == 0;
+    if complete { Proof::Complete } else { Proof::Incomplete }
+}
+
 /// Names the record of a scan: its source, its scope, and the part of it.
 fn key_of(source: &str, report: &Report) -> (String, String, String) {
     (
@@ -418,4 +435,33 @@ fn part_name(window: Window, slice: &Slice) -> String {
 
 fn window_of(part: &str) -> &str {
     part.split('/').next().unwrap_or(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expiry::Timestamp;
+    use crate::scan::Reading;
+
+    #[test]
+    fn only_a_proven_scan_that_understood_every_row_is_complete() {
+        let at = Timestamp::from_seconds(0);
+        let slice = Arc::new(Slice::whole(&"mqtt-1".into(), Window::All, 100, 10));
+        let reading = Reading { finished: true, ..Reading::default() };
+        let whole = Report { slice, started: at, ended: at, reading, error: None };
+        assert_eq!(proof(&whole), Proof::Complete);
+        let spoils: [fn(&mut Report); 6] = [
+            |report| report.error = Some("broke off".into()),
+            |report| report.reading.finished = false,
+            |report| report.reading.gap_detected = true,
+            |report| report.reading.last_total = 1,
+            |report| report.reading.unreadable = 1,
+            |report| report.reading.unknown = 1,
+        ];
+        for spoil in spoils {
+            let mut report = whole.clone();
+            spoil(&mut report);
+            assert_eq!(proof(&report), Proof::Incomplete, "{report:?}");
+        }
+    }
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::condition::{Subject, Turn};
 use super::{BATCH, Health, Pipeline};
 use crate::config::Config;
 use crate::expiry::{
-    Event, Facts, Kind, Renewal, RowId, Said, Severity, Timestamp, Topic, Verdict, plan,
-    plan_renewed, severity,
+    Condition, Event, Facts, Kind, Renewal, RowId, Said, Severity, Timestamp, Topic, Transition,
+    Verdict, plan, plan_renewed, severity,
 };
 use crate::metrics::ActiveAlerts;
 
@@ -42,10 +41,10 @@ impl Pipeline {
         let why = self.sanity.check(now, Instant::now()).map(str::to_owned);
         self.trusted = why.is_none();
         if let Some(detail) = why {
-            self.raise(Subject::Clock, Topic::ClockSuspect { detail });
+            self.raise(Condition::Clock, Topic::ClockSuspect { detail });
             return Ok(());
         }
-        self.clear(&Subject::Clock);
+        self.clear(&Condition::Clock);
         self.watch_sources(now);
         self.watch_offsets();
         self.say_renewed(now).await?;
@@ -188,7 +187,7 @@ impl Pipeline {
     fn watch_sources(&mut self, now: Timestamp) {
         let watched = self.settings.watched.clone();
         for source in &watched {
-            let subject = Subject::Source(source.name.clone());
+            let subject = Condition::Source(source.name.clone());
             let mut stale = false;
             let mut last = None;
             for (window, interval) in &source.intervals {
@@ -213,7 +212,7 @@ impl Pipeline {
 
     fn watch_offsets(&mut self) {
         for (source, seconds) in self.parts.metrics.clock_offsets() {
-            let subject = Subject::Offset(source.clone());
+            let subject = Condition::Offset(source.clone());
             if seconds.abs() > OFFSET {
                 self.raise(subject, Topic::ClockOffset { source, seconds });
             } else {
@@ -223,7 +222,7 @@ impl Pipeline {
     }
 
     pub(super) fn channel_turned(&mut self, channel: String, health: Health) {
-        let subject = Subject::Channel(channel.clone());
+        let subject = Condition::Channel(channel.clone());
         match health {
             Health::Down { code, hint } => {
                 self.raise(subject, Topic::ChannelDown { channel, code, hint });
@@ -232,21 +231,21 @@ impl Pipeline {
         }
     }
 
-    pub(super) fn raise(&mut self, subject: Subject, topic: Topic) {
+    pub(super) fn raise(&mut self, subject: Condition, topic: Topic) {
         let now = self.parts.clock.now();
         if let Some(turn) = self.conditions.raise(subject, topic, now) {
             self.turned(turn);
         }
     }
 
-    pub(super) fn clear(&mut self, subject: &Subject) {
+    pub(super) fn clear(&mut self, subject: &Condition) {
         if let Some(turn) = self.conditions.clear(subject) {
             self.turned(turn);
         }
     }
 
-    fn turned(&mut self, turn: Turn) {
-        let key = turn.subject.key();
+    fn turned(&mut self, turn: Transition) {
+        let key = turn.condition.key();
         tracing::info!(condition = %key.replace('\u{1f}', " "), raised = turn.raised.is_some(), "condition changed");
         if let Some(topic) = turn.topic {
             self.say(turn.severity, topic, None);
@@ -261,9 +260,11 @@ impl Pipeline {
         let channel =
             |name: &str| settings.config.channels.iter().any(|channel| channel.name == name);
         let dropped = self.conditions.retain(|subject| match subject {
-            Subject::Source(name) | Subject::Scope(name, _) | Subject::Offset(name) => source(name),
-            Subject::Channel(name) => channel(name),
-            Subject::Clock => true,
+            Condition::Source(name) | Condition::Scope(name, _) | Condition::Offset(name) => {
+                source(name)
+            }
+            Condition::Channel(name) => channel(name),
+            Condition::Clock => true,
         });
         for subject in dropped {
             self.draft.conditions.push((subject.key(), None));

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Pipeline;
-use super::condition::Subject;
-use crate::expiry::{RowId, ScopeId, Topic};
+use crate::expiry::{Condition, RowId, ScopeId, Topic};
 use crate::scan::{Candidate, Report};
 
 /// The name of a scan record: source, scope and part.
@@ -14,8 +13,6 @@ type Key = (String, String, String);
 /// What the polls of this process have said about scopes.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
-    /// Scopes with certificates that the last poll found absent.
-    unlisted: BTreeSet<ScopeId>,
     /// Parts whose last proven scan found nothing to freeze, since the start.
     sound: BTreeSet<Key>,
     /// What kept the poll under way from being proven, by source.
@@ -57,7 +54,7 @@ impl Pipeline {
         let mut parts = self.scans.keys().filter(|part| part.0 == source && part.1 == name);
         if !self.absence.is_frozen(scope) && parts.all(|part| sound.contains(part)) {
             tracing::trace!(%source, scope = %report.slice.scope, "every part of the scope is sound");
-            self.clear(&Subject::Scope(source, name));
+            self.clear(&Condition::Scope(source, name));
         }
     }
 
@@ -71,9 +68,7 @@ impl Pipeline {
         for (id, scope) in self.scopes_of(source) {
             let first = self.inventory.rows(id, None, None).next();
             match first {
-                _ if listed.contains(&scope) => {
-                    self.listing.unlisted.remove(&id);
-                }
+                _ if listed.contains(&scope) => self.absence.scope_is_listed(id),
                 Some(row) => ask.push((scope, row)),
                 None => self.forget_scans(source, &scope),
             }
@@ -93,17 +88,15 @@ impl Pipeline {
     pub(super) fn scopes_absent(&mut self, source: &Arc<str>, absent: &[Arc<str>]) {
         for scope in absent {
             let Some(id) = self.inventory.find_scope(source, scope) else { continue };
-            if self.listing.unlisted.insert(id) {
-                let known = self.inventory.rows(id, None, None).count() as u64;
-                let subject = Subject::Scope(source.to_string(), scope.to_string());
-                let (source, scope) = (source.to_string(), scope.to_string());
-                self.raise(
-                    subject,
-                    Topic::InventoryShrunk { source, scope, known, missing: known },
-                );
-            } else {
+            if self.absence.scope_is_absent(id) {
                 self.drop_scope(source, id, scope);
+                continue;
             }
+            let known = self.inventory.rows(id, None, None).count() as u64;
+            let (source, scope) = (source.to_string(), scope.to_string());
+            let condition = Condition::Scope(source.clone(), scope.clone());
+            let missing = known;
+            self.raise(condition, Topic::InventoryShrunk { source, scope, known, missing });
         }
     }
 
@@ -115,9 +108,9 @@ impl Pipeline {
             self.parts.metrics.gone(source, scope, rows.len() as u64);
         }
         self.forget(&rows);
-        self.listing.unlisted.remove(&id);
+        self.absence.scope_is_listed(id);
         self.forget_scans(source, scope);
-        self.clear(&Subject::Scope(source.to_owned(), scope.to_owned()));
+        self.clear(&Condition::Scope(source.to_owned(), scope.to_owned()));
     }
 
     /// Forgets how a scope was read: it must not count as stale for ever.

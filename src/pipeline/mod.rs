@@ -15,14 +15,13 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::expiry::{
-    Applied, Evaluator, Inventory, Ledger, RowId, ScopeId, Status, StoredRow, Timestamp, View,
+    Absence, Applied, Conditions, Evaluator, Inventory, Ledger, RowId, ScopeId, Status, StoredRow,
+    Timestamp, View,
 };
 use crate::metrics::{DaemonMetrics, Exposition};
 use crate::scan::{LastRead, ScanEvent, SourceStatus};
 use crate::store::{Commit, Saved, ScanRecord, Store, StoreError};
 
-mod absence;
-mod condition;
 mod decide;
 mod facts;
 mod listing;
@@ -32,8 +31,6 @@ mod apply;
 #[cfg(test)]
 mod tests;
 
-use absence::Absence;
-use condition::Conditions;
 use listing::Listing;
 use sanity::Sanity;
 use save::Saver;
@@ -182,7 +179,9 @@ impl Pipeline {
         }
         let mut conditions = Conditions::default();
         for (key, at) in &saved.conditions {
-            conditions.restore(key, *at);
+            if !conditions.restore(key, *at) {
+                tracing::warn!(key, "a stored condition of another version is ignored");
+            }
         }
         let started = parts.clock.now();
         let evaluator = Evaluator::new(settings.config.alerts.ladder.clone());

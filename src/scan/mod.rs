@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::expiry::{RowId, SameSecond, Timestamp};
-use crate::source::{Checkpoint, Page, Slice, Source, SourceError, Span, Window};
+use crate::source::{Checkpoint, Page, Slice, Source, SourceError, Window};
 
 mod confirm;
 mod collect;
@@ -29,6 +29,7 @@ mod issuer_groups;
 mod undated;
 mod checkpoint;
 
+pub use crate::expiry::Ends;
 pub use checkpoint::Checkpoints;
 pub use collect::{Collected, collect};
 pub use page_reader::Reading;
@@ -146,17 +147,6 @@ pub struct Known {
     pub ends: Vec<Timestamp>,
     /// Certificates of its scope, whatever their kind and end.
     pub in_scope: u64,
-}
-
-/// A part of a slice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
-    /// All of it.
-    All,
-    /// What ends within a span.
-    Within(Span),
-    /// What does not say when it ends.
-    Unknown,
 }
 
 /// How the scan of one slice went.

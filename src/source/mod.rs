@@ -9,6 +9,8 @@ use crate::client::{CallError, Class, Deps, concurrency};
 use crate::config::{Fields, Mistakes, SourceConfig};
 use crate::expiry::{Kind as CertificateKind, Rejected, Sightings, Status, Timestamp};
 
+pub use crate::expiry::{Coverage, Span};
+
 mod enos;
 mod files;
 mod tencent;
@@ -55,9 +57,6 @@ pub trait Source: Send + Sync {
 
 /// Something that a source wants to find again: what it is about, and what it says; `None` forgets.
 pub type Checkpoint = (String, Option<String>);
-
-/// Two times, both included.
-pub type Span = (Timestamp, Timestamp);
 
 /// Which certificates a scan is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,17 +116,6 @@ pub struct IssuerGroup {
     pub issuer: Arc<str>,
     /// Their state; `None`: any.
     pub status: Option<Status>,
-}
-
-/// How much of what a slice lists is told by a reading of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coverage {
-    /// Every certificate.
-    Whole,
-    /// Every certificate that no reading before it in the same scan told of: what they saw counts together.
-    Once,
-    /// Those that are new or due. Nothing can be said about absence.
-    Skimmed,
 }
 
 impl Slice {

@@ -1,0 +1,169 @@
+//! Why a certificate is gone: which ones a proven reading did not list, and when that is believed.
+//!
+//! The way of a certificate that is not listed: a reading of its part begins ([`Absence::begin`]) and lists others
+//! ([`Absence::list`]); some ends are read whole and it is not among them ([`Absence::missing`]), unless so many are
+//! missing that the guard freezes removals (`guard`); the provider is asked for it ([`Absence::point_reads`]); when it
+//! was missing and not there in two readings in a row it is gone. A whole scope that is not listed goes the same way
+//! ([`Absence::scope_is_absent`]).
+
+mod guard;
+mod part;
+mod reading;
+mod rows;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use super::inventory::{Inventory, RowId, ScopeId};
+
+pub use guard::Removal;
+pub use part::{Coverage, Ends, Part, Proof, Span, WindowName};
+
+use guard::Guard;
+use reading::Readings;
+use rows::Rows;
+
+/// What the proven reading of some ends says about absence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Certificates that are known and were not listed.
+    pub rows: Vec<RowId>,
+    /// What becomes of them.
+    pub removal: Removal,
+}
+
+/// What a whole proven reading says about absence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Certificates that are known in the part.
+    pub known: u64,
+    /// Those of them that were not listed.
+    pub missing: u64,
+    /// What becomes of them.
+    pub removal: Removal,
+}
+
+/// What the provider says of missing certificates, asked one by one.
+#[derive(Clone, Debug, Default)]
+pub struct PointReads {
+    /// Those that are not there, and those that the provider cannot be asked about.
+    pub absent: Vec<RowId>,
+    /// Those that are there after all.
+    pub present: Vec<RowId>,
+    /// Those that could not be asked about this time.
+    pub unasked: Vec<RowId>,
+}
+
+/// Remembers what is listed, what is missing, and which parts are frozen.
+#[derive(Debug, Default)]
+pub struct Absence {
+    readings: Readings,
+    /// Certificates that were missing once, and not there when they were asked for.
+    missed: Rows,
+    guard: Guard,
+    /// Scopes with certificates that the last poll found absent.
+    absent_scopes: BTreeSet<ScopeId>,
+}
+
+impl Absence {
+    /// A scan is planned: what an earlier one listed counts no more.
+    pub fn plan(&mut self, part: &Part) {
+        drop(self.readings.take(part));
+    }
+
+    /// A reading begins: what an earlier one listed counts no more, unless this one leaves it out.
+    pub fn begin(&mut self, part: &Part) {
+        if part.coverage != Coverage::Once {
+            self.plan(part);
+        }
+    }
+
+    /// The reading lists certificates.
+    pub fn list(&mut self, part: &Part, rows: &[RowId]) {
+        self.readings.of(part).list(rows);
+        if !self.missed.is_empty() {
+            self.keep(rows);
+        }
+    }
+
+    /// Some ends were read whole: says what is missing from them.
+    pub fn missing(&mut self, part: &Part, ends: Ends, inventory: &Inventory) -> Missing {
+        let reading = self.readings.of(part);
+        let rows = reading.not_listed(part, ends, inventory);
+        if !rows.is_empty() {
+            reading.count_known(part, inventory);
+        }
+        reading.miss(&rows, self.guard.frozen(part));
+        let removal = self.guard.judge(part, reading.loss());
+        Missing { rows, removal }
+    }
+
+    /// The reading ended. Only a complete one, in which nothing could hide a certificate, freezes or releases.
+    pub fn end(&mut self, part: &Part, proof: Proof, inventory: &Inventory) -> Option<Outcome> {
+        let mut reading = self.readings.take(part);
+        if part.coverage == Coverage::Skimmed || proof == Proof::Incomplete {
+            return None;
+        }
+        let known = reading.count_known(part, inventory) as u64;
+        let loss = reading.loss();
+        let removal = self.guard.settle(part, loss, reading.missing);
+        Some(Outcome { known, missing: loss.missing as u64, removal })
+    }
+
+    /// The provider was asked for what is missing. Answers with those that are gone now: not there, in two readings in
+    /// a row.
+    pub fn point_reads(&mut self, part: &Part, answers: &PointReads) -> Vec<RowId> {
+        self.find(part, &answers.present);
+        self.keep(&answers.unasked);
+        self.miss(&answers.absent)
+    }
+
+    fn miss(&mut self, rows: &[RowId]) -> Vec<RowId> {
+        let gone = |row: &RowId| {
+            let again = !self.missed.insert(*row);
+            again && self.missed.remove(*row)
+        };
+        rows.iter().copied().filter(gone).collect()
+    }
+
+    /// These are there, whatever the list says: they are not missing from the reading under way.
+    fn find(&mut self, part: &Part, rows: &[RowId]) {
+        self.keep(rows);
+        if let Some(reading) = self.readings.under_way(part) {
+            reading.find(rows);
+        }
+    }
+
+    fn keep(&mut self, rows: &[RowId]) {
+        for row in rows {
+            self.missed.remove(*row);
+        }
+    }
+
+    /// These are removed; their numbers may be given to others.
+    pub fn forget(&mut self, rows: &[RowId]) {
+        self.keep(rows);
+    }
+
+    /// Returns whether some part of the scope lost too much and is not agreed upon.
+    pub fn is_frozen(&self, scope: ScopeId) -> bool {
+        self.guard.is_frozen(scope)
+    }
+
+    /// The provider lists the scope.
+    pub fn scope_is_listed(&mut self, scope: ScopeId) {
+        self.absent_scopes.remove(&scope);
+    }
+
+    /// The provider neither lists the scope nor has the certificate of it that it was asked for. Answers whether the
+    /// scope is gone: so it was at the poll before.
+    pub fn scope_is_absent(&mut self, scope: ScopeId) -> bool {
+        let gone = !self.absent_scopes.insert(scope);
+        if gone {
+            self.absent_scopes.remove(&scope);
+        }
+        gone
+    }
+}

@@ -1,0 +1,112 @@
+//! Readings under way: what each of them has listed so far, and what is missing from it.
+
+use std::collections::BTreeMap;
+
+use super::super::certificate::Kind;
+use super::super::inventory::{Inventory, RowId, ScopeId};
+use super::guard::Loss;
+use super::part::{Ends, Part, WindowName};
+use super::rows::Rows;
+
+/// What tells two readings apart that go on side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Reader {
+    scope: ScopeId,
+    kind: Option<Kind>,
+    spanned: bool,
+    window: WindowName,
+}
+
+impl Reader {
+    const fn of(part: &Part) -> Self {
+        Self {
+            scope: part.scope,
+            kind: part.kind,
+            spanned: part.span.is_some(),
+            window: part.window,
+        }
+    }
+}
+
+/// Every reading that is under way.
+#[derive(Debug, Default)]
+pub(super) struct Readings(BTreeMap<Reader, Reading>);
+
+/// One reading.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    listed: Rows,
+    pub(super) missing: Rows,
+    missing_count: usize,
+    /// Those of the missing that were not missing when the part was frozen.
+    fresh: usize,
+    /// Certificates known in the part; counted when first needed.
+    known: Option<usize>,
+}
+
+impl Readings {
+    pub(super) fn of(&mut self, part: &Part) -> &mut Reading {
+        self.0.entry(Reader::of(part)).or_default()
+    }
+
+    /// Returns the reading of a part, if there is one.
+    pub(super) fn under_way(&mut self, part: &Part) -> Option<&mut Reading> {
+        self.0.get_mut(&Reader::of(part))
+    }
+
+    /// Ends the reading of a part.
+    pub(super) fn take(&mut self, part: &Part) -> Reading {
+        self.0.remove(&Reader::of(part)).unwrap_or_default()
+    }
+}
+
+impl Reading {
+    /// These are listed.
+    pub(super) fn list(&mut self, rows: &[RowId]) {
+        for row in rows {
+            self.listed.insert(*row);
+        }
+    }
+
+    /// Returns the certificates of some ends that are known and were not listed.
+    pub(super) fn not_listed(&self, part: &Part, ends: Ends, inventory: &Inventory) -> Vec<RowId> {
+        let within = match ends {
+            Ends::Within(span) => Some(span),
+            Ends::All | Ends::Unknown => None,
+        };
+        let undated = |row: &RowId| inventory.row(*row).is_some_and(|row| row.not_after.is_none());
+        inventory
+            .rows(part.scope, part.kind, within)
+            .filter(|row| !self.listed.contains(*row) && (ends != Ends::Unknown || undated(row)))
+            .collect()
+    }
+
+    /// These are missing; `before` were so when the part was frozen, if it is.
+    pub(super) fn miss(&mut self, rows: &[RowId], before: Option<&Rows>) {
+        for row in rows {
+            self.missing.insert(*row);
+            self.fresh += usize::from(before.is_some_and(|before| !before.contains(*row)));
+        }
+        self.missing_count += rows.len();
+    }
+
+    /// These are there after all.
+    pub(super) fn find(&mut self, rows: &[RowId]) {
+        for row in rows {
+            self.missing.remove(*row);
+            self.missing_count = self.missing_count.saturating_sub(1);
+        }
+    }
+
+    /// Counts what is known in the part, before any of it is removed.
+    pub(super) fn count_known(&mut self, part: &Part, inventory: &Inventory) -> usize {
+        let count = || inventory.rows(part.scope, part.kind, part.span).count();
+        *self.known.get_or_insert_with(count)
+    }
+
+    /// Returns what is missing so far, in numbers. Nothing is known of a part that nothing is missing from.
+    pub(super) fn loss(&self) -> Loss {
+        let known = self.known.unwrap_or_default();
+        Loss { known, missing: self.missing_count, fresh: self.fresh }
+    }
+}

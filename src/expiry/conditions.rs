@@ -1,0 +1,178 @@
+//! The watcher watches itself: what can be wrong with sources, channels and the clock, each reported once.
+
+use std::collections::BTreeMap;
+
+use super::certificate::Timestamp;
+use super::event::{Severity, Topic};
+
+/// What can be wrong. Its key is stored, so that a restart neither repeats nor forgets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Condition {
+    /// No proven scan for too long.
+    Source(String),
+    /// A scope from which too much is missing at once.
+    Scope(String, String),
+    /// A channel that cannot deliver.
+    Channel(String),
+    /// The machine's clock.
+    Clock,
+    /// A provider's clock.
+    Offset(String),
+}
+
+/// Separates the parts of a key; no name or scope contains it.
+const SEPARATOR: char = '\u{1f}';
+
+impl Condition {
+    /// Returns the key under which it is stored.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Source(source) => format!("source{SEPARATOR}{source}"),
+            Self::Scope(source, scope) => format!("scope{SEPARATOR}{source}{SEPARATOR}{scope}"),
+            Self::Channel(channel) => format!("channel{SEPARATOR}{channel}"),
+            Self::Clock => "clock".to_owned(),
+            Self::Offset(source) => format!("offset{SEPARATOR}{source}"),
+        }
+    }
+
+    /// Returns the condition that `key` stands for; `None` for one of another version.
+    pub fn from_key(key: &str) -> Option<Self> {
+        let mut parts = key.splitn(3, SEPARATOR);
+        let kind = parts.next()?;
+        let first = parts.next().map(str::to_owned);
+        let second = parts.next().map(str::to_owned);
+        match (kind, first, second) {
+            ("source", Some(source), None) => Some(Self::Source(source)),
+            ("scope", Some(source), Some(scope)) => Some(Self::Scope(source, scope)),
+            ("channel", Some(channel), None) => Some(Self::Channel(channel)),
+            ("clock", None, None) => Some(Self::Clock),
+            ("offset", Some(source), None) => Some(Self::Offset(source)),
+            _ => None,
+        }
+    }
+
+    /// Returns how much it asks of the reader.
+    const fn severity(&self) -> Severity {
+        match self {
+            Self::Offset(_) => Severity::Warning,
+            Self::Source(_) | Self::Scope(..) | Self::Channel(_) | Self::Clock => {
+                Severity::Critical
+            }
+        }
+    }
+
+    /// Returns what is reported when it is over.
+    fn recovery(&self) -> Option<Topic> {
+        match self.clone() {
+            Self::Source(source) => Some(Topic::SourceRecovered { source }),
+            Self::Scope(source, scope) => Some(Topic::InventoryRestored { source, scope }),
+            Self::Channel(channel) => Some(Topic::ChannelUp { channel }),
+            Self::Clock => Some(Topic::ClockRecovered),
+            // An offset that is small again needs no message: signatures were corrected all the time.
+            Self::Offset(_) => None,
+        }
+    }
+}
+
+/// What holds now and has been reported.
+#[derive(Debug, Default)]
+pub struct Conditions {
+    raised: BTreeMap<Condition, Timestamp>,
+}
+
+/// A condition that began or ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// What it is about.
+    pub condition: Condition,
+    /// When it was raised; `None` when it is over.
+    pub raised: Option<Timestamp>,
+    /// What to report, if anything.
+    pub topic: Option<Topic>,
+    /// How much it asks of the reader.
+    pub severity: Severity,
+}
+
+impl Conditions {
+    /// Takes back what was reported before a restart. Answers whether the key is known: another version may have
+    /// stored it.
+    #[must_use]
+    pub fn restore(&mut self, key: &str, at: Timestamp) -> bool {
+        let known = Condition::from_key(key);
+        known.map(|condition| self.raised.insert(condition, at)).is_some()
+    }
+
+    /// Returns whether it was raised and is not over.
+    pub fn holds(&self, condition: &Condition) -> bool {
+        self.raised.contains_key(condition)
+    }
+
+    /// A condition holds. Answers with what that changes, the first time.
+    pub fn raise(
+        &mut self,
+        condition: Condition,
+        topic: Topic,
+        now: Timestamp,
+    ) -> Option<Transition> {
+        if self.holds(&condition) {
+            return None;
+        }
+        self.raised.insert(condition.clone(), now);
+        let severity = condition.severity();
+        Some(Transition { condition, raised: Some(now), topic: Some(topic), severity })
+    }
+
+    /// A condition is over. Answers with what that changes, once, and only if it was raised.
+    pub fn clear(&mut self, condition: &Condition) -> Option<Transition> {
+        self.raised.remove(condition)?;
+        Some(Transition {
+            condition: condition.clone(),
+            raised: None,
+            topic: condition.recovery(),
+            severity: Severity::Info,
+        })
+    }
+
+    /// Forgets what is about sources and channels that are not configured any more. Answers with what was forgotten,
+    /// of which nothing is reported.
+    pub fn retain(&mut self, keep: impl Fn(&Condition) -> bool) -> Vec<Condition> {
+        let dropped: Vec<_> = self.raised.keys().filter(|one| !keep(one)).cloned().collect();
+        for condition in &dropped {
+            self.raised.remove(condition);
+        }
+        dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_back_as_the_conditions_they_stand_for() {
+        for condition in [
+            Condition::Source("iot".into()),
+            Condition::Scope("iot".into(), "mqtt-1:a/b".into()),
+            Condition::Channel("ops".into()),
+            Condition::Clock,
+            Condition::Offset("iot".into()),
+        ] {
+            assert_eq!(Condition::from_key(&condition.key()), Some(condition));
+        }
+        assert_eq!(Condition::from_key("later\u{1f}thing"), None);
+    }
+
+    #[test]
+    fn a_condition_is_reported_once_and_ends_once() {
+        let mut conditions = Conditions::default();
+        let now = Timestamp::from_seconds(5);
+        let condition = Condition::Source("iot".into());
+        let topic = Topic::SourceStale { source: "iot".into(), last_proven: None, error: None };
+        assert_eq!(conditions.clear(&condition), None);
+        assert!(conditions.raise(condition.clone(), topic.clone(), now).is_some());
+        assert_eq!(conditions.raise(condition.clone(), topic, now), None);
+        let over = conditions.clear(&condition).unwrap();
+        assert_eq!(over.topic, Some(Topic::SourceRecovered { source: "iot".into() }));
+        assert_eq!(conditions.clear(&condition), None);
+    }
+}
