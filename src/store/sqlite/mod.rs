@@ -30,6 +30,8 @@ mod writer;
 mod writing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrades;
 
 use durability::Durability;
 use failure::Outcome;
