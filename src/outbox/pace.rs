@@ -1,6 +1,6 @@
 //! How fast a destination may be used, by all channels that lead to it together.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// Every pacer of the process, by destination.
 #[derive(Clone, Default)]
 pub struct Pacers {
-    by_destination: Arc<Mutex<HashMap<String, Arc<Pacer>>>>,
+    by_destination: Arc<Mutex<BTreeMap<String, Arc<Pacer>>>>,
 }
 
 impl Pacers {

@@ -173,6 +173,7 @@ impl Worker {
     /// Makes one attempt and records what follows from it. Cut off by `stop`, it records nothing.
     async fn deliver(&mut self, job: Job, stop: &CancellationToken) {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = self.pacer.turn(self.channel.pace()) => {}
         }
@@ -309,6 +310,7 @@ impl Worker {
             let Err(error) = settled.await else { return };
             let pause = self.store_trouble(&error);
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
@@ -394,6 +396,7 @@ impl Worker {
             }
         };
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = over => {}
             () = committed => {}
