@@ -3,39 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::adapt;
 use super::plan::{Plan, windowed};
-use crate::pipeline::{Command, Parts, last_reads};
-use crate::scan::{Feed, ScanEvent};
-use crate::schedule::{Cron, Poller};
-
-/// What the tasks of a generation are connected to.
-pub(super) struct Wires {
-    pub(super) parts: Parts,
-    pub(super) events: mpsc::Sender<(Arc<str>, ScanEvent)>,
-    pub(super) commands: mpsc::Sender<Command>,
-    pub(super) outbox: watch::Receiver<u64>,
-    /// Whether channels that are down are tested at once.
-    pub(super) retest: bool,
-}
+use super::wiring::{self, Wires};
+use crate::pipeline::last_reads;
+use crate::scan::Feed;
+use crate::schedule::{Poller, Timers};
 
 /// The running tasks of one configuration.
 pub(super) struct Generation {
     tasks: JoinSet<anyhow::Result<()>>,
     stop: CancellationToken,
-    cron: Cron,
+    timers: Arc<dyn Timers>,
 }
 
 impl Generation {
-    /// Starts a poller for every source and an outbox worker for every channel.
-    pub(super) async fn start(plan: Plan, wires: &Wires) -> anyhow::Result<Self> {
+    /// Starts a poller for every source and an outbox worker for every channel. With `retest`, channels that are down
+    /// are tested at once.
+    pub(super) async fn start(plan: &Plan, wires: &Wires, retest: bool) -> anyhow::Result<Self> {
         let last = last_reads(&wires.parts.store.scans().await?);
         let stop = CancellationToken::new();
-        let cron = Cron::start().await?;
         let mut tasks = JoinSet::new();
         for (config, source) in plan.config.sources.iter().zip(&plan.sources) {
             let poller = Poller {
@@ -48,30 +38,26 @@ impl Generation {
                 metrics: Arc::clone(&wires.parts.metrics),
                 clock: Arc::clone(&wires.parts.clock),
             };
-            let (cron, stop) = (cron.clone(), stop.clone());
+            let (timers, stop) = (Arc::clone(&wires.timers), stop.clone());
             let store = Arc::clone(&wires.parts.store);
             tasks.spawn(async move {
                 let Feed { source: name, checkpoints, .. } = &poller.feed;
-                adapt::restore(&*poller.source, name, &*store, checkpoints).await?;
-                poller.run(cron, stop).await
+                wiring::restore(&*poller.source, name, &*store, checkpoints).await?;
+                poller.run(timers, stop).await
             });
         }
-        Self::start_outboxes(&plan, wires, &mut tasks, &stop);
-        Ok(Self { tasks, stop, cron })
+        let mut generation = Self { tasks, stop, timers: Arc::clone(&wires.timers) };
+        generation.start_outboxes(plan, wires, retest);
+        Ok(generation)
     }
 
-    fn start_outboxes(
-        plan: &Plan,
-        wires: &Wires,
-        tasks: &mut JoinSet<anyhow::Result<()>>,
-        stop: &CancellationToken,
-    ) {
+    fn start_outboxes(&mut self, plan: &Plan, wires: &Wires, retest: bool) {
         let (reports, heard) = mpsc::channel(16);
         let commands = wires.commands.clone();
-        tasks.spawn(adapt::forward(heard, commands, stop.clone()));
-        for worker in adapt::workers(plan, wires, &reports) {
-            let stop = stop.clone();
-            tasks.spawn(async move {
+        self.tasks.spawn(wiring::forward(heard, commands, self.stop.clone()));
+        for worker in wiring::workers(plan, wires, retest, &reports) {
+            let stop = self.stop.clone();
+            self.tasks.spawn(async move {
                 worker.run(stop).await;
                 Ok(())
             });
@@ -99,6 +85,8 @@ impl Generation {
                 "a send did not end within {deadline:?}; it will be tried again with the same id"
             );
         }
-        self.cron.stop().await;
+        // Those that did not end are cut off here, so that nothing registers a timer any more.
+        self.tasks.abort_all();
+        self.timers.clear().await;
     }
 }

@@ -1,82 +1,84 @@
 //! The composition root: wires everything, owns every long-lived task, stops them in order.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Meter;
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
-use crate::config::{Config, Environment, StoreUrl};
-use crate::expiry::{Inventory, View};
-use crate::metrics::{DaemonMetrics, Exposition};
-use crate::pipeline::{Command, Inbox, Outputs, Parts, Pipeline};
-use crate::scan::{ScanEvent, SourceStatus};
+use crate::config::{Config, StoreUrl};
+use crate::metrics::DaemonMetrics;
+use crate::pipeline::Parts;
+use crate::schedule::Scheduler;
 use crate::store::{Sqlite, Store};
 use crate::web;
 
-mod adapt;
+mod core;
 mod generation;
 mod plan;
+mod reload;
 mod service;
+#[cfg(test)]
+mod tests;
+mod wiring;
 
-pub use plan::Plan;
+pub use self::core::Core;
+pub use plan::{ConfigFile, Plan};
 pub use service::asked_to_end;
+pub use wiring::{Readers, Wiring};
 
-use generation::Generation;
+use self::core::{drain, early};
+use reload::Reload;
+use wiring::StoreNames;
 
-/// Steps of scans that may wait for the pipeline: backpressure, so that memory holds a few pages.
-const STEPS: usize = 16;
+/// What the daemon gets from outside.
+pub struct Deps {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The ids of events and batches, and jitter.
+    pub random: Arc<dyn Random>,
+    /// The daemon's own metrics.
+    pub metrics: Arc<DaemonMetrics>,
+    /// What survives a restart.
+    pub store: Arc<dyn Store>,
+    /// Where the HTTP server listens.
+    pub listener: TcpListener,
+}
 
-/// How long each part of the daemon has to end by itself.
-const DRAIN: Duration = Duration::from_secs(10);
-
-/// A request to read the configuration again, and where the answer goes.
-pub type Reload = oneshot::Sender<Result<(), String>>;
+impl Deps {
+    /// Opens the store and the address that `config` names, on the machine's clock and chance.
+    pub async fn open(config: &Config, metrics: Arc<DaemonMetrics>) -> anyhow::Result<Self> {
+        let StoreUrl::Sqlite(path) = &config.store;
+        let store = Sqlite::open(path)
+            .with_context(|| format!("the store {} cannot be opened", path.display()))?;
+        let listener = TcpListener::bind(config.server.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+        let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+        Ok(Self { clock, random, metrics, store: Arc::new(store), listener })
+    }
+}
 
 /// The daemon, wired and not yet running.
 pub struct App {
-    path: PathBuf,
-    environment: Environment,
+    deps: Deps,
+    file: ConfigFile,
     plan: Plan,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-    metrics: Arc<DaemonMetrics>,
 }
 
 impl App {
-    /// Wires the daemon that `plan` describes. `path` is read again on reload.
-    pub fn new(
-        path: &Path,
-        environment: Environment,
-        plan: Plan,
-        metrics: Arc<DaemonMetrics>,
-    ) -> Self {
-        metrics.reconfigure(&plan.setup(&SystemClock));
-        Self {
-            path: path.to_owned(),
-            environment,
-            plan,
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom),
-            metrics,
-        }
+    /// Returns the daemon that `plan` describes. `file` is read again on reload.
+    pub const fn new(deps: Deps, file: ConfigFile, plan: Plan) -> Self {
+        Self { deps, file, plan }
     }
 
     /// Runs until `shutdown` resolves or a part of the spine ends early, which is an error.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let config = Arc::clone(&self.plan.config);
-        let store: Arc<dyn Store> = Arc::new(open(&config)?);
-        let listener = TcpListener::bind(config.server.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", config.server.listen))?;
-        let mut daemon = self.start(Arc::clone(&store), listener).await?;
+        let store = Arc::clone(&self.deps.store);
+        let mut daemon = self.start().await?;
         let ended = daemon.serve(shutdown).await;
         service::tell(&[sd_notify::NotifyState::Stopping]);
         daemon.stop().await;
@@ -84,149 +86,62 @@ impl App {
         ended
     }
 
-    async fn start(self, store: Arc<dyn Store>, listener: TcpListener) -> anyhow::Result<Daemon> {
-        let channels = Channels::new(self.plan.config.metrics.max_series_per_source);
-        let mut spine = JoinSet::new();
-        let (web_stop, pipeline_stop) = (CancellationToken::new(), CancellationToken::new());
-        let exposition = Arc::new(Exposition::new(Arc::clone(&self.metrics)));
-        let state = web::State {
-            view: channels.view.subscribe(),
-            metrics: Arc::clone(&self.metrics),
-            exposition: Arc::clone(&exposition),
-            names: Arc::new(adapt::StoreNames(Arc::clone(&store))),
-            sources: channels.sources.subscribe(),
-            clock: Arc::clone(&self.clock),
-            reload: channels.reload.clone(),
-            ready: channels.ready.subscribe(),
-            max_series_per_source: channels.limit.subscribe(),
-        };
-        let stop = web_stop.clone();
-        spine.spawn(async move { web::serve(listener, state, stop).await.map_err(Into::into) });
-        let parts = Parts {
-            store,
-            metrics: Arc::clone(&self.metrics),
-            clock: Arc::clone(&self.clock),
-            random: Arc::clone(&self.random),
-        };
-        let outputs = Outputs {
-            view: channels.view,
-            exposition,
-            sources: channels.sources,
-            outbox: channels.outbox.clone(),
-            pulse: channels.pulse.clone(),
-        };
-        let pipeline = Pipeline::restore(parts.clone(), self.plan.settings(&*self.clock), outputs)
-            .await
-            .context("the store could not be read back")?;
-        let inbox = Inbox { events: channels.steps_in, commands: channels.commands_in };
-        let stop = pipeline_stop.clone();
-        spine.spawn(async move { pipeline.run(inbox, stop).await });
-        service::watch(&mut spine, channels.pulse.subscribe(), web_stop.clone());
-        let mut daemon = Daemon {
-            path: self.path,
-            metrics: self.metrics,
-            parts,
-            spine,
-            web_stop,
-            pipeline_stop,
-            events: channels.events,
-            commands: channels.commands,
-            outbox: channels.outbox,
-            reloads: channels.reloads,
-            generation: None,
-            limit: channels.limit,
-            environment: self.environment,
-            config: Arc::clone(&self.plan.config),
-        };
-        daemon.generation = Some(Generation::start(self.plan, &daemon.wires(false)).await?);
-        daemon.metrics.reload(true, daemon.parts.clock.now());
-        channels.ready.send_replace(true);
-        service::tell(&[sd_notify::NotifyState::Ready]);
-        Ok(daemon)
-    }
-}
-
-fn open(config: &Config) -> anyhow::Result<Sqlite> {
-    let StoreUrl::Sqlite(path) = &config.store;
-    Sqlite::open(path).with_context(|| format!("the store {} cannot be opened", path.display()))
-}
-
-/// Every channel between the parts, made before the parts.
-struct Channels {
-    view: watch::Sender<Arc<View>>,
-    sources: watch::Sender<Arc<Vec<SourceStatus>>>,
-    outbox: watch::Sender<u64>,
-    pulse: watch::Sender<Instant>,
-    ready: watch::Sender<bool>,
-    limit: watch::Sender<usize>,
-    events: mpsc::Sender<(Arc<str>, ScanEvent)>,
-    steps_in: mpsc::Receiver<(Arc<str>, ScanEvent)>,
-    commands: mpsc::Sender<Command>,
-    commands_in: mpsc::Receiver<Command>,
-    reload: mpsc::Sender<Reload>,
-    reloads: mpsc::Receiver<Reload>,
-}
-
-impl Channels {
-    fn new(limit: usize) -> Self {
-        let (events, steps_in) = mpsc::channel(STEPS);
-        let (commands, commands_in) = mpsc::channel(STEPS);
+    async fn start(self) -> anyhow::Result<Daemon> {
+        let Deps { clock, random, metrics, store, listener } = self.deps;
+        let names = Arc::new(StoreNames(Arc::clone(&store)));
+        let timers = Arc::new(Scheduler::new(Arc::clone(&clock)));
+        let parts = Parts { store, metrics: Arc::clone(&metrics), clock, random };
+        let wiring = Wiring::new(parts.clone(), timers, &self.plan);
+        let Readers { view, sources, exposition, pulse } = wiring.readers();
         let (reload, reloads) = mpsc::channel(1);
-        Self {
-            view: watch::Sender::new(Arc::new(Inventory::new().view())),
-            sources: watch::Sender::new(Arc::default()),
-            outbox: watch::Sender::new(0),
-            pulse: watch::Sender::new(Instant::now()),
-            ready: watch::Sender::new(false),
-            limit: watch::Sender::new(limit),
-            events,
-            steps_in,
-            commands,
-            commands_in,
+        let ready = watch::Sender::new(false);
+        let limit = watch::Sender::new(self.plan.config.metrics.max_series_per_source);
+        let state = web::State {
+            view,
+            metrics,
+            exposition,
+            names,
+            sources,
+            clock: Arc::clone(&parts.clock),
             reload,
-            reloads,
-        }
+            ready: ready.subscribe(),
+            max_series_per_source: limit.subscribe(),
+        };
+        let (mut edges, stop) = (JoinSet::new(), CancellationToken::new());
+        let web_stop = stop.clone();
+        edges.spawn(async move { web::serve(listener, state, web_stop).await.map_err(Into::into) });
+        service::watch(&mut edges, pulse, stop.clone());
+        let core = Core::start(wiring, &self.plan).await?;
+        ready.send_replace(true);
+        service::tell(&[sd_notify::NotifyState::Ready]);
+        let (file, config) = (self.file, self.plan.config);
+        Ok(Daemon { core, parts, edges, stop, reloads, limit, file, config })
     }
 }
 
 /// The daemon, running.
 struct Daemon {
-    path: PathBuf,
-    metrics: Arc<DaemonMetrics>,
+    core: Core,
     parts: Parts,
-    /// Tasks whose end is the end of the process.
-    spine: JoinSet<anyhow::Result<()>>,
-    web_stop: CancellationToken,
-    pipeline_stop: CancellationToken,
-    events: mpsc::Sender<(Arc<str>, ScanEvent)>,
-    commands: mpsc::Sender<Command>,
-    outbox: watch::Sender<u64>,
+    /// The HTTP server and the watchdog; like those of the core, their end is the end of the process.
+    edges: JoinSet<anyhow::Result<()>>,
+    stop: CancellationToken,
     reloads: mpsc::Receiver<Reload>,
-    generation: Option<Generation>,
     limit: watch::Sender<usize>,
-    environment: Environment,
+    file: ConfigFile,
     config: Arc<Config>,
 }
 
 impl Daemon {
-    fn wires(&self, retest: bool) -> generation::Wires {
-        generation::Wires {
-            retest,
-            parts: self.parts.clone(),
-            events: self.events.clone(),
-            commands: self.commands.clone(),
-            outbox: self.outbox.subscribe(),
-        }
-    }
-
     async fn serve(&mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let mut hangups = service::hangups()?;
         tokio::pin!(shutdown);
         loop {
             let answer = tokio::select! {
+                biased;
                 () = &mut shutdown => return Ok(()),
-                Some(ended) = self.spine.join_next() => return Err(early("a part of the daemon", ended)),
-                Some(ended) = Generation::ended(&mut self.generation) => return Err(early("a poller or an outbox", ended)),
+                Some(ended) = self.edges.join_next() => return Err(early("a part of the daemon", ended)),
+                error = self.core.ended() => return Err(error),
                 Some(()) = hangups.recv() => None,
                 Some(answer) = self.reloads.recv() => Some(answer),
             };
@@ -239,70 +154,11 @@ impl Daemon {
         }
     }
 
-    /// Reads the configuration again. Everything is checked before anything is stopped; the ledger stays as it is.
-    async fn reload(&mut self) -> Result<(), String> {
-        let now = self.parts.clock.now();
-        let plan =
-            Plan::read(&self.path, &self.environment, Arc::clone(&self.metrics) as Arc<dyn Meter>);
-        let plan = match plan {
-            Ok(plan) => plan,
-            Err(mistakes) => {
-                self.metrics.reload(false, now);
-                tracing::error!("the configuration has mistakes and was not loaded:\n{mistakes}");
-                return Err(mistakes);
-            }
-        };
-        if plan.config.server.listen != self.config.server.listen
-            || plan.config.store != self.config.store
-        {
-            tracing::warn!("`server.listen` and `store.url` take effect at the next start only");
-        }
-        self.config = Arc::clone(&plan.config);
-        self.limit.send_replace(plan.config.metrics.max_series_per_source);
-        if let Some(generation) = self.generation.take() {
-            generation.stop(DRAIN).await;
-        }
-        self.metrics.reconfigure(&plan.setup(&*self.parts.clock));
-        let settings = Box::new(plan.settings(&*self.parts.clock));
-        if self.commands.send(Command::Reconfigure(settings)).await.is_err() {
-            return Err("the daemon is stopping".to_owned());
-        }
-        match Generation::start(plan, &self.wires(true)).await {
-            Ok(generation) => self.generation = Some(generation),
-            Err(error) => return Err(format!("{error:#}")),
-        }
-        self.metrics.reload(true, now);
-        tracing::info!("the configuration was loaded again");
-        Ok(())
-    }
-
-    /// Stops in order: no more polls, the pipeline saves, the outbox ends its sends, the server goes last.
+    /// Stops in order: no more polls, the outbox ends its sends, then the pipeline saves and the server ends.
     async fn stop(mut self) {
-        if let Some(generation) = self.generation.take() {
-            generation.stop(DRAIN).await;
-        }
-        drop(self.events);
-        self.pipeline_stop.cancel();
-        self.web_stop.cancel();
-        let drained = tokio::time::timeout(DRAIN, async {
-            while let Some(ended) = self.spine.join_next().await {
-                if let Ok(Err(error)) = ended {
-                    tracing::error!("while stopping: {error:#}");
-                }
-            }
-        });
-        if drained.await.is_err() {
-            tracing::warn!(
-                "some parts did not stop within {DRAIN:?}; what they had not saved will be read again"
-            );
-        }
-    }
-}
-
-fn early(what: &str, ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
-    match ended {
-        Ok(Ok(())) => anyhow::anyhow!("{what} ended early"),
-        Ok(Err(error)) => error.context(format!("{what} failed")),
-        Err(error) => anyhow::anyhow!("{what} panicked: {error}"),
+        self.core.stop_generation().await;
+        self.stop.cancel();
+        let late = "its requests are cut off";
+        futures_util::future::join(self.core.stop(), drain(&mut self.edges, late)).await;
     }
 }

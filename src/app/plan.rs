@@ -1,15 +1,15 @@
 //! A checked configuration with its sources and channels built: everything that can be wrong has been found.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::channel::{self, Channel};
 use crate::client::http::Http;
 use crate::client::limiter::Limiters;
 use crate::client::{Deps, Meter};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::{Config, Environment, Mistakes, load_file};
-use crate::metrics::{Setup, SourceSetup};
+use crate::metrics::{DaemonMetrics, Setup, SourceSetup};
 use crate::pipeline::{Settings, Watched};
 use crate::schedule;
 use crate::source::{self, Source};
@@ -26,19 +26,30 @@ pub struct Plan {
     pub warnings: String,
 }
 
-impl Plan {
+/// Where the configuration is read, at the start and at each reload, and what its sources and channels are built with.
+pub struct ConfigFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Where secrets are looked up.
+    pub environment: Environment,
+    /// The clock that requests are signed with.
+    pub clock: Arc<dyn Clock>,
+    /// Counts requests.
+    pub metrics: Arc<DaemonMetrics>,
+}
+
+impl ConfigFile {
     /// Reads and checks the file, every mistake at once, rendered with its place.
-    pub fn read(
-        path: &Path,
-        environment: &Environment,
-        meter: Arc<dyn Meter>,
-    ) -> Result<Self, String> {
-        let shown = path.display().to_string();
-        let (text, config, mut mistakes) =
-            load_file(path, environment).map_err(|error| format!("{shown}: {error}\n"))?;
-        let http = Http::new()?;
-        let deps =
-            Deps { http, limiters: Limiters::default(), clock: Arc::new(SystemClock), meter };
+    pub fn read(&self) -> Result<Plan, String> {
+        let shown = self.path.display().to_string();
+        let (text, config, mut mistakes) = load_file(&self.path, &self.environment)
+            .map_err(|error| format!("{shown}: {error}\n"))?;
+        let deps = Deps {
+            http: Http::new()?,
+            limiters: Limiters::default(),
+            clock: Arc::clone(&self.clock),
+            meter: Arc::clone(&self.metrics) as Arc<dyn Meter>,
+        };
         let built = config.map(|config| build(config, &deps, &mut mistakes));
         let rendered = mistakes.render(&shown, &text);
         match built {
@@ -49,7 +60,9 @@ impl Plan {
             _ => Err(rendered),
         }
     }
+}
 
+impl Plan {
     /// Returns what the pipeline has to know.
     pub fn settings(&self, clock: &dyn Clock) -> Settings {
         Settings { config: Arc::clone(&self.config), watched: self.watched(clock) }

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Without a turn of the pipeline for this long, the watchdog is no longer fed.
-const SILENCE: Duration = Duration::from_mins(1);
+/// Without a turn of the pipeline for this long, the watchdog is no longer fed. It turns once a minute at least.
+const SILENCE: Duration = Duration::from_secs(90);
 
 /// Tells systemd, where there is one.
 pub(super) fn tell(states: &[NotifyState<'_>]) {
@@ -53,6 +53,7 @@ pub fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
         tokio::select! {
+            biased;
             _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
             _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
         }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Console, Exit};
-use crate::app::{App, Plan, asked_to_end};
-use crate::client::Meter;
+use crate::app::{App, ConfigFile, Deps, asked_to_end};
+use crate::clock::SystemClock;
 use crate::config::Environment;
 use crate::metrics::{DaemonMetrics, Setup};
 
@@ -16,8 +16,13 @@ pub(super) async fn run(
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
     let metrics = Arc::new(DaemonMetrics::new(&Setup::default()));
-    let meter = Arc::clone(&metrics) as Arc<dyn Meter>;
-    let plan = match Plan::read(path, environment, meter) {
+    let file = ConfigFile {
+        path: path.to_owned(),
+        environment: environment.clone(),
+        clock: Arc::new(SystemClock),
+        metrics: Arc::clone(&metrics),
+    };
+    let plan = match file.read() {
         Ok(plan) => plan,
         Err(mistakes) => {
             console.err.write_all(mistakes.as_bytes())?;
@@ -26,6 +31,7 @@ pub(super) async fn run(
     };
     console.err.write_all(plan.warnings.as_bytes())?;
     let asked = asked_to_end()?;
-    App::new(path, environment.clone(), plan, metrics).run(asked).await?;
+    let deps = Deps::open(&plan.config, metrics).await?;
+    App::new(deps, file, plan).run(asked).await?;
     Ok(Exit::Done)
 }

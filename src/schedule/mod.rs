@@ -20,9 +20,12 @@ use crate::metrics::DaemonMetrics;
 use crate::scan::{Feed, LastRead, Poll, ScanEvent, scan};
 use crate::source::{Source, Window};
 
+mod expression;
+mod scheduler;
 mod timer;
 
-pub use timer::Cron;
+pub use scheduler::Scheduler;
+pub use timer::{ComputedTimers, Fire, Timers};
 
 /// The near window reaches this far back: what ended longer ago is no news.
 const NEAR_BEFORE: i64 = 30 * 86_400;
@@ -62,7 +65,7 @@ pub struct Poller {
 
 impl Poller {
     /// Reads the source until told to stop. Scans that are running then are broken off.
-    pub async fn run(self, cron: Cron, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(self, cron: Arc<dyn Timers>, stop: CancellationToken) -> anyhow::Result<()> {
         let (near_timer, near) = mpsc::channel(1);
         let (all_timer, all) = mpsc::channel(1);
         let mut timers = JoinSet::new();
@@ -72,18 +75,20 @@ impl Poller {
             // Nothing drives the near window of a source that has none.
             (all_timer.clone(), self.last.all)
         };
-        timers.spawn(self.register(&cron, &self.schedule, last_often, often).await?);
+        timers.spawn(self.timer(&cron, &self.schedule, last_often, often));
         if let Some(full_scan) = &self.full_scan {
             // A full scan that was cut off goes on at once.
             let last = self.last.all.filter(|_| !self.is_waiting());
-            timers.spawn(self.register(&cron, full_scan, last, all_timer.clone()).await?);
+            timers.spawn(self.timer(&cron, full_scan, last, all_timer.clone()));
         }
         let turns =
             Turns { go_on: all_timer, under_way: AtomicBool::new(false), first: Notify::new() };
         tokio::select! {
+            biased;
             () = stop.cancelled() => Ok(()),
             Some(ended) = timers.join_next() => match ended {
-                Ok(()) => anyhow::bail!("a timer of `{}` ended", self.feed.source),
+                Ok(Ok(())) => anyhow::bail!("a timer of `{}` ended", self.feed.source),
+                Ok(Err(error)) => Err(error.context(format!("a timer of `{}` failed", self.feed.source))),
                 Err(error) => anyhow::bail!("the timer of `{}` broke: {error}", self.feed.source),
             },
             _ = futures_util::future::join(self.near(near, &turns), self.all(all, &turns)) => Ok(()),
@@ -121,36 +126,41 @@ impl Poller {
     }
 
     /// Returns what fires `timer` for as long as it runs.
-    async fn register(
+    fn timer(
         &self,
-        cron: &Cron,
+        cron: &Arc<dyn Timers>,
         schedule: &Schedule,
         last: Option<Timestamp>,
         timer: mpsc::Sender<()>,
-    ) -> anyhow::Result<BoxFuture<'static, ()>> {
+    ) -> BoxFuture<'static, anyhow::Result<()>> {
         let (metrics, name) = (Arc::clone(&self.metrics), Arc::clone(&self.feed.source));
-        let fire = move || {
+        let fire: Fire = Arc::new(move || {
             if timer.try_send(()).is_err() {
                 metrics.skipped(&name);
             }
-        };
+        });
         let now = self.clock.now();
-        Ok(match schedule {
+        match schedule {
             Schedule::Every(period) => {
                 let wait = last.map_or(Duration::ZERO, |last| {
                     let passed = u64::try_from(now.since(last)).unwrap_or(0);
                     period.saturating_sub(Duration::from_secs(passed))
                 });
-                Box::pin(timer::every(*period, wait, fire))
+                let every = timer::every(*period, wait, fire);
+                Box::pin(async move {
+                    every.await;
+                    Ok(())
+                })
             }
             Schedule::Cron { expression, timezone } => {
-                if timer::missed(expression, *timezone, last, now) {
+                if expression::missed(expression, *timezone, last, now) {
                     fire();
                 }
-                let clock = Arc::clone(&self.clock);
-                Box::pin(cron.register(expression, *timezone, clock, fire).await?)
+                let (cron, expression) = (Arc::clone(cron), expression.clone());
+                let timezone = *timezone;
+                Box::pin(async move { cron.cron(&expression, timezone, fire).await })
             }
-        })
+        }
     }
 
     fn near_window(&self) -> Window {
@@ -209,6 +219,8 @@ impl Poller {
 pub fn interval(schedule: &Schedule, now: Timestamp) -> i64 {
     match schedule {
         Schedule::Every(period) => i64::try_from(period.as_secs()).unwrap_or(i64::MAX),
-        Schedule::Cron { expression, timezone } => timer::longest_gap(expression, *timezone, now),
+        Schedule::Cron { expression, timezone } => {
+            expression::longest_gap(expression, *timezone, now)
+        }
     }
 }

@@ -1,20 +1,86 @@
-//! Joins parts that do not know each other.
+//! Connects parts that do not know each other.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::generation::Wires;
 use super::plan::Plan;
-use crate::expiry::{Facts, RowId, Timestamp};
-use crate::metrics::{DaemonMetrics, Names, NamesError};
+use crate::expiry::{Facts, Inventory, RowId, Timestamp, View};
+use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError};
 use crate::outbox::{Pacers, Report, Settings, Shared, Watcher, Worker};
-use crate::pipeline::{Command, Health};
-use crate::scan::Checkpoints;
+use crate::pipeline::{Command, Health, Inbox, Outputs, Parts};
+use crate::scan::{Checkpoints, ScanEvent, SourceStatus};
+use crate::schedule::Timers;
 use crate::source::{Checkpoint, Source};
 use crate::store::{Note, Store, StoreError};
+
+/// Events of scans that may wait for the pipeline: backpressure, so that memory holds a few pages.
+const EVENTS: usize = 16;
+
+/// What the tasks of a generation are connected to.
+pub(super) struct Wires {
+    pub(super) parts: Parts,
+    pub(super) timers: Arc<dyn Timers>,
+    pub(super) events: mpsc::Sender<(Arc<str>, ScanEvent)>,
+    pub(super) commands: mpsc::Sender<Command>,
+    /// Grows with every commit that put something into the outbox.
+    pub(super) commits: watch::Receiver<u64>,
+}
+
+/// Every channel between the parts, made before the parts are.
+pub struct Wiring {
+    pub(super) wires: Wires,
+    pub(super) outputs: Outputs,
+    pub(super) inbox: Inbox,
+}
+
+/// What others see of a daemon.
+#[derive(Clone)]
+pub struct Readers {
+    /// The newest saved state of the inventory.
+    pub view: watch::Receiver<Arc<View>>,
+    /// The state of every source.
+    pub sources: watch::Receiver<Arc<Vec<SourceStatus>>>,
+    /// What scrapes are made with.
+    pub exposition: Arc<Exposition>,
+    /// When the pipeline last turned round.
+    pub pulse: watch::Receiver<Instant>,
+}
+
+impl Wiring {
+    /// Connects `parts` and `timers`; nothing runs yet. The metrics know the sources and channels of `plan` from here on.
+    pub fn new(parts: Parts, timers: Arc<dyn Timers>, plan: &Plan) -> Self {
+        parts.metrics.reconfigure(&plan.setup(&*parts.clock));
+        let (events, scanned) = mpsc::channel(EVENTS);
+        let (commands, commanded) = mpsc::channel(EVENTS);
+        let outputs = Outputs {
+            view: watch::Sender::new(Arc::new(Inventory::new().view())),
+            exposition: Arc::new(Exposition::new(Arc::clone(&parts.metrics))),
+            sources: watch::Sender::default(),
+            outbox: watch::Sender::new(0),
+            pulse: watch::Sender::new(Instant::now()),
+        };
+        let commits = outputs.outbox.subscribe();
+        Self {
+            wires: Wires { parts, timers, events, commands, commits },
+            outputs,
+            inbox: Inbox { events: scanned, commands: commanded },
+        }
+    }
+
+    /// Returns what others see of the daemon that is started with it.
+    pub fn readers(&self) -> Readers {
+        Readers {
+            view: self.outputs.view.subscribe(),
+            sources: self.outputs.sources.subscribe(),
+            exposition: Arc::clone(&self.outputs.exposition),
+            pulse: self.outputs.pulse.subscribe(),
+        }
+    }
+}
 
 /// What certificates are called, from the store.
 pub(super) struct StoreNames(pub(super) Arc<dyn Store>);
@@ -67,8 +133,13 @@ impl Watcher for Counted {
     }
 }
 
-/// Returns one outbox worker for each channel of `plan`.
-pub(super) fn workers(plan: &Plan, wires: &Wires, reports: &mpsc::Sender<Report>) -> Vec<Worker> {
+/// Returns one outbox worker for each channel of `plan`. With `retest`, channels that are down are tested at once.
+pub(super) fn workers(
+    plan: &Plan,
+    wires: &Wires,
+    retest: bool,
+    reports: &mpsc::Sender<Report>,
+) -> Vec<Worker> {
     let shared = Shared {
         store: Arc::clone(&wires.parts.store),
         clock: Arc::clone(&wires.parts.clock),
@@ -76,7 +147,7 @@ pub(super) fn workers(plan: &Plan, wires: &Wires, reports: &mpsc::Sender<Report>
         random: Arc::clone(&wires.parts.random),
         pacers: Pacers::default(),
         reports: reports.clone(),
-        commits: wires.outbox.clone(),
+        commits: wires.commits.clone(),
     };
     let external_url = plan.config.server.external_url.as_ref();
     let external_url = external_url.map(|url| url.as_str().trim_end_matches('/').to_owned());
@@ -88,7 +159,7 @@ pub(super) fn workers(plan: &Plan, wires: &Wires, reports: &mpsc::Sender<Report>
                 language: config.language,
                 group_wait: plan.config.alerts.group_wait,
                 external_url: external_url.clone(),
-                retest: wires.retest,
+                retest,
             };
             Worker::new(settings, Arc::clone(channel), shared.clone())
         })
@@ -103,6 +174,7 @@ pub(super) async fn forward(
 ) -> anyhow::Result<()> {
     loop {
         let report = tokio::select! {
+            biased;
             () = stop.cancelled() => return Ok(()),
             Some(report) = reports.recv() => report,
             else => return Ok(()),
