@@ -68,7 +68,7 @@ impl Address {
             .map_err(|why| down("address", format!("correct the {} option, {why}", self.option)))
     }
 
-    /// Returns a digest that tells destinations apart and gives nothing away.
+    /// Returns a digest that differs between destinations and gives nothing away.
     pub(super) fn destination(&self) -> String {
         self.destination.clone()
     }
@@ -124,8 +124,8 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
-/// Returns whether the host is a cloud's metadata service or an address that is never a receiver's. What a name stands
-/// for is looked at when the connection is made.
+/// Returns whether the host is a link-local or metadata address. What a name resolves to is checked when the connection
+/// is made.
 fn is_forbidden(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => name.trim_end_matches('.') == "metadata.google.internal",
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_tells_addresses_apart_and_shows_none() {
+    fn a_destination_differs_between_addresses_and_shows_none() {
         let of = |text: &'static str| {
             Address::new("url", Box::new(move || Ok(SecretString::from(text))), None)
                 .unwrap()

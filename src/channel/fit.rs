@@ -11,13 +11,13 @@ pub(super) struct Page<'a> {
     pub(super) title: String,
     /// Summary and entries, as many as fit.
     pub(super) lines: Vec<Line<'a>>,
-    /// Says how many entries are left out, if any are.
+    /// The line that counts the entries left out, if any are.
     pub(super) left_out: Option<String>,
     /// Where to see everything.
     pub(super) link: Option<&'a str>,
     /// The text of links.
     pub(super) link_label: &'static str,
-    /// The message's id, so that a reader can tell a duplicate. A configured keyword stands in front of it.
+    /// The message's id, so that a reader recognizes a duplicate. A configured keyword stands in front of it.
     pub(super) footer: String,
     /// Whether the service is to be asked for plain text.
     pub(super) plain: bool,
@@ -142,17 +142,17 @@ mod tests {
     }
 
     #[test]
-    fn each_detail_says_less() {
+    fn each_detail_shows_less() {
         let mut message = sample::list();
-        let mut told = Vec::new();
+        let mut shown = Vec::new();
         for detail in Detail::ALL {
             message.detail = detail;
             let page = page(&message, None, if detail == Detail::OneLine { 0 } else { 9 });
             let links = page.lines.iter().filter(|line| line.link.is_some()).count();
-            told.push((page.lines.len(), links, page.link.is_some(), page.plain));
+            shown.push((page.lines.len(), links, page.link.is_some(), page.plain));
         }
         assert_eq!(
-            told,
+            shown,
             [(2, 2, true, false), (2, 2, true, false), (2, 0, false, true), (0, 0, true, true)]
         );
         message.detail = Detail::Shorter;

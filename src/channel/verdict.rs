@@ -61,7 +61,7 @@ pub(super) fn of_transport(error: &HttpError) -> SendError {
     }
 }
 
-/// Returns what the status means by itself, for an answer whose body does not say more.
+/// Returns what the status means by itself, for an answer whose body adds nothing.
 pub(super) fn of_status(response: &Response, now: Timestamp) -> Result<(), SendError> {
     let status = response.status;
     let code = format!("http {status}");
@@ -83,7 +83,7 @@ pub(super) fn of_status(response: &Response, now: Timestamp) -> Result<(), SendE
 
 /// Returns the verdict of a service that answers with a JSON object that holds a number under `key`.
 ///
-/// Zero is a success with status 2xx only; `judge` says what any other number means.
+/// Zero is a success with status 2xx only; `judge` is asked what any other number means.
 pub(super) fn of_code(
     response: &Response,
     key: &str,
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn transport_faults_are_told_apart() {
+    fn transport_faults_are_distinguished() {
         for (error, outcome) in [
             (HttpError::Connect("refused".into()), "retry"),
             (HttpError::Tls("expired".into()), "retry"),

@@ -1,4 +1,4 @@
-//! The generic webhook: JSON for programs, signed as Standard Webhooks 1.0 says, the verdict in the status.
+//! The generic webhook: JSON for programs, signed by Standard Webhooks 1.0, the verdict in the status.
 //!
 //! Receivers keep the `webhook-id`s they have seen for at least seven days: a retry repeats the id, and so does a
 //! message that an operator sends again.

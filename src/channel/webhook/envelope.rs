@@ -6,7 +6,7 @@
 //! `batch_id`, `page`, `pages`, `total`, `counts` by kind over all pages, `severity`, `link` and up to 100 `events`.
 //!
 //! Times are UTC. `seconds_left` and `days_left` (rounded down, negative after the end) are counted from
-//! `occurred_at`, so that a retry says exactly the same.
+//! `occurred_at`, so that a retry sends exactly the same.
 
 use std::collections::BTreeMap;
 
@@ -151,7 +151,7 @@ fn of_topic(event: &Event) -> Map<String, Value> {
     }
 }
 
-fn of_certificate(facts: &Facts, event: &Event, said: &[&str]) -> Value {
+fn of_certificate(facts: &Facts, event: &Event, trigger: &[&str]) -> Value {
     let identity = [&facts.source, &facts.scope, &facts.issuer, &facts.serial].map(String::as_str);
     let seconds_left = facts.not_after.map(|end| end.since(event.at));
     let names = [&facts.common_name, &facts.holder, &facts.serial];
@@ -173,7 +173,7 @@ fn of_certificate(facts: &Facts, event: &Event, said: &[&str]) -> Value {
         },
         "seconds_left": seconds_left,
         "days_left": seconds_left.map(|seconds| seconds.div_euclid(86_400)),
-        "dedup_key": key(&[&said[..1], &identity, &said[1..]].concat()),
+        "dedup_key": key(&[&trigger[..1], &identity, &trigger[1..]].concat()),
         "problem_key": key(&[&["problem"], &identity[..]].concat()),
     })
 }
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_says_exactly_the_same() {
+    fn a_retry_sends_exactly_the_same() {
         let first = sample::single();
         let later = Message::compose(
             first.id.clone(),
@@ -379,7 +379,7 @@ mod tests {
             Topic::ClockOffset { source: text(), seconds: -75 },
             Topic::Test,
         ];
-        let mut told = Vec::new();
+        let mut shapes = Vec::new();
         for topic in topics {
             let event = Event { id: text(), at: NOW, severity: Severity::Info, topic };
             let page = pages(&sample::compose(Language::En, vec![event])).remove(0);
@@ -390,9 +390,13 @@ mod tests {
                 .keys()
                 .filter(|key| !common.contains(&key.as_str()))
                 .cloned();
-            told.push(format!("{}: {:?}", page["type"].as_str().unwrap(), own.collect::<Vec<_>>()));
+            shapes.push(format!(
+                "{}: {:?}",
+                page["type"].as_str().unwrap(),
+                own.collect::<Vec<_>>()
+            ));
         }
-        insta::assert_snapshot!(told.join("\n"), @r#"
+        insta::assert_snapshot!(shapes.join("\n"), @r#"
         certificate.renewed: ["certificate", "days_left", "dedup_key", "problem_key", "scope", "seconds_left", "source", "successor"]
         source.stale: ["error", "last_proven", "source"]
         source.recovered: ["source"]
