@@ -105,7 +105,7 @@ pub(super) fn check(text: &str, vendor: Option<&Vendor>) -> Result<Url, String> 
         Some(vendor) if belongs_to(&url, vendor) => Ok(url),
         Some(vendor) => Err(format!("it is not of the form {}", vendor.form)),
         None if is_forbidden(&host) => {
-            Err("it leads to an address that no receiver has".to_owned())
+            Err("it leads to a link-local or metadata address, which is refused".to_owned())
         }
         None => Ok(url),
     }

@@ -1,4 +1,4 @@
-//! Keeps messages from addresses that no receiver has.
+//! Keeps messages from link-local and metadata addresses.
 //!
 //! Checked when a connection is made and not before: what a name stands for may have changed since. Private networks
 //! are allowed, because the addresses are written by the operator, and receivers live there. A proxy resolves names by
@@ -27,13 +27,15 @@ pub(super) struct Forbidden;
 
 impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of the host leads to an address that no receiver has")
+        f.write_str(
+            "the name of the host leads to a link-local or metadata address, which is refused",
+        )
     }
 }
 
 impl Error for Forbidden {}
 
-/// Returns whether an address is a cloud's metadata service, or never a receiver's.
+/// Returns whether an address is a link-local or metadata address, or cannot be connected to at all.
 pub fn is_forbidden(address: IpAddr) -> bool {
     // 169.254.169.254 is link-local; these are the metadata services that are not.
     const METADATA: [IpAddr; 3] = [

@@ -384,7 +384,8 @@ mod tests {
         };
         // There the connection was made: nobody trusts the other side's certificate.
         assert!(matches!(ask("receiver").await, HttpError::Tls(_)));
-        let refused = "the name of the host leads to an address that no receiver has";
+        let refused =
+            "the name of the host leads to a link-local or metadata address, which is refused";
         assert_eq!(ask("metadata").await, HttpError::Invalid(refused.to_owned()));
     }
 
