@@ -44,10 +44,6 @@ impl Pipeline {
                 let in_scope = self.inventory.count(scope);
                 tell(source, known, Known { ends, in_scope });
             }
-            ScanEvent::SameSecond { slice, ends, same_seconds } => {
-                let scope = self.scope(source, &slice.scope);
-                tell(source, same_seconds, self.inventory.same_seconds(scope, slice.kind, &ends));
-            }
             ScanEvent::End { report } => self.end_slice(source, &report),
             ScanEvent::Asked { slice, absent, present, unasked } => {
                 let scope = self.scope(source, &slice.scope);

@@ -1,6 +1,6 @@
 //! One scan into memory, for commands that keep nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -74,7 +74,6 @@ impl Gathered {
             // Nothing is known before, so that nothing is missing.
             ScanEvent::Covered { missing, .. } => drop(missing.send(Vec::new())),
             ScanEvent::Known { known, .. } => drop(known.send(Known::default())),
-            ScanEvent::SameSecond { same_seconds, .. } => drop(same_seconds.send(BTreeMap::new())),
             ScanEvent::Listed { .. }
             | ScanEvent::ScopesAsked { .. }
             | ScanEvent::Planned { .. }

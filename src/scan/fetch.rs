@@ -6,7 +6,6 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
 use super::page_reader::{Attempt, READINGS, Reading};
-use super::planner::Work;
 use super::split::divide;
 use super::windows::Windows;
 use crate::source::{SourceError, Span};
@@ -23,21 +22,21 @@ pub(super) enum Part {
 
 impl Windows<'_> {
     /// Reads every part of a window, a few at a time.
-    pub(super) async fn window(&self, mut waiting: Vec<Work>) -> Result<Reading, SourceError> {
+    pub(super) async fn window(&self, mut waiting: Vec<Span>) -> Result<Reading, SourceError> {
         waiting.reverse();
         let cuts = AtomicU64::new(self.sizes.cuts);
         let mut reading = Reading::default();
         let mut under_way = FuturesUnordered::new();
         loop {
             while under_way.len() < self.pages.width()
-                && let Some(work) = waiting.pop()
+                && let Some(span) = waiting.pop()
             {
-                under_way.push(self.fetch_range(work, &cuts));
+                under_way.push(self.fetch_range(span, &cuts));
             }
             let Some(part) = under_way.next().await else { break };
             match part? {
                 Part::Read(one) => reading.add(&one),
-                Part::Cut(spans) => waiting.extend(spans.into_iter().rev().map(Work::Span)),
+                Part::Cut(spans) => waiting.extend(spans.into_iter().rev()),
             }
             if reading.outside > 0 {
                 break;
@@ -46,14 +45,7 @@ impl Windows<'_> {
         Ok(Reading { finished: true, by_windows: true, ..reading })
     }
 
-    async fn fetch_range(&self, work: Work, cuts: &AtomicU64) -> Result<Part, SourceError> {
-        match work {
-            Work::Span(span) => self.part(span, cuts).await,
-            Work::Groups(span, groups) => self.same_second(span, groups, cuts).await,
-        }
-    }
-
-    pub(super) async fn part(&self, span: Span, cuts: &AtomicU64) -> Result<Part, SourceError> {
+    async fn fetch_range(&self, span: Span, cuts: &AtomicU64) -> Result<Part, SourceError> {
         let asked = self.slice.part(span);
         let mut reading = Reading::default();
         for _ in 0..READINGS {

@@ -4,10 +4,10 @@
 //! said at its end, and only that says anything about absence.
 //!
 //! Reading order: `page_reader` (a list read as one, and its proof), `windows` (a slice that can be cut), `planner` and `split`
-//! (which window is next, and where it is cut), `fetch` and `issuer_groups` (how its parts are read), `undated` (what has no
+//! (which window is next, and where it is cut), `fetch` (how its parts are read), `undated` (what has no
 //! notAfter), `checkpoint` (what is found again after a restart), `confirm` (whether what is missing is gone).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -15,7 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::expiry::{RowId, SameSecond, Timestamp};
+use crate::expiry::{RowId, Timestamp};
 use crate::source::{Checkpoint, Page, Slice, Source, SourceError, Window};
 
 mod confirm;
@@ -25,7 +25,6 @@ mod windows;
 mod planner;
 mod split;
 mod fetch;
-mod issuer_groups;
 mod undated;
 mod checkpoint;
 
@@ -102,15 +101,6 @@ pub enum ScanEvent {
         most: usize,
         /// Where the answer goes.
         known: oneshot::Sender<Known>,
-    },
-    /// The scan asks what the certificates are made up of that end at these times, more of each than one answer holds.
-    SameSecond {
-        /// The slice.
-        slice: Arc<Slice>,
-        /// The times, ascending.
-        ends: Vec<Timestamp>,
-        /// Where the answer goes.
-        same_seconds: oneshot::Sender<BTreeMap<Timestamp, SameSecond>>,
     },
     /// Something that the scan wants to find again after a restart: saved with or after every page before it, never
     /// earlier.
@@ -343,7 +333,7 @@ async fn read(
     clock: &dyn Clock,
 ) -> Result<Reading, SourceError> {
     let pages = page_reader::Pages::of(source);
-    let (sizes, groups_work) = (windows::SIZES, true.into());
-    let windows = windows::Windows { source, pages, slice, feed, clock, sizes, groups_work };
+    let sizes = windows::SIZES;
+    let windows = windows::Windows { source, pages, slice, feed, clock, sizes };
     if slice.cuttable { windows.read().await } else { windows.as_one(page_reader::READINGS).await }
 }

@@ -1,13 +1,12 @@
 //! Reads a slice that can be cut by windows of ends, each proven by itself.
 //!
 //! A window is a stretch of ends with so many certificates that a restart loses little, and that a look at what is
-//! missing from it costs little. It is cut into parts that one answer holds, by the ends that are known, and by groups
-//! where too many end in the same second; where more is there than is known, a part is read page by page or cut.
+//! missing from it costs little. It is cut into parts that one answer holds, by the ends that are known; where more is
+//! there than is known, or too many end in the same second, a part is read page by page or cut.
 //! What does not say when it ends is in no window: it is counted, and known by being asked for one by one, or by the list
 //! as a whole.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use futures_util::future::join;
 
@@ -58,8 +57,6 @@ pub(super) struct Windows<'a> {
     pub(super) feed: &'a Feed,
     pub(super) clock: &'a dyn Clock,
     pub(super) sizes: Sizes,
-    /// Whether the provider's filters tell groups apart; believed until it is seen that they do not.
-    pub(super) groups_work: AtomicBool,
 }
 
 /// How a slice is read.
@@ -155,10 +152,10 @@ impl Windows<'_> {
         let size = self.sizes.window.max(share);
         let mut windows = SPARE_WINDOWS + WINDOWS * (all / size as u64);
         let mut ahead = self.next(progress.next, size).await?;
-        while let Some((span, work)) = ahead {
+        while let Some((span, parts)) = ahead {
             // Where the next window ends is found while this one is read: that may take many answers, one by one.
             let following = self.next(span.1.plus(1), size);
-            let (reading, following) = join(self.window(work), following).await;
+            let (reading, following) = join(self.window(parts), following).await;
             let reading = reading?;
             windows = windows.saturating_sub(1);
             if reading.outside > 0 || windows == 0 {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::client::{CallError, Class, Deps, concurrency};
 use crate::config::{Fields, Mistakes, SourceConfig};
-use crate::expiry::{Kind as CertificateKind, Rejected, Sightings, Status, Timestamp};
+use crate::expiry::{Kind as CertificateKind, Rejected, Sightings, Timestamp};
 
 pub use crate::expiry::{Coverage, Span};
 
@@ -95,8 +95,6 @@ pub struct Slice {
     pub window: Window,
     /// The ends it covers, both included; `None`: every certificate, whether it says when it ends or not.
     pub within: Option<Span>,
-    /// The group it covers of those ends; `None`: all of them.
-    pub group: Option<IssuerGroup>,
     /// Whether the provider can be asked for the certificates that end within a span, so that the slice can be cut.
     pub cuttable: bool,
     /// Rows that one response may hold at most.
@@ -108,16 +106,6 @@ pub struct Slice {
     pub coverage: Coverage,
 }
 
-/// Certificates of one issuer and in one of the provider's states: what the ends cannot tell apart of a batch that ends
-/// in the same second.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct IssuerGroup {
-    /// Who signed them.
-    pub issuer: Arc<str>,
-    /// Their state; `None`: any.
-    pub status: Option<Status>,
-}
-
 impl Slice {
     /// Returns everything of a scope, whatever its kind and its end, which no filter can cut.
     pub fn whole(scope: &Arc<str>, window: Window, limit: u64, overlap: u64) -> Self {
@@ -127,7 +115,6 @@ impl Slice {
             kind: None,
             window,
             within: None,
-            group: None,
             cuttable: false,
             limit,
             overlap,

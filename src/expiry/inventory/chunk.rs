@@ -169,11 +169,6 @@ impl Chunk {
             .map(|((_, issuer), end)| (*issuer, *end))
     }
 
-    /// Returns the digest of who signed a certificate.
-    pub(super) fn issuer(&self, offset: u32) -> Option<u64> {
-        self.issuers.get(offset as usize).copied()
-    }
-
     /// Returns the offsets of the certificates that share `group`.
     pub(super) fn sharing(&self, group: u64) -> impl Iterator<Item = u32> + '_ {
         (0_u32..)

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `record` (what is kept about one certificate), `chunk` (4096 of them in columns), `slots` (which
 //! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `top_k`, `writer` (the
-//! [`Inventory`]), `same_second` (what ends in the same second), `restate` (succession applied), `view` (what readers get), `chunk_sums` and `sums`.
+//! [`Inventory`]), `restate` (succession applied), `view` (what readers get), `chunk_sums` and `sums`.
 //!
 //! # Memory
 //!
@@ -18,7 +18,6 @@ mod index;
 mod authorities;
 mod top_k;
 mod writer;
-mod same_second;
 mod restate;
 mod view;
 mod chunk_sums;
@@ -33,7 +32,6 @@ use super::certificate::{Status, Timestamp};
 
 pub(super) use chunk::{Chunk, row_at};
 pub use record::{StoredParts, StoredRow};
-pub use same_second::SameSecond;
 pub use sums::{BUCKETS, Sums, SumsCache};
 pub use view::{CaRow, Row, View};
 pub use writer::Inventory;

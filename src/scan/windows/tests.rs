@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::clock::SteadyClock;
-use crate::expiry::{Kind, Reason, Rejected, RowId, SameSecond, Sighting, Sightings, Status};
+use crate::expiry::{Kind, Reason, Rejected, RowId, Sighting, Sightings, Status};
 use crate::scan::Candidate;
-use crate::source::{IssuerGroup, Page, Presence, Window};
+use crate::source::{Page, Presence, Window};
 
 /// Small enough that few rows make many windows.
 const TINY: Sizes = Sizes { window: 12, windows: 64, short: 8, long: 16, few: 4, cuts: 64 };
@@ -36,14 +36,8 @@ enum Lie {
     Total(i64),
     Empty,
     FilterIgnored,
-    /// Issuer groups are not told apart.
-    GroupsIgnored,
     /// A page of the list as a whole shows a row twice, and another not at all.
     Repeat,
-    /// Some rows are listed in the group of another authority.
-    GroupsMixed,
-    /// The filter for groups is not known.
-    GroupsRefused,
     Fails,
 }
 
@@ -92,36 +86,21 @@ impl List {
         state.served += 1;
         state.asked.push(slice.clone());
         let lie = self.lies.get(&number).copied().or(self.always);
-        if lie == Some(Lie::GroupsRefused) && slice.group.is_some() {
-            return Err(SourceError::BadRequest("unknown filter".into()));
-        }
-        let of_lot = |row: &Row| {
-            let group = slice.group.as_ref().filter(|_| lie != Some(Lie::GroupsIgnored));
-            let mixed = lie == Some(Lie::GroupsMixed) && row.0.is_multiple_of(5);
-            group.is_none_or(|group| is_of(row.0 + u32::from(mixed), group))
-        };
-        let asked = |row: &&Row| {
-            lie == Some(Lie::FilterIgnored) || is_within(row.1, slice.within) && of_lot(row)
-        };
+        let asked = |row: &&Row| lie == Some(Lie::FilterIgnored) || is_within(row.1, slice.within);
         let found: Vec<Row> = state.rows.iter().filter(asked).copied().collect();
         let mut page = Page { total: found.len() as u64, ..Page::default() };
         let offset = usize::try_from(offset).unwrap();
         for row in found.into_iter().skip(offset).take(5) {
             page.rows.push(row.0.into());
             page.undated.extend(row.1.is_none().then_some(u64::from(row.0)));
-            if is_within(row.1, slice.within)
-                && slice.group.as_ref().is_none_or(|group| is_of(row.0, group))
-            {
+            if is_within(row.1, slice.within) {
                 page.sightings.push(&sighting(row));
             } else {
                 page.rejected.push(Rejected { reason: Reason::OutsideSlice, what: String::new() });
             }
         }
         match lie {
-            None
-            | Some(
-                Lie::FilterIgnored | Lie::GroupsIgnored | Lie::GroupsMixed | Lie::GroupsRefused,
-            ) => {}
+            None | Some(Lie::FilterIgnored) => {}
             Some(Lie::Repeat) => {
                 // One that no other page overlaps.
                 if let (None, [first, _, middle, ..]) = (slice.within, &mut page.rows[..]) {
@@ -175,25 +154,12 @@ fn is_within(end: Option<i64>, within: Option<Span>) -> bool {
     end.is_some_and(|end| (from.seconds()..=to.seconds()).contains(&end))
 }
 
-/// Three authorities have signed certificates by turns.
-fn issuer(name: u32) -> Arc<str> {
-    format!("ca{}", name % 3).into()
-}
-
-fn status(name: u32) -> Status {
-    [Status::Active, Status::Active, Status::Inactive, Status::Revoked][name as usize / 3 % 4]
-}
-
-fn is_of(name: u32, group: &IssuerGroup) -> bool {
-    group.issuer == issuer(name) && group.status.is_none_or(|wanted| wanted == status(name))
-}
-
 fn sighting((name, end): Row) -> Sighting {
     Sighting {
-        issuer: issuer(name).to_string(),
+        issuer: "ca".to_owned(),
         serial: name.to_string(),
         kind: Kind::Device,
-        status: status(name),
+        status: Status::Active,
         not_before: None,
         not_after: end.map(Timestamp::from_seconds),
         common_name: String::new(),
@@ -232,21 +198,6 @@ struct Known {
 }
 
 impl Known {
-    /// Every authority is in a batch, whether it has signed any of it or not.
-    fn same_seconds(&self, ends: &[Timestamp]) -> BTreeMap<Timestamp, SameSecond> {
-        let mut found = BTreeMap::<_, SameSecond>::new();
-        for (name, end) in &self.rows {
-            let end = end.map(Timestamp::from_seconds);
-            let Some(end) = end.filter(|end| ends.contains(end)) else { continue };
-            let same_second = found.entry(end).or_default();
-            for ca in 0..3 {
-                same_second.entry((issuer(ca), Status::Active)).or_default();
-            }
-            *same_second.entry((issuer(*name), status(*name))).or_default() += 1;
-        }
-        found
-    }
-
     fn take(&mut self, event: ScanEvent) {
         match event {
             ScanEvent::Begin { .. } => {
@@ -268,9 +219,6 @@ impl Known {
                 ends.truncate(most);
                 let in_scope = self.rows.len() as u64;
                 known.send(crate::scan::Known { ends, in_scope }).unwrap();
-            }
-            ScanEvent::SameSecond { ends, same_seconds, .. } => {
-                same_seconds.send(self.same_seconds(&ends)).unwrap()
             }
             ScanEvent::Covered { ends, missing, .. } => {
                 let covered = |end: Option<i64>| match ends {
@@ -317,8 +265,7 @@ fn run(
         let reading = async {
             let pages = Pages::of(list);
             let (slice, feed, clock) = (&slice, &feed, &clock);
-            let (sizes, groups_work) = (TINY, true.into());
-            Windows { source: list, pages, slice, feed, clock, sizes, groups_work }.read().await
+            Windows { source: list, pages, slice, feed, clock, sizes: TINY }.read().await
         };
         tokio::pin!(reading);
         loop {
@@ -358,9 +305,6 @@ fn lie() -> impl Strategy<Value = Lie> {
         (-9..9_i64).prop_map(Lie::Total),
         Just(Lie::Empty),
         Just(Lie::FilterIgnored),
-        Just(Lie::GroupsIgnored),
-        Just(Lie::GroupsMixed),
-        Just(Lie::GroupsRefused),
         Just(Lie::Fails),
     ]
 }
@@ -484,51 +428,20 @@ fn what_is_known_is_read_with_one_answer_for_each_part() {
     assert_eq!((known.begun, known.notes), (1, 240 / 12 + 1));
 }
 
-/// Four batches of nine that end together: three of each authority, in two or three states.
+/// Four times nine that end in the same second.
 fn same_seconds() -> Vec<Option<i64>> {
     (0..36).map(|row| Some(row / 9 * 100)).collect()
 }
 
 #[test]
-fn a_batch_that_ends_together_is_read_lot_by_lot() {
+fn certificates_that_end_in_the_same_second_are_read_page_by_page() {
     let list = List::of(&same_seconds());
     let mut known = partly_known(&list, 7, 0);
     let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
-    let state = list.state.lock().unwrap();
-    let groups = state.asked.iter().filter(|slice| slice.group.is_some()).count();
-    // Three groups of each batch, which is counted before and after and has nothing behind it. Eleven more answers count
-    // the fleet.
-    assert_eq!((groups, state.asked.len() - groups), (12, 2 * 4 + 4 + 11));
-}
-
-#[test]
-fn a_provider_that_does_not_tell_lots_apart_is_read_by_pages() {
-    for always in [Lie::GroupsIgnored, Lie::GroupsMixed, Lie::GroupsRefused] {
-        let list = List { always: Some(always), ..List::of(&same_seconds()) };
-        let mut known = partly_known(&list, 7, 0);
-        // One that nobody can ask for when it is not listed.
-        known.rows.remove(&5);
-        let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
-        assert!(reading.proven() && reading.by_windows, "{always:?}: {reading:?}");
-        assert_eq!(known.rows, list.truth());
-    }
-}
-
-#[test]
-fn a_batch_of_which_an_authority_is_not_known_to_have_signed_any_is_whole_all_the_same() {
-    let mut ends = same_seconds();
-    ends.extend([Some(0); 3]);
-    // One that is counted before is gone after, and must not stand for one that was not asked for.
-    let script = [vec![Happening::Nothing; 8], vec![Happening::Delete(1)]].concat();
-    let list = List { script, ..List::of(&ends) };
-    let mut known = partly_known(&list, 7, 0);
-    // Nothing is known of one authority's certificates of the first batch.
-    known.rows.retain(|name, end| *end != Some(FIRST) || name % 3 != 1);
-    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
-    assert!(reading.proven(), "{reading:?}");
-    let throughout = list.throughout(0);
-    assert!(throughout.iter().all(|(name, _)| known.rows.contains_key(name)));
+    // Nine rows are three pages that overlap by two, and nothing lies between them and the next nine. Eleven more answers
+    // count the fleet.
+    assert_eq!(list.state.lock().unwrap().served, 4 * (3 + 1) + 11);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::stated_expiry::Agreement;
 use crate::client::CallError;
 use crate::client::tencent::{Fault, Tencent};
 use crate::expiry::{Seen, Sighting, Timestamp};
-use crate::source::{IssuerGroup, Page, Span};
+use crate::source::{Page, Span};
 
 /// The most rows of one page.
 pub(super) const LIMIT: u64 = 100;
@@ -24,34 +24,16 @@ pub(super) enum Unit {
     Seconds,
 }
 
-/// Which certificates are asked for: all, those that end within a span, or a group of those.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Asked {
-    pub(super) within: Option<Span>,
-    pub(super) group: Option<IssuerGroup>,
-}
-
-impl Asked {
-    /// Returns whether a row belongs to what was asked for: a filter may be ignored.
-    pub(super) fn holds(&self, end: Option<Timestamp>, issuer: &[u8], status: &[u8]) -> bool {
-        let in_time = match (self.within, end) {
-            (None, _) => true,
-            (Some((from, to)), Some(end)) => (from..=to).contains(&end),
-            (Some(_), None) => false,
-        };
-        in_time && self.group.as_ref().is_none_or(|group| is_of(group, issuer, status))
-    }
-}
-
-fn is_of(group: &IssuerGroup, issuer: &[u8], status: &[u8]) -> bool {
-    let named = group.status.map(rows::word);
-    group.issuer.as_bytes() == issuer && named.is_none_or(|word| word.as_bytes() == status)
+/// Returns whether a certificate belongs to what was asked for: a filter may be ignored.
+pub(super) fn is_within(end: Option<Timestamp>, within: Option<Span>) -> bool {
+    within.is_none_or(|(from, to)| end.is_some_and(|end| (from..=to).contains(&end)))
 }
 
 /// What of the list is asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    pub(super) asked: Asked,
+    /// The ends that are asked for; `None`: all, and what has no end.
+    pub(super) within: Option<Span>,
     pub(super) unit: Unit,
     pub(super) offset: u64,
     pub(super) limit: u64,
@@ -89,14 +71,14 @@ async fn call<T: Send + 'static>(
 ) -> Result<(Page, T), CallError> {
     let request = Request {
         instance_id: instance,
-        filters: filters(&part.asked, part.unit),
+        filters: filters(part.within, part.unit),
         limit: part.limit,
         offset: part.offset,
         // New rows come last, so that they do not move the ones already read.
         order_by: "CREATE_TIME_ASC",
     };
     let read = move |body: &[u8]| {
-        let page = rows::page(body, &part.asked)?;
+        let page = rows::page(body, part.within)?;
         let received = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
         if received > part.limit {
             let text = format!("{received} rows where {} were asked for", part.limit);
@@ -108,20 +90,14 @@ async fn call<T: Send + 'static>(
 }
 
 /// Whole seconds mean the same however the server rounds: certificates end at whole seconds.
-fn filters(asked: &Asked, unit: Unit) -> Vec<Filter> {
+fn filters(within: Option<Span>, unit: Unit) -> Vec<Filter> {
     let written = |time: Timestamp| match unit {
         Unit::Millis => time.seconds().saturating_mul(1000).to_string(),
         Unit::Seconds => time.seconds().to_string(),
     };
-    let of_time = asked.within.map(|(from, to)| {
-        [("NotAfterStart", Some(written(from))), ("NotAfterEnd", Some(written(to)))]
-    });
-    let of_group = asked.group.as_ref().map(|group| {
-        let status = group.status.map(|status| rows::word(status).to_owned());
-        [("CaSn", Some(group.issuer.as_ref().to_owned())), ("Status", status)]
-    });
-    let named = of_time.into_iter().chain(of_group).flatten();
-    named.filter_map(|(name, value)| Some(Filter { name, values: [value?] })).collect()
+    let bounds = |(from, to)| [("NotAfterStart", from), ("NotAfterEnd", to)];
+    let named = within.into_iter().flat_map(bounds);
+    named.map(|(name, bound)| Filter { name, values: [written(bound)] }).collect()
 }
 
 /// What trying out the filter showed.
@@ -143,7 +119,7 @@ pub(super) async fn probe(
     instance: &str,
     limit: u64,
 ) -> Result<Probe, CallError> {
-    let part = Part { asked: Asked::default(), unit: Unit::Millis, offset: 0, limit };
+    let part = Part { within: None, unit: Unit::Millis, offset: 0, limit };
     let (sample, agreement) = call(client, instance, part, rows::agreement).await?;
     match agreement {
         Agreement::Unit | Agreement::Zone { .. } => return Ok(Probe::Contradicted(agreement)),
@@ -181,8 +157,7 @@ async fn finds(
     limit: u64,
 ) -> Result<bool, CallError> {
     let within = seen.not_after.map(|end| (end, end));
-    let asked = Asked { within, group: None };
-    let found = page(client, instance, Part { asked, unit, offset: 0, limit }).await?;
+    let found = page(client, instance, Part { within, unit, offset: 0, limit }).await?;
     let named = |row: Sighting<&str>| row.serial == seen.serial && row.issuer == seen.issuer;
     // A batch that ends together may be larger than a page.
     let holds = found.sightings.iter().any(named) || found.total > limit;
@@ -193,51 +168,28 @@ async fn finds(
 /// A window after the end of time must be empty, or else the filter is ignored.
 async fn excludes(client: &Tencent, instance: &str, unit: Unit) -> Result<bool, CallError> {
     let end = Timestamp::from_millis(END_OF_TIME).plus(1);
-    let asked = Asked { within: Some((end, end)), group: None };
-    let found = page(client, instance, Part { asked, unit, offset: 0, limit: 1 }).await?;
+    let within = Some((end, end));
+    let found = page(client, instance, Part { within, unit, offset: 0, limit: 1 }).await?;
     Ok(found.total == 0 && found.rows.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expiry::Status;
 
     const SPAN: Span =
         (Timestamp::from_seconds(1_763_827_200), Timestamp::from_seconds(1_766_419_200));
 
     #[test]
-    fn a_lot_is_asked_for_by_its_issuer_and_the_providers_word() {
-        for (status, expected) in [
-            (None, r#"[{"Name":"CaSn","Values":["1b1e"]}]"#),
-            (
-                Some(Status::Pending),
-                r#"[{"Name":"CaSn","Values":["1b1e"]},{"Name":"Status","Values":["PENDING_ACTIVATION"]}]"#,
-            ),
-        ] {
-            let asked =
-                Asked { within: None, group: Some(IssuerGroup { issuer: "1b1e".into(), status }) };
-            let written = serde_json::to_string(&filters(&asked, Unit::Millis)).unwrap();
-            assert_eq!(written, expected);
-        }
-    }
-
-    #[test]
     fn rows_that_were_not_asked_for_are_told_from_those_that_were() {
-        let group = |status| Asked {
-            within: Some(SPAN),
-            group: Some(IssuerGroup { issuer: "1b1e".into(), status }),
-        };
-        for (status, end, issuer, word, expected) in [
-            (None, Some(SPAN.0), "1b1e", "REVOKED", true),
-            (Some(Status::Active), Some(SPAN.1), "1b1e", "ACTIVE", true),
-            (Some(Status::Active), Some(SPAN.1), "1b1e", "INACTIVE", false),
-            (Some(Status::Active), Some(SPAN.1), "1b1f", "ACTIVE", false),
-            (None, Some(SPAN.1.plus(1)), "1b1e", "ACTIVE", false),
-            (None, None, "1b1e", "ACTIVE", false),
+        for (end, expected) in [
+            (Some(SPAN.0), true),
+            (Some(SPAN.1), true),
+            (Some(SPAN.1.plus(1)), false),
+            (None, false),
         ] {
-            let held = group(status).holds(end, issuer.as_bytes(), word.as_bytes());
-            assert_eq!(held, expected, "{status:?} {end:?} {issuer} {word}");
+            assert_eq!(is_within(end, Some(SPAN)), expected, "{end:?}");
+            assert!(is_within(end, None), "{end:?}");
         }
     }
 
@@ -245,7 +197,7 @@ mod tests {
     fn a_request_is_written_as_the_signing_vector_has_it() {
         let request = Request {
             instance_id: "mqtt-qgzaawn9",
-            filters: filters(&Asked { within: Some(SPAN), group: None }, Unit::Millis),
+            filters: filters(Some(SPAN), Unit::Millis),
             limit: 100,
             offset: 0,
             order_by: "CREATE_TIME_ASC",

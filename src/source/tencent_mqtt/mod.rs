@@ -21,7 +21,7 @@ use crate::client::{CallError, Class, Deps};
 use crate::config::{Fields, SourceConfig};
 use crate::expiry::{Kind, Reason, Rejected};
 use instances::Instance;
-use list::{Asked, Part, Probe, Unit};
+use list::{Part, Probe, Unit};
 
 mod authorities;
 mod instances;
@@ -115,7 +115,7 @@ impl Source for TencentMqtt {
         }
         let page = self.devices(slice, offset).await?;
         let outside = |rejected: &Rejected| rejected.reason == Reason::OutsideSlice;
-        if slice.group.is_none() && page.rejected.iter().any(outside) {
+        if page.rejected.iter().any(outside) {
             // The filter is not what it was: try it out again before the next scan.
             self.learn(&slice.scope, |known| known.filter = None);
         }
@@ -283,8 +283,7 @@ impl TencentMqtt {
         let unit = filter.and_then(|filter| filter.fact).unwrap_or(Unit::Millis);
         loop {
             let limit = self.limit.load(Ordering::Relaxed);
-            let asked = Asked { within: slice.within, group: slice.group.clone() };
-            let part = Part { asked, unit, offset, limit };
+            let part = Part { within: slice.within, unit, offset, limit };
             match list::page(&self.client, &slice.scope, part).await {
                 Err(error) if error.class == Class::TooBig && limit > 1 => {
                     tracing::warn!(instance = %slice.scope, limit, "answers are too large, asking for half as many rows");

@@ -9,12 +9,12 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::fast_path;
-use super::list::Asked;
+use super::list::is_within;
 use super::stated_expiry::Agreement;
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
 use crate::client::{time, x509};
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Sightings, Status, Timestamp, row_digest};
-use crate::source::Page;
+use crate::source::{Page, Span};
 
 /// The fields that are used of a row, all of which may be absent or null.
 ///
@@ -95,32 +95,32 @@ impl<R> Reply for List<R> {
 }
 
 /// Reads a page. A row with a field of another type costs that row, not the page.
-pub(super) fn page(body: &[u8], asked: &Asked) -> Result<Page, Fault> {
+pub(super) fn page(body: &[u8], within: Option<Span>) -> Result<Page, Fault> {
     let read = match fast_path::list(body) {
-        Some(list) => plain_page(list, asked),
+        Some(list) => plain_page(list, within),
         None => match decode::<List<GeneralRow<'_, IgnoredAny>>>(body) {
-            Ok(list) => plain_page(list, asked),
+            Ok(list) => plain_page(list, within),
             Err(Fault::Malformed(_)) => Ok(None),
             Err(fault) => Err(fault),
         },
     };
     match read? {
         Some(page) => Ok(page),
-        None => careful_page(body, asked),
+        None => careful_page(body, within),
     }
 }
 
 /// Makes a page of rows that all say when they end; `None` when one does not, and its PEM has to be looked at.
 fn plain_page<T: AsRef<[u8]>>(
     list: List<Row<T, IgnoredAny>>,
-    asked: &Asked,
+    within: Option<Span>,
 ) -> Result<Option<Page>, Fault> {
     let (total, rows) = contents(list)?;
     if rows.iter().any(|row| !matches!(row.stated_end(), Ok(Some(_)))) {
         return Ok(None);
     }
     let mut page = Page { total, ..Page::default() };
-    take(&mut page, &rows, asked)?;
+    take(&mut page, &rows, within)?;
     // The digests of the sightings are those of the rows, where no row is without one.
     page.rows = if page.sightings.len() == rows.len() {
         page.sightings.seen().map(|seen| seen.digests().row()).collect()
@@ -131,7 +131,7 @@ fn plain_page<T: AsRef<[u8]>>(
 }
 
 /// Reads a page row by row, with the certificates in it.
-fn careful_page(body: &[u8], asked: &Asked) -> Result<Page, Fault> {
+fn careful_page(body: &[u8], within: Option<Span>) -> Result<Page, Fault> {
     let (total, raw) = contents(decode::<List<&RawValue>>(body)?)?;
     let mut page = Page { total, ..Page::default() };
     let mut rows = Vec::with_capacity(raw.len());
@@ -146,7 +146,7 @@ fn careful_page(body: &[u8], asked: &Asked) -> Result<Page, Fault> {
     }
     let undated = rows.iter().filter(|row| !matches!(row.stated_end(), Ok(Some(_))));
     page.undated = undated.map(Row::digest).collect();
-    take(&mut page, &rows, asked)?;
+    take(&mut page, &rows, within)?;
     Ok(page)
 }
 
@@ -154,9 +154,9 @@ fn careful_page(body: &[u8], asked: &Asked) -> Result<Page, Fault> {
 fn take<T: AsRef<[u8]>>(
     page: &mut Page,
     rows: &[Row<T, impl Pem>],
-    asked: &Asked,
+    within: Option<Span>,
 ) -> Result<(), Fault> {
-    let sightings = rows.iter().filter_map(|row| sighting(row, asked, &mut page.rejected));
+    let sightings = rows.iter().filter_map(|row| sighting(row, within, &mut page.rejected));
     page.sightings = Sightings::from_bytes(sightings)
         .map_err(|error| Fault::Garbled(format!("a text is not UTF-8: {error}")))?;
     Ok(())
@@ -190,7 +190,7 @@ fn contents<R>(list: List<R>) -> Result<(u64, Vec<R>), Fault> {
 /// Returns what a row says, and rejects what cannot be understood of it.
 fn sighting<'a, T: AsRef<[u8]>>(
     row: &'a Row<T, impl Pem>,
-    asked: &Asked,
+    within: Option<Span>,
     rejected: &mut Vec<Rejected>,
 ) -> Option<Sighting<&'a [u8]>> {
     let serial = row.device_certificate_sn.as_ref();
@@ -212,7 +212,7 @@ fn sighting<'a, T: AsRef<[u8]>>(
         reject(Reason::BadField);
         return None;
     }
-    if !asked.holds(not_after, row.ca_sn.as_ref(), row.status.as_ref()) {
+    if !is_within(not_after, within) {
         reject(Reason::OutsideSlice);
         return None;
     }
@@ -256,22 +256,15 @@ fn not_after<T: AsRef<[u8]>>(
     parsed
 }
 
-/// The provider's words; certificates of authorities have the same ones.
-const WORDS: [(&str, Status); 4] = [
-    ("ACTIVE", Status::Active),
-    ("INACTIVE", Status::Inactive),
-    ("REVOKED", Status::Revoked),
-    ("PENDING_ACTIVATION", Status::Pending),
-];
-
-/// Maps the provider's word.
+/// Maps the provider's word; certificates of authorities have the same ones.
 pub(super) fn status(word: &[u8]) -> Option<Status> {
-    WORDS.iter().find(|(known, _)| known.as_bytes() == word).map(|(_, status)| *status)
-}
-
-/// Returns the provider's word; nothing for a state that it does not have.
-pub(super) fn word(status: Status) -> &'static str {
-    WORDS.iter().find(|(_, known)| *known == status).map_or("", |(word, _)| word)
+    match word {
+        b"ACTIVE" => Some(Status::Active),
+        b"INACTIVE" => Some(Status::Inactive),
+        b"REVOKED" => Some(Status::Revoked),
+        b"PENDING_ACTIVATION" => Some(Status::Pending),
+        _ => None,
+    }
 }
 
 /// Counts a row that cannot be read, under its identity where that much can be.
@@ -294,7 +287,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::source::Span;
 
     fn fixture(name: &str) -> Vec<u8> {
         let path = format!("{}/tests/fixtures/tencent-mqtt/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -319,7 +311,7 @@ mod tests {
 
     fn read(rows: &[Value], within: Option<Span>) -> Page {
         let body = json!({"Response": {"TotalCount": rows.len(), "Data": rows}}).to_string();
-        page(body.as_bytes(), &Asked { within, group: None }).unwrap()
+        page(body.as_bytes(), within).unwrap()
     }
 
     /// Reads one row with a change; returns its end, its status and why it was rejected.
@@ -334,7 +326,7 @@ mod tests {
 
     #[test]
     fn reads_the_vendors_sample() {
-        let page = page(&fixture("DescribeDeviceCertificates.json"), &Asked::default()).unwrap();
+        let page = page(&fixture("DescribeDeviceCertificates.json"), None).unwrap();
         assert_eq!((page.total, page.rejected.len()), (1, 0));
         assert_eq!(
             page.rows,
@@ -446,7 +438,7 @@ mod tests {
 
     #[test]
     fn totals_and_nulls() {
-        let total = |body: &str| page(body.as_bytes(), &Asked::default()).map(|page| page.total);
+        let total = |body: &str| page(body.as_bytes(), None).map(|page| page.total);
         let malformed = |text: &str| Err(Fault::Malformed(text.into()));
         for (body, expected) in [
             (r#"{"Response":{"TotalCount":0,"Data":null}}"#, Ok(0)),

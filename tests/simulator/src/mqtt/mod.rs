@@ -50,8 +50,6 @@ struct State {
     not_found: NotFound,
     /// The page before, by instance, for the fault that repeats it.
     last_offset: HashMap<String, u64>,
-    /// Requests for what some authorities have signed.
-    by_issuer: u64,
     random: u64,
 }
 
@@ -82,7 +80,6 @@ impl Mqtt {
             instances: fleet.instances.iter().map(hold).collect(),
             not_found: NotFound::Certificate,
             last_offset: HashMap::new(),
-            by_issuer: 0,
             random: fleet.seed,
         };
         let template = Template::new(fleet.seed, COMMON_NAME, false);
@@ -127,11 +124,6 @@ impl Mqtt {
     /// Changes the status of an instance, to `CREATING` or `DELETING` for example.
     pub fn set_instance_status(&self, instance: &str, status: &'static str) {
         self.change(instance, |held| held.status = status);
-    }
-
-    /// Returns how many requests for what some authorities have signed were answered.
-    pub fn asked_by_issuer(&self) -> u64 {
-        self.lock().by_issuer
     }
 
     /// Removes an instance, as if it was deleted or the account may not see it any more.
@@ -199,7 +191,6 @@ impl Mqtt {
         };
         let mut selection = Selection::of(&request, misreading)?;
         let mut state = self.lock();
-        state.by_issuer += u64::from(selection.is_by_issuer());
         let id = request.instance_id.ok_or_else(|| Refusal::missing("InstanceId"))?;
         if call.effects.repeat {
             selection.offset = state.last_offset.get(&id).copied().unwrap_or(selection.offset);

@@ -85,13 +85,6 @@ impl Selection {
     }
 }
 
-impl Selection {
-    /// Returns whether it is about what some authorities have signed.
-    pub(super) fn is_by_issuer(&self) -> bool {
-        self.conditions.iter().any(|condition| matches!(condition, Condition::Ca(_)))
-    }
-}
-
 /// Returns offset and limit with the provider's defaults, and refuses what it refuses.
 pub(super) fn paging(offset: Option<i64>, limit: Option<i64>) -> Result<(u64, u64), Refusal> {
     let limit = limit.unwrap_or(20);
