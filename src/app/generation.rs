@@ -34,7 +34,11 @@ impl Generation {
                 schedule: config.schedule.clone(),
                 full_scan: config.full_scan.clone(),
                 last: last.get(&config.name).copied().unwrap_or_default(),
-                feed: Feed::new(Arc::from(config.name.as_str()), wires.events.clone()),
+                feed: Feed::new(
+                    Arc::from(config.name.as_str()),
+                    wires.events.clone(),
+                    wires.view.clone(),
+                ),
                 metrics: Arc::clone(&wires.parts.metrics),
                 clock: Arc::clone(&wires.parts.clock),
             };

@@ -25,6 +25,8 @@ pub(super) struct Wires {
     pub(super) parts: Parts,
     pub(super) timers: Arc<dyn Timers>,
     pub(super) events: mpsc::Sender<(Arc<str>, ScanEvent)>,
+    /// What scans plan by.
+    pub(super) view: watch::Receiver<Arc<View>>,
     pub(super) commands: mpsc::Sender<Command>,
     /// Grows with every commit that put something into the outbox.
     pub(super) commits: watch::Receiver<u64>,
@@ -63,9 +65,9 @@ impl Wiring {
             outbox: watch::Sender::new(0),
             pulse: watch::Sender::new(Instant::now()),
         };
-        let commits = outputs.outbox.subscribe();
+        let (view, commits) = (outputs.view.subscribe(), outputs.outbox.subscribe());
         Self {
-            wires: Wires { parts, timers, events, commands, commits },
+            wires: Wires { parts, timers, events, view, commands, commits },
             outputs,
             inbox: Inbox { events: scanned, commands: commanded },
         }

@@ -10,7 +10,7 @@ use crate::expiry::{
     Applied, Change, Condition, Coverage, Ends, Outcome, Part, PointReads, Proof, Reason, Removal,
     RowId, ScopeId, Seen, Sighting, Status, Topic, WindowName,
 };
-use crate::scan::{Candidate, Known, Report, ScanEvent, ScanStatus};
+use crate::scan::{Candidate, Report, ScanEvent, ScanStatus};
 use crate::source::{Checkpoint, Page, Slice, Window};
 use crate::store::{Note, RowWrite, ScanRecord};
 
@@ -37,12 +37,6 @@ impl Pipeline {
             ScanEvent::Checkpoint { scope, notes } => self.keep_notes(source, &scope, notes),
             ScanEvent::Covered { slice, ends, missing } => {
                 tell(source, missing, self.covered(source, &slice, ends).await?);
-            }
-            ScanEvent::Known { slice, from, most, known } => {
-                let scope = self.scope(source, &slice.scope);
-                let ends = self.inventory.ends_after(scope, slice.kind, from, most);
-                let in_scope = self.inventory.count(scope);
-                tell(source, known, Known { ends, in_scope });
             }
             ScanEvent::End { report } => self.end_slice(source, &report),
             ScanEvent::Asked { slice, absent, present, unasked } => {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use super::{Feed, Known, Poll, ScanEvent, scan};
+use super::{Feed, Poll, ScanEvent, scan};
 use crate::client::concurrency;
 use crate::clock::Clock;
 use crate::expiry::{Rejected, Sighting};
@@ -32,7 +32,8 @@ pub async fn collect(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Collected, String> {
     let (sender, mut events) = mpsc::channel(concurrency::LEAST);
-    let feed = Feed::new(Arc::from(""), sender);
+    let nothing_known = watch::channel(Arc::default()).1;
+    let feed = Feed::new(Arc::from(""), sender, nothing_known);
     let mut gathered = Gathered::default();
     let reading = async {
         let poll = scan(source, Window::All, &feed, clock).await;
@@ -73,7 +74,6 @@ impl Gathered {
             ScanEvent::End { report } => self.collected.problems.extend(report.problem()),
             // Nothing is known before, so that nothing is missing.
             ScanEvent::Covered { missing, .. } => drop(missing.send(Vec::new())),
-            ScanEvent::Known { known, .. } => drop(known.send(Known::default())),
             ScanEvent::Listed { .. }
             | ScanEvent::ScopesAsked { .. }
             | ScanEvent::Planned { .. }

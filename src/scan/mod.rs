@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
-use crate::expiry::{RowId, Timestamp};
+use crate::expiry::{RowId, Timestamp, View};
 use crate::source::{Checkpoint, Page, Slice, Source, SourceError, Window};
 
 mod confirm;
@@ -91,17 +91,6 @@ pub enum ScanEvent {
         /// Those that could not be asked about this time.
         unasked: Vec<RowId>,
     },
-    /// The scan asks what is known, to cut a slice by it.
-    Known {
-        /// The slice.
-        slice: Arc<Slice>,
-        /// Ends from here on.
-        from: Timestamp,
-        /// The most of them.
-        most: usize,
-        /// Where the answer goes.
-        known: oneshot::Sender<Known>,
-    },
     /// Something that the scan wants to find again after a restart: saved with or after every page before it, never
     /// earlier.
     Checkpoint {
@@ -128,15 +117,6 @@ pub enum ScanEvent {
         /// The first error, if any.
         error: Option<String>,
     },
-}
-
-/// What is known of a slice before it is read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// Ends of its certificates, ascending.
-    pub ends: Vec<Timestamp>,
-    /// Certificates of its scope, whatever their kind and end.
-    pub in_scope: u64,
 }
 
 /// How the scan of one slice went.
@@ -193,21 +173,27 @@ pub struct Candidate {
     pub serial: String,
 }
 
-/// Where the events of a scan go, with the name of the source they belong to.
+/// What a scan is connected to, with the name of the source it reads.
 #[derive(Clone, Debug)]
 pub struct Feed {
     /// The source.
     pub source: Arc<str>,
-    /// The pipeline.
+    /// Where events go: the pipeline.
     pub events: mpsc::Sender<(Arc<str>, ScanEvent)>,
+    /// What readers see. Slices are cut by it; where it is behind, that costs requests and nothing else.
+    pub view: watch::Receiver<Arc<View>>,
     /// How far readings have come that are not at their end.
     pub checkpoints: Checkpoints,
 }
 
 impl Feed {
-    /// Returns the way of a source's scans into the pipeline.
-    pub fn new(source: Arc<str>, events: mpsc::Sender<(Arc<str>, ScanEvent)>) -> Self {
-        Self { source, events, checkpoints: Checkpoints::default() }
+    /// Connects a source's scans to the pipeline and to what it publishes.
+    pub fn new(
+        source: Arc<str>,
+        events: mpsc::Sender<(Arc<str>, ScanEvent)>,
+        view: watch::Receiver<Arc<View>>,
+    ) -> Self {
+        Self { source, events, view, checkpoints: Checkpoints::default() }
     }
 
     /// Hands on one event, waiting while the pipeline is busy. False when nobody listens any more.

@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
-use super::page_reader::stopped;
 use super::split::{cut, halve, likely_expiries};
 use super::windows::Windows;
-use super::{Known, ScanEvent};
-use crate::expiry::Timestamp;
+use crate::expiry::{Timestamp, View};
 use crate::source::{SourceError, Span};
 
 impl Windows<'_> {
@@ -21,7 +17,7 @@ impl Windows<'_> {
         if from > self.span().1 {
             return Ok(None);
         }
-        let ends = self.known(from, size.saturating_add(1)).await?.ends;
+        let ends = self.known_ends(from, size.saturating_add(1));
         let to = match (ends.first(), ends.get(size)) {
             (Some(first), Some(over)) => over.plus(-1).max(*first).min(self.span().1),
             _ => self.stretch(from, size as u64).await?,
@@ -58,10 +54,21 @@ impl Windows<'_> {
         Ok(low)
     }
 
-    /// Returns what is known, with the first of the ends from a time on.
-    pub(super) async fn known(&self, from: Timestamp, most: usize) -> Result<Known, SourceError> {
-        let (known, answer) = oneshot::channel();
-        self.give(ScanEvent::Known { slice: Arc::clone(self.slice), from, most, known }).await?;
-        answer.await.map_err(|_| stopped())
+    /// Returns the first known ends of the slice from a time on.
+    fn known_ends(&self, from: Timestamp, most: usize) -> Vec<Timestamp> {
+        let view = self.view();
+        let scope = view.find_scope(&self.feed.source, &self.slice.scope);
+        scope.map_or_else(Vec::new, |scope| view.ends_after(scope, self.slice.kind, from, most))
+    }
+
+    /// Counts what is known of the scope of the slice, whatever its kind and end.
+    pub(super) fn known_in_scope(&self) -> u64 {
+        let view = self.view();
+        let scope = view.find_scope(&self.feed.source, &self.slice.scope);
+        scope.map_or(0, |scope| view.count(scope))
+    }
+
+    fn view(&self) -> Arc<View> {
+        Arc::clone(&self.feed.view.borrow())
     }
 }

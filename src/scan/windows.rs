@@ -109,7 +109,7 @@ impl Windows<'_> {
             Some(0) => Ok(Way::ByWindows),
             // What cannot be asked for, being too many or not known yet, the list itself has to show.
             Some(undated) if self.are_many(undated, all) => Ok(Way::AsOneFirst),
-            _ if self.known(self.span().0, 0).await?.in_scope < all / 2 => Ok(Way::AsOneFirst),
+            _ if self.known_in_scope() < all / 2 => Ok(Way::AsOneFirst),
             _ => Ok(Way::ByWindows),
         }
     }

@@ -113,6 +113,7 @@ proptest! {
     ) {
         let mut world = World::default();
         world.play(&steps);
+        let view = world.inventory.view();
         let from = at(NOW + from * DAY);
         for scope in [ScopeId(1), ScopeId(2), ScopeId(9)] {
             for kind in [None, Some(Kind::Device), Some(Kind::Ca)] {
@@ -124,7 +125,7 @@ proptest! {
                     .collect();
                 expected.sort_unstable();
                 expected.truncate(most);
-                prop_assert_eq!(world.inventory.ends_after(scope, kind, from, most), expected);
+                prop_assert_eq!(view.ends_after(scope, kind, from, most), expected);
             }
         }
     }
@@ -309,7 +310,7 @@ fn chunks_are_passed_over_only_when_nothing_in_them_ends_there() {
         assert_eq!(rows, expected, "{from} {to}");
         for most in [1, 5, 5000] {
             let expected: Vec<_> = ends.range(from..).map(|(end, _)| at(*end)).take(most).collect();
-            assert_eq!(inventory.ends_after(scope, None, at(from), most), expected);
+            assert_eq!(inventory.view().ends_after(scope, None, at(from), most), expected);
         }
         for (now, most) in [(from, 3), (from + 30 * DAY, 5000), (from, 0), (to, 9000)] {
             let long_ended = now - 30 * DAY;

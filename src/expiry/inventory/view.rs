@@ -147,6 +147,38 @@ impl View {
         best.into_sorted().into_iter().map(|rank| rank.row).collect()
     }
 
+    /// Returns the number of a scope, if it is known.
+    pub fn find_scope(&self, source: &str, scope: &str) -> Option<ScopeId> {
+        let named = |(of, name): &(Arc<str>, Arc<str>)| **of == *source && **name == *scope;
+        self.names.iter().find(|(_, names)| named(names)).map(|(id, _)| *id)
+    }
+
+    /// Counts the certificates of a scope, of every kind.
+    pub fn count(&self, scope: ScopeId) -> u64 {
+        self.chunks_in(scope).map(|chunk| u64::from(chunk.occupied())).sum()
+    }
+
+    /// Returns the first `most` known ends, at or after a time, of the certificates of a scope: of one kind, one for
+    /// each certificate, the earliest first. Walks over the scope, but for chunks that cannot hold any of them.
+    pub fn ends_after(
+        &self,
+        scope: ScopeId,
+        kind: Option<Kind>,
+        from: Timestamp,
+        most: usize,
+    ) -> Vec<Timestamp> {
+        let mut top = TopK::new(most);
+        let latest = Timestamp::from_seconds(i64::MAX);
+        for chunk in self.chunks_in(scope) {
+            if chunk.may_end_within(from, latest) && top.wants(chunk.earliest_end()) {
+                let slots = chunk.iter().filter(|slot| kind.is_none_or(|kind| slot.kind() == kind));
+                let ends = slots.filter_map(Slot::not_after).filter(|end| *end >= from);
+                ends.for_each(|end| top.offer(end));
+            }
+        }
+        top.into_sorted()
+    }
+
     /// Counts the certificates of a source with a known end.
     pub fn dated(&self, source: &str) -> u64 {
         self.chunks_of(source).map(|(_, chunk)| u64::from(chunk.dated())).sum()
@@ -170,6 +202,11 @@ impl View {
     /// Returns every chunk with its number.
     pub(in super::super) fn numbered(&self) -> impl Iterator<Item = (u32, &Chunk)> {
         (0_u32..).zip(self.chunks.iter().map(|chunk| &**chunk))
+    }
+
+    fn chunks_in(&self, scope: ScopeId) -> impl Iterator<Item = &Chunk> {
+        let chunks = self.chunks.iter().map(|chunk| &**chunk);
+        chunks.filter(move |chunk| chunk.scope() == Some(scope))
     }
 
     fn chunks_of(&self, source: &str) -> impl Iterator<Item = (u32, &Chunk)> {

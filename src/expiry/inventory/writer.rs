@@ -7,11 +7,10 @@ use super::super::certificate::{Kind, Sighting, Status, Timestamp};
 use super::super::sightings::{Digests, Sightings};
 use super::super::succession::{Linked, Links};
 use super::authorities::Authorities;
-use super::chunk::{Chunk, Chunks, Slot, row_at};
+use super::chunk::{Chunk, Chunks, row_at};
 use super::index::Index;
 use super::record::{NO_END, Record, StoredParts, StoredRow, identity, inside, signer};
 use super::slots::Slots;
-use super::top_k::TopK;
 use super::view::{Names, View};
 use super::{Applied, Change, Row, RowId, ScopeId};
 
@@ -162,13 +161,6 @@ impl Inventory {
         self.chunks.of(row).and_then(|(chunk, offset)| chunk.row(offset))
     }
 
-    /// Counts the certificates of a scope, of every kind.
-    pub fn count(&self, scope: ScopeId) -> u64 {
-        let chunks = self.slots.chunks(scope).iter();
-        let found = chunks.filter_map(|number| self.chunks.0.get(*number as usize));
-        found.map(|chunk| u64::from(chunk.occupied())).sum()
-    }
-
     /// Returns the certificates of a scope: of one kind, and with an end between two times, both included. A
     /// certificate without a known end lies between no two times.
     pub fn rows(
@@ -189,27 +181,6 @@ impl Inventory {
                 })
             })
             .map(|(number, slot)| row_at(number, slot.offset))
-    }
-
-    /// Returns the first `most` known ends, at or after a time, of the certificates of a scope: of one kind, one for
-    /// each certificate, the earliest first. Walks over the scope, but for chunks that cannot hold any of them.
-    pub fn ends_after(
-        &self,
-        scope: ScopeId,
-        kind: Option<Kind>,
-        from: Timestamp,
-        most: usize,
-    ) -> Vec<Timestamp> {
-        let mut top = TopK::new(most);
-        let latest = Timestamp::from_seconds(i64::MAX);
-        for (_, chunk) in self.chunks_of(scope) {
-            if chunk.may_end_within(from, latest) && top.wants(chunk.earliest_end()) {
-                let slots = chunk.iter().filter(|slot| kind.is_none_or(|kind| slot.kind() == kind));
-                let ends = slots.filter_map(Slot::not_after).filter(|end| *end >= from);
-                ends.for_each(|end| top.offer(end));
-            }
-        }
-        top.into_sorted()
     }
 
     /// Counts the active certificates of the same scope that an authority has signed. Walks over the whole scope.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use proptest::prelude::*;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::expiry::{Rejected, Timestamp};
@@ -189,7 +189,7 @@ fn run(script: &List) -> Told {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let (sender, mut incoming) = mpsc::channel(4);
-        let feed = Feed::new("list".into(), sender);
+        let feed = Feed::new("list".into(), sender, watch::channel(Arc::default()).1);
         let slice = script.slice();
         let reading = async {
             let told = read(&Pages::of(script), &slice, &feed, READINGS).await;
@@ -411,7 +411,7 @@ fn a_page_that_is_throttled_is_asked_for_as_long_as_others_come() {
         let source = Busy { throttled: Mutex::new(times) };
         let slice = Arc::new(Slice::whole(&"all".into(), Window::All, 20, 5));
         let (sender, mut incoming) = mpsc::channel(100);
-        let feed = Feed::new("list".into(), sender);
+        let feed = Feed::new("list".into(), sender, watch::channel(Arc::default()).1);
         let pages = Pages::of(&source);
         let (reading, error) = runtime.block_on(read(&pages, &slice, &feed, 1));
         assert_eq!((reading.proven(), error.is_none()), (proven, proven), "{error:?}");

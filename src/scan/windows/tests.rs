@@ -5,17 +5,20 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use proptest::prelude::*;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::clock::SteadyClock;
-use crate::expiry::{Kind, Reason, Rejected, RowId, Sighting, Sightings, Status};
+use crate::expiry::{
+    Inventory, Kind, Reason, Rejected, RowId, ScopeId, Sighting, Sightings, Status, View,
+};
 use crate::scan::Candidate;
 use crate::source::{Page, Presence, Window};
 
 /// Small enough that few rows make many windows.
 const TINY: Sizes = Sizes { window: 12, windows: 64, short: 8, long: 16, few: 4, cuts: 64 };
 const LIMIT: u64 = 5;
+const SCOPE: ScopeId = ScopeId(1);
 
 /// The first end of the lists here, and how far they go.
 const FIRST: i64 = 1_800_000_000;
@@ -186,9 +189,22 @@ impl Source for List {
     }
 }
 
+/// What a scan sees of what the pipeline knows.
+#[derive(Clone, Copy, Debug, Default)]
+enum Published {
+    /// All of it, at once.
+    #[default]
+    Live,
+    /// What was known when the scan began.
+    AtTheStart,
+    Nothing,
+}
+
 /// What the pipeline knows.
 #[derive(Default)]
 struct Known {
+    published: Published,
+    inventory: Inventory,
     rows: BTreeMap<u32, Option<i64>>,
     seen: BTreeSet<u32>,
     notes: u32,
@@ -198,6 +214,26 @@ struct Known {
 }
 
 impl Known {
+    /// Returns what a scan sees before its first event.
+    fn begin(&mut self) -> Arc<View> {
+        self.inventory = Inventory::new();
+        self.inventory.restore_scope(SCOPE, "iot", "mqtt-1");
+        for row in &self.rows {
+            self.inventory.apply(SCOPE, &sighting((*row.0, *row.1)));
+        }
+        match self.published {
+            Published::Live | Published::AtTheStart => Arc::new(self.inventory.view()),
+            Published::Nothing => Arc::default(),
+        }
+    }
+
+    fn take_and_publish(&mut self, event: ScanEvent, views: &watch::Sender<Arc<View>>) {
+        self.take(event);
+        if let Published::Live = self.published {
+            views.send_replace(Arc::new(self.inventory.view()));
+        }
+    }
+
     fn take(&mut self, event: ScanEvent) {
         match event {
             ScanEvent::Begin { .. } => {
@@ -208,17 +244,9 @@ impl Known {
                 for seen in page.sightings.iter() {
                     let name = seen.serial.parse().unwrap();
                     self.rows.insert(name, seen.not_after.map(Timestamp::seconds));
+                    self.inventory.apply(SCOPE, &seen);
                     self.seen.insert(name);
                 }
-            }
-            ScanEvent::Known { from, most, known, .. } => {
-                let mut ends: Vec<Timestamp> =
-                    self.rows.values().flatten().copied().map(Timestamp::from_seconds).collect();
-                ends.retain(|end| *end >= from);
-                ends.sort_unstable();
-                ends.truncate(most);
-                let in_scope = self.rows.len() as u64;
-                known.send(crate::scan::Known { ends, in_scope }).unwrap();
             }
             ScanEvent::Covered { ends, missing, .. } => {
                 let covered = |end: Option<i64>| match ends {
@@ -242,6 +270,9 @@ impl Known {
                 self.asked += undated.count();
                 for row in absent {
                     self.rows.remove(&row.0);
+                    if let Some(row) = self.inventory.find(SCOPE, "ca", &row.0.to_string()) {
+                        self.inventory.remove(row);
+                    }
                 }
             }
             ScanEvent::Checkpoint { .. } => self.notes += 1,
@@ -259,7 +290,8 @@ fn run(
     runtime.block_on(async {
         let (sender, mut events) = mpsc::channel(4);
         let checkpoints = checkpoints.clone();
-        let feed = Feed { source: "iot".into(), events: sender, checkpoints };
+        let (views, view) = watch::channel(known.begin());
+        let feed = Feed { source: "iot".into(), events: sender, view, checkpoints };
         let (slice, clock) =
             (list.slice(), SteadyClock::starting_at(Timestamp::from_seconds(FIRST)));
         let reading = async {
@@ -271,10 +303,10 @@ fn run(
         loop {
             tokio::select! {
                 biased;
-                Some((_, event)) = events.recv() => known.take(event),
+                Some((_, event)) = events.recv() => known.take_and_publish(event, &views),
                 done = &mut reading => {
                     while let Ok((_, event)) = events.try_recv() {
-                        known.take(event);
+                        known.take_and_publish(event, &views);
                     }
                     return done;
                 }
@@ -309,6 +341,10 @@ fn lie() -> impl Strategy<Value = Lie> {
     ]
 }
 
+fn published() -> impl Strategy<Value = Published> {
+    prop_oneof![Just(Published::Live), Just(Published::AtTheStart), Just(Published::Nothing)]
+}
+
 /// Some of what is there is known, and some that is gone.
 fn partly_known(list: &List, share: usize, gone: u32) -> Known {
     let rows = list.truth();
@@ -319,8 +355,7 @@ fn partly_known(list: &List, share: usize, gone: u32) -> Known {
 }
 
 /// Returns what a reading that calls itself proven did not show, though it was there all the time.
-fn skipped(list: &List, share: usize, is_at_rest: bool) -> Vec<(u32, Option<i64>)> {
-    let mut known = partly_known(list, share, 3);
+fn skipped(list: &List, mut known: Known, is_at_rest: bool) -> Vec<(u32, Option<i64>)> {
     let reading = run(list, &mut known, &super::super::Checkpoints::default());
     if !reading.is_ok_and(|reading| reading.proven()) {
         return Vec::new();
@@ -340,7 +375,7 @@ fn rows_that_come_and_go_within_a_second_do_not_hide_others() {
     (script[0], script[4], script[5]) =
         (Happening::Insert(Some(0)), Happening::Insert(Some(0)), Happening::Delete(8));
     let list = List { script, ..List::of(&ends) };
-    assert_eq!(skipped(&list, 3, false), []);
+    assert_eq!(skipped(&list, partly_known(&list, 3, 3), false), []);
 }
 
 proptest! {
@@ -353,6 +388,7 @@ proptest! {
         lies in proptest::collection::hash_map(0..60_usize, lie(), 0..3),
         share in 0..8_usize,
         near in proptest::option::of((0..SPREAD, 0..SPREAD)),
+        published in published(),
     ) {
         let within = near.map(|(from, length)| {
             let from = Timestamp::from_seconds(FIRST + from);
@@ -360,7 +396,8 @@ proptest! {
         });
         let is_at_rest = script.is_empty();
         let list = List { script, lies, within, ..List::of(&ends) };
-        let skipped = skipped(&list, share, is_at_rest);
+        let known = Known { published, ..partly_known(&list, share, 3) };
+        let skipped = skipped(&list, known, is_at_rest);
         prop_assert!(skipped.is_empty(), "skipped {skipped:?}");
     }
 
@@ -369,9 +406,10 @@ proptest! {
         ends in proptest::collection::vec(end(), 0..120),
         share in 0..8_usize,
         gone in 0..20_u32,
+        published in published(),
     ) {
         let list = List::of(&ends);
-        let mut known = partly_known(&list, share, gone);
+        let mut known = Known { published, ..partly_known(&list, share, gone) };
         let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
         prop_assert!(reading.proven(), "{reading:?}");
         prop_assert_eq!(reading.last_total, ends.len() as u64);
@@ -384,9 +422,10 @@ proptest! {
         ends in proptest::collection::vec(end(), 30..120),
         cut_at in 0..60_usize,
         share in 0..8_usize,
+        published in published(),
     ) {
         let list = List { lies: [(cut_at, Lie::Fails)].into(), ..List::of(&ends) };
-        let mut known = partly_known(&list, share, 5);
+        let mut known = Known { published, ..partly_known(&list, share, 5) };
         let checkpoints = super::super::Checkpoints::default();
         if run(&list, &mut known, &checkpoints).is_err() {
             let reading = run(&list, &mut known, &checkpoints).unwrap();
@@ -403,9 +442,10 @@ proptest! {
             Just(Lie::Empty), Just(Lie::FilterIgnored), (1..99_i64).prop_map(Lie::Total), Just(Lie::Total(-3)),
         ],
         share in 0..8_usize,
+        published in published(),
     ) {
         let list = List { always: Some(always), ..List::of(&ends) };
-        let mut known = partly_known(&list, share, 0);
+        let mut known = Known { published, ..partly_known(&list, share, 0) };
         let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
         let whole = known.rows.keys().len() == ends.len();
         prop_assert!(!reading.proven() || whole && always == Lie::FilterIgnored, "{reading:?}");

@@ -246,9 +246,9 @@ impl World {
 
     /// Reads the source once, as its poller does, and waits until everything that follows is saved and seen.
     pub(crate) async fn poll_window(&self, window: Window) -> Poll {
-        let Running { events, checkpoints, .. } = self.running();
-        let (events, checkpoints) = (events.clone(), checkpoints.clone());
-        let feed = Feed { source: Arc::from(self.kind), events, checkpoints };
+        let Running { events, view, checkpoints, .. } = self.running();
+        let (events, view, checkpoints) = (events.clone(), view.clone(), checkpoints.clone());
+        let feed = Feed { source: Arc::from(self.kind), events, view, checkpoints };
         self.metrics.attempt(self.kind, self.clock.now());
         let poll = scan(&*self.source, window, &feed, &*self.clock).await;
         self.metrics.up(self.kind, poll.error.is_none());
