@@ -169,7 +169,7 @@ async fn judge(cases: &[Value]) -> Vec<BTreeMap<String, String>> {
     let python = target.join("venv/bin/python");
     assert!(python.exists(), "{} is missing: run tests/venv once", python.display());
     let mut child = tokio::process::Command::new(python)
-        .arg(root.join("tests/it/judge.py"))
+        .arg(root.join("tests/it/judge/judge.py"))
         .arg("sign")
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::piped())

@@ -125,7 +125,7 @@ pub(crate) async fn judge_says(mode: &str, input: String) -> String {
         python.display()
     );
     let mut child = tokio::process::Command::new(python)
-        .arg(root.join("tests/it/judge.py"))
+        .arg(root.join("tests/it/judge/judge.py"))
         .arg(mode)
         .env_remove("http_proxy")
         .env_remove("HTTP_PROXY")

@@ -14,20 +14,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Uri};
+use axum::body::Body;
 use axum::response::Response;
-use axum::routing::post;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use fault::misbehave;
 use rate::Rates;
 use robots::{Accepted, Arrival};
 
+mod fault;
 mod rate;
 mod robots;
+mod routes;
 mod signature;
+
+pub use fault::Fault;
 
 /// The signing secret of the simulated Feishu robots.
 pub const FEISHU_SECRET: &str = "simulated-feishu-signing-secret";
@@ -47,25 +49,6 @@ pub enum Service {
     DingTalk,
     WeCom,
     Webhook,
-}
-
-/// How a service misbehaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// This status and no verdict.
-    Http(u16),
-    /// Status 429 with `Retry-After` in seconds.
-    TooManyRequests(u64),
-    /// Status 200 and the page of a proxy.
-    Html200,
-    /// Status 200 and this code and text in the service's own envelope; for Slack the text is the word.
-    VendorCode(i64, &'static str),
-    /// The message is taken in, and no answer ever comes.
-    Hang,
-    /// The message is taken in, and the answer takes this long.
-    Slow(Duration),
-    /// Status 302 to this address.
-    RedirectTo(String),
 }
 
 /// What the robots ask for.
@@ -175,13 +158,7 @@ impl Chat {
 
     /// Returns the routes of all services.
     pub fn router(&self) -> Router {
-        Router::new()
-            .route("/slack/services/{team}/{bot}/{token}", post(slack))
-            .route("/feishu/open-apis/bot/v2/hook/{token}", post(feishu))
-            .route("/dingtalk/robot/send", post(dingtalk))
-            .route("/wecom/cgi-bin/webhook/send", post(wecom))
-            .route("/webhook/{name}", post(webhook))
-            .with_state(self.clone())
+        routes::routes(self.clone())
     }
 
     /// Makes the next request to `service` fail. Several calls are several requests, in order.
@@ -325,71 +302,6 @@ impl Chat {
 
     fn millis(&self) -> i64 {
         (self.inner.settings.clock)()
-    }
-}
-
-async fn slack(
-    State(chat): State<Chat>,
-    Path((team, bot, token)): Path<(String, String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let room = format!("{team}/{bot}/{token}");
-    chat.receive(Arrival { service: Service::Slack, room, query: HashMap::new(), headers, body })
-        .await
-}
-
-async fn feishu(
-    State(chat): State<Chat>,
-    Path(room): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    chat.receive(Arrival { service: Service::Feishu, room, query: HashMap::new(), headers, body })
-        .await
-}
-
-async fn dingtalk(State(chat): State<Chat>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let query = query(&uri);
-    let room = query.get("access_token").cloned().unwrap_or_default();
-    chat.receive(Arrival { service: Service::DingTalk, room, query, headers, body }).await
-}
-
-async fn wecom(State(chat): State<Chat>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let query = query(&uri);
-    let room = query.get("key").cloned().unwrap_or_default();
-    chat.receive(Arrival { service: Service::WeCom, room, query, headers, body }).await
-}
-
-async fn webhook(
-    State(chat): State<Chat>,
-    Path(room): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    chat.receive(Arrival { service: Service::Webhook, room, query: HashMap::new(), headers, body })
-        .await
-}
-
-fn query(uri: &Uri) -> HashMap<String, String> {
-    let text = uri.query().unwrap_or_default();
-    url::form_urlencoded::parse(text.as_bytes()).into_owned().collect()
-}
-
-fn misbehave(service: Service, fault: Fault) -> Answer {
-    let answer = |status, headers, body: &str| Answer { status, headers, body: body.to_owned() };
-    match fault {
-        Fault::Http(status) => answer(status, Vec::new(), "as the simulator was told"),
-        Fault::TooManyRequests(seconds) => {
-            answer(429, vec![("retry-after", seconds.to_string())], "")
-        }
-        Fault::Html200 => {
-            answer(200, Vec::new(), "<html><body>Please sign in to the network</body></html>")
-        }
-        Fault::VendorCode(code, text) => robots::verdict(service, code, text),
-        Fault::RedirectTo(address) => answer(302, vec![("location", address)], ""),
-        // Answered by never answering, or late, before this.
-        Fault::Hang | Fault::Slow(_) => answer(500, Vec::new(), ""),
     }
 }
 

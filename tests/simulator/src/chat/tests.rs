@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use axum::http::HeaderMap;
 use serde_json::json;
 
 use super::*;
