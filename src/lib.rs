@@ -17,7 +17,7 @@
 //!
 //! A module uses the layers below it and never a sibling; a test enforces it.
 //!
-//! `expiry` < `clock` `config` < `client` < `source` `channel` `store` `metrics` < `scan` <
+//! `expiry` < `clock` `x509` `config` < `client` < `source` `channel` `store` `metrics` < `scan` <
 //! `schedule` `pipeline` `outbox` `web` < `app` < `cli` < `main`
 //!
 //! # Invariants, what is absent included
@@ -38,6 +38,7 @@
 
 pub mod expiry;
 pub mod clock;
+pub mod x509;
 pub mod config;
 pub mod client;
 pub mod source;

@@ -13,11 +13,9 @@ pub mod egress_filter;
 pub(crate) mod hmac;
 pub mod http;
 pub mod limiter;
-pub mod pem;
 pub mod tencent;
 pub mod time;
 pub mod concurrency;
-pub mod x509;
 
 pub use failure::{Backoff, CallError, Class};
 

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::devices::Device;
 use super::subject;
-use crate::client::{time, x509};
+use crate::client::time;
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
+use crate::x509;
 
 const VALID: i64 = 0;
 const REVOKED: i64 = 1;

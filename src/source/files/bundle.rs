@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
-use crate::client::pem::{self, Block};
-use crate::client::x509::{self, Facts};
+use crate::x509::pem::{self, Block};
+use crate::x509::{self, Facts};
 
 const PEM_MARK: &[u8] = b"-----BEGIN ";
 

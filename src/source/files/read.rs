@@ -9,9 +9,9 @@ use xxhash_rust::xxh3::Xxh3;
 use zeroize::Zeroizing;
 
 use super::bundle;
-use crate::client::x509::Facts;
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Status};
 use crate::source::Page;
+use crate::x509::Facts;
 
 /// The largest bundles of public authorities are a fiftieth of this.
 const LARGEST: u64 = 16 << 20;

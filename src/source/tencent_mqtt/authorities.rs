@@ -7,9 +7,10 @@ use serde_json::value::RawValue;
 
 use super::rows::status;
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
-use crate::client::{time, x509};
+use crate::client::time;
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp, row_digest};
 use crate::source::Page;
+use crate::x509;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

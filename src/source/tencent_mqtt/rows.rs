@@ -12,9 +12,10 @@ use super::fast_path;
 use super::list::is_within;
 use super::stated_expiry::Agreement;
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
-use crate::client::{time, x509};
+use crate::client::time;
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Sightings, Status, Timestamp, row_digest};
 use crate::source::{Page, Span};
+use crate::x509;
 
 /// The fields that are used of a row, all of which may be absent or null.
 ///

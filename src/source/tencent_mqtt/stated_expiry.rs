@@ -69,7 +69,7 @@ impl fmt::Display for Agreement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::x509;
+    use crate::x509;
 
     #[test]
     fn what_ends_tell_of_each_other() {

@@ -1,4 +1,4 @@
-//! What a certificate says about itself.
+//! Certificates as they are written: PEM around, DER within, and what a certificate says about itself.
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -6,8 +6,10 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::pem::{self, Block};
 use crate::expiry::{Kind, Timestamp};
+use pem::Block;
+
+pub mod pem;
 
 /// What a certificate says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
