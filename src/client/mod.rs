@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 
 pub mod enos;
+mod call;
 mod redact;
 mod failure;
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Times as the vendors write them. Unknown is never zero, and nonsense is never a time.
 
-use chrono::{DateTime, FixedOffset, NaiveDate};
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::expiry::Timestamp;
 
@@ -64,10 +67,21 @@ pub fn millis(millis: i64) -> Result<Option<Timestamp>, NotATime> {
     }
 }
 
-/// Reads the `Date` header of a response.
+/// Reads a date as headers of HTTP hold it, such as `Date`.
 pub fn http_date(text: &str) -> Option<Timestamp> {
-    let time = DateTime::parse_from_rfc2822(text).ok()?;
+    let time = DateTime::<Utc>::from(httpdate::parse_http_date(text.trim()).ok()?);
     Some(Timestamp::from_seconds(time.timestamp()))
+}
+
+/// Returns how long an answer asks us to wait: a number of seconds, or until a date.
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let seconds = match text.parse() {
+        Ok(seconds) => seconds,
+        // A date that has passed asks for nothing more.
+        Err(_) => u64::try_from(http_date(text)?.since(now)).unwrap_or(0),
+    };
+    Some(Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
@@ -134,6 +148,24 @@ mod tests {
             Some(Timestamp::from_seconds(1_763_827_200))
         );
         assert_eq!(http_date("yesterday"), None);
+    }
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_until_a_date() {
+        let now = Timestamp::from_seconds(1_763_827_200);
+        for (text, expected) in [
+            ("7", Some(7)),
+            (" 120 ", Some(120)),
+            ("Sat, 22 Nov 2025 16:01:30 GMT", Some(90)),
+            ("Sat, 22 Nov 2025 15:59:00 GMT", Some(0)),
+            ("soon", None),
+            ("-5", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+            let seconds = retry_after(&headers, now).map(|after| after.as_secs());
+            assert_eq!(seconds, expected, "{text}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
 
     proptest! {

@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use url::Url;
 
-use super::failure::{Backoff, CallError, Class, Tries};
-use super::http::{Request, Response};
+use super::Deps;
+use super::call::Caller;
+use super::failure::{Backoff, CallError, Class};
+use super::http::Request;
 use super::limiter::Limiter;
-use super::{Deps, Outcome, time};
 use token::{Grant, Need, Token};
 
 mod codes;
@@ -73,40 +74,28 @@ pub struct Call<'a> {
 /// A client of one gateway and application.
 pub struct Enos {
     settings: Settings,
-    deps: Deps,
+    caller: Caller,
     /// Held while a token is fetched, so that one call fetches it and the others wait.
     token: tokio::sync::Mutex<Option<Token>>,
     /// The last timestamp used. The gateway refuses to see one twice.
     stamped: AtomicI64,
-    /// The clock offset that was last reported.
-    reported: AtomicI64,
 }
 
 impl Enos {
     /// Returns a client.
     pub fn new(settings: Settings, deps: &Deps) -> Self {
         Self {
+            caller: Caller::new(&settings.source, settings.backoff, deps),
             settings,
-            deps: deps.clone(),
             token: tokio::sync::Mutex::new(None),
             stamped: AtomicI64::new(0),
-            reported: AtomicI64::new(i64::MIN),
         }
     }
 
     /// Makes a signed call and reads its answer. Tokens, rates, retries and counting happen here.
     pub async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, CallError> {
         let body = call.body.map(Value::to_string).map(Bytes::from).unwrap_or_default();
-        let mut tries = Tries::new(self.settings.backoff);
-        loop {
-            let error = match self.signed(call, body.clone()).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if !tries.wait_after(&error).await {
-                return Err(error);
-            }
-        }
+        self.caller.retried(|| self.signed(call, body.clone())).await
     }
 
     async fn signed<T: DeserializeOwned>(
@@ -198,29 +187,12 @@ impl Enos {
         keys: &AppKeys,
         build: impl FnOnce(i64) -> Result<Request, CallError>,
     ) -> Result<T, CallError> {
-        let limiter = self.limiter(keys);
-        limiter.acquire().await;
+        let attempt = self.caller.begin(action, self.limiter(keys)).await;
         let request = build(self.timestamp())?;
-        let started = Instant::now();
         let secret = matches!(action, GET_TOKEN | REFRESH_TOKEN);
-        let result = match self.deps.http.send(request).await {
-            Ok(response) => {
-                self.observe_clock(&response);
-                reply::read(action, &response, secret)
-            }
-            Err(error) => Err(CallError::from_http(action, &error)),
-        };
-        match &result {
-            Ok(_) => limiter.succeeded(),
-            Err(error) if error.class == Class::Throttled => limiter.throttled(),
-            Err(_) => {}
-        }
-        let outcome = result.as_ref().err().map_or(Outcome::Ok, |error| error.class.outcome());
-        let seconds = started.elapsed().as_secs_f64();
-        self.deps.meter.request(&self.settings.source, action, outcome, seconds);
-        result.map_err(|error| {
-            error.without(&[keys.key.expose_secret(), keys.secret.expose_secret()])
-        })
+        let result = attempt.send(request).await;
+        let result = result.and_then(|response| reply::read(action, &response, secret));
+        attempt.end(result, &[keys.key.expose_secret(), keys.secret.expose_secret()])
     }
 
     fn request(
@@ -252,26 +224,15 @@ impl Enos {
 
     fn limiter(&self, keys: &AppKeys) -> Limiter {
         let gateway = self.settings.endpoint.host_str().unwrap_or_default();
-        self.deps.limiters.get(keys.key.expose_secret(), gateway, "enos", self.settings.rate)
+        self.caller.deps.limiters.get(keys.key.expose_secret(), gateway, "enos", self.settings.rate)
     }
 
     /// Returns the time in milliseconds, always later than the last one.
     fn timestamp(&self) -> i64 {
-        let now = self.deps.clock.millis();
+        let now = self.caller.deps.clock.millis();
         let next = |last: i64| Some(now.max(last.saturating_add(1)));
         let last = self.stamped.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         last.unwrap_or_default().saturating_add(1).max(now)
-    }
-
-    fn observe_clock(&self, response: &Response) {
-        let date = response.headers.get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
-        let Some(theirs) = date.and_then(time::http_date) else { return };
-        let offset = theirs.since(self.deps.clock.now());
-        // Dates are whole seconds: a difference of one says nothing.
-        if offset.abs_diff(self.reported.load(Ordering::Relaxed)) > 1 {
-            self.reported.store(offset, Ordering::Relaxed);
-            self.deps.meter.clock_offset(&self.settings.source, offset);
-        }
     }
 }
 

@@ -1,10 +1,10 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::client::Meter;
 use crate::client::fake::{Fake, Reply, Seen};
 use crate::client::http::Http;
 use crate::client::limiter::Limiters;
+use crate::client::{Meter, Outcome};
 use crate::clock::SteadyClock;
 use crate::expiry::Timestamp;
 

@@ -9,13 +9,13 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use url::Url;
 
-use super::concurrency::Latency;
-use super::failure::{Backoff, CallError, Class, Tries};
+use super::call::Caller;
+use super::failure::{Backoff, CallError, Class};
 use super::http::{Request, Response};
-use super::{Deps, Outcome, time};
+use super::limiter::Limiter;
+use super::{Deps, time};
 
 mod codes;
 mod reply;
@@ -67,12 +67,9 @@ pub struct Settings {
 pub struct Tencent {
     settings: Settings,
     host: String,
-    deps: Deps,
+    caller: Caller,
     /// What is added to our clock when signing: zero until the provider refuses our time.
     correction: AtomicI64,
-    /// The offset that was last reported.
-    reported: AtomicI64,
-    latency: Latency,
 }
 
 /// What reads an answer. A scan is one task, and asks for many pages at a time: each is read in a task of its own.
@@ -96,17 +93,15 @@ impl Tencent {
     pub fn new(settings: Settings, deps: &Deps) -> Self {
         Self {
             host: host(&settings.endpoint),
+            caller: Caller::new(&settings.source, settings.backoff, deps),
             settings,
-            deps: deps.clone(),
             correction: AtomicI64::new(0),
-            reported: AtomicI64::new(i64::MIN),
-            latency: Latency::default(),
         }
     }
 
     /// Returns how many requests are worth having under way at a time.
     pub fn width(&self) -> usize {
-        self.latency.width(self.settings.rate)
+        self.caller.width(self.settings.rate)
     }
 
     /// Calls `action` with `parameters` and reads the answer with `read`, which gets the body and calls
@@ -121,16 +116,7 @@ impl Tencent {
         let body = serde_json::to_vec(parameters).map(Bytes::from).map_err(|error| {
             CallError::new(action, Class::BadRequest, format!("cannot write parameters: {error}"))
         })?;
-        let mut tries = Tries::new(self.settings.backoff);
-        loop {
-            let error = match self.attempt(action, body.clone(), read.clone()).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if !tries.wait_after(&error).await {
-                return Err(error);
-            }
-        }
+        self.caller.retried(|| self.attempt(action, body.clone(), read.clone())).await
     }
 
     async fn attempt<R: Send + 'static>(
@@ -141,52 +127,54 @@ impl Tencent {
     ) -> Result<R, CallError> {
         let keys =
             (self.settings.keys)().map_err(|text| CallError::new(action, Class::Refused, text))?;
-        let region = self.settings.region.as_deref().unwrap_or_default();
-        let limiters = &self.deps.limiters;
-        let limiter = limiters.get(keys.id.expose_secret(), region, action, self.settings.rate);
-        limiter.acquire().await;
-        let started = Instant::now();
-        let result = self.exchange(action, &keys, body, read).await;
-        let took = started.elapsed();
-        match &result {
-            Ok(_) => {
-                limiter.succeeded();
-                self.latency.answered(took);
-            }
-            Err(error) if error.class == Class::Throttled => limiter.throttled(),
-            Err(_) => {}
-        }
-        let outcome = result.as_ref().err().map_or(Outcome::Ok, |error| error.class.outcome());
-        self.deps.meter.request(&self.settings.source, action, outcome, took.as_secs_f64());
-        result.map_err(|error| without_secrets(error, &keys))
+        let attempt = self.caller.begin(action, self.limiter(action, &keys)).await;
+        let request = self.request(action, &keys, body)?;
+        let result = match attempt.send(request).await {
+            Ok(response) => self.read(action, &keys, &response, read).await,
+            Err(error) => Err(error),
+        };
+        let token = keys.token.as_ref().map_or("", |token| token.expose_secret());
+        attempt.end(result, &[keys.id.expose_secret(), keys.key.expose_secret(), token])
     }
 
-    async fn exchange<R: Send + 'static>(
+    fn limiter(&self, action: &str, keys: &Keys) -> Limiter {
+        let region = self.settings.region.as_deref().unwrap_or_default();
+        let limiters = &self.caller.deps.limiters;
+        limiters.get(keys.id.expose_secret(), region, action, self.settings.rate)
+    }
+
+    async fn read<R: Send + 'static>(
+        &self,
+        action: &'static str,
+        keys: &Keys,
+        response: &Response,
+        read: impl Reads<R>,
+    ) -> Result<R, CallError> {
+        match aside(read, response.body.clone()).await {
+            Ok(answer) if response.status == 200 => Ok(answer),
+            Ok(_) => Err(CallError::from_status(action, response.status)),
+            Err(fault) => {
+                let mut error = failure(action, fault, response, keys.token.is_some());
+                error.after = time::retry_after(&response.headers, self.caller.deps.clock.now());
+                Err(self.correct_clock(error, self.caller.offset(response)))
+            }
+        }
+    }
+
+    fn request(
         &self,
         action: &'static str,
         keys: &Keys,
         body: Bytes,
-        read: impl Reads<R>,
-    ) -> Result<R, CallError> {
-        let request = Request {
+    ) -> Result<Request, CallError> {
+        Ok(Request {
             method: reqwest::Method::POST,
             url: self.settings.endpoint.clone(),
             headers: self.headers(action, keys, &body)?,
             body,
             timeout: TIMEOUT,
             cap: BODY_CAP,
-        };
-        let response = self.deps.http.send(request).await;
-        let response = response.map_err(|error| CallError::from_http(action, &error))?;
-        let offset = self.observe_clock(&response);
-        match aside(read, response.body.clone()).await {
-            Ok(answer) if response.status == 200 => Ok(answer),
-            Ok(_) => Err(CallError::from_status(action, response.status)),
-            Err(fault) => {
-                let error = failure(action, fault, &response, keys.token.is_some());
-                Err(self.correct_clock(error, offset))
-            }
-        }
+        })
     }
 
     fn headers(
@@ -195,7 +183,8 @@ impl Tencent {
         keys: &Keys,
         body: &[u8],
     ) -> Result<Vec<(HeaderName, HeaderValue)>, CallError> {
-        let timestamp = self.deps.clock.now().seconds() + self.correction.load(Ordering::Relaxed);
+        let timestamp =
+            self.caller.deps.clock.now().seconds() + self.correction.load(Ordering::Relaxed);
         let draft = sign::Draft {
             method: "POST",
             query: "",
@@ -232,19 +221,6 @@ impl Tencent {
         Ok(headers)
     }
 
-    /// Compares the provider's `Date` with our clock and reports the difference when it changes.
-    fn observe_clock(&self, response: &Response) -> Option<i64> {
-        let date = response.headers.get(reqwest::header::DATE)?.to_str().ok()?;
-        let offset = time::http_date(date)?.since(self.deps.clock.now());
-        let reported = self.reported.load(Ordering::Relaxed);
-        // Dates are whole seconds: a difference of one says nothing.
-        if offset.abs_diff(reported) > 1 {
-            self.reported.store(offset, Ordering::Relaxed);
-            self.deps.meter.clock_offset(&self.settings.source, offset);
-        }
-        Some(offset)
-    }
-
     /// Takes over the provider's time when it refuses ours.
     fn correct_clock(&self, mut error: CallError, offset: Option<i64>) -> CallError {
         if error.class == Class::Clock {
@@ -260,7 +236,7 @@ impl Tencent {
 }
 
 fn failure(action: &'static str, fault: Fault, response: &Response, temporary: bool) -> CallError {
-    let mut error = match fault {
+    match fault {
         Fault::Api { code, message, request_id } => {
             let class = codes::class(&code, temporary);
             let text = format!("{code}: {message} (request {request_id})");
@@ -271,25 +247,13 @@ fn failure(action: &'static str, fault: Fault, response: &Response, temporary: b
         Fault::Garbled(text) => {
             CallError::new(action, Class::Garbled, format!("not the provider's JSON: {text}"))
         }
-    };
-    error.after = retry_after(response);
-    error
-}
-
-fn without_secrets(error: CallError, keys: &Keys) -> CallError {
-    let token = keys.token.as_ref().map_or("", |token| token.expose_secret());
-    error.without(&[keys.id.expose_secret(), keys.key.expose_secret(), token])
+    }
 }
 
 fn secret(value: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(value).ok()?;
     value.set_sensitive(true);
     Some(value)
-}
-
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// Returns the `Host` header as the HTTP client writes it: a default port is left out.

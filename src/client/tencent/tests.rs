@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicUsize;
 use serde_json::json;
 
 use super::*;
-use crate::client::Meter;
 use crate::client::fake::{self, Fake, Reply as Answer, Seen};
 use crate::client::http::Http;
 use crate::client::limiter::Limiters;
+use crate::client::{Meter, Outcome};
 use crate::clock::SteadyClock;
 use crate::expiry::Timestamp;
 
@@ -223,7 +223,7 @@ async fn throttling_lowers_the_shared_rate() {
     )
     .await;
     let (client, _) = client(fake.url("/"), keys(None));
-    let limiter = client.deps.limiters.get(ID, "ap-guangzhou", "DescribeInstanceList", 1e6);
+    let limiter = client.caller.deps.limiters.get(ID, "ap-guangzhou", "DescribeInstanceList", 1e6);
     count(&client).await.unwrap();
     assert!(limiter.rate() < 0.6e6, "{}", limiter.rate());
 }

@@ -1,0 +1,118 @@
+//! What every call to a provider goes through: its turn, the exchange, the provider's clock, the counts, and an error
+//! without secrets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tokio::time::Instant;
+
+use super::concurrency::Latency;
+use super::failure::{Backoff, CallError, Class, Tries};
+use super::http::{Request, Response};
+use super::limiter::Limiter;
+use super::{Deps, Outcome, time};
+
+/// Makes the calls of one source.
+pub(super) struct Caller {
+    pub(super) deps: Deps,
+    source: Arc<str>,
+    backoff: Backoff,
+    latency: Latency,
+    /// The clock offset that was last reported.
+    reported: AtomicI64,
+}
+
+/// One attempt, whose turn has come.
+pub(super) struct Attempt<'a> {
+    caller: &'a Caller,
+    action: &'static str,
+    limiter: Limiter,
+    began: Instant,
+}
+
+impl Caller {
+    pub(super) fn new(source: &Arc<str>, backoff: Backoff, deps: &Deps) -> Self {
+        Self {
+            deps: deps.clone(),
+            source: Arc::clone(source),
+            backoff,
+            latency: Latency::default(),
+            reported: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    /// Returns how many requests are worth having under way at a time, to keep up `rate`.
+    pub(super) fn width(&self, rate: f64) -> usize {
+        self.latency.width(rate)
+    }
+
+    /// Makes attempts until one succeeds or another would not help.
+    pub(super) async fn retried<R, A>(&self, attempt: impl Fn() -> A) -> Result<R, CallError>
+    where
+        A: Future<Output = Result<R, CallError>>,
+    {
+        let mut tries = Tries::new(self.backoff);
+        loop {
+            let error = match attempt().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if !tries.wait_after(&error).await {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Begins an attempt when `limiter` grants it.
+    pub(super) async fn begin(&self, action: &'static str, limiter: Limiter) -> Attempt<'_> {
+        limiter.acquire().await;
+        Attempt { caller: self, action, limiter, began: Instant::now() }
+    }
+
+    /// Returns the provider's time minus ours, in seconds, as an answer shows it.
+    pub(super) fn offset(&self, response: &Response) -> Option<i64> {
+        let date = response.headers.get(reqwest::header::DATE)?.to_str().ok()?;
+        Some(time::http_date(date)?.since(self.deps.clock.now()))
+    }
+
+    /// Reports the clock offset when it changes.
+    fn observe_clock(&self, response: &Response) {
+        let Some(offset) = self.offset(response) else { return };
+        // Dates are whole seconds: a difference of one says nothing.
+        if offset.abs_diff(self.reported.load(Ordering::Relaxed)) > 1 {
+            self.reported.store(offset, Ordering::Relaxed);
+            self.deps.meter.clock_offset(&self.source, offset);
+        }
+    }
+}
+
+impl Attempt<'_> {
+    /// Sends the request and observes the provider's clock.
+    pub(super) async fn send(&self, request: Request) -> Result<Response, CallError> {
+        let response = self.caller.deps.http.send(request).await;
+        let response = response.map_err(|error| CallError::from_http(self.action, &error))?;
+        self.caller.observe_clock(&response);
+        Ok(response)
+    }
+
+    /// Counts how the attempt ended, lets the rate follow, and takes `secrets` out of an error.
+    pub(super) fn end<R>(
+        self,
+        result: Result<R, CallError>,
+        secrets: &[&str],
+    ) -> Result<R, CallError> {
+        let took = self.began.elapsed();
+        match &result {
+            Ok(_) => {
+                self.limiter.succeeded();
+                self.caller.latency.answered(took);
+            }
+            Err(error) if error.class == Class::Throttled => self.limiter.throttled(),
+            Err(_) => {}
+        }
+        let outcome = result.as_ref().err().map_or(Outcome::Ok, |error| error.class.outcome());
+        let Caller { deps, source, .. } = self.caller;
+        deps.meter.request(source, self.action, outcome, took.as_secs_f64());
+        result.map_err(|error| error.without(secrets))
+    }
+}
