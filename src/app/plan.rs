@@ -42,8 +42,8 @@ impl ConfigFile {
     /// Reads and checks the file, every mistake at once, rendered with its place.
     pub fn read(&self) -> Result<Plan, String> {
         let shown = self.path.display().to_string();
-        let (text, config, mut mistakes) = load_file(&self.path, &self.environment)
-            .map_err(|error| format!("{shown}: {error}\n"))?;
+        let (text, config, mut mistakes) = load_file(&self.path, &self.environment, source::full_scan_default)
+                .map_err(|error| format!("{shown}: {error}\n"))?;
         let deps = Deps {
             http: Http::new()?,
             limiters: Limiters::default(),
@@ -88,31 +88,29 @@ impl Plan {
     /// Returns what the daemon's own metrics have to know.
     pub fn setup(&self, clock: &dyn Clock) -> Setup {
         Setup {
-            sources: self
-                .watched(clock)
-                .into_iter()
-                .map(|source| SourceSetup {
-                    name: source.name,
-                    kind: source.kind,
-                    #[expect(
-                        clippy::cast_precision_loss,
-                        reason = "an interval is far below 2^52 seconds"
-                    )]
-                    intervals: source
-                        .intervals
-                        .into_iter()
-                        .map(|(window, seconds)| (window.to_owned(), seconds as f64))
-                        .collect(),
-                })
-                .collect(),
+            sources: self.watched(clock).into_iter().map(counted).collect(),
             channels: self.config.channels.iter().map(|channel| channel.name.clone()).collect(),
         }
     }
 }
 
+/// Returns what is counted of a source: its kind says what it sends and which scope it always has.
+fn counted(source: Watched) -> SourceSetup {
+    let kind = source::find(&source.kind);
+    #[expect(clippy::cast_precision_loss, reason = "an interval is far below 2^52 seconds")]
+    let interval = |(window, seconds): (&str, i64)| (window.to_owned(), seconds as f64);
+    SourceSetup {
+        name: source.name,
+        kind: source.kind,
+        actions: kind.map_or(&[], |kind| kind.actions),
+        fixed_scope: kind.and_then(|kind| kind.fixed_scope),
+        intervals: source.intervals.into_iter().map(interval).collect(),
+    }
+}
+
 /// Returns whether a kind of source can be read by windows.
 pub(super) fn windowed(kind: &str) -> bool {
-    source::KINDS.iter().any(|known| known.name == kind && known.windowed)
+    source::find(kind).is_some_and(|kind| kind.windowed)
 }
 
 fn build(config: Config, deps: &Deps, mistakes: &mut Mistakes) -> Plan {

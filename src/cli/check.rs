@@ -111,13 +111,16 @@ mod tests {
 
     use super::*;
     use crate::config::load;
-    use crate::source::{Page, Slice};
+    use crate::source::{self, Page, Slice};
 
     #[test]
     fn a_summary_of_what_would_run() {
         let text = include_str!("../../config/notafter.toml");
-        let (config, mistakes) =
-            load(text, &Environment::of([("STATE_DIRECTORY", "/var/lib/notafter")]));
+        let (config, mistakes) = load(
+            text,
+            &Environment::of([("STATE_DIRECTORY", "/var/lib/notafter")]),
+            source::full_scan_default,
+        );
         let mut out = Vec::new();
         summary(&config.unwrap(), mistakes.warnings.len(), &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
@@ -161,7 +164,7 @@ mod tests {
 
     async fn called(refuses: bool) -> (bool, String) {
         let text = "[[source]]\nname='iot'\nkind='tencent-mqtt'\nschedule='@daily'";
-        let config = load(text, &Environment::of([])).0.unwrap().sources.remove(0);
+        let config = load(text, &Environment::of([]), |_| None).0.unwrap().sources.remove(0);
         let source: Arc<dyn Source> = Arc::new(Fake { refuses });
         let mut out = Vec::new();
         let good = call(&config, &source, &mut out).await.unwrap();

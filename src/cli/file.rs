@@ -28,7 +28,7 @@ impl File {
         console: &mut Console<'_>,
     ) -> std::io::Result<Option<Self>> {
         let shown = path.display().to_string();
-        match config::load_file(path, environment) {
+        match config::load_file(path, environment, source::full_scan_default) {
             Ok((text, Some(config), mistakes)) => {
                 Ok(Some(Self { path: shown, text, mistakes, config }))
             }

@@ -10,7 +10,7 @@ use super::concurrency::Latency;
 use super::failure::{Backoff, CallError, Class, Tries};
 use super::http::{Request, Response};
 use super::limiter::Limiter;
-use super::{Deps, Outcome, time};
+use super::{Action, Deps, Outcome, time};
 
 /// Makes the calls of one source.
 pub(super) struct Caller {
@@ -25,7 +25,7 @@ pub(super) struct Caller {
 /// One attempt, whose turn has come.
 pub(super) struct Attempt<'a> {
     caller: &'a Caller,
-    action: &'static str,
+    action: Action,
     limiter: Limiter,
     began: Instant,
 }
@@ -64,7 +64,7 @@ impl Caller {
     }
 
     /// Begins an attempt when `limiter` grants it.
-    pub(super) async fn begin(&self, action: &'static str, limiter: Limiter) -> Attempt<'_> {
+    pub(super) async fn begin(&self, action: Action, limiter: Limiter) -> Attempt<'_> {
         limiter.acquire().await;
         Attempt { caller: self, action, limiter, began: Instant::now() }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::http::HttpError;
-use super::{Outcome, redact};
+use super::{Action, Outcome, redact};
 
 /// The most attempts for one request, whatever fails.
 const MOST_TRIES: usize = 6;
@@ -90,7 +90,7 @@ impl Class {
 #[error("{action}: {text}")]
 pub struct CallError {
     /// What was called.
-    pub action: &'static str,
+    pub action: Action,
     /// What the failure means.
     pub class: Class,
     /// The provider's code, or nothing.
@@ -103,11 +103,11 @@ pub struct CallError {
 
 impl CallError {
     /// Returns a failure without a provider's code.
-    pub fn new(action: &'static str, class: Class, text: impl Into<String>) -> Self {
+    pub fn new(action: Action, class: Class, text: impl Into<String>) -> Self {
         Self { action, class, code: String::new(), text: text.into(), after: None }
     }
 
-    pub(super) fn from_http(action: &'static str, error: &HttpError) -> Self {
+    pub(super) fn from_http(action: Action, error: &HttpError) -> Self {
         let class = match error {
             HttpError::Timeout => Class::Timeout,
             HttpError::Connect(_)
@@ -121,7 +121,7 @@ impl CallError {
     }
 
     /// Classifies an answer by its HTTP status alone, when its body says nothing.
-    pub(super) fn from_status(action: &'static str, status: u16) -> Self {
+    pub(super) fn from_status(action: Action, status: u16) -> Self {
         let class = match status {
             429 => Class::Throttled,
             408 | 500..=599 => Class::Unavailable,
@@ -185,7 +185,7 @@ impl Tries {
     /// Waits before the next attempt, or returns `false` at once when `error` is final.
     pub(super) async fn wait_after(&mut self, error: &CallError) -> bool {
         let Some(delay) = self.next(error, rand::random()) else { return false };
-        tracing::debug!(action = error.action, text = %error.text, ?delay, "call failed, trying again");
+        tracing::debug!(action = error.action.as_str(), text = %error.text, ?delay, "call failed, trying again");
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
@@ -212,7 +212,7 @@ mod tests {
 
     fn attempts(class: Class) -> usize {
         let mut tries = Tries::new(Backoff::VENDOR);
-        let error = CallError::new("Action", class, "text");
+        let error = CallError::new(Action::new("Action"), class, "text");
         let mut attempts = 1;
         while tries.next(&error, 1.0).is_some() {
             attempts += 1;
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_different_failure_does_not_begin_the_count_again() {
         let mut tries = Tries::new(Backoff::VENDOR);
-        let error = |class| CallError::new("Action", class, "text");
+        let error = |class| CallError::new(Action::new("Action"), class, "text");
         for class in [Class::Timeout, Class::Unavailable, Class::Throttled, Class::Timeout] {
             assert!(tries.next(&error(class), 0.5).is_some());
         }
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_providers_wish_is_respected_within_reason() {
-        let mut error = CallError::new("Action", Class::Throttled, "text");
+        let mut error = CallError::new(Action::new("Action"), Class::Throttled, "text");
         error.after = Some(Duration::from_secs(7));
         assert_eq!(Tries::new(Backoff::VENDOR).next(&error, 0.0), Some(Duration::from_secs(7)));
         error.after = Some(Duration::from_hours(24));
@@ -276,7 +276,7 @@ mod tests {
     fn a_providers_text_fits_on_a_line_and_repeats_no_secret() {
         assert_eq!(brief("a\nb\u{1b}[31m"), "a b [31m");
         assert_eq!(brief(&"设".repeat(400)).chars().count(), LONGEST_TEXT + 1);
-        let error = CallError::new("Action", Class::Refused, "key hunter2 is unknown");
+        let error = CallError::new(Action::new("Action"), Class::Refused, "key hunter2 is unknown");
         assert_eq!(error.without(&["", "is", "hunter2"]).text, "key [secret] is unknown");
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 
-pub mod enos;
+mod action;
 mod call;
+pub mod enos;
 mod redact;
 mod failure;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub mod tencent;
 pub mod time;
 pub mod concurrency;
 
+pub use action::Action;
 pub use failure::{Backoff, CallError, Class};
 
 /// How a request ended, as a metric label. Closed, so that every outcome has a counter from the start.
@@ -76,7 +78,7 @@ impl Outcome {
 /// Counts what the clients do. Implemented by the daemon's own metrics.
 pub trait Meter: Send + Sync {
     /// Counts one request of `source` and the seconds it took.
-    fn request(&self, source: &str, action: &'static str, outcome: Outcome, seconds: f64);
+    fn request(&self, source: &str, action: Action, outcome: Outcome, seconds: f64);
 
     /// Keeps the provider's time minus ours, in seconds, as read from its `Date` header.
     fn clock_offset(&self, source: &str, seconds: i64);
@@ -87,7 +89,7 @@ pub trait Meter: Send + Sync {
 pub struct NoMeter;
 
 impl Meter for NoMeter {
-    fn request(&self, _: &str, _: &'static str, _: Outcome, _: f64) {}
+    fn request(&self, _: &str, _: Action, _: Outcome, _: f64) {}
     fn clock_offset(&self, _: &str, _: i64) {}
 }
 

@@ -215,7 +215,7 @@ mod tests {
         );
         let environment = Environment::of([("APP_KEY", "s3cr3t"), ("EMPTY_KEY", "")]);
         let mut mistakes = Mistakes::default();
-        let options = load(&text, &environment).0.unwrap().sources.remove(0).options;
+        let options = load(&text, &environment, |_| None).0.unwrap().sources.remove(0).options;
         let good = read(Fields::new(&options, &mut mistakes));
         assert_eq!(good, mistakes.errors.is_empty(), "finish knows whether there are mistakes");
         mistakes.render("x", &text)

@@ -9,20 +9,24 @@ use super::name::Names;
 use super::route::routes;
 use super::server::{server, store};
 use super::source::sources;
-use super::{Config, Environment, Fields, Mistakes, tree};
+use super::{Config, Environment, Fields, FullScanDefault, Mistakes, tree};
 
 /// Reads a configuration from text, reporting every mistake.
 ///
 /// There is a configuration whenever the text is TOML at all, so that the options of its sources and channels can
 /// be checked in the same breath. It may be used when `errors` is still empty after that, and never before.
-pub fn load(text: &str, environment: &Environment) -> (Option<Config>, Mistakes) {
+pub fn load(
+    text: &str,
+    environment: &Environment,
+    full_scan: FullScanDefault,
+) -> (Option<Config>, Mistakes) {
     let mut mistakes = Mistakes::default();
     let Some(table) = tree::parse(text, &mut mistakes) else { return (None, mistakes) };
     let mut root = Fields::of(&table, 0..0, environment, &mut mistakes);
     let server = server(&mut root);
     let store = store(&mut root);
     let mut names = Names::default();
-    let sources = sources(&mut root, &mut names.sources);
+    let sources = sources(&mut root, &mut names.sources, full_scan);
     let alerts = alerts(&mut root);
     let channels = channels(&mut root, &mut names.channels, alerts.language);
     let routes = routes(&mut root, &names, &channels);
@@ -36,9 +40,10 @@ pub fn load(text: &str, environment: &Environment) -> (Option<Config>, Mistakes)
 pub fn load_file(
     path: &Path,
     environment: &Environment,
+    full_scan: FullScanDefault,
 ) -> std::io::Result<(String, Option<Config>, Mistakes)> {
     let text = std::fs::read_to_string(path)?;
-    let (config, mistakes) = load(&text, environment);
+    let (config, mistakes) = load(&text, environment, full_scan);
     Ok((text, config, mistakes))
 }
 
@@ -53,8 +58,17 @@ mod tests {
     use crate::config::{Matcher, Schedule, StoreUrl};
     use crate::expiry::{Language, Severity};
 
+    fn full_scan(kind: &str) -> Option<Duration> {
+        let days = match kind {
+            "tencent-mqtt" => 1,
+            "enos" => 7,
+            _ => return None,
+        };
+        Some(Duration::from_hours(24 * days))
+    }
+
     fn rendered(text: &str) -> String {
-        let (_, mistakes) = load(text, &Environment::of([]));
+        let (_, mistakes) = load(text, &Environment::of([]), full_scan);
         mistakes.render("x.toml", text)
     }
 
@@ -63,7 +77,8 @@ mod tests {
         let mut loaded = Vec::new();
         for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/config")).unwrap() {
             let path = file.unwrap().path();
-            let (text, config, mistakes) = load_file(&path, &Environment::of([])).unwrap();
+            let (text, config, mistakes) =
+                load_file(&path, &Environment::of([]), full_scan).unwrap();
             assert_eq!(mistakes.render(&path.to_string_lossy(), &text), "");
             assert!(!config.unwrap().sources.is_empty());
             loaded.push(path.file_name().unwrap().to_string_lossy().into_owned());
@@ -96,7 +111,7 @@ mod tests {
                     [[source]]\nname = 'q'\nkind = 'tencent-mqtt'\nschedule = '@daily'\n\
                     [[source]]\nname = 'e'\nkind = 'enos'\nschedule = '@daily'";
         let (config, mistakes) =
-            load(text, &Environment::of([("STATE_DIRECTORY", "/var/lib/notafter")]));
+            load(text, &Environment::of([("STATE_DIRECTORY", "/var/lib/notafter")]), full_scan);
         let config = config.unwrap();
         assert_eq!(
             mistakes.render("x.toml", text),
@@ -148,7 +163,7 @@ max_series_per_source = 0
 
     #[test]
     fn every_key_is_read() {
-        let (config, mistakes) = load(EVERYTHING, &Environment::of([]));
+        let (config, mistakes) = load(EVERYTHING, &Environment::of([]), full_scan);
         let config = config.unwrap();
         assert_eq!(mistakes.render("x.toml", EVERYTHING), "");
         assert_eq!(config.server.listen.to_string(), "[::1]:9");

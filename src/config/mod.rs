@@ -59,6 +59,11 @@ pub struct Options {
     pub taken: &'static [&'static str],
 }
 
+/// Returns how often a kind of source is read whole where its options do not say. `None`: the kind has no `full_scan`.
+///
+/// The kinds are described where they are, above the configuration, so that it is given this.
+pub type FullScanDefault = fn(kind: &str) -> Option<Duration>;
+
 /// The whole configuration, checked.
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -272,7 +272,7 @@ channels = ["ops"]
     #[test]
     fn the_first_route_wins_unless_it_continues() {
         use Severity::{Critical, Warning};
-        let (config, mistakes) = load(TEXT, &Environment::of([]));
+        let (config, mistakes) = load(TEXT, &Environment::of([]), |_| None);
         assert_eq!(mistakes.render("x.toml", TEXT), "");
         let config = config.unwrap();
         let stale = |source: &str| Topic::SourceStale {

@@ -6,25 +6,31 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::name::unique_name;
 use super::spelling::{nearest, quoted};
-use super::{Fields, Options, Placed, Schedule, SourceConfig};
+use super::{Fields, FullScanDefault, Options, Schedule, SourceConfig};
 
-/// Kinds that read a part often and the whole seldom.
-const WITH_FULL_SCAN: [&str; 2] = ["enos", "tencent-mqtt"];
 const DAY: Duration = Duration::from_hours(24);
 
 /// Reads every `[[source]]`. One with mistakes is kept where it can be, so that its options are checked as well.
 ///
 /// `names` holds the names of all, of those as well that cannot be kept.
-pub(super) fn sources(root: &mut Fields<'_>, names: &mut Vec<String>) -> Vec<SourceConfig> {
+pub(super) fn sources(
+    root: &mut Fields<'_>,
+    names: &mut Vec<String>,
+    full_scan: FullScanDefault,
+) -> Vec<SourceConfig> {
     root.require("source", ": there is nothing to watch; add a `[[source]]`");
     let mut sources = Vec::new();
     for (table, span) in root.list_of_tables("source").unwrap_or_default() {
-        sources.extend(source(&mut root.inside(table, span), names));
+        sources.extend(source(&mut root.inside(table, span), names, full_scan));
     }
     sources
 }
 
-fn source(fields: &mut Fields<'_>, names: &mut Vec<String>) -> Option<SourceConfig> {
+fn source(
+    fields: &mut Fields<'_>,
+    names: &mut Vec<String>,
+    full_scan_default: FullScanDefault,
+) -> Option<SourceConfig> {
     let name = unique_name(fields, names);
     let kind = fields.required_string("kind");
     let zone = timezone(fields);
@@ -33,11 +39,8 @@ fn source(fields: &mut Fields<'_>, names: &mut Vec<String>) -> Option<SourceConf
     let mut options = options(fields);
     fields.report_unknown();
     let kind = kind?;
-    let full_scan = if WITH_FULL_SCAN.contains(&kind.value.as_str()) {
-        full_scan(fields, &kind, &mut options, zone)
-    } else {
-        None
-    };
+    let full_scan = full_scan_default(&kind.value)
+        .map(|default| full_scan(fields, &mut options, zone).unwrap_or(Schedule::Every(default)));
     // What is missing has been reported: nothing is read with these stand-ins.
     let (name, schedule) = (name.unwrap_or_default(), schedule.unwrap_or(Schedule::Every(DAY)));
     Some(SourceConfig { name, kind, schedule, full_scan, options })
@@ -53,21 +56,14 @@ pub(super) fn options(fields: &mut Fields<'_>) -> Options {
     Options { table, span, environment, taken: &[] }
 }
 
-fn full_scan(
-    fields: &mut Fields<'_>,
-    kind: &Placed<String>,
-    options: &mut Options,
-    zone: Tz,
-) -> Option<Schedule> {
+fn full_scan(fields: &mut Fields<'_>, options: &mut Options, zone: Tz) -> Option<Schedule> {
     let written = {
         let mut inside = fields.inside(&options.table, options.span.clone());
         schedule(&mut inside, "full_scan", zone)
     };
     options.table.0.remove("full_scan");
     options.taken = &["full_scan"];
-    // One call for each device: the whole of EnOS is read seldom.
-    let days = if kind.value == "enos" { 7 } else { 1 };
-    written.or(Some(Schedule::Every(DAY * days)))
+    written
 }
 
 fn schedule(fields: &mut Fields<'_>, key: &'static str, zone: Tz) -> Option<Schedule> {

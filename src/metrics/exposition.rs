@@ -90,7 +90,7 @@ mod tests {
         let source = |name: &str| SourceSetup {
             name: name.to_owned(),
             kind: "files".to_owned(),
-            intervals: Vec::new(),
+            ..SourceSetup::default()
         };
         let setup = |names: &[&str]| Setup {
             sources: names.iter().map(|name| source(name)).collect(),
@@ -115,7 +115,7 @@ mod tests {
     async fn a_scope_that_is_empty_has_series_for_as_long_as_it_is_scanned() {
         let source = "iot".to_owned();
         let kind = "tencent-mqtt".to_owned();
-        let sources = vec![SourceSetup { name: source, kind, intervals: Vec::new() }];
+        let sources = vec![SourceSetup { name: source, kind, ..SourceSetup::default() }];
         let metrics = Arc::new(DaemonMetrics::new(&Setup { sources, channels: Vec::new() }));
         let mut inventory = crate::expiry::Inventory::new();
         inventory.scope("iot", "mqtt-empty");
@@ -146,6 +146,7 @@ mod tests {
             name: name.to_owned(),
             kind: "tencent-mqtt".to_owned(),
             intervals: vec![("near".to_owned(), 600.0), ("all".to_owned(), 86_400.0)],
+            ..SourceSetup::default()
         };
         let setup =
             Setup { sources: vec![source("p1"), source("p12")], channels: vec!["ops".to_owned()] };

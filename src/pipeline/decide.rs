@@ -301,7 +301,7 @@ channels = ["ops", "room"]
 "#;
 
     fn told(severity: Severity, topic: Topic) -> Vec<String> {
-        let config = load(TEXT, &Environment::of([])).0.unwrap();
+        let config = load(TEXT, &Environment::of([]), |_| None).0.unwrap();
         let at = Timestamp::from_seconds(0);
         routed(&config, &Event { id: String::new(), at, severity, topic })
     }

@@ -46,7 +46,7 @@ fn watched(name: &str) -> Watched {
 }
 
 fn settings(sources: &[&str]) -> Settings {
-    let config = load(TEXT, &Environment::of([])).0.unwrap();
+    let config = load(TEXT, &Environment::of([]), |_| None).0.unwrap();
     Settings {
         config: Arc::new(config),
         watched: sources.iter().map(|name| watched(name)).collect(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::client::{CallError, Class, Deps, concurrency};
+use crate::client::{Action, CallError, Class, Deps, concurrency};
 use crate::config::{Fields, Mistakes, SourceConfig};
 use crate::expiry::{Kind as CertificateKind, Rejected, Sightings, Timestamp};
 
@@ -214,27 +214,38 @@ impl From<CallError> for SourceError {
     }
 }
 
-/// A kind of source: its name in configuration and how to build one from its options.
+/// A kind of source: everything about it that others have to know. They ask here, and know no kind by name.
 pub struct Kind {
     /// The word after `kind =`.
     pub name: &'static str,
     /// Reads the options, reporting every mistake, and builds the source when there is none.
     pub build: fn(&SourceConfig, Fields<'_>, &Deps) -> Option<Arc<dyn Source>>,
+    /// Every action that it sends, so that each has a counter from the start.
+    pub actions: &'static [Action],
     /// Whether the source can be read by windows of `not_after`, so that `schedule` drives the near one.
     pub windowed: bool,
+    /// How often the whole of it is read where the configuration does not say; `None`: whenever it is read at all.
+    pub full_scan_default: Option<Duration>,
+    /// The one scope that it always has, where that is known without asking.
+    pub fixed_scope: Option<&'static str>,
 }
 
 /// Every kind, sorted by name.
-pub const KINDS: &[Kind] = &[
-    Kind { name: "enos", build: enos::build, windowed: true },
-    Kind { name: "files", build: files::build, windowed: false },
-    Kind { name: "tencent-mqtt", build: tencent_mqtt::build, windowed: true },
-    Kind { name: "tencent-ssl", build: tencent_ssl::build, windowed: false },
-];
+pub const KINDS: &[Kind] = &[enos::KIND, files::KIND, tencent_mqtt::KIND, tencent_ssl::KIND];
+
+/// Returns the kind of that name.
+pub fn find(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// Returns how often a kind is read whole by default: what the configuration has to know.
+pub fn full_scan_default(kind: &str) -> Option<Duration> {
+    find(kind)?.full_scan_default
+}
 
 /// Returns the kind that `config` names, or reports that there is none.
 pub fn kind(config: &SourceConfig, mistakes: &mut Mistakes) -> Option<&'static Kind> {
-    let found = KINDS.iter().find(|kind| kind.name == config.kind.value);
+    let found = find(&config.kind.value);
     if found.is_none() {
         let known: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
         mistakes.push(

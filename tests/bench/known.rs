@@ -199,6 +199,7 @@ pub(crate) fn exposition() -> Exposition {
         name: "iot".to_owned(),
         kind: "tencent-mqtt".to_owned(),
         intervals: vec![("near".to_owned(), 600.0), ("all".to_owned(), 86_400.0)],
+        ..SourceSetup::default()
     };
     Exposition::new(Arc::new(DaemonMetrics::new(&Setup {
         sources: vec![source],

@@ -119,7 +119,7 @@ requests_per_second = 1000000
 "#
     );
     let environment = Environment::of([("ID", SECRET_ID), ("KEY", SECRET_KEY)]);
-    let (config, mut mistakes) = load(&text, &environment);
+    let (config, mut mistakes) = load(&text, &environment, source::full_scan_default);
     let config = config.context("the configuration is wrong")?;
     let deps = Deps {
         http: Http::new().map_err(anyhow::Error::msg)?,

@@ -78,7 +78,7 @@ fn built(robot: &Robot, url: &str) -> Arc<dyn Channel> {
         "[[channel]]\nname = \"c\"\nkind = \"{}\"\n[channel.options]\nurl = {{ env = \"URL\" }}\n{secret}\n",
         robot.kind
     );
-    let (config, _) = load(&text, &environment);
+    let (config, _) = load(&text, &environment, |_| None);
     let deps = Deps {
         http: Http::new().unwrap(),
         limiters: Limiters::default(),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use notafter::client::http::Http;
 use notafter::client::limiter::Limiters;
 use notafter::client::tencent::{Keys, Settings, Tencent};
-use notafter::client::{Backoff, Deps, NoMeter};
+use notafter::client::{Action, Backoff, Deps, NoMeter};
 use notafter::clock::Clock;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -131,7 +131,7 @@ impl Case {
             backoff: Backoff::VENDOR,
         };
         let client = Tencent::new(settings, &deps);
-        let sent = client.call(self.action, &self.body, |_| Ok(())).await;
+        let sent = client.call(Action::new(self.action), &self.body, |_| Ok(())).await;
         sent.unwrap_or_else(|error| panic!("{error:?}"));
     }
 

@@ -102,7 +102,7 @@ pub(in crate::channel) fn built(
         ("SHORT_KEY", "whsec_c2hvcnQ="),
         ("BEARER_TOKEN", BEARER),
     ]);
-    let (config, _) = load(&text, &environment);
+    let (config, _) = load(&text, &environment, |_| None);
     let (config, mut mistakes) = (config.unwrap(), Mistakes::default());
     let kinds = if TEST_KINDS.iter().any(|one| one.name == kind) { TEST_KINDS } else { KINDS };
     let channel = build_of(kinds, &config.channels[0], &deps(), &mut mistakes);

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use url::Url;
 
-use super::Deps;
 use super::call::Caller;
 use super::failure::{Backoff, CallError, Class};
 use super::http::Request;
 use super::limiter::Limiter;
+use super::{Action, Deps};
 use token::{Grant, Need, Token};
 
 mod codes;
@@ -28,8 +28,11 @@ mod token;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_CAP: usize = 16 << 20;
 const JSON: &str = "application/json;charset=UTF-8";
-const GET_TOKEN: &str = "GetToken";
-const REFRESH_TOKEN: &str = "RefreshToken";
+
+/// Gets an access token.
+pub const GET_TOKEN: Action = Action::new("GetToken");
+/// Makes an access token last longer.
+pub const REFRESH_TOKEN: Action = Action::new("RefreshToken");
 
 /// The application's credentials, read together.
 #[derive(Clone, Debug)]
@@ -62,7 +65,7 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     /// Its name, for metrics.
-    pub action: &'static str,
+    pub action: Action,
     /// The path under the gateway, from the first slash.
     pub path: &'static str,
     /// Names and raw values of the query, each name once.
@@ -183,7 +186,7 @@ impl Enos {
     /// Makes one attempt: waits for its turn, stamps, sends, reads, counts.
     async fn attempt<T: DeserializeOwned>(
         &self,
-        action: &'static str,
+        action: Action,
         keys: &AppKeys,
         build: impl FnOnce(i64) -> Result<Request, CallError>,
     ) -> Result<T, CallError> {
@@ -197,7 +200,7 @@ impl Enos {
 
     fn request(
         &self,
-        action: &'static str,
+        action: Action,
         path: &str,
         query: &[(&str, &str)],
         body: Bytes,
@@ -218,7 +221,7 @@ impl Enos {
         })
     }
 
-    fn keys(&self, action: &'static str) -> Result<AppKeys, CallError> {
+    fn keys(&self, action: Action) -> Result<AppKeys, CallError> {
         (self.settings.keys)().map_err(|text| CallError::new(action, Class::Refused, text))
     }
 
@@ -237,7 +240,7 @@ impl Enos {
 }
 
 fn signed_headers(
-    action: &'static str,
+    action: Action,
     token: &SecretString,
     timestamp: i64,
     signature: &str,

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::client::Action;
 use crate::client::failure::{CallError, Class, brief};
 use crate::client::http::Response;
 
@@ -12,7 +13,7 @@ use super::codes;
 ///
 /// `secret` answers hold a token, so that their text is never quoted.
 pub(super) fn read<T: DeserializeOwned>(
-    action: &'static str,
+    action: Action,
     response: &Response,
     secret: bool,
 ) -> Result<T, CallError> {
@@ -37,7 +38,7 @@ pub(super) fn read<T: DeserializeOwned>(
 }
 
 /// The gateway refuses with `status`, the services with `code`.
-fn provider_error(action: &'static str, body: &Value) -> Option<CallError> {
+fn provider_error(action: Action, body: &Value) -> Option<CallError> {
     // A sample in the vendor's documentation spells it `stauts`.
     let code = ["status", "stauts", "code"]
         .iter()
@@ -70,7 +71,7 @@ mod tests {
             headers: reqwest::header::HeaderMap::new(),
             body: body.to_owned().into(),
         };
-        read::<List>("List", &response, false)
+        read::<List>(Action::new("List"), &response, false)
             .map(|list| list.data)
             .map_err(|error| (error.class, error.code))
     }
@@ -106,7 +107,7 @@ mod tests {
             headers: reqwest::header::HeaderMap::new(),
             body: r#"{"data":"TOKEN"}"#.into(),
         };
-        let told = |secret| read::<List>("List", &response, secret).unwrap_err().text;
+        let told = |secret| read::<List>(Action::new("List"), &response, secret).unwrap_err().text;
         assert_eq!(told(true), "data");
         assert!(told(false).contains("TOKEN"));
     }

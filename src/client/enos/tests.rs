@@ -8,14 +8,15 @@ use crate::client::{Meter, Outcome};
 use crate::clock::SteadyClock;
 use crate::expiry::Timestamp;
 
+const LIST: Action = Action::new("ListCertificate");
 const KEY: &str = "11111111-2222-4333-8444-555555555555";
 const SECRET: &str = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
 
 #[derive(Default)]
-struct Counts(Mutex<Vec<(&'static str, Outcome)>>);
+struct Counts(Mutex<Vec<(Action, Outcome)>>);
 
 impl Meter for Counts {
-    fn request(&self, _: &str, action: &'static str, outcome: Outcome, _: f64) {
+    fn request(&self, _: &str, action: Action, outcome: Outcome, _: f64) {
         self.0.lock().unwrap().push((action, outcome));
     }
     fn clock_offset(&self, _: &str, _: i64) {}
@@ -48,7 +49,7 @@ async fn list(enos: &Enos) -> Result<Vec<u8>, CallError> {
     let query =
         [("action", "list"), ("orgId", "o1"), ("productKey", "pk 1"), ("deviceKey", "dev/键+1")];
     let call = Call {
-        action: "ListCertificate",
+        action: LIST,
         path: "/connect-service/v2.0/certificates",
         query: &query,
         body: None,
@@ -112,11 +113,7 @@ async fn gets_a_token_once_and_signs_every_call() {
     assert!(verifies(&seen[1]) && verifies(&seen[2]));
     assert_eq!(
         *counts.0.lock().unwrap(),
-        [
-            ("GetToken", Outcome::Ok),
-            ("ListCertificate", Outcome::Ok),
-            ("ListCertificate", Outcome::Ok)
-        ]
+        [(GET_TOKEN, Outcome::Ok), (LIST, Outcome::Ok), (LIST, Outcome::Ok)]
     );
 }
 
@@ -149,7 +146,7 @@ async fn an_ended_token_is_replaced_and_the_call_repeated() {
     let (enos, counts) = client(&fake);
     assert_eq!(list(&enos).await.unwrap(), [1, 2]);
     assert_eq!(fake.seen().len(), 4);
-    assert_eq!(counts.0.lock().unwrap()[1], ("ListCertificate", Outcome::Refused));
+    assert_eq!(counts.0.lock().unwrap()[1], (LIST, Outcome::Refused));
 }
 
 #[tokio::test]

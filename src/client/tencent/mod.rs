@@ -15,7 +15,7 @@ use super::call::Caller;
 use super::failure::{Backoff, CallError, Class};
 use super::http::{Request, Response};
 use super::limiter::Limiter;
-use super::{Deps, time};
+use super::{Action, Deps, time};
 
 mod codes;
 mod reply;
@@ -108,7 +108,7 @@ impl Tencent {
     /// [`decode`]. Rates, retries, clock correction and counting happen here.
     pub async fn call<R: Send + 'static>(
         &self,
-        action: &'static str,
+        action: Action,
         parameters: &impl Serialize,
         read: impl Reads<R>,
     ) -> Result<R, CallError> {
@@ -121,7 +121,7 @@ impl Tencent {
 
     async fn attempt<R: Send + 'static>(
         &self,
-        action: &'static str,
+        action: Action,
         body: Bytes,
         read: impl Reads<R>,
     ) -> Result<R, CallError> {
@@ -137,15 +137,15 @@ impl Tencent {
         attempt.end(result, &[keys.id.expose_secret(), keys.key.expose_secret(), token])
     }
 
-    fn limiter(&self, action: &str, keys: &Keys) -> Limiter {
+    fn limiter(&self, action: Action, keys: &Keys) -> Limiter {
         let region = self.settings.region.as_deref().unwrap_or_default();
         let limiters = &self.caller.deps.limiters;
-        limiters.get(keys.id.expose_secret(), region, action, self.settings.rate)
+        limiters.get(keys.id.expose_secret(), region, action.as_str(), self.settings.rate)
     }
 
     async fn read<R: Send + 'static>(
         &self,
-        action: &'static str,
+        action: Action,
         keys: &Keys,
         response: &Response,
         read: impl Reads<R>,
@@ -161,12 +161,7 @@ impl Tencent {
         }
     }
 
-    fn request(
-        &self,
-        action: &'static str,
-        keys: &Keys,
-        body: Bytes,
-    ) -> Result<Request, CallError> {
+    fn request(&self, action: Action, keys: &Keys, body: Bytes) -> Result<Request, CallError> {
         Ok(Request {
             method: reqwest::Method::POST,
             url: self.settings.endpoint.clone(),
@@ -179,7 +174,7 @@ impl Tencent {
 
     fn headers(
         &self,
-        action: &'static str,
+        action: Action,
         keys: &Keys,
         body: &[u8],
     ) -> Result<Vec<(HeaderName, HeaderValue)>, CallError> {
@@ -202,7 +197,7 @@ impl Tencent {
         let mut headers = vec![
             (CONTENT_TYPE, HeaderValue::from_static(JSON)),
             (AUTHORIZATION, secret(&signed.authorization).ok_or_else(|| unfit("secret id"))?),
-            (HeaderName::from_static("x-tc-action"), HeaderValue::from_static(action)),
+            (HeaderName::from_static("x-tc-action"), HeaderValue::from_static(action.as_str())),
             (
                 HeaderName::from_static("x-tc-version"),
                 HeaderValue::from_static(self.settings.version),
@@ -235,7 +230,7 @@ impl Tencent {
     }
 }
 
-fn failure(action: &'static str, fault: Fault, response: &Response, temporary: bool) -> CallError {
+fn failure(action: Action, fault: Fault, response: &Response, temporary: bool) -> CallError {
     match fault {
         Fault::Api { code, message, request_id } => {
             let class = codes::class(&code, temporary);

@@ -13,17 +13,18 @@ use crate::clock::SteadyClock;
 use crate::expiry::Timestamp;
 
 const NOW: i64 = 1_763_827_200;
+const LIST: Action = Action::new("DescribeInstanceList");
 const ID: &str = "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE";
 const KEY: &str = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE";
 
 #[derive(Default)]
 struct Counts {
-    requests: Mutex<Vec<(&'static str, Outcome)>>,
+    requests: Mutex<Vec<(Action, Outcome)>>,
     offsets: Mutex<Vec<i64>>,
 }
 
 impl Meter for Counts {
-    fn request(&self, source: &str, action: &'static str, outcome: Outcome, seconds: f64) {
+    fn request(&self, source: &str, action: Action, outcome: Outcome, seconds: f64) {
         assert_eq!(source, "iot");
         assert!(seconds >= 0.0);
         self.requests.lock().unwrap().push((action, outcome));
@@ -80,7 +81,7 @@ impl Reply for Count {
 
 async fn count(client: &Tencent) -> Result<Option<u64>, CallError> {
     let read = |body: &[u8]| decode::<Count>(body).map(|count| count.total_count);
-    client.call("DescribeInstanceList", &json!({}), read).await
+    client.call(LIST, &json!({}), read).await
 }
 
 fn success() -> Answer {

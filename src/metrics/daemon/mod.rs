@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::client::{Meter, Outcome};
+use crate::client::{Action, Meter, Outcome};
 use crate::expiry::{Reason, Timestamp};
 
 mod channel;
@@ -28,12 +28,16 @@ pub struct Setup {
 }
 
 /// A source that is counted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SourceSetup {
     /// Its name.
     pub name: String,
-    /// Its kind, which tells the actions and the scope that it always has.
+    /// Its kind. A source that changes it is another source.
     pub kind: String,
+    /// Every action that it sends.
+    pub actions: &'static [Action],
+    /// The scope that it always has.
+    pub fixed_scope: Option<&'static str>,
     /// Its windows, `near` or `all`, and the seconds between two scans of each.
     pub intervals: Vec<(String, f64)>,
 }
@@ -271,7 +275,7 @@ impl DaemonMetrics {
 }
 
 impl Meter for DaemonMetrics {
-    fn request(&self, source: &str, action: &'static str, outcome: Outcome, seconds: f64) {
+    fn request(&self, source: &str, action: Action, outcome: Outcome, seconds: f64) {
         self.source(source, |source| source.request(action, outcome, seconds));
     }
 

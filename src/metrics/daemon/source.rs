@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use prometheus::{Histogram, IntCounter, IntCounterVec, Opts, Registry};
 
 use super::{SourceSetup, counters};
-use crate::client::Outcome;
+use crate::client::{Action, Outcome};
 use crate::expiry::{Reason, Timestamp};
 
 /// The counts of one source.
 pub(super) struct Source {
     pub(super) kind: String,
     pub(super) registry: Registry,
-    requests: Mutex<BTreeMap<&'static str, IntCounterVec>>,
+    requests: Mutex<BTreeMap<Action, IntCounterVec>>,
     durations: Histogram,
     rejected: IntCounterVec,
     skipped: IntCounter,
@@ -78,16 +78,16 @@ impl Source {
             skipped,
             known: Mutex::default(),
         };
-        for action in actions(&setup.kind) {
-            source.outcomes(action);
+        for action in setup.actions {
+            source.outcomes(*action);
         }
-        if matches!(setup.kind.as_str(), "tencent-ssl" | "files") {
-            source.scope("all", |_| ());
+        if let Some(scope) = setup.fixed_scope {
+            source.scope(scope, |_| ());
         }
         source
     }
 
-    pub(super) fn request(&self, action: &'static str, outcome: Outcome, seconds: f64) {
+    pub(super) fn request(&self, action: Action, outcome: Outcome, seconds: f64) {
         self.outcomes(action).with_label_values(&[outcome.as_str()]).inc();
         self.durations.observe(seconds);
     }
@@ -112,11 +112,12 @@ impl Source {
         self.scope(scope, |scope| count(scope.windows.entry(window.to_owned()).or_default()));
     }
 
-    fn outcomes(&self, action: &'static str) -> IntCounterVec {
+    fn outcomes(&self, action: Action) -> IntCounterVec {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         let counters = requests.entry(action).or_insert_with(|| {
             let help = "Requests to the provider, by how they ended.";
-            let opts = Opts::new("source_requests_total", help).const_label("action", action);
+            let opts =
+                Opts::new("source_requests_total", help).const_label("action", action.as_str());
             counters::counters(&self.registry, opts, "outcome", Outcome::ALL.map(Outcome::as_str))
         });
         counters.clone()
@@ -135,23 +136,5 @@ impl Scope {
     /// Returns the worst of what the windows' last scans missed.
     pub(super) fn missing(&self) -> Option<u64> {
         self.windows.values().filter_map(|window| window.missing).max()
-    }
-}
-
-/// Lists the actions that a kind is known to use, so that their counters exist before the first request.
-/// Others get theirs when they are used.
-fn actions(kind: &str) -> &'static [&'static str] {
-    match kind {
-        "tencent-mqtt" => &[
-            "DescribeCaCertificates",
-            "DescribeDeviceCertificate",
-            "DescribeDeviceCertificates",
-            "DescribeInstance",
-            "DescribeInstanceList",
-        ],
-        "tencent-ssl" => &["DescribeCertificates"],
-        "enos" => &["certificates", "devices", "products", "token"],
-        "files" => &["read"],
-        _ => &[],
     }
 }

@@ -4,12 +4,15 @@ use super::*;
 use crate::metrics::parse::{Family, parse, samples, value};
 use crate::metrics::writer::{Format, Writer};
 
+const ACTIONS: [Action; 2] = [Action::new("List"), Action::new("token")];
 const AT: Timestamp = Timestamp::from_seconds(1_795_305_600);
 
 fn setup(sources: &[(&str, &str)], channels: &[&str]) -> Setup {
     let source = |(name, kind): &(&str, &str)| SourceSetup {
         name: (*name).to_owned(),
         kind: (*kind).to_owned(),
+        actions: &ACTIONS,
+        fixed_scope: (*kind == "tencent-ssl").then_some("all"),
         intervals: vec![("all".to_owned(), 3600.0)],
     };
     Setup {
@@ -34,11 +37,10 @@ fn every_closed_label_is_there_at_zero() {
         DaemonMetrics::new(&setup(&[("ssl", "tencent-ssl"), ("iot", "tencent-mqtt")], &["ops"]));
     let families = read(&metrics);
     let requests = samples(&families, "notafter_source_requests_total");
-    assert_eq!(requests.len(), (1 + 5) * Outcome::ALL.len());
+    assert_eq!(requests.len(), 2 * ACTIONS.len() * Outcome::ALL.len());
     assert!(requests.iter().all(|sample| sample.value == "0"));
     for outcome in Outcome::ALL {
-        let labels =
-            [("source", "ssl"), ("action", "DescribeCertificates"), ("outcome", outcome.as_str())];
+        let labels = [("source", "ssl"), ("action", "List"), ("outcome", outcome.as_str())];
         let count = value(&families, "notafter_source_requests_total", &labels);
         assert_eq!(count.as_deref(), Some("0"), "{labels:?}");
     }
@@ -100,8 +102,8 @@ fn what_a_source_does_is_told() {
     metrics.gone("s", "o1", 4);
     metrics.renewed("s", "o1", 5);
     metrics.clock_offset("s", -7);
-    metrics.request("s", "token", Outcome::Timeout, 4.0);
-    metrics.request("s", "unheard of", Outcome::Ok, 0.01);
+    metrics.request("s", ACTIONS[1], Outcome::Timeout, 4.0);
+    metrics.request("s", Action::new("unheard of"), Outcome::Ok, 0.01);
     let families = read(&metrics);
     let (source, scope) = (("source", "s"), ("scope", "o1"));
     let all = ("window", "all");
@@ -236,7 +238,7 @@ fn names_that_read_alike_together_stay_apart() {
         DaemonMetrics::new(&setup(&[("p1", "tencent-mqtt"), ("p12", "tencent-mqtt")], &[]));
     metrics.added("p1", "23", 1);
     metrics.added("p12", "3", 2);
-    metrics.request("p1", "DescribeDeviceCertificate", Outcome::Ok, 0.1);
+    metrics.request("p1", ACTIONS[0], Outcome::Ok, 0.1);
     let families = read(&metrics);
     let added = samples(&families, "notafter_certificates_added_total");
     let added: Vec<_> = added.iter().map(|s| (s.label("source"), s.label("scope"))).collect();

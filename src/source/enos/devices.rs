@@ -7,7 +7,12 @@ use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::client::enos::{Call, Enos};
-use crate::client::{CallError, Class};
+use crate::client::{Action, CallError, Class};
+
+/// Lists the products.
+pub(super) const SEARCH_PRODUCT: Action = Action::new("SearchProduct");
+/// Lists the devices of a product.
+pub(super) const SEARCH_DEVICE: Action = Action::new("SearchDevice");
 
 /// Rows of one page. The vendor advises no more than 50.
 pub(super) const PAGE: u64 = 50;
@@ -83,7 +88,7 @@ pub(super) async fn products(client: &Enos, organisation: &str) -> Result<Vec<St
             "projection": ["productKey", "biDirectionalAuth"],
         });
         let path = "/connect-service/v2.1/products";
-        let found = search(client, "SearchProduct", path, organisation, &body).await?;
+        let found = search(client, SEARCH_PRODUCT, path, organisation, &body).await?;
         let rows = found.data.unwrap_or_default();
         read += u64::try_from(rows.len()).unwrap_or(u64::MAX);
         total = found.pagination.total_size;
@@ -94,7 +99,7 @@ pub(super) async fn products(client: &Enos, organisation: &str) -> Result<Vec<St
     }
     if read < total {
         let text = format!("the provider counts {total} products and lists {read}");
-        return Err(CallError::new("SearchProduct", Class::Unavailable, text));
+        return Err(CallError::new(SEARCH_PRODUCT, Class::Unavailable, text));
     }
     keys.sort_unstable();
     keys.dedup();
@@ -132,14 +137,14 @@ pub(super) async fn page(
         "projection": ["assetId", "productKey", "deviceKey", "deviceName", "status", "lastOnlineTime"],
     });
     let path = "/connect-service/v2.1/devices";
-    let found = search(client, "SearchDevice", path, organisation, &body).await?;
+    let found = search(client, SEARCH_DEVICE, path, organisation, &body).await?;
     let devices = found.data.unwrap_or_default().iter().map(Device::read).collect();
     Ok((devices, found.pagination.total_size))
 }
 
 async fn search(
     client: &Enos,
-    action: &'static str,
+    action: Action,
     path: &'static str,
     organisation: &str,
     body: &Value,

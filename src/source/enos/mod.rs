@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -19,7 +20,7 @@ use serde_json::Value;
 
 use super::{Checkpoint, Page, Slice, Source, SourceError, Window};
 use crate::client::enos::{AppKeys, Call, Enos as Client, ReadAppKeys, Settings};
-use crate::client::{Backoff, CallError, Class, Deps};
+use crate::client::{Action, Backoff, CallError, Class, Deps};
 use crate::clock::Clock;
 use crate::config::{Fields, Placed, Secret, SourceConfig};
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Timestamp};
@@ -31,17 +32,30 @@ mod checks;
 mod devices;
 mod subject;
 
+/// What `kind = "enos"` is. One call for each device: the whole is read seldom.
+pub(super) const KIND: super::Kind = super::Kind {
+    name: "enos",
+    build,
+    actions: &[
+        Action::new("certificates"),
+        Action::new("devices"),
+        Action::new("products"),
+        Action::new("token"),
+    ],
+    windowed: true,
+    full_scan_default: Some(Duration::from_hours(7 * 24)),
+    fixed_scope: None,
+};
+
+const LIST_CERTIFICATE: Action = Action::new("ListCertificate");
+
 /// The vendor publishes no limit; tenants configure their own.
 const RATE: f64 = 5.0;
 /// Calls under way at once, so that latency does not eat the rate.
 const AT_ONCE: usize = 8;
 
 /// Builds the source, or reports what is wrong with its options.
-pub(super) fn build(
-    config: &SourceConfig,
-    mut fields: Fields<'_>,
-    deps: &Deps,
-) -> Option<Arc<dyn Source>> {
+fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Source>> {
     let endpoint = fields.url("endpoint");
     if endpoint.is_none() && super::is_absent(config, "endpoint") {
         let text =
@@ -308,7 +322,7 @@ impl Enos {
         let mut query = vec![("action", "list"), ("orgId", self.organisation.as_ref())];
         query.extend(device.query());
         let call = Call {
-            action: "ListCertificate",
+            action: LIST_CERTIFICATE,
             path: "/connect-service/v2.0/certificates",
             query: &query,
             body: None,

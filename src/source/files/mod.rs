@@ -5,19 +5,27 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use glob::Pattern;
 
-use super::{Page, Slice, Source, SourceError, Window};
-use crate::client::Deps;
+use super::{Kind, Page, Slice, Source, SourceError, Window};
+use crate::client::{Action, Deps};
 use crate::config::{Fields, SourceConfig};
 
 mod bundle;
 mod read;
 
+/// What `kind = "files"` is.
+pub(super) const KIND: Kind = Kind {
+    name: "files",
+    build,
+    actions: &[Action::new("read")],
+    windowed: false,
+    full_scan_default: None,
+    fixed_scope: Some(SCOPE),
+};
+
+const SCOPE: &str = "all";
+
 /// Builds the source, or reports what is wrong with its options.
-pub(super) fn build(
-    config: &SourceConfig,
-    mut fields: Fields<'_>,
-    _: &Deps,
-) -> Option<Arc<dyn Source>> {
+fn build(config: &SourceConfig, mut fields: Fields<'_>, _: &Deps) -> Option<Arc<dyn Source>> {
     let whole = fields.strings("paths");
     match &whole {
         None if super::is_absent(config, "paths") => {
@@ -48,7 +56,7 @@ struct Files {
 #[async_trait]
 impl Source for Files {
     async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
-        Ok(vec![Slice::whole(&"all".into(), window, u64::MAX, 0)])
+        Ok(vec![Slice::whole(&SCOPE.into(), window, u64::MAX, 0)])
     }
 
     async fn page(&self, _: &Slice, _: u64) -> Result<Page, SourceError> {

@@ -6,7 +6,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::client::tencent::{ApiError, Fault, Reply, Tencent, decode};
-use crate::client::{CallError, Class};
+use crate::client::{Action, CallError, Class};
+
+/// Lists the instances.
+pub(super) const LIST: Action = Action::new("DescribeInstanceList");
+/// Describes one instance.
+pub(super) const DESCRIBE: Action = Action::new("DescribeInstance");
 
 /// The most rows of one page.
 const LIMIT: u64 = 100;
@@ -98,7 +103,7 @@ pub(super) async fn list(client: &Tencent) -> Result<Ids, CallError> {
     let text = format!(
         "the provider counts {total} instances and lists {best}; name them in `instances` if this goes on"
     );
-    Err(CallError::new("DescribeInstanceList", Class::Unavailable, text))
+    Err(CallError::new(LIST, Class::Unavailable, text))
 }
 
 /// Reads the whole list once and returns its last total.
@@ -111,7 +116,7 @@ async fn read_pages(
     let mut total = 0;
     for _ in 0..MOST_PAGES {
         let request = ListInstances { limit: LIMIT, offset };
-        let (stated, rows) = client.call("DescribeInstanceList", &request, page).await?;
+        let (stated, rows) = client.call(LIST, &request, page).await?;
         total = stated;
         offset += u64::try_from(rows.len()).unwrap_or(u64::MAX);
         let is_empty = rows.is_empty();
@@ -169,7 +174,7 @@ impl Reply for Details {
 pub(super) async fn describe(client: &Tencent, id: &str) -> Result<Option<Instance>, CallError> {
     let request = DescribeInstance { instance_id: id };
     let mode = |body: &[u8]| Ok(decode::<Details>(body)?.mode.unwrap_or_default());
-    match client.call("DescribeInstance", &request, mode).await {
+    match client.call(DESCRIBE, &request, mode).await {
         Ok(mode) => Ok(Some(Instance::in_mode(id, &mode))),
         Err(error) if knows_no_certificates(&error) => {
             tracing::debug!(instance = id, "the edition of this instance has no certificates");

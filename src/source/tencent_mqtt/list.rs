@@ -4,10 +4,13 @@ use serde::Serialize;
 
 use super::rows;
 use super::stated_expiry::Agreement;
-use crate::client::CallError;
 use crate::client::tencent::{Fault, Tencent};
+use crate::client::{Action, CallError};
 use crate::expiry::{Seen, Sighting, Timestamp};
 use crate::source::{Page, Span};
+
+/// Lists the certificates of the devices of an instance.
+pub(super) const LIST_DEVICES: Action = Action::new("DescribeDeviceCertificates");
 
 /// The most rows of one page.
 pub(super) const LIMIT: u64 = 100;
@@ -86,7 +89,7 @@ async fn call<T: Send + 'static>(
         }
         Ok((page, more(body)?))
     };
-    client.call("DescribeDeviceCertificates", &request, read).await
+    client.call(LIST_DEVICES, &request, read).await
 }
 
 /// Whole seconds mean the same however the server rounds: certificates end at whole seconds.

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::tencent::{Account, Service};
 use super::{Page, Presence, Slice, Source, SourceError, Window};
 use crate::client::tencent::{ApiError, Fault, Reply, Tencent, Text, decode};
-use crate::client::{CallError, Class, Deps};
+use crate::client::{Action, CallError, Class, Deps};
 use crate::config::{Fields, SourceConfig};
 use crate::expiry::{Kind, Reason, Rejected};
 use instances::Instance;
@@ -29,6 +29,25 @@ mod list;
 mod rows;
 mod fast_path;
 mod stated_expiry;
+
+/// What `kind = "tencent-mqtt"` is.
+pub(super) const KIND: super::Kind = super::Kind {
+    name: "tencent-mqtt",
+    build,
+    actions: &[
+        list::LIST_DEVICES,
+        LIST_AUTHORITIES,
+        ASK_FOR_DEVICE,
+        instances::LIST,
+        instances::DESCRIBE,
+    ],
+    windowed: true,
+    full_scan_default: Some(Duration::from_hours(24)),
+    fixed_scope: None,
+};
+
+const LIST_AUTHORITIES: Action = Action::new("DescribeCaCertificates");
+const ASK_FOR_DEVICE: Action = Action::new("DescribeDeviceCertificate");
 
 const SERVICE: Service = Service {
     name: "mqtt",
@@ -43,11 +62,7 @@ const OVERLAP: u64 = 10;
 const BELIEVED: Duration = Duration::from_hours(24);
 
 /// Builds the source, or reports what is wrong with its options.
-pub(super) fn build(
-    config: &SourceConfig,
-    mut fields: Fields<'_>,
-    deps: &Deps,
-) -> Option<Arc<dyn Source>> {
+fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Source>> {
     let region = fields.required_string("region");
     if let Some(region) = &region
         && !region.value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -296,7 +311,7 @@ impl TencentMqtt {
 
     async fn authorities(&self, instance: &str) -> Result<Page, CallError> {
         let request = OfInstance { instance_id: instance };
-        let page = self.client.call("DescribeCaCertificates", &request, authorities::page).await?;
+        let page = self.client.call(LIST_AUTHORITIES, &request, authorities::page).await?;
         let serials = page.sightings.iter().map(|seen| seen.serial.to_owned());
         self.learn(instance, |known| known.authorities.get_or_insert_default().extend(serials));
         Ok(page)
@@ -323,7 +338,7 @@ impl TencentMqtt {
                 _ => Err(Fault::Malformed("another certificate than the one asked for".into())),
             }
         };
-        let answer = self.client.call("DescribeDeviceCertificate", &request, read).await;
+        let answer = self.client.call(ASK_FOR_DEVICE, &request, read).await;
         if matches!(answer, Ok((Presence::Present, true))) {
             // A list left it out and was called whole: the filter may not be what it was. Try it out again.
             self.learn(instance, |known| known.filter = None);

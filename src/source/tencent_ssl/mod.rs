@@ -9,12 +9,25 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use super::tencent::{Account, Service};
-use super::{Page, Slice, Source, SourceError, Window};
+use super::{Kind, Page, Slice, Source, SourceError, Window};
 use crate::client::tencent::{Fault, Tencent};
-use crate::client::{CallError, Class, Deps};
+use crate::client::{Action, CallError, Class, Deps};
 use crate::config::{Fields, SourceConfig};
 
 mod rows;
+
+/// What `kind = "tencent-ssl"` is.
+pub(super) const KIND: Kind = Kind {
+    name: "tencent-ssl",
+    build,
+    actions: &[LIST],
+    windowed: false,
+    full_scan_default: None,
+    fixed_scope: Some(SCOPE),
+};
+
+const LIST: Action = Action::new("DescribeCertificates");
+const SCOPE: &str = "all";
 
 const SERVICE: Service = Service {
     name: "ssl",
@@ -28,11 +41,7 @@ const LIMIT: u64 = 1000;
 const OVERLAP: u64 = 10;
 
 /// Builds the source, or reports what is wrong with its options.
-pub(super) fn build(
-    config: &SourceConfig,
-    mut fields: Fields<'_>,
-    deps: &Deps,
-) -> Option<Arc<dyn Source>> {
+fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Source>> {
     let account = Account::read(&mut fields, &SERVICE);
     fields.finish()?;
     Some(Arc::new(TencentSsl::new(account?.client(&SERVICE, &config.name, None, deps))))
@@ -55,7 +64,7 @@ struct Request {
 impl Source for TencentSsl {
     async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
         // One list holds servers' certificates and authorities'.
-        Ok(vec![Slice::whole(&"all".into(), window, self.limit.load(Ordering::Relaxed), OVERLAP)])
+        Ok(vec![Slice::whole(&SCOPE.into(), window, self.limit.load(Ordering::Relaxed), OVERLAP)])
     }
 
     async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
@@ -91,7 +100,7 @@ impl TencentSsl {
             }
             Ok(page)
         };
-        self.client.call("DescribeCertificates", &Request { offset, limit }, read).await
+        self.client.call(LIST, &Request { offset, limit }, read).await
     }
 }
 

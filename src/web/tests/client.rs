@@ -38,7 +38,8 @@ impl Clock for Stopped {
 
 /// Starts a server that knows `known`.
 pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
-    let source = SourceSetup { name: "s".to_owned(), kind: "files".to_owned(), intervals: vec![] };
+    let source =
+        SourceSetup { name: "s".to_owned(), kind: "files".to_owned(), ..SourceSetup::default() };
     let setup = Setup { sources: vec![source], channels: vec!["ops".to_owned()] };
     let names = Arc::new(Memory::of(known));
     let (view, views) = watch::channel(Arc::new(view(1, known)));

@@ -136,10 +136,12 @@ impl World {
         let theirs = Arc::clone(&clock);
         let clouds = Clouds { clock: Arc::new(move || theirs.millis()), ..Clouds::new(fleet) };
         let simulator = Simulator::start(clouds).await.unwrap();
-        let (config, mut mistakes) = load(&configuration(kind, &simulator), &environment());
+        let (config, mut mistakes) =
+            load(&configuration(kind, &simulator), &environment(), source::full_scan_default);
         let config = Arc::new(config.unwrap());
         let intervals = vec![("near".to_owned(), 3600.0), ("all".to_owned(), 3600.0)];
-        let watched = SourceSetup { name: kind.to_owned(), kind: kind.to_owned(), intervals };
+        let (name, kind_name) = (kind.to_owned(), kind.to_owned());
+        let watched = SourceSetup { name, kind: kind_name, intervals, ..SourceSetup::default() };
         let metrics =
             Arc::new(DaemonMetrics::new(&Setup { sources: vec![watched], channels: Vec::new() }));
         let source = build(&config, &clock, &metrics, &mut mistakes);
