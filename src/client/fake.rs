@@ -1,16 +1,19 @@
-//! Servers for tests: scripted answers over real sockets.
+//! The other side for tests: scripted answers over real sockets, or in process.
 #![expect(clippy::disallowed_methods, reason = "tests own the tasks of their servers")]
 
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
+
+use super::http::{self, Http, HttpError, Reach, Transport};
 
 /// A request as the server saw it.
 #[derive(Clone, Debug)]
@@ -51,6 +54,33 @@ impl Reply {
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+}
+
+/// Answers with a script in process, so that a test needs no socket and time may be virtual.
+pub(crate) struct InProcess<S>(S);
+
+impl<S: Fn(&Seen) -> Reply + Send + Sync + 'static> InProcess<S> {
+    /// Returns a client whose requests end in `script`.
+    pub(crate) fn http(script: S) -> Http {
+        Http::over(Arc::new(Self(script)))
+    }
+}
+
+#[async_trait]
+impl<S: Fn(&Seen) -> Reply + Send + Sync> Transport for InProcess<S> {
+    async fn carry(&self, request: http::Request, _: Reach) -> Result<http::Response, HttpError> {
+        let query = request.url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let seen = Seen {
+            path_and_query: format!("{}{query}", request.url.path()),
+            headers: request.headers.into_iter().collect(),
+            body: request.body,
+        };
+        let Reply { status, headers, body } = (self.0)(&seen);
+        let headers = headers.into_iter().map(|(name, value)| {
+            (HeaderName::from_static(name), HeaderValue::from_str(&value).unwrap())
+        });
+        Ok(http::Response { status, headers: headers.collect(), body })
     }
 }
 

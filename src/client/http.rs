@@ -1,32 +1,36 @@
-//! One HTTP client for sources and channels: no redirects, capped bodies, errors without URLs.
+//! HTTP for sources and channels: what holds for every request, however it travels.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use rustls_platform_verifier::BuilderVerifierExt;
-use url::{Host, Url};
+use url::Url;
 
-use super::concurrency;
-use super::egress_filter::{Forbidden, Guard};
+use super::network::Network;
+use crate::config::is_loopback;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-// Shorter than the minute after which load balancers usually close an idle connection.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
-const IDLE_CONNECTIONS: usize = concurrency::MOST;
-const USER_AGENT: &str = concat!("notafter/", env!("CARGO_PKG_VERSION"));
+/// Carries a request to the other side and its answer back, once: no redirects, no second attempt.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Returns the answer, whatever its status. May leave the request's time and cap to [`Http`].
+    async fn carry(&self, request: Request, reach: Reach) -> Result<Response, HttpError>;
+}
+
+/// Where a request may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Wherever its address leads.
+    Anywhere,
+    /// Not to an address that no receiver has, whatever name leads there.
+    Receivers,
+}
 
 /// The HTTP client. Clones share their connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Http {
-    /// Honours the proxies of the environment.
-    outward: reqwest::Client,
-    /// The same, for what must not be led to an address that no receiver has.
-    guarded: reqwest::Client,
-    /// For loopback, which no proxy can reach.
-    loopback: reqwest::Client,
+    transport: Arc<dyn Transport>,
 }
 
 /// One request. It is sent once: whoever wants a second attempt builds a second request.
@@ -88,168 +92,41 @@ pub enum HttpError {
 impl Http {
     /// Returns a client that trusts the machine's certificate authorities.
     pub fn new() -> Result<Self, String> {
-        Self::with(Guard::of_the_system())
+        Ok(Self::over(Arc::new(Network::new()?)))
     }
 
-    fn with(guard: Guard) -> Result<Self, String> {
-        let tls = tls()?;
-        let build = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|error| format!("cannot build the HTTP client: {error}"))
-        };
-        Ok(Self {
-            outward: build(builder(tls.clone()))?,
-            guarded: build(builder(tls.clone()).dns_resolver(Arc::new(guard)))?,
-            loopback: build(builder(tls).no_proxy())?,
-        })
+    /// Returns a client whose requests travel by `transport`.
+    pub fn over(transport: Arc<dyn Transport>) -> Self {
+        Self { transport }
     }
 
     /// Sends `request` once and reads the whole answer, whatever its status.
     pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        send(self.client_for(&request.url, &self.outward)?, request).await
+        self.carry(request, Reach::Anywhere).await
     }
 
     /// Does the same, and refuses to connect where the name of the host leads to an address that no receiver has.
     pub async fn send_guarded(&self, request: Request) -> Result<Response, HttpError> {
-        send(self.client_for(&request.url, &self.guarded)?, request).await
+        self.carry(request, Reach::Receivers).await
     }
 
-    fn client_for<'a>(
-        &'a self,
-        url: &Url,
-        outward: &'a reqwest::Client,
-    ) -> Result<&'a reqwest::Client, HttpError> {
-        match (url.scheme(), is_loopback(url)) {
-            ("http" | "https", true) => Ok(&self.loopback),
-            ("https", false) => Ok(outward),
-            ("http", false) => Err(HttpError::Invalid(
-                "plain http is allowed only to a loopback host; use https".into(),
-            )),
-            _ => Err(HttpError::Invalid("the address must begin with https".into())),
-        }
+    async fn carry(&self, request: Request, reach: Reach) -> Result<Response, HttpError> {
+        check(&request.url)?;
+        let Request { timeout, cap, .. } = request;
+        let carried = tokio::time::timeout(timeout, self.transport.carry(request, reach)).await;
+        let response = carried.map_err(|_| HttpError::Timeout)??;
+        if response.body.len() > cap { Err(HttpError::TooLarge { cap }) } else { Ok(response) }
     }
 }
 
-async fn send(client: &reqwest::Client, request: Request) -> Result<Response, HttpError> {
-    let Request { method, url, headers, body, timeout, cap } = request;
-    let mut outgoing = reqwest::Request::new(method, url);
-    *outgoing.timeout_mut() = Some(timeout);
-    outgoing.headers_mut().extend(headers);
-    if !body.is_empty() {
-        *outgoing.body_mut() = Some(body.into());
+fn check(url: &Url) -> Result<(), HttpError> {
+    match (url.scheme(), is_loopback(url)) {
+        ("https", _) | ("http", true) => Ok(()),
+        ("http", false) => Err(HttpError::Invalid(
+            "plain http is allowed only to a loopback host; use https".into(),
+        )),
+        _ => Err(HttpError::Invalid("the address must begin with https".into())),
     }
-    let mut incoming = client.execute(outgoing).await.map_err(|error| failure(&error))?;
-    Ok(Response {
-        status: incoming.status().as_u16(),
-        headers: std::mem::take(incoming.headers_mut()),
-        body: capped(incoming, cap).await?,
-    })
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
-fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .user_agent(USER_AGENT)
-        // A signed request must not be replayed to an address that the signature does not cover.
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .retry(reqwest::retry::never())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS)
-        .tcp_nodelay(true)
-}
-
-fn tls() -> Result<rustls::ClientConfig, String> {
-    let describe = |error: rustls::Error| format!("cannot set up TLS: {error}");
-    let builder = || {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(describe)
-    };
-    let verified = builder()?.with_platform_verifier();
-    let mut config = match verified {
-        Ok(config) => config.with_no_client_auth(),
-        Err(error) => {
-            // A machine without a CA bundle can still talk to loopback.
-            tracing::warn!(%error, "no certificate authorities found: every https request will fail until ca-certificates is installed");
-            builder()?.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-        }
-    };
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-async fn capped(mut incoming: reqwest::Response, cap: usize) -> Result<Bytes, HttpError> {
-    let expected = incoming.content_length().and_then(|length| usize::try_from(length).ok());
-    // Mostly a body comes in one piece, and then it is not copied.
-    let mut first = Bytes::new();
-    let mut body = Vec::new();
-    while let Some(chunk) = incoming.chunk().await.map_err(|error| failure(&error))? {
-        if first.len().max(body.len()).saturating_add(chunk.len()) > cap {
-            return Err(HttpError::TooLarge { cap });
-        }
-        if first.is_empty() {
-            first = chunk;
-            continue;
-        }
-        if body.is_empty() {
-            body.reserve(expected.unwrap_or(0).min(cap));
-            body.extend_from_slice(&first);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(if body.is_empty() { first } else { body.into() })
-}
-
-/// Converts and drops the library's error, whose text shows the whole URL.
-fn failure(error: &reqwest::Error) -> HttpError {
-    let (cause, tls) = root_cause(error);
-    match () {
-        () if is_forbidden(error) => HttpError::Invalid(cause),
-        () if error.is_timeout() => HttpError::Timeout,
-        () if tls => HttpError::Tls(cause),
-        () if error.is_builder() => HttpError::Invalid(cause),
-        () if error.is_connect() => HttpError::Connect(cause),
-        () if error.is_body() || error.is_decode() => HttpError::Body(cause),
-        () => HttpError::Reset(cause),
-    }
-}
-
-fn is_forbidden(error: &reqwest::Error) -> bool {
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes.into_iter().any(<dyn Error>::is::<Forbidden>)
-}
-
-/// Returns the innermost cause, which names no URL, and whether TLS is to blame.
-fn root_cause(error: &reqwest::Error) -> (String, bool) {
-    let mut text = None;
-    let mut tls = false;
-    let mut next = error.source();
-    while let Some(cause) = next {
-        tls |= is_tls(cause);
-        text = Some(cause.to_string());
-        next = cause.source();
-    }
-    (text.unwrap_or_else(|| "the request failed".into()), tls)
-}
-
-/// An I/O error leaves the error that it wraps out of its chain of sources.
-fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    error.is::<rustls::Error>()
-        || error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .is_some_and(|inner| is_tls(inner))
 }
 
 #[cfg(test)]
@@ -259,7 +136,9 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::client::egress_filter::Guard;
     use crate::client::fake::{Fake, Reply};
+    use crate::client::network::USER_AGENT;
 
     fn get(url: Url, cap: usize) -> Request {
         Request {
@@ -375,7 +254,7 @@ mod tests {
             let address = if metadata { [169, 254, 169, 254] } else { [127, 0, 0, 1] };
             async move { Ok(vec![(address, 0).into()]) }.boxed()
         });
-        let http = Http::with(guard).unwrap();
+        let http = Http::over(Arc::new(Network::with(guard).unwrap()));
         let ask = async |name: &str| {
             let url = Url::parse(&format!("https://{name}.test:{port}/?key=SECRET123")).unwrap();
             let error = http.send_guarded(get(url, 10)).await.unwrap_err();
@@ -387,6 +266,32 @@ mod tests {
         let refused =
             "the name of the host leads to a link-local or metadata address, which is refused";
         assert_eq!(ask("metadata").await, HttpError::Invalid(refused.to_owned()));
+    }
+
+    /// Answers with its body after a while.
+    struct Slow(Duration, &'static [u8]);
+
+    #[async_trait]
+    impl Transport for Slow {
+        async fn carry(&self, _: Request, _: Reach) -> Result<Response, HttpError> {
+            tokio::time::sleep(self.0).await;
+            let body = Bytes::from_static(self.1);
+            Ok(Response { status: 200, headers: HeaderMap::new(), body })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_and_size_are_kept_whatever_the_transport() {
+        let url = Url::parse("https://provider.test/").unwrap();
+        for (seconds, body, expected) in [
+            (9, "four", Ok(200)),
+            (11, "four", Err(HttpError::Timeout)),
+            (0, "five!", Err(HttpError::TooLarge { cap: 4 })),
+        ] {
+            let http = Http::over(Arc::new(Slow(Duration::from_secs(seconds), body.as_bytes())));
+            let answer = http.send(get(url.clone(), 4)).await;
+            assert_eq!(answer.map(|response| response.status), expected, "{seconds} {body}");
+        }
     }
 
     #[tokio::test]

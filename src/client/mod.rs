@@ -14,6 +14,7 @@ pub(crate) mod fake;
 pub mod egress_filter;
 pub(crate) mod hmac;
 pub mod http;
+mod network;
 pub mod limiter;
 pub mod tencent;
 pub mod time;

@@ -23,6 +23,7 @@ mod mistakes;
 mod tree;
 mod environment;
 
+pub use address::is_loopback;
 pub use duration::duration;
 pub use environment::Environment;
 pub use fields::Fields;

@@ -1,0 +1,171 @@
+//! The network: requests travel by `reqwest`, without redirects, with capped bodies and errors without URLs.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rustls_platform_verifier::BuilderVerifierExt;
+
+use super::concurrency;
+use super::egress_filter::{Forbidden, Guard};
+use super::http::{HttpError, Reach, Request, Response, Transport};
+use crate::config::is_loopback;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+// Shorter than the minute after which load balancers usually close an idle connection.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
+const IDLE_CONNECTIONS: usize = concurrency::MOST;
+pub(super) const USER_AGENT: &str = concat!("notafter/", env!("CARGO_PKG_VERSION"));
+
+/// The clients that share the machine's connections.
+#[derive(Debug)]
+pub(super) struct Network {
+    /// Honours the proxies of the environment.
+    outward: reqwest::Client,
+    /// The same, for what must not be led to an address that no receiver has.
+    guarded: reqwest::Client,
+    /// For loopback, which no proxy can reach.
+    loopback: reqwest::Client,
+}
+
+impl Network {
+    /// Returns a network that trusts the machine's certificate authorities.
+    pub(super) fn new() -> Result<Self, String> {
+        Self::with(Guard::of_the_system())
+    }
+
+    pub(super) fn with(guard: Guard) -> Result<Self, String> {
+        let tls = tls()?;
+        let build = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| format!("cannot build the HTTP client: {error}"))
+        };
+        Ok(Self {
+            outward: build(builder(tls.clone()))?,
+            guarded: build(builder(tls.clone()).dns_resolver(Arc::new(guard)))?,
+            loopback: build(builder(tls).no_proxy())?,
+        })
+    }
+}
+
+#[async_trait]
+impl Transport for Network {
+    async fn carry(&self, request: Request, reach: Reach) -> Result<Response, HttpError> {
+        let client = match (is_loopback(&request.url), reach) {
+            (true, _) => &self.loopback,
+            (false, Reach::Anywhere) => &self.outward,
+            (false, Reach::Receivers) => &self.guarded,
+        };
+        let Request { method, url, headers, body, cap, .. } = request;
+        let mut outgoing = reqwest::Request::new(method, url);
+        outgoing.headers_mut().extend(headers);
+        if !body.is_empty() {
+            *outgoing.body_mut() = Some(body.into());
+        }
+        let mut incoming = client.execute(outgoing).await.map_err(|error| failure(&error))?;
+        Ok(Response {
+            status: incoming.status().as_u16(),
+            headers: std::mem::take(incoming.headers_mut()),
+            body: capped(incoming, cap).await?,
+        })
+    }
+}
+
+fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(USER_AGENT)
+        // A signed request must not be replayed to an address that the signature does not cover.
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .tcp_nodelay(true)
+}
+
+fn tls() -> Result<rustls::ClientConfig, String> {
+    let describe = |error: rustls::Error| format!("cannot set up TLS: {error}");
+    let builder = || {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(describe)
+    };
+    let verified = builder()?.with_platform_verifier();
+    let mut config = match verified {
+        Ok(config) => config.with_no_client_auth(),
+        Err(error) => {
+            // A machine without a CA bundle can still talk to loopback.
+            tracing::warn!(%error, "no certificate authorities found: every https request will fail until ca-certificates is installed");
+            builder()?.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+async fn capped(mut incoming: reqwest::Response, cap: usize) -> Result<Bytes, HttpError> {
+    let expected = incoming.content_length().and_then(|length| usize::try_from(length).ok());
+    // Mostly a body comes in one piece, and then it is not copied.
+    let mut first = Bytes::new();
+    let mut body = Vec::new();
+    while let Some(chunk) = incoming.chunk().await.map_err(|error| failure(&error))? {
+        if first.len().max(body.len()).saturating_add(chunk.len()) > cap {
+            return Err(HttpError::TooLarge { cap });
+        }
+        if first.is_empty() {
+            first = chunk;
+            continue;
+        }
+        if body.is_empty() {
+            body.reserve(expected.unwrap_or(0).min(cap));
+            body.extend_from_slice(&first);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(if body.is_empty() { first } else { body.into() })
+}
+
+/// Converts and drops the library's error, whose text shows the whole URL.
+fn failure(error: &reqwest::Error) -> HttpError {
+    let (cause, tls) = root_cause(error);
+    match () {
+        () if is_forbidden(error) => HttpError::Invalid(cause),
+        () if error.is_timeout() => HttpError::Timeout,
+        () if tls => HttpError::Tls(cause),
+        () if error.is_builder() => HttpError::Invalid(cause),
+        () if error.is_connect() => HttpError::Connect(cause),
+        () if error.is_body() || error.is_decode() => HttpError::Body(cause),
+        () => HttpError::Reset(cause),
+    }
+}
+
+fn is_forbidden(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.into_iter().any(<dyn Error>::is::<Forbidden>)
+}
+
+/// Returns the innermost cause, which names no URL, and whether TLS is to blame.
+fn root_cause(error: &reqwest::Error) -> (String, bool) {
+    let mut text = None;
+    let mut tls = false;
+    let mut next = error.source();
+    while let Some(cause) = next {
+        tls |= is_tls(cause);
+        text = Some(cause.to_string());
+        next = cause.source();
+    }
+    (text.unwrap_or_else(|| "the request failed".into()), tls)
+}
+
+/// An I/O error leaves the error that it wraps out of its chain of sources.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    error.is::<rustls::Error>()
+        || error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+            .is_some_and(|inner| is_tls(inner))
+}
