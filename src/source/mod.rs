@@ -16,6 +16,8 @@ mod files;
 mod tencent;
 mod tencent_mqtt;
 mod tencent_ssl;
+#[cfg(test)]
+mod sent;
 
 /// A provider that lists certificates.
 ///

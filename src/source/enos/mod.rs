@@ -19,7 +19,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Checkpoint, Page, Slice, Source, SourceError, Window};
-use crate::client::enos::{AppKeys, Call, Enos as Client, ReadAppKeys, Settings};
+use crate::client::enos::{
+    AppKeys, Call, Enos as Client, GET_TOKEN, REFRESH_TOKEN, ReadAppKeys, Settings,
+};
 use crate::client::{Action, Backoff, CallError, Class, Deps};
 use crate::clock::Clock;
 use crate::config::{Fields, Placed, Secret, SourceConfig};
@@ -37,10 +39,11 @@ pub(super) const KIND: super::Kind = super::Kind {
     name: "enos",
     build,
     actions: &[
-        Action::new("certificates"),
-        Action::new("devices"),
-        Action::new("products"),
-        Action::new("token"),
+        LIST_CERTIFICATE,
+        devices::SEARCH_PRODUCT,
+        devices::SEARCH_DEVICE,
+        GET_TOKEN,
+        REFRESH_TOKEN,
     ],
     windowed: true,
     full_scan_default: Some(Duration::from_hours(7 * 24)),

@@ -306,3 +306,18 @@ async fn an_authority_that_is_down_is_a_failed_page() {
     assert!(matches!(error, SourceError::Refused(_)), "{error}");
     assert!(!format!("{error} {error:?}").contains("hunter"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_is_what_the_kind_states() {
+    let options = "endpoint = 'https://apim.test'\norg_id = 'o1'\n\
+                   app_key = { env = 'ID' }\napp_secret = { env = 'KEY' }";
+    crate::source::sent::sends_what_it_states(&KIND, options, |seen| {
+        // Half of its time is over at the third scan.
+        if seen.path_and_query.contains("/token/") {
+            let granted = json!({"accessToken": "t-1", "expire": 600});
+            return Reply::json(&json!({"status": 0, "data": granted}));
+        }
+        gateway(seen)
+    })
+    .await;
+}

@@ -6,17 +6,17 @@ use async_trait::async_trait;
 use glob::Pattern;
 
 use super::{Kind, Page, Slice, Source, SourceError, Window};
-use crate::client::{Action, Deps};
+use crate::client::Deps;
 use crate::config::{Fields, SourceConfig};
 
 mod bundle;
 mod read;
 
-/// What `kind = "files"` is.
+/// What `kind = "files"` is. Nothing is sent.
 pub(super) const KIND: Kind = Kind {
     name: "files",
     build,
-    actions: &[Action::new("read")],
+    actions: &[],
     windowed: false,
     full_scan_default: None,
     fixed_scope: Some(SCOPE),

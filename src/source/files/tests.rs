@@ -130,3 +130,9 @@ async fn keys_beside_certificates_are_nowhere_in_the_page() {
     assert_eq!(page.sightings.len(), 1);
     assert!(!format!("{page:?}").contains(secret));
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_as_the_kind_states() {
+    let nothing = |_: &crate::client::fake::Seen| panic!("a request");
+    crate::source::sent::sends_what_it_states(&KIND, "paths = ['/nowhere/*.pem']", nothing).await;
+}

@@ -312,3 +312,26 @@ async fn authorities_are_confirmed_by_their_list() {
     assert_eq!(source.confirm("mqtt-1", "ca-1").await.unwrap(), Presence::Present);
     assert_eq!(source.confirm("mqtt-1", "ca-1").await.unwrap(), Presence::NotFound);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_is_what_the_kind_states() {
+    let options =
+        "region = 'ap-guangzhou'\nsecret_id = { env = 'ID' }\nsecret_key = { env = 'KEY' }";
+    crate::source::sent::sends_what_it_states(&KIND, options, |seen| {
+        match seen.header("x-tc-action") {
+            "DescribeInstanceList" => {
+                let listed = json!([{"InstanceId": "mqtt-1", "InstanceStatus": "RUNNING"}]);
+                ok(&json!({"TotalCount": 1, "Data": listed}))
+            }
+            "DescribeInstance" => ok(&json!({"X509Mode": "BYOC"})),
+            "DescribeDeviceCertificates" => list(seen, &ENDS, Filtering::Millis),
+            "DescribeDeviceCertificate" => {
+                let serial = &seen.json()["DeviceCertificateSn"];
+                ok(&json!({"DeviceCertificateSn": serial, "NotAfterTime": 1_766_073_600_000_i64}))
+            }
+            "DescribeCaCertificates" => ok(&json!({"Data": []})),
+            other => panic!("{other}"),
+        }
+    })
+    .await;
+}

@@ -137,6 +137,15 @@ mod tests {
         assert!(seen.header("authorization").contains("/ssl/tc3_request"));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_is_sent_is_what_the_kind_states() {
+        let options = "secret_id = { env = 'ID' }\nsecret_key = { env = 'KEY' }";
+        crate::source::sent::sends_what_it_states(&KIND, options, |_| {
+            Answer::json(&json!({"Response": {"TotalCount": 0, "Certificates": []}}))
+        })
+        .await;
+    }
+
     #[tokio::test]
     async fn answers_that_are_too_large_halve_the_page() {
         let fake = Fake::start(|_, seen| match seen.json()["Limit"].as_u64().unwrap() {
