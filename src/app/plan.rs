@@ -42,7 +42,8 @@ impl ConfigFile {
     /// Reads and checks the file, every mistake at once, rendered with its place.
     pub fn read(&self) -> Result<Plan, String> {
         let shown = self.path.display().to_string();
-        let (text, config, mut mistakes) = load_file(&self.path, &self.environment, source::full_scan_default)
+        let (text, config, mut mistakes) =
+            load_file(&self.path, &self.environment, source::full_scan_default)
                 .map_err(|error| format!("{shown}: {error}\n"))?;
         let deps = Deps {
             http: Http::new()?,
@@ -119,4 +120,31 @@ fn build(config: Config, deps: &Deps, mistakes: &mut Mistakes) -> Plan {
     let channels =
         config.channels.iter().filter_map(|one| channel::build(one, deps, mistakes)).collect();
     Plan { config: Arc::new(config), sources, channels, warnings: String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// The kind is known to nobody but its own file and its line in the list.
+    #[test]
+    fn a_kind_of_source_is_described_in_one_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notafter.toml");
+        let text = "[[source]]\nname = 'x'\nkind = 'example'\nschedule = 'every 1h'";
+        std::fs::write(&path, text).unwrap();
+        let file = ConfigFile {
+            path,
+            environment: Environment::of([]),
+            clock: Arc::new(SystemClock),
+            metrics: Arc::new(DaemonMetrics::new(&Setup::default())),
+        };
+        let plan = file.read().unwrap();
+        let setup = plan.setup(&SystemClock).sources.remove(0);
+        let actions: Vec<_> = setup.actions.iter().map(|action| action.as_str()).collect();
+        assert_eq!((actions, setup.fixed_scope), (vec!["ListExamples"], Some("everything")));
+        let intervals = [("near".to_owned(), 3600.0), ("all".to_owned(), 172_800.0)];
+        assert_eq!(setup.intervals, intervals);
+    }
 }

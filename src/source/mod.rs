@@ -12,6 +12,8 @@ use crate::expiry::{Kind as CertificateKind, Rejected, Sightings, Timestamp};
 pub use crate::expiry::{Coverage, Span};
 
 mod enos;
+#[cfg(test)]
+mod example;
 mod files;
 mod tencent;
 mod tencent_mqtt;
@@ -233,7 +235,14 @@ pub struct Kind {
 }
 
 /// Every kind, sorted by name.
-pub const KINDS: &[Kind] = &[enos::KIND, files::KIND, tencent_mqtt::KIND, tencent_ssl::KIND];
+pub const KINDS: &[Kind] = &[
+    enos::KIND,
+    #[cfg(test)]
+    example::KIND,
+    files::KIND,
+    tencent_mqtt::KIND,
+    tencent_ssl::KIND,
+];
 
 /// Returns the kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {
