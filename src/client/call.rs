@@ -1,8 +1,7 @@
 //! What every call to a provider goes through: its turn, the exchange, the provider's clock, the counts, and an error
 //! without secrets.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
@@ -11,6 +10,16 @@ use super::failure::{Backoff, CallError, Class, Tries};
 use super::http::{Request, Response};
 use super::limiter::Limiter;
 use super::{Action, Deps, Outcome, time};
+use crate::expiry::Timestamp;
+
+/// A provider's time minus ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// In seconds.
+    pub seconds: i64,
+    /// When the answer came that shows it.
+    pub seen: Timestamp,
+}
 
 /// Makes the calls of one source.
 pub(super) struct Caller {
@@ -18,8 +27,15 @@ pub(super) struct Caller {
     source: Arc<str>,
     backoff: Backoff,
     latency: Latency,
-    /// The clock offset that was last reported.
-    reported: AtomicI64,
+    clock: Mutex<Clock>,
+}
+
+/// What is known of the provider's clock.
+#[derive(Clone, Copy, Default)]
+struct Clock {
+    last: Option<ClockOffset>,
+    /// The offset that was last reported to the meter.
+    reported: Option<i64>,
 }
 
 /// One attempt, whose turn has come.
@@ -37,7 +53,7 @@ impl Caller {
             source: Arc::clone(source),
             backoff,
             latency: Latency::default(),
-            reported: AtomicI64::new(i64::MIN),
+            clock: Mutex::default(),
         }
     }
 
@@ -69,19 +85,26 @@ impl Caller {
         Attempt { caller: self, action, limiter, began: Instant::now() }
     }
 
+    /// Returns what the last answer with a date showed of the provider's clock.
+    pub(super) fn clock_offset(&self) -> Option<ClockOffset> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner).last
+    }
+
     /// Returns the provider's time minus ours, in seconds, as an answer shows it.
     pub(super) fn offset(&self, response: &Response) -> Option<i64> {
         let date = response.headers.get(reqwest::header::DATE)?.to_str().ok()?;
         Some(time::http_date(date)?.since(self.deps.clock.now()))
     }
 
-    /// Reports the clock offset when it changes.
+    /// Remembers the provider's clock, and reports it when it changes.
     fn observe_clock(&self, response: &Response) {
-        let Some(offset) = self.offset(response) else { return };
+        let Some(seconds) = self.offset(response) else { return };
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.last = Some(ClockOffset { seconds, seen: self.deps.clock.now() });
         // Dates are whole seconds: a difference of one says nothing.
-        if offset.abs_diff(self.reported.load(Ordering::Relaxed)) > 1 {
-            self.reported.store(offset, Ordering::Relaxed);
-            self.deps.meter.clock_offset(&self.source, offset);
+        if clock.reported.is_none_or(|reported| seconds.abs_diff(reported) > 1) {
+            clock.reported = Some(seconds);
+            self.deps.meter.clock_offset(&self.source, seconds);
         }
     }
 }

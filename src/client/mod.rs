@@ -21,6 +21,7 @@ pub mod time;
 pub mod concurrency;
 
 pub use action::Action;
+pub use call::ClockOffset;
 pub use failure::{Backoff, CallError, Class};
 
 /// How a request ended, as a metric label. Closed, so that every outcome has a counter from the start.

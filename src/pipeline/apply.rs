@@ -46,7 +46,8 @@ impl Pipeline {
                 self.parts.metrics.gone(source, &slice.scope, gone.len() as u64);
                 self.forget(&gone);
             }
-            ScanEvent::Polled { window, started, proven, error, .. } => {
+            ScanEvent::Polled { window, started, proven, error, offset, .. } => {
+                self.offsets.extend(offset.map(|offset| (source.to_string(), offset)));
                 let problem = self.listing.take_problem(source);
                 if let Some(status) = self.statuses.get_mut(&**source) {
                     status.up = Some(error.is_none());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{BATCH, Health, Pipeline};
+use crate::client::ClockOffset;
 use crate::config::Config;
 use crate::expiry::{
     Condition, Event, Facts, Kind, Renewal, RowId, Said, Severity, Timestamp, Topic, Transition,
@@ -211,7 +212,9 @@ impl Pipeline {
     }
 
     fn watch_offsets(&mut self) {
-        for (source, seconds) in self.parts.metrics.clock_offsets() {
+        let watched = &self.settings.watched;
+        self.offsets.retain(|name, _| watched.iter().any(|source| source.name == *name));
+        for (source, ClockOffset { seconds, .. }) in self.offsets.clone() {
             let subject = Condition::Offset(source.clone());
             if seconds.abs() > OFFSET {
                 self.raise(subject, Topic::ClockOffset { source, seconds });

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::client::ClockOffset;
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::expiry::{
@@ -147,6 +148,8 @@ pub struct Pipeline {
     trusted: bool,
     scans: BTreeMap<(String, String, String), ScanRecord>,
     statuses: BTreeMap<String, SourceStatus>,
+    /// The clock of each provider as the last poll showed it.
+    offsets: BTreeMap<String, ClockOffset>,
     /// Certificates that the last scan of each part counted or knew and did not see.
     missing: BTreeMap<(String, String, String), u64>,
     /// Which scopes the polls list, and how their parts were judged since the start.
@@ -198,6 +201,7 @@ impl Pipeline {
             trusted: false,
             scans: BTreeMap::new(),
             statuses: BTreeMap::new(),
+            offsets: BTreeMap::new(),
             missing: BTreeMap::new(),
             listing: Listing::default(),
             draft: Commit::default(),

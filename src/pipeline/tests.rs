@@ -174,6 +174,11 @@ fn whole(slice: &Arc<Slice>, total: u64) -> Report {
     Report { slice: Arc::clone(slice), started, ended, reading, error: None }
 }
 
+fn polled(offset: Option<ClockOffset>) -> ScanEvent {
+    let (window, started, ended) = (Window::All, NOW, NOW);
+    ScanEvent::Polled { window, started, ended, proven: false, error: None, offset }
+}
+
 fn device(serial: &str, days: i64) -> Sighting {
     Sighting {
         issuer: "ca".into(),
@@ -409,18 +414,25 @@ async fn rejected_rows_are_no_proof_and_tell_the_last_error() {
     let mut report = whole(&all, 1);
     (report.reading.unreadable, report.reading.unknown) = (1, 1);
     bench.apply(ScanEvent::End { report }).await;
-    let event = ScanEvent::Polled {
-        window: Window::All,
-        started: NOW,
-        ended: NOW,
-        proven: false,
-        error: None,
-    };
-    bench.apply(event).await;
+    bench.apply(polled(None)).await;
     let status = &bench.pipeline.statuses["iot"];
     assert_eq!(status.up, Some(true));
     let problem = "mqtt-1: 1 of 1 rows could not be understood";
     assert_eq!(status.last_error.as_deref(), Some(problem));
+}
+
+#[tokio::test]
+async fn a_providers_clock_comes_with_the_poll() {
+    let mut bench = Bench::new().await;
+    for (seconds, events) in [(60, 0), (120, 1), (130, 1), (0, 1), (-120, 2)] {
+        bench.apply(polled(Some(ClockOffset { seconds, seen: NOW }))).await;
+        // A poll without an answer says nothing of the clock.
+        bench.apply(polled(None)).await;
+        bench.pipeline.decide().await.unwrap();
+        bench.save().await;
+        let backlog = bench.store.backlog().await.unwrap();
+        assert_eq!(backlog.first().map_or(0, |(_, count, ..)| *count), events, "{seconds}");
+    }
 }
 
 #[tokio::test]

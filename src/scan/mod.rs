@@ -14,6 +14,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::client::ClockOffset;
 use crate::clock::Clock;
 use crate::expiry::{RowId, Timestamp, View};
 use crate::source::{Checkpoint, Page, Slice, Source, SourceError, Window};
@@ -116,6 +117,8 @@ pub enum ScanEvent {
         proven: bool,
         /// The first error, if any.
         error: Option<String>,
+        /// What the provider's last answer showed of its clock.
+        offset: Option<ClockOffset>,
     },
 }
 
@@ -261,6 +264,7 @@ pub async fn scan(source: &dyn Source, window: Window, feed: &Feed, clock: &dyn 
         ended: clock.now(),
         proven: poll.proven,
         error: poll.error.clone(),
+        offset: source.clock_offset(),
     };
     poll.proven &= feed.give(event).await;
     poll

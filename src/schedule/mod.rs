@@ -188,8 +188,14 @@ impl Poller {
     async fn panicked(&self, window: Window, started: Timestamp) -> Poll {
         let error = Some("the source broke off with a bug; please report it".to_owned());
         let ended = self.clock.now();
-        let event =
-            ScanEvent::Polled { window, started, ended, proven: false, error: error.clone() };
+        let event = ScanEvent::Polled {
+            window,
+            started,
+            ended,
+            proven: false,
+            error: error.clone(),
+            offset: self.source.clock_offset(),
+        };
         // Nobody listens only when the daemon is stopping.
         let heard = self.feed.give(event).await;
         tracing::error!(source = %self.feed.source, heard, "a poll panicked; the other sources go on");

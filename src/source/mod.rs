@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::client::{Action, CallError, Class, Deps, concurrency};
+use crate::client::{Action, CallError, Class, ClockOffset, Deps, concurrency};
 use crate::config::{Fields, Mistakes, SourceConfig};
 use crate::expiry::{Kind as CertificateKind, Rejected, Sightings, Timestamp};
 
@@ -48,6 +48,11 @@ pub trait Source: Send + Sync {
     /// A provider without such a call answers [`Presence::Unknown`], and the scans alone decide.
     async fn confirm(&self, _scope: &str, _serial: &str) -> Result<Presence, SourceError> {
         Ok(Presence::Unknown)
+    }
+
+    /// Returns what its last answers showed of the provider's clock, where they show anything.
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        None
     }
 
     /// Returns whether a full scan was broken off that is worth going on with soon.

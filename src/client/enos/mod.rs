@@ -17,7 +17,7 @@ use super::call::Caller;
 use super::failure::{Backoff, CallError, Class};
 use super::http::Request;
 use super::limiter::Limiter;
-use super::{Action, Deps};
+use super::{Action, ClockOffset, Deps};
 use token::{Grant, Need, Token};
 
 mod codes;
@@ -93,6 +93,11 @@ impl Enos {
             token: tokio::sync::Mutex::new(None),
             stamped: AtomicI64::new(0),
         }
+    }
+
+    /// Returns what the last answer showed of the provider's clock.
+    pub fn clock_offset(&self) -> Option<ClockOffset> {
+        self.caller.clock_offset()
     }
 
     /// Makes a signed call and reads its answer. Tokens, rates, retries and counting happen here.

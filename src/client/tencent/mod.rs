@@ -15,7 +15,7 @@ use super::call::Caller;
 use super::failure::{Backoff, CallError, Class};
 use super::http::{Request, Response};
 use super::limiter::Limiter;
-use super::{Action, Deps, time};
+use super::{Action, ClockOffset, Deps, time};
 
 mod codes;
 mod reply;
@@ -97,6 +97,11 @@ impl Tencent {
             settings,
             correction: AtomicI64::new(0),
         }
+    }
+
+    /// Returns what the last answer showed of the provider's clock.
+    pub fn clock_offset(&self) -> Option<ClockOffset> {
+        self.caller.clock_offset()
     }
 
     /// Returns how many requests are worth having under way at a time.

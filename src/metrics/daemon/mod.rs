@@ -110,14 +110,6 @@ impl DaemonMetrics {
         });
     }
 
-    /// Returns each provider's time minus ours, in seconds, where it is known.
-    pub fn clock_offsets(&self) -> Vec<(String, i64)> {
-        let counts = self.read();
-        let offset =
-            |(name, source): (&String, &Source)| Some((name.clone(), source.lock().clock_offset?));
-        counts.sources.iter().filter_map(offset).collect()
-    }
-
     /// Keeps when the last poll began.
     pub fn attempt(&self, source: &str, at: Timestamp) {
         self.source(source, |source| source.lock().attempt = Some(at));

@@ -22,7 +22,7 @@ use super::{Checkpoint, Page, Slice, Source, SourceError, Window};
 use crate::client::enos::{
     AppKeys, Call, Enos as Client, GET_TOKEN, REFRESH_TOKEN, ReadAppKeys, Settings,
 };
-use crate::client::{Action, Backoff, CallError, Class, Deps};
+use crate::client::{Action, Backoff, CallError, Class, ClockOffset, Deps};
 use crate::clock::Clock;
 use crate::config::{Fields, Placed, Secret, SourceConfig};
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Timestamp};
@@ -182,6 +182,10 @@ impl Source for Enos {
             page.notes.extend(self.checks().note_sweep(slice.window, is_last));
         }
         Ok(page)
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        self.client.clock_offset()
     }
 
     fn is_waiting(&self) -> bool {

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::tencent::{Account, Service};
 use super::{Page, Presence, Slice, Source, SourceError, Window};
 use crate::client::tencent::{ApiError, Fault, Reply, Tencent, Text, decode};
-use crate::client::{Action, CallError, Class, Deps};
+use crate::client::{Action, CallError, Class, ClockOffset, Deps};
 use crate::config::{Fields, SourceConfig};
 use crate::expiry::{Kind, Reason, Rejected};
 use instances::Instance;
@@ -139,6 +139,10 @@ impl Source for TencentMqtt {
 
     fn width(&self) -> usize {
         self.client.width()
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        self.client.clock_offset()
     }
 
     async fn confirm(&self, scope: &str, serial: &str) -> Result<Presence, SourceError> {

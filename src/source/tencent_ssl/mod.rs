@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::tencent::{Account, Service};
 use super::{Kind, Page, Slice, Source, SourceError, Window};
 use crate::client::tencent::{Fault, Tencent};
-use crate::client::{Action, CallError, Class, Deps};
+use crate::client::{Action, CallError, Class, ClockOffset, Deps};
 use crate::config::{Fields, SourceConfig};
 
 mod rows;
@@ -65,6 +65,10 @@ impl Source for TencentSsl {
     async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
         // One list holds servers' certificates and authorities'.
         Ok(vec![Slice::whole(&SCOPE.into(), window, self.limit.load(Ordering::Relaxed), OVERLAP)])
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        self.client.clock_offset()
     }
 
     async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
