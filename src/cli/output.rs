@@ -68,19 +68,8 @@ fn order(row: &Facts) -> (bool, Option<Timestamp>, &str, &str, &str, &str) {
 
 /// Returns what a scan saw in the shape that the store gives.
 pub(super) fn facts(source: &str, scope: &str, sighting: Sighting) -> Facts {
-    Facts {
-        source: source.to_owned(),
-        scope: scope.to_owned(),
-        status: sighting.effective_status(),
-        issuer: sighting.issuer,
-        serial: sighting.serial,
-        kind: sighting.kind,
-        common_name: sighting.common_name,
-        holder: sighting.holder,
-        unit: sighting.unit,
-        not_before: sighting.not_before,
-        not_after: sighting.not_after,
-    }
+    let status = sighting.effective_status();
+    Facts::of(source.to_owned(), scope.to_owned(), sighting, status)
 }
 
 #[cfg(test)]
@@ -96,6 +85,9 @@ mod tests {
             scope: "mqtt-1".to_owned(),
             issuer: "ca-1".to_owned(),
             serial: serial.to_owned(),
+            place: String::new(),
+            fingerprint: None,
+            collides: false,
             kind: Kind::Device,
             status: if ends_in.is_some() { Status::Active } else { Status::Undated },
             common_name: name.to_owned(),

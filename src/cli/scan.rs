@@ -194,6 +194,11 @@ mod tests {
         Sighting {
             issuer: String::new(),
             serial: "01".to_owned(),
+            place: String::new(),
+            fingerprint: None,
+            collides: false,
+            signer: String::new(),
+            signs: String::new(),
             kind: Kind::Server,
             status,
             not_before: None,

@@ -144,14 +144,27 @@ impl fmt::Display for Status {
 
 /// One row as a provider reported it, in our units and words.
 ///
-/// Its identity inside a source is (scope, issuer, serial); the scope is known from where it was listed. `T` is how its
-/// texts are held: owned, or borrowed from a page.
+/// Its identity inside a source is (scope, place, issuer, serial), with the fingerprint where two certificates in one
+/// place share all of these; the scope is known from where it was listed. `T` is how its texts are held: owned, or
+/// borrowed from a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting<T = String> {
     /// Who signed it, in the provider's words; empty where the provider does not say.
     pub issuer: T,
     /// What names it under its issuer.
     pub serial: T,
+    /// Where it was looked at: a path, an endpoint. Empty for providers that list certificates.
+    pub place: T,
+    /// The SHA-256 of its DER, where the source has that.
+    pub fingerprint: Option<Fingerprint>,
+    /// Whether another certificate in the same place has the same issuer and serial, so that only the fingerprint tells
+    /// them apart. Of a certificate that is kept: whether the fingerprint is part of its identity, which it is for those
+    /// that came later.
+    pub collides: bool,
+    /// What names the authority that signed it, as that authority has it in `signs`; empty when unknown.
+    pub signer: T,
+    /// What the certificates that it signed have in `signer`. Empty: its serial, where it is an authority.
+    pub signs: T,
     /// What it is used for.
     pub kind: Kind,
     /// The provider's state, mapped. `Superseded` here means that the provider itself says so.
@@ -166,11 +179,15 @@ pub struct Sighting<T = String> {
     pub holder: T,
     /// The organizational unit.
     pub unit: T,
-    /// Every name it covers, where the provider lists them.
+    /// Every name it covers, where they are known. In a place, those of a certificate without alternative names, and of
+    /// every authority, are its whole subject.
     pub names: Vec<T>,
     /// Serials of the certificates that the provider links as its renewal.
     pub successors: Vec<T>,
 }
+
+/// The SHA-256 of a certificate's DER.
+pub type Fingerprint = [u8; 32];
 
 impl<T> Sighting<T> {
     /// Returns the status with the rule that a certificate without a known end is undated.
@@ -183,6 +200,11 @@ impl<T> Sighting<T> {
         Sighting {
             issuer: text(&self.issuer),
             serial: text(&self.serial),
+            place: text(&self.place),
+            fingerprint: self.fingerprint,
+            collides: self.collides,
+            signer: text(&self.signer),
+            signs: text(&self.signs),
             kind: self.kind,
             status: self.status,
             not_before: self.not_before,
@@ -199,9 +221,10 @@ impl<T> Sighting<T> {
 impl<T: AsRef<[u8]>> Sighting<T> {
     /// Returns a 64-bit digest of everything that is kept; equal digests mean that nothing is to be written.
     ///
-    /// The digest is stored, so its definition never changes: XXH3-64 over every field, each closed by 0xFF,
-    /// a byte that no UTF-8 text contains.
-    pub fn fingerprint(&self) -> u64 {
+    /// The digest is stored, so its definition never changes: XXH3-64 over every field, each closed by 0xFF, a byte that
+    /// no UTF-8 text contains. Fields that came later add something only where they say something, so that no row is
+    /// rewritten that has nothing of the kind.
+    pub fn row_digest(&self) -> u64 {
         let mut fields = Vec::with_capacity(256);
         self.gather(&mut fields);
         xxh3_64(&fields)
@@ -225,8 +248,27 @@ impl<T: AsRef<[u8]>> Sighting<T> {
         self.names.iter().for_each(|name| field(name.as_ref()));
         field(&[]);
         self.successors.iter().for_each(|serial| field(serial.as_ref()));
+        self.gather_later_fields(fields);
+    }
+
+    fn gather_later_fields(&self, fields: &mut Vec<u8>) {
+        let mut field = |tag: u8, bytes: &[u8], says_something: bool| {
+            if says_something {
+                fields.extend_from_slice(&[LATER_FIELD, tag]);
+                fields.extend_from_slice(bytes);
+                fields.push(0xFF);
+            }
+        };
+        let (signer, signs) = (self.signer.as_ref(), self.signs.as_ref());
+        field(1, self.place.as_ref(), !self.place.as_ref().is_empty());
+        field(2, signer, signer != self.issuer.as_ref());
+        field(3, signs, !signs.is_empty() && signs != self.serial.as_ref());
+        field(4, &self.fingerprint.unwrap_or_default(), self.fingerprint.is_some());
     }
 }
+
+/// Before a field that came later; no UTF-8 text contains it.
+const LATER_FIELD: u8 = 0xFE;
 
 fn time_bytes(time: Option<Timestamp>) -> [u8; 9] {
     let mut bytes = [0; 9];
@@ -307,6 +349,11 @@ mod tests {
         let mut sighting = Sighting {
             issuer: "1b1e3bf3702110125887a3a721a7e66f05522513".to_owned(),
             serial: "0eef68a582b94254296e54ce754f94d707a59913".to_owned(),
+            place: String::new(),
+            fingerprint: None,
+            collides: false,
+            signer: "1b1e3bf3702110125887a3a721a7e66f05522513".to_owned(),
+            signs: String::new(),
             kind: Kind::Device,
             status: Status::Active,
             not_before: Some(Timestamp::from_seconds(1_734_537_600)),
@@ -317,10 +364,16 @@ mod tests {
             names: Vec::new(),
             successors: Vec::new(),
         };
-        assert_eq!(sighting.fingerprint(), 10_588_243_597_263_611_232);
+        assert_eq!(sighting.row_digest(), 10_588_243_597_263_611_232);
         sighting.not_before = None;
         sighting.names = vec!["*.example.com".to_owned(); 40];
         sighting.successors = vec!["next".to_owned()];
-        assert_eq!(sighting.fingerprint(), 16_215_919_652_526_021_125);
+        assert_eq!(sighting.row_digest(), 16_215_919_652_526_021_125);
+        sighting.signs.clone_from(&sighting.serial);
+        assert_eq!(
+            sighting.row_digest(),
+            16_215_919_652_526_021_125,
+            "what an authority signs by default"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Something worth saying, once.
 
-use super::certificate::{Kind, Status, Timestamp};
+use super::certificate::{Fingerprint, Kind, Sighting, Status, Timestamp};
 use super::ladder::Rung;
 
 /// How much an event asks of the reader.
@@ -44,6 +44,12 @@ pub struct Facts {
     pub issuer: String,
     /// The serial.
     pub serial: String,
+    /// Where it was looked at; empty where its provider lists certificates.
+    pub place: String,
+    /// The SHA-256 of its DER, where that is known.
+    pub fingerprint: Option<Fingerprint>,
+    /// Whether the fingerprint is part of its identity: another certificate in its place has its issuer and serial.
+    pub collides: bool,
     /// What it is used for.
     pub kind: Kind,
     /// Its state.
@@ -58,6 +64,28 @@ pub struct Facts {
     pub not_before: Option<Timestamp>,
     /// When it ends.
     pub not_after: Option<Timestamp>,
+}
+
+impl Facts {
+    /// Returns what is known of a certificate from what its provider reported.
+    pub fn of(source: String, scope: String, sighting: Sighting, status: Status) -> Self {
+        Self {
+            source,
+            scope,
+            issuer: sighting.issuer,
+            serial: sighting.serial,
+            place: sighting.place,
+            fingerprint: sighting.fingerprint,
+            collides: sighting.collides,
+            kind: sighting.kind,
+            status,
+            common_name: sighting.common_name,
+            holder: sighting.holder,
+            unit: sighting.unit,
+            not_before: sighting.not_before,
+            not_after: sighting.not_after,
+        }
+    }
 }
 
 /// What an event is about.

@@ -37,7 +37,7 @@ pub mod text;
 pub use absence::{
     Absence, Coverage, Ends, Missing, Outcome, Part, PointReads, Proof, Removal, Span, WindowName,
 };
-pub use certificate::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
+pub use certificate::{Fingerprint, Kind, Reason, Rejected, Sighting, Status, Timestamp};
 pub use conditions::{Condition, Conditions, Transition};
 pub use evaluate::{Evaluator, Verdict};
 pub use event::{Event, Facts, Severity, Topic};
@@ -48,4 +48,4 @@ pub use inventory::{
 pub use ladder::{Ladder, LadderError, Rung};
 pub use message::{Detail, Entry, Language, Message};
 pub use plan::{Ledger, Plan, Renewal, Renewals, Said, Told, plan, plan_renewed, severity};
-pub use sightings::{Digests, Seen, Sightings, row_digest};
+pub use sightings::{Digests, Seen, Sightings, listed_digest};

@@ -12,10 +12,10 @@ use super::certificate::{Sighting, Status, Timestamp};
 /// What tells a sighting from others without a look at its texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digests {
-    /// Of issuer and serial, the same in every scope.
+    /// Of issuer, serial and place, the same in every scope.
     pub(super) identity: u128,
     /// Of everything that is kept.
-    pub(super) fingerprint: u64,
+    pub(super) row_digest: u64,
 }
 
 impl Digests {
@@ -23,19 +23,24 @@ impl Digests {
     pub(super) fn of(sighting: &Sighting<impl AsRef<[u8]>>, fields: &mut Vec<u8>) -> Self {
         fields.clear();
         sighting.gather(fields);
-        let name = sighting.issuer.as_ref().len() + 1 + sighting.serial.as_ref().len();
-        let identity = xxh3_128(fields.get(..name).unwrap_or_default());
-        Self { identity, fingerprint: xxh3_64(fields) }
+        let row_digest = xxh3_64(fields);
+        fields.truncate(sighting.issuer.as_ref().len() + 1 + sighting.serial.as_ref().len());
+        let place = sighting.place.as_ref();
+        if !place.is_empty() {
+            fields.push(0xFF);
+            fields.extend_from_slice(place);
+        }
+        Self { identity: xxh3_128(fields), row_digest }
     }
 
     /// Returns what a page counts its rows by: 64 bits of the identity.
-    pub fn row(self) -> u64 {
+    pub fn listed(self) -> u64 {
         row_of(self.identity)
     }
 }
 
 /// Returns what a page counts a row by that names a certificate, whether it can be understood or not.
-pub fn row_digest(issuer: &[u8], serial: &[u8]) -> u64 {
+pub fn listed_digest(issuer: &[u8], serial: &[u8]) -> u64 {
     row_of(xxh3_128(&[issuer, &[0xFF], serial].concat()))
 }
 
@@ -47,12 +52,12 @@ const fn row_of(identity: u128) -> u64 {
 #[derive(Clone, Debug, Default)]
 pub struct Sightings {
     texts: String,
-    rows: Vec<(Digests, Sighting<Place>)>,
+    rows: Vec<(Digests, Sighting<Range>)>,
 }
 
 /// Where a text lies among all texts.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct Range {
     from: usize,
     to: usize,
 }
@@ -79,7 +84,7 @@ impl Sightings {
         let row = sighting.map(|text| {
             let from = texts.len();
             texts.push_str(text.as_ref());
-            Place { from, to: texts.len() }
+            Range { from, to: texts.len() }
         });
         self.rows.push((digests, row));
     }
@@ -114,7 +119,7 @@ impl Sightings {
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     digests: Digests,
-    row: &'a Sighting<Place>,
+    row: &'a Sighting<Range>,
     texts: &'a str,
 }
 
@@ -122,6 +127,11 @@ impl<'a> Seen<'a> {
     /// Returns its digests.
     pub fn digests(self) -> Digests {
         self.digests
+    }
+
+    /// Returns whether it was looked at in a place, rather than listed.
+    pub(super) fn has_place(self) -> bool {
+        self.row.place.from < self.row.place.to
     }
 
     /// Returns when it ends, if known.
@@ -160,12 +170,12 @@ impl Extend<Sighting> for Sightings {
 }
 
 /// Appends a text. Something that is no part of a text stands behind it, so that two broken texts never make a good one.
-fn put(texts: &mut Vec<u8>, text: &[u8]) -> Place {
+fn put(texts: &mut Vec<u8>, text: &[u8]) -> Range {
     let from = texts.len();
     texts.extend_from_slice(text);
     let to = texts.len();
     texts.push(b'\n');
-    Place { from, to }
+    Range { from, to }
 }
 
 #[cfg(test)]
@@ -198,8 +208,9 @@ mod tests {
                 prop_assert_eq!(packed.is_empty(), sightings.is_empty());
                 prop_assert_eq!(packed.owned(), sightings.clone());
                 for (seen, sighting) in packed.seen().zip(&sightings) {
-                    prop_assert_eq!(seen.digests().fingerprint, sighting.fingerprint());
-                    prop_assert_eq!(seen.digests().row(), row_digest(sighting.issuer.as_bytes(), sighting.serial.as_bytes()));
+                    prop_assert_eq!(seen.digests().row_digest, sighting.row_digest());
+                    let listed = listed_digest(sighting.issuer.as_bytes(), sighting.serial.as_bytes());
+                    prop_assert_eq!(seen.digests().listed() == listed, sighting.place.is_empty());
                     prop_assert_eq!(
                         (seen.not_after(), seen.status()), (sighting.not_after, sighting.status)
                     );

@@ -1,41 +1,63 @@
 //! Which certificate replaced which.
 //!
 //! A certificate is *superseded* while another one takes its place: active for the provider, with a known end that is
-//! strictly later, in the same scope, and either of the same holder under the same issuer, or linked by the provider
-//! as its renewal and covering every one of its names. Two that end in the same second do not replace each other.
-//! The inventory finds those of one holder by itself; this module keeps the links.
+//! strictly later, in the same scope and of the same kind, and either of the same device, or linked by the provider as its
+//! renewal and covering every one of its names. Two that end in the same second do not replace each other. What was looked
+//! at in a place is never superseded: as long as it is there, it is in use. Once a certificate is gone, what covers its
+//! names has replaced it: in a place only what is in the same one.
+//!
+//! The inventory finds those of one device by itself; this module keeps names, links and places.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::certificate::{Fingerprint, Kind};
 use super::inventory::{RowId, ScopeId};
 
-/// What has to be known about a certificate to follow its links.
+/// The texts of a certificate that succession and authorities need. Most device certificates have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Linked {
+    /// What it is used for.
+    pub(super) kind: Kind,
     /// What names it under its issuer.
     pub(super) serial: Arc<str>,
+    /// What the certificates that it signed have as their signer.
+    pub(super) signs: Arc<str>,
+    /// Where it was looked at.
+    pub(super) placed: Option<Placed>,
     /// Every name it covers.
     pub(super) names: Box<[Box<str>]>,
     /// Serials that the provider links as its renewal.
     pub(super) successors: Box<[Box<str>]>,
 }
 
+/// Where a certificate was looked at, and what tells it from others there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub(super) place: Arc<str>,
+    pub(super) fingerprint: Option<Fingerprint>,
+    /// The digest of its identity without the place, the same in every scope.
+    pub(super) unplaced: u128,
+}
+
 impl Linked {
-    /// Returns whether it takes any part in links. Names alone do: others may link to it.
+    /// Returns whether it takes any part in succession. Names alone do: others may link to it.
     fn matters(&self) -> bool {
-        !self.names.is_empty() || !self.successors.is_empty()
+        self.placed.is_some() || !self.names.is_empty() || !self.successors.is_empty()
     }
 }
 
-/// Certificates by the serials that they have and that they link to. A link may come before its target is known.
+/// Certificates by the serials that they have and that they link to, by their names and by their places. A link may come
+/// before its target is known.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     rows: BTreeMap<RowId, (ScopeId, Box<Linked>)>,
-    named: BTreeMap<(ScopeId, u64), Vec<RowId>>,
+    by_serial: BTreeMap<(ScopeId, u64), Vec<RowId>>,
     wanted: BTreeMap<(ScopeId, u64), Vec<RowId>>,
+    by_name: BTreeMap<Box<str>, BTreeSet<RowId>>,
+    by_place: BTreeMap<(ScopeId, Arc<str>), BTreeSet<RowId>>,
 }
 
 impl Links {
@@ -43,9 +65,15 @@ impl Links {
     pub(super) fn put(&mut self, scope: ScopeId, row: RowId, linked: Option<Box<Linked>>) {
         self.remove(row);
         let Some(linked) = linked.filter(|linked| linked.matters()) else { return };
-        self.named.entry((scope, digest(&linked.serial))).or_default().push(row);
+        self.by_serial.entry((scope, digest(&linked.serial))).or_default().push(row);
         for serial in &linked.successors {
             self.wanted.entry((scope, digest(serial))).or_default().push(row);
+        }
+        for name in &linked.names {
+            self.by_name.entry(name.to_lowercase().into()).or_default().insert(row);
+        }
+        if let Some(placed) = &linked.placed {
+            self.by_place.entry((scope, Arc::clone(&placed.place))).or_default().insert(row);
         }
         self.rows.insert(row, (scope, linked));
     }
@@ -53,10 +81,35 @@ impl Links {
     /// Forgets one certificate.
     pub(super) fn remove(&mut self, row: RowId) {
         let Some((scope, linked)) = self.rows.remove(&row) else { return };
-        drop_from(&mut self.named, (scope, digest(&linked.serial)), row);
+        drop_from(&mut self.by_serial, (scope, digest(&linked.serial)), row);
         for serial in &linked.successors {
             drop_from(&mut self.wanted, (scope, digest(serial)), row);
         }
+        for name in &linked.names {
+            drop_one(&mut self.by_name, name.to_lowercase().into(), row);
+        }
+        if let Some(placed) = linked.placed {
+            drop_one(&mut self.by_place, (scope, placed.place), row);
+        }
+    }
+
+    /// Returns where a certificate was looked at, if it was looked at in a place.
+    pub(super) fn placed(&self, row: RowId) -> Option<&Placed> {
+        self.rows.get(&row)?.1.placed.as_ref()
+    }
+
+    /// Returns the certificates of a scope that were looked at in a place.
+    pub(super) fn at(&self, scope: ScopeId, place: &str) -> impl Iterator<Item = RowId> + '_ {
+        self.by_place.get(&(scope, Arc::from(place))).into_iter().flatten().copied()
+    }
+
+    /// Returns the places of a scope that hold certificates.
+    pub(super) fn places(&self, scope: ScopeId) -> impl Iterator<Item = &Arc<str>> {
+        let from = (scope, Arc::from(""));
+        self.by_place
+            .range(from..)
+            .take_while(move |((of, _), _)| *of == scope)
+            .map(|((_, place), _)| place)
     }
 
     /// Returns the known certificates that the provider links as the renewal of `row` and that cover its names.
@@ -64,7 +117,9 @@ impl Links {
         self.rows.get(&row).into_iter().flat_map(move |(scope, old)| {
             old.successors
                 .iter()
-                .flat_map(|serial| self.named.get(&(*scope, digest(serial))).into_iter().flatten())
+                .flat_map(|serial| {
+                    self.by_serial.get(&(*scope, digest(serial))).into_iter().flatten()
+                })
                 .copied()
                 .filter(move |target| *target != row && self.covers(*target, old))
         })
@@ -76,8 +131,33 @@ impl Links {
         key.and_then(|key| self.wanted.get(&key)).into_iter().flatten().copied()
     }
 
+    /// Returns the certificates of the same kind, in any source and scope, that cover every known name of `row`.
+    pub(super) fn covering(&self, row: RowId) -> impl Iterator<Item = RowId> + '_ {
+        let old = self.rows.get(&row).map(|(_, old)| old);
+        old.into_iter().flat_map(move |old| {
+            let first = old.names.first().map(|name| name.to_lowercase()).unwrap_or_default();
+            let wildcard = first.split_once('.').map(|(_, parent)| format!("*.{parent}"));
+            [Some(first), wildcard]
+                .into_iter()
+                .flatten()
+                .filter_map(|name| self.by_name.get(name.as_str()))
+                .flatten()
+                .copied()
+                .filter(move |other| *other != row && self.covers(*other, old))
+        })
+    }
+
+    /// Returns whether two certificates were looked at in the same place of one scope, or both in none.
+    pub(super) fn share_a_place(&self, one: RowId, other: RowId) -> bool {
+        let place = |row| self.placed(row).map(|placed| &placed.place);
+        let scope = |row| self.rows.get(&row).map(|(scope, _)| *scope);
+        place(one) == place(other) && scope(one) == scope(other)
+    }
+
     fn covers(&self, target: RowId, old: &Linked) -> bool {
-        self.rows.get(&target).is_some_and(|(_, new)| covers(&new.names, &old.names))
+        self.rows
+            .get(&target)
+            .is_some_and(|(_, new)| new.kind == old.kind && covers(&new.names, &old.names))
     }
 }
 
@@ -104,6 +184,15 @@ fn digest(serial: &str) -> u64 {
     xxh3_64(serial.as_bytes())
 }
 
+fn drop_one<K: Ord>(map: &mut BTreeMap<K, BTreeSet<RowId>>, key: K, row: RowId) {
+    if let Some(rows) = map.get_mut(&key) {
+        rows.remove(&row);
+        if rows.is_empty() {
+            map.remove(&key);
+        }
+    }
+}
+
 fn drop_from(map: &mut BTreeMap<(ScopeId, u64), Vec<RowId>>, key: (ScopeId, u64), row: RowId) {
     if let Some(rows) = map.get_mut(&key) {
         rows.retain(|other| *other != row);
@@ -119,7 +208,14 @@ mod tests {
 
     fn linked(serial: &str, names: &[&str], successors: &[&str]) -> Linked {
         let boxed = |texts: &[&str]| texts.iter().map(|text| (*text).into()).collect();
-        Linked { serial: serial.into(), names: boxed(names), successors: boxed(successors) }
+        Linked {
+            kind: Kind::Server,
+            serial: serial.into(),
+            signs: "".into(),
+            placed: None,
+            names: boxed(names),
+            successors: boxed(successors),
+        }
     }
 
     #[test]
@@ -168,6 +264,39 @@ mod tests {
         assert_eq!(successors(&links), [], "nothing succeeds itself");
         links.remove(RowId(1));
         links.remove(RowId(2));
-        assert!(links.rows.is_empty() && links.named.is_empty() && links.wanted.is_empty());
+        assert!(
+            links.rows.is_empty()
+                && links.by_serial.is_empty()
+                && links.wanted.is_empty()
+                && links.by_name.is_empty()
+        );
+    }
+
+    fn placed(place: &str, names: &[&str]) -> Option<Box<Linked>> {
+        let placed = Placed { place: place.into(), fingerprint: None, unplaced: 0 };
+        Some(Box::new(Linked { placed: Some(placed), ..linked("s", names, &[]) }))
+    }
+
+    #[test]
+    fn what_covers_every_name_is_found_by_the_first_one_in_any_scope() {
+        let mut links = Links::default();
+        links.put(ScopeId(1), RowId(1), placed("/a", &["www.a.test", "a.test"]));
+        links.put(ScopeId(1), RowId(2), placed("/b", &["www.a.test"]));
+        links.put(ScopeId(2), RowId(3), placed("/a", &["*.a.test", "A.test"]));
+        links.put(ScopeId(1), RowId(4), placed("/a", &["a.test", "www.a.test", "b.test"]));
+        let client = Linked { kind: Kind::Client, ..linked("c", &["a.test", "www.a.test"], &[]) };
+        links.put(ScopeId(1), RowId(5), Some(Box::new(client)));
+        let covering: BTreeSet<_> = links.covering(RowId(1)).collect();
+        assert_eq!(covering, [RowId(3), RowId(4)].into());
+        assert!(links.share_a_place(RowId(1), RowId(4)));
+        assert!(!links.share_a_place(RowId(1), RowId(2)), "another place");
+        assert!(!links.share_a_place(RowId(1), RowId(3)), "another scope");
+        assert_eq!(links.at(ScopeId(1), "/a").collect::<Vec<_>>(), [RowId(1), RowId(4)]);
+        let places: Vec<_> = links.places(ScopeId(1)).map(|place| &**place).collect();
+        assert_eq!(places, ["/a", "/b"]);
+        for row in 1..=5 {
+            links.remove(RowId(row));
+        }
+        assert!(links.by_place.is_empty() && links.by_name.is_empty());
     }
 }

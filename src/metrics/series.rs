@@ -47,7 +47,7 @@ struct Entry {
 /// Escaped labels: issuer and serial up to `identity`, then the names.
 #[derive(Clone)]
 struct Text {
-    fingerprint: u64,
+    row_digest: u64,
     labels: Arc<str>,
     identity: usize,
 }
@@ -107,15 +107,15 @@ impl Series {
         names: &dyn Names,
     ) -> Result<(), NamesError> {
         let known = |(id, row): &&(RowId, Row)| {
-            self.texts.get(id).is_none_or(|text| text.fingerprint != row.fingerprint)
+            self.texts.get(id).is_none_or(|text| text.row_digest != row.row_digest)
         };
-        let unread: Vec<_> = rows.filter(known).map(|(id, row)| (*id, row.fingerprint)).collect();
+        let unread: Vec<_> = rows.filter(known).map(|(id, row)| (*id, row.row_digest)).collect();
         for batch in unread.chunks(BATCH) {
             let ids: Vec<_> = batch.iter().map(|(id, _)| *id).collect();
             let facts = names.facts(&ids).await?;
-            for ((id, fingerprint), facts) in batch.iter().zip(facts) {
+            for ((id, row_digest), facts) in batch.iter().zip(facts) {
                 if let Some(facts) = facts {
-                    self.texts.insert(*id, Text::of(&facts, *fingerprint));
+                    self.texts.insert(*id, Text::of(&facts, *row_digest));
                 }
             }
         }
@@ -146,7 +146,7 @@ impl Series {
     }
 
     fn entry(&self, id: RowId, row: &Row, prefixes: &HashMap<ScopeId, Arc<str>>) -> Option<Entry> {
-        let text = self.texts.get(&id).filter(|text| text.fingerprint == row.fingerprint)?;
+        let text = self.texts.get(&id).filter(|text| text.row_digest == row.row_digest)?;
         Some(Entry {
             scope: Arc::clone(prefixes.get(&row.scope)?),
             text: text.clone(),
@@ -166,7 +166,7 @@ impl Built {
 }
 
 impl Text {
-    fn of(facts: &Facts, fingerprint: u64) -> Self {
+    fn of(facts: &Facts, row_digest: u64) -> Self {
         let mut labels = String::new();
         labels.push(',');
         push_label("issuer", &facts.issuer, &mut labels);
@@ -178,7 +178,7 @@ impl Text {
             labels.push(',');
             push_label(name, cut(value), &mut labels);
         }
-        Self { fingerprint, labels: Arc::from(labels), identity }
+        Self { row_digest, labels: Arc::from(labels), identity }
     }
 
     fn parts(&self) -> (&str, &str) {

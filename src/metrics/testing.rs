@@ -26,6 +26,9 @@ impl Known {
             scope: scope.to_owned(),
             issuer: String::new(),
             serial: serial.to_owned(),
+            place: String::new(),
+            fingerprint: None,
+            collides: false,
             kind: Kind::Device,
             status: Status::Active,
             common_name: String::new(),
@@ -83,6 +86,11 @@ pub(crate) fn view(version: u64, known: &[Known]) -> View {
         let parts = StoredParts::<String> {
             issuer: &facts.issuer,
             serial: &facts.serial,
+            place: &facts.place,
+            fingerprint: facts.fingerprint,
+            collides: facts.collides,
+            signer: &facts.issuer,
+            signs: "",
             holder: &facts.holder,
             names: &[],
             successors: &[],
@@ -91,7 +99,7 @@ pub(crate) fn view(version: u64, known: &[Known]) -> View {
             status: facts.status,
             not_before: facts.not_before,
             not_after: facts.not_after,
-            fingerprint: fingerprint(facts),
+            row_digest: row_digest(facts),
         };
         inventory.restore(scope, StoredRow::new(row, parts));
     }
@@ -113,6 +121,11 @@ fn numbers(known: &[Known]) -> Vec<RowId> {
         let sighting = Sighting {
             issuer: facts.issuer.clone(),
             serial: facts.serial.clone(),
+            place: facts.place.clone(),
+            fingerprint: facts.fingerprint,
+            collides: facts.collides,
+            signer: facts.issuer.clone(),
+            signs: String::new(),
             kind: facts.kind,
             status: facts.status,
             not_before: facts.not_before,
@@ -128,8 +141,8 @@ fn numbers(known: &[Known]) -> Vec<RowId> {
     known.iter().map(number).collect()
 }
 
-fn fingerprint(facts: &Facts) -> u64 {
-    // Without the status: the fingerprint covers what the provider said, and the core derives the status.
+fn row_digest(facts: &Facts) -> u64 {
+    // Without the status: the row_digest covers what the provider said, and the core derives the status.
     let Facts { issuer, serial, common_name, holder, unit, not_after, .. } = facts;
     let kept = format!("{issuer:?}{serial:?}{common_name:?}{holder:?}{unit:?}{not_after:?}");
     xxhash_rust::xxh3::xxh3_64(kept.as_bytes())

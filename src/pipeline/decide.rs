@@ -85,7 +85,8 @@ impl Pipeline {
     }
 
     fn say_rung(&mut self, verdict: Verdict, facts: Facts, now: Timestamp) {
-        let leaves = (verdict.kind == Kind::Ca).then(|| self.inventory.leaves(verdict.row));
+        let is_authority = verdict.kind == Kind::Ca;
+        let leaves = is_authority.then(|| self.inventory.leaves(verdict.row)).flatten();
         let severity = severity(verdict.status, verdict.rung);
         let rung = verdict.rung;
         let told = self.say(severity, Topic::Expiring { facts, rung, leaves }, None);

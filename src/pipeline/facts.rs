@@ -42,18 +42,5 @@ impl Pipeline {
 
 fn facts(write: &RowWrite, names: &Names) -> Option<Facts> {
     let (source, scope) = names.get(&write.scope)?;
-    let sighting = write.sighting.clone();
-    Some(Facts {
-        source: source.to_string(),
-        scope: scope.to_string(),
-        issuer: sighting.issuer,
-        serial: sighting.serial,
-        kind: sighting.kind,
-        status: write.status,
-        common_name: sighting.common_name,
-        holder: sighting.holder,
-        unit: sighting.unit,
-        not_before: sighting.not_before,
-        not_after: sighting.not_after,
-    })
+    Some(Facts::of(source.to_string(), scope.to_string(), write.sighting.clone(), write.status))
 }

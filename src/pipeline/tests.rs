@@ -183,6 +183,11 @@ fn device(serial: &str, days: i64) -> Sighting {
     Sighting {
         issuer: "ca".into(),
         serial: serial.into(),
+        place: String::new(),
+        fingerprint: None,
+        collides: false,
+        signer: "ca".into(),
+        signs: String::new(),
         kind: Kind::Device,
         status: Status::Active,
         not_before: None,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::code;
-use crate::expiry::{Event, Facts, Kind, Severity, Status, Timestamp, Topic};
+use crate::expiry::{Event, Facts, Fingerprint, Kind, Severity, Status, Timestamp, Topic};
 
 /// Returns the event as text.
 pub(super) fn write(event: &Event) -> Result<String, String> {
@@ -63,6 +63,13 @@ struct FactsRow<'a> {
     scope: Cow<'a, str>,
     issuer: Cow<'a, str>,
     serial: Cow<'a, str>,
+    /// Absent in events of before places were known, as are the two after it.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    place: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    collides: bool,
     kind: Cow<'a, str>,
     status: Cow<'a, str>,
     common_name: Cow<'a, str>,
@@ -160,6 +167,9 @@ fn facts_row(facts: &Facts) -> FactsRow<'_> {
         scope: (&facts.scope).into(),
         issuer: (&facts.issuer).into(),
         serial: (&facts.serial).into(),
+        place: (&facts.place).into(),
+        fingerprint: facts.fingerprint.map(hex::encode),
+        collides: facts.collides,
         kind: facts.kind.as_str().into(),
         status: facts.status.as_str().into(),
         common_name: (&facts.common_name).into(),
@@ -180,6 +190,9 @@ fn facts(row: FactsRow<'_>) -> Result<Facts, String> {
         scope: row.scope.into_owned(),
         issuer: row.issuer.into_owned(),
         serial: row.serial.into_owned(),
+        place: row.place.into_owned(),
+        fingerprint: row.fingerprint.as_deref().map(fingerprint).transpose()?,
+        collides: row.collides,
         kind,
         status,
         common_name: row.common_name.into_owned(),
@@ -188,6 +201,13 @@ fn facts(row: FactsRow<'_>) -> Result<Facts, String> {
         not_before: row.not_before.map(Timestamp::from_seconds),
         not_after: row.not_after.map(Timestamp::from_seconds),
     })
+}
+
+fn fingerprint(hex: &str) -> Result<Fingerprint, String> {
+    let mut bytes = Fingerprint::default();
+    hex::decode_to_slice(hex, &mut bytes)
+        .map_err(|error| format!("has a fingerprint that cannot be read: {error}"))?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Certificates as they are written: PEM around, DER within, and what a certificate says about itself.
 
+use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::expiry::{Kind, Timestamp};
+use crate::expiry::{Fingerprint, Kind, Timestamp};
 use pem::Block;
 
 pub mod pem;
@@ -32,6 +33,12 @@ pub struct Facts {
     pub not_before: Timestamp,
     /// When it ends.
     pub not_after: Timestamp,
+    /// The SHA-256 of its DER.
+    pub fingerprint: Fingerprint,
+    /// What names its key, in hex: the subject key identifier, or what RFC 5280 §4.2.1.2 (1) makes of the key.
+    pub key_id: String,
+    /// What names the key that signed it, in hex, or nothing.
+    pub authority_key_id: String,
 }
 
 /// Reads one certificate from the beginning of `der` and returns it with the bytes that follow.
@@ -39,6 +46,7 @@ pub fn facts(der: &[u8]) -> Result<(Facts, &[u8]), String> {
     let (rest, certificate) =
         X509Certificate::from_der(der).map_err(|error| format!("not a certificate: {error}"))?;
     let subject = certificate.subject();
+    let whole = der.get(..der.len() - rest.len()).unwrap_or_default();
     let facts = Facts {
         issuer: distinguished_name(certificate.issuer()),
         subject: distinguished_name(subject),
@@ -49,6 +57,9 @@ pub fn facts(der: &[u8]) -> Result<(Facts, &[u8]), String> {
         kind: kind(&certificate),
         not_before: Timestamp::from_seconds(certificate.validity().not_before.timestamp()),
         not_after: Timestamp::from_seconds(certificate.validity().not_after.timestamp()),
+        fingerprint: Sha256::digest(whole).into(),
+        key_id: key_id(&certificate),
+        authority_key_id: authority_key_id(&certificate),
     };
     Ok((facts, rest))
 }
@@ -59,6 +70,25 @@ pub fn first_in_pem(text: &str) -> Option<Facts> {
         Block::Certificate(der) => facts(&der).ok().map(|(facts, _)| facts),
         Block::Other | Block::Broken(_) => None,
     }
+}
+
+fn key_id(certificate: &X509Certificate<'_>) -> String {
+    let stated = certificate.iter_extensions().find_map(|one| match one.parsed_extension() {
+        ParsedExtension::SubjectKeyIdentifier(id) => Some(hex::encode(id.0)),
+        _ => None,
+    });
+    stated.unwrap_or_else(|| {
+        let key = &certificate.public_key().subject_public_key.data;
+        hex::encode(ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, key))
+    })
+}
+
+fn authority_key_id(certificate: &X509Certificate<'_>) -> String {
+    let stated = certificate.iter_extensions().find_map(|one| match one.parsed_extension() {
+        ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref(),
+        _ => None,
+    });
+    stated.map(|id| hex::encode(id.0)).unwrap_or_default()
 }
 
 fn distinguished_name(name: &X509Name<'_>) -> String {

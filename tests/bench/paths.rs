@@ -169,19 +169,7 @@ fn restore(turns: u64) -> anyhow::Result<()> {
         let mut inventory = Inventory::new();
         inventory.restore_scope(ScopeId(1), "iot", INSTANCE);
         for (number, sighting) in (0..).zip(&sightings) {
-            let parts = StoredParts::<String> {
-                kind: sighting.kind,
-                provider: sighting.status,
-                status: sighting.status,
-                not_before: sighting.not_before,
-                not_after: sighting.not_after,
-                fingerprint: u64::from(number),
-                issuer: &sighting.issuer,
-                serial: &sighting.serial,
-                holder: &sighting.holder,
-                names: &[],
-                successors: &[],
-            };
+            let parts = StoredParts::of(&sighting, u64::from(number));
             let row = StoredRow::new(notafter::expiry::RowId(number), parts);
             ensure!(inventory.restore(ScopeId(1), row), "a row is there twice");
         }

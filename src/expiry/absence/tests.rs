@@ -8,6 +8,11 @@ fn sighting(kind: Kind, number: usize) -> Sighting {
     Sighting {
         issuer: "ca".into(),
         serial: format!("{kind}-{number}"),
+        place: String::new(),
+        fingerprint: None,
+        collides: false,
+        signer: String::new(),
+        signs: String::new(),
         kind,
         status: Status::Active,
         not_before: None,

@@ -35,13 +35,13 @@ pub(in super::super) struct Chunk {
 struct Key {
     /// Two halves, the upper first: a whole one would be aligned to 16 bytes, and cost a quarter more.
     identity: [u64; 2],
-    fingerprint: u64,
+    row_digest: u64,
 }
 
 impl Key {
     const fn of(record: &Record) -> Self {
         let identity = [(record.identity >> 64) as u64, (record.identity << 64 >> 64) as u64];
-        Self { identity, fingerprint: record.fingerprint }
+        Self { identity, row_digest: record.row_digest }
     }
 
     fn identity(self) -> u128 {
@@ -184,7 +184,7 @@ impl Chunk {
             identity: key.identity(),
             end: *self.ends.get(offset)?,
             lifetime: *self.lifetimes.get(offset)?,
-            fingerprint: key.fingerprint,
+            row_digest: key.row_digest,
             group: *self.groups.get(offset)?,
             issuer: *self.issuers.get(offset)?,
             mark,
@@ -195,8 +195,8 @@ impl Chunk {
         self.marks.get(offset).copied().filter(|mark| !mark.is_vacant())
     }
 
-    pub(super) fn fingerprint(&self, offset: usize) -> Option<u64> {
-        self.keys.get(offset).map(|key| key.fingerprint)
+    pub(super) fn row_digest(&self, offset: usize) -> Option<u64> {
+        self.keys.get(offset).map(|key| key.row_digest)
     }
 
     pub(super) fn identity(&self, offset: usize) -> u128 {
@@ -222,16 +222,14 @@ impl Chunk {
     pub(super) fn row(&self, offset: usize) -> Option<Row> {
         let record = self.record(offset)?;
         let not_after = (record.end != NO_END).then(|| Timestamp::from_seconds(record.end));
-        // A lifetime beyond 136 years does not fit the column, and the beginning is not known from it.
-        let lifetime = Some(record.lifetime).filter(|seconds| !matches!(*seconds, 0 | u32::MAX));
-        let not_before = not_after.zip(lifetime).map(|(end, life)| end.plus(-i64::from(life)));
+        let not_before = record.begin().map(Timestamp::from_seconds);
         Some(Row {
             scope: self.scope?,
             kind: record.mark.kind(),
             status: record.mark.status()?,
             not_before,
             not_after,
-            fingerprint: record.fingerprint,
+            row_digest: record.row_digest,
         })
     }
 
@@ -339,8 +337,8 @@ impl Chunks {
         self.of(row).map_or(0, |(chunk, offset)| chunk.identity(offset))
     }
 
-    pub(super) fn fingerprint(&self, row: RowId) -> Option<u64> {
-        self.of(row).and_then(|(chunk, offset)| chunk.fingerprint(offset))
+    pub(super) fn row_digest(&self, row: RowId) -> Option<u64> {
+        self.of(row).and_then(|(chunk, offset)| chunk.row_digest(offset))
     }
 
     pub(super) fn group(&self, row: RowId) -> u64 {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike};
 use super::super::certificate::Timestamp;
 use super::chunk::Chunk;
 use super::view::View;
-use super::{ScopeId, record::signer};
+use super::{ScopeId, record::signers};
 
 /// Bounds of the histogram of remaining time, in seconds: 0, 1, 3, 7, 14, 30, 60, 90, 180 days, 1, 2 and 5 years of
 /// 365 days.
@@ -29,8 +29,11 @@ pub(super) type Ends = BTreeMap<u64, (Arc<str>, Option<Timestamp>)>;
 pub(super) fn signer_ends(view: &View, scope: ScopeId) -> Ends {
     let mut ends = Ends::new();
     for ca in view.cas(scope) {
-        let (_, end) = ends.entry(signer(&ca.serial)).or_insert_with(|| (ca.serial, None));
-        *end = (*end).max(ca.not_after);
+        for signer in signers(&ca.signs) {
+            let serial = || (Arc::clone(&ca.serial), None);
+            let (_, end) = ends.entry(signer).or_insert_with(serial);
+            *end = (*end).max(ca.not_after);
+        }
     }
     ends
 }

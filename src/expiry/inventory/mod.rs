@@ -2,7 +2,8 @@
 //!
 //! Reading order: `record` (what is kept about one certificate), `chunk` (4096 of them in columns), `slots` (which
 //! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `top_k`, `writer` (the
-//! [`Inventory`]), `restate` (succession applied), `view` (what readers get), `chunk_sums` and `sums`.
+//! [`Inventory`]), `places` (which certificate a sighting in a place is of), `restate` (succession applied), `view` (what
+//! readers get), `chunk_sums` and `sums`.
 //!
 //! # Memory
 //!
@@ -18,6 +19,7 @@ mod index;
 mod authorities;
 mod top_k;
 mod writer;
+mod places;
 mod restate;
 mod view;
 mod chunk_sums;
@@ -73,4 +75,23 @@ pub struct Applied {
     pub end_moved: bool,
     /// Whether it was inactive or pending and is active now: what was said about it was said mildly.
     pub activated: bool,
+    /// Whether its fingerprint is part of its identity, being all that tells it from another in its place.
+    pub collides: bool,
+    /// The same certificate in another place, which was kept before places were: what was said of it was said of this one.
+    pub inherits: Option<RowId>,
+}
+
+impl Applied {
+    const fn unchanged(row: RowId, status: Status) -> Self {
+        Self {
+            row,
+            change: Change::Unchanged,
+            status,
+            restated: Vec::new(),
+            end_moved: false,
+            activated: false,
+            collides: false,
+            inherits: None,
+        }
+    }
 }

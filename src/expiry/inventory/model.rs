@@ -93,7 +93,7 @@ impl World {
             let sighting = &stored.sighting;
             let parts = StoredParts {
                 status: stored.status,
-                ..StoredParts::of(sighting, sighting.fingerprint())
+                ..StoredParts::of(sighting, sighting.row_digest())
             };
             assert!(self.inventory.restore(stored.scope, StoredRow::new(*row, parts)));
         }
@@ -114,12 +114,12 @@ impl World {
             assert_eq!(row.status, self.status(*id), "of {id:?} in the inventory");
             assert_eq!(stored.status, row.status, "of {id:?} in the store");
             assert_eq!(
-                (row.scope, row.kind, row.not_after, row.fingerprint),
+                (row.scope, row.kind, row.not_after, row.row_digest),
                 (
                     stored.scope,
                     stored.sighting.kind,
                     stored.sighting.not_after,
-                    stored.sighting.fingerprint()
+                    stored.sighting.row_digest()
                 )
             );
             assert_eq!(self.inventory.row(*id), Some(row));
@@ -191,8 +191,12 @@ impl World {
         self.stored.iter().filter(move |(other, _)| **other != id).filter_map(
             move |(other, new)| {
                 let later = new.sighting.not_after > old.sighting.not_after
-                    && old.sighting.not_after.is_some();
-                let same = one_holder(old, new) && crowd <= MOST_OF_ONE_HOLDER;
+                    && old.sighting.not_after.is_some()
+                    && old.sighting.place.is_empty();
+                let began_later = new.sighting.not_before > old.sighting.not_before;
+                let same = one_holder(old, new)
+                    && crowd <= MOST_OF_ONE_HOLDER
+                    && (new.sighting.signer == old.sighting.signer || began_later);
                 let active = new.sighting.effective_status() == Status::Active;
                 (later && active && (same || linked(old, new))).then_some(*other)
             },
@@ -216,11 +220,11 @@ fn change(known: Option<&Sighting>, sighting: &Sighting) -> Change {
 fn one_holder(old: &Stored, new: &Stored) -> bool {
     let key = |stored: &Stored| {
         let sighting = &stored.sighting;
-        (stored.scope, sighting.holder.clone(), sighting.issuer.clone())
+        (stored.scope, sighting.holder.clone())
     };
     let presented = |stored: &Stored| {
-        let Sighting { kind, holder, issuer, .. } = &stored.sighting;
-        *kind != Kind::Ca && !holder.is_empty() && !issuer.is_empty()
+        let Sighting { kind, holder, place, .. } = &stored.sighting;
+        *kind == Kind::Device && !holder.is_empty() && place.is_empty()
     };
     presented(old) && presented(new) && key(old) == key(new)
 }
@@ -229,6 +233,7 @@ fn one_holder(old: &Stored, new: &Stored) -> bool {
 fn linked(old: &Stored, new: &Stored) -> bool {
     let wildcard = |name: &str| name.contains(".x") && new.sighting.names.contains(&"*.x".into());
     old.scope == new.scope
+        && old.sighting.kind == new.sighting.kind
         && old.sighting.successors.contains(&new.sighting.serial)
         && !old.sighting.names.is_empty()
         && old.sighting.names.iter().all(|name| new.sighting.names.contains(name) || wildcard(name))
@@ -255,6 +260,11 @@ pub(in super::super) fn device(serial: &str, holder: &str, end: Option<i64>) -> 
     Sighting {
         issuer: "ca1".to_owned(),
         serial: serial.to_owned(),
+        place: String::new(),
+        fingerprint: None,
+        collides: false,
+        signer: "ca1".to_owned(),
+        signs: String::new(),
         kind: Kind::Device,
         status: Status::Active,
         not_before: end.map(|end| Timestamp::from_seconds(end - 365 * DAY)),
@@ -283,6 +293,7 @@ pub(in super::super) fn sighting() -> impl Strategy<Value = Sighting> {
         prop_oneof![8 => (0..10).prop_map(|n| format!("s{n}")), 1 => Just("ca1".to_owned())],
         prop_oneof![4 => Just(Kind::Device), 3 => Just(Kind::Server), 1 => Just(Kind::Ca)],
         prop_oneof![Just(""), Just("h0"), Just("h1")],
+        prop_oneof![8 => Just(""), 1 => Just("/p0"), 1 => Just("/p1")],
     );
     let state = (
         prop_oneof![4 => Just(Status::Active), 1 => proptest::sample::select(&Status::ALL[..])],
@@ -294,13 +305,17 @@ pub(in super::super) fn sighting() -> impl Strategy<Value = Sighting> {
     );
     let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect::<Vec<_>>();
     (who, state, texts).prop_map(
-        move |((issuer, serial, kind, holder), (status, end), (names, successors))| Sighting {
-            issuer: issuer.to_owned(),
-            kind,
-            status,
-            names: owned(names),
-            successors: owned(successors),
-            ..device(&serial, holder, end)
+        move |((issuer, serial, kind, holder, place), (status, end), (names, successors))| {
+            Sighting {
+                issuer: issuer.to_owned(),
+                signer: issuer.to_owned(),
+                place: place.to_owned(),
+                kind,
+                status,
+                names: owned(names),
+                successors: owned(successors),
+                ..device(&serial, holder, end)
+            }
         },
     )
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use super::super::certificate::{Kind, Sighting, Status, Timestamp};
-use super::super::succession::Linked;
+use super::super::certificate::{Fingerprint, Kind, Sighting, Status, Timestamp};
+use super::super::succession::{Linked, Placed};
 use super::{RowId, ScopeId};
 
 /// Stands for "no known end" inside a column.
@@ -26,6 +26,16 @@ pub struct StoredParts<'a, T = String> {
     pub issuer: &'a str,
     /// What names it under its issuer.
     pub serial: &'a str,
+    /// Where it was looked at; empty where its provider lists certificates.
+    pub place: &'a str,
+    /// The SHA-256 of its DER, where that is known.
+    pub fingerprint: Option<Fingerprint>,
+    /// Whether the fingerprint is part of its identity.
+    pub collides: bool,
+    /// What names the authority that signed it; empty when unknown.
+    pub signer: &'a str,
+    /// What the certificates that it signed have as their signer; empty: its serial, where it is an authority.
+    pub signs: &'a str,
     /// Who presents it; empty when unknown.
     pub holder: &'a str,
     /// Every name it covers.
@@ -43,7 +53,7 @@ pub struct StoredParts<'a, T = String> {
     /// When it ends.
     pub not_after: Option<Timestamp>,
     /// The digest of everything that is kept in the store.
-    pub fingerprint: u64,
+    pub row_digest: u64,
 }
 
 // Whatever its texts are: they are borrowed.
@@ -64,10 +74,16 @@ impl StoredRow {
 }
 
 impl<'a, T: AsRef<str>> StoredParts<'a, T> {
-    pub(super) fn of(sighting: &'a Sighting<T>, fingerprint: u64) -> Self {
+    /// Returns the parts of a sighting whose row digest is known. The status is the one before succession.
+    pub fn of(sighting: &'a Sighting<T>, row_digest: u64) -> Self {
         Self {
             issuer: sighting.issuer.as_ref(),
             serial: sighting.serial.as_ref(),
+            place: sighting.place.as_ref(),
+            fingerprint: sighting.fingerprint,
+            collides: sighting.collides,
+            signer: sighting.signer.as_ref(),
+            signs: sighting.signs.as_ref(),
             holder: sighting.holder.as_ref(),
             names: &sighting.names,
             successors: &sighting.successors,
@@ -76,19 +92,40 @@ impl<'a, T: AsRef<str>> StoredParts<'a, T> {
             status: sighting.effective_status(),
             not_before: sighting.not_before,
             not_after: sighting.not_after,
-            fingerprint,
+            row_digest,
         }
     }
 
     fn linked(&self) -> Option<Box<Linked>> {
-        let texts = self.kind == Kind::Ca || !self.names.is_empty() || !self.successors.is_empty();
+        let texts = self.kind == Kind::Ca
+            || !self.names.is_empty()
+            || !self.successors.is_empty()
+            || !self.place.is_empty();
         texts.then(|| {
             Box::new(Linked {
+                kind: self.kind,
                 serial: Arc::from(self.serial),
+                signs: Arc::from(if self.signs.is_empty() { self.serial } else { self.signs }),
+                placed: self.placed(),
                 names: self.names.iter().map(|name| name.as_ref().into()).collect(),
                 successors: self.successors.iter().map(|serial| serial.as_ref().into()).collect(),
             })
         })
+    }
+}
+
+impl<T> StoredParts<'_, T> {
+    fn placed(&self) -> Option<Placed> {
+        (!self.place.is_empty()).then(|| Placed {
+            place: Arc::from(self.place),
+            fingerprint: self.fingerprint,
+            unplaced: joined(&[self.issuer.as_bytes(), self.serial.as_bytes()], xxh3_128),
+        })
+    }
+
+    fn identity(&self) -> u128 {
+        let fingerprint = self.fingerprint.filter(|_| self.collides);
+        identity_of(self.issuer, self.serial, self.place, fingerprint)
     }
 }
 
@@ -98,7 +135,7 @@ pub(super) struct Record {
     pub(super) identity: u128,
     pub(super) end: i64,
     pub(super) lifetime: u32,
-    pub(super) fingerprint: u64,
+    pub(super) row_digest: u64,
     pub(super) group: u64,
     pub(super) issuer: u64,
     pub(super) mark: Mark,
@@ -110,7 +147,7 @@ impl Record {
         identity: 0,
         end: NO_END,
         lifetime: 0,
-        fingerprint: 0,
+        row_digest: 0,
         group: 0,
         issuer: 0,
         mark: Mark::VACANT,
@@ -122,25 +159,43 @@ impl Record {
         Self { identity: inside(scope, self.identity), group, ..self }
     }
 
+    /// Returns when it begins, where that is known.
+    pub(super) fn begin(&self) -> Option<i64> {
+        // A lifetime beyond 136 years does not fit the column.
+        let known = self.end != NO_END && !matches!(self.lifetime, 0 | u32::MAX);
+        known.then(|| self.end.saturating_sub(i64::from(self.lifetime)))
+    }
+
     fn of<T>(parts: &StoredParts<'_, T>) -> Self {
         // The lowest value stands for "no end" in the column; no certificate ended 292 billion years ago.
         let end = parts.not_after.map_or(NO_END, |end| end.seconds().max(NO_END + 1));
         let status = if end == NO_END { Status::Undated } else { parts.status };
         Self {
-            identity: joined(parts.issuer, parts.serial, xxh3_128),
+            identity: parts.identity(),
             end,
             lifetime: lifetime(parts.not_before, parts.not_after),
-            fingerprint: parts.fingerprint,
+            row_digest: parts.row_digest,
             group: group(parts),
-            issuer: signer(parts.issuer),
+            issuer: signer(parts.signer),
             mark: Mark::new(parts.kind, parts.provider, status),
         }
     }
 }
 
-/// Returns the digest of an identity inside a scope.
-pub(super) fn identity(scope: ScopeId, issuer: &str, serial: &str) -> u128 {
-    inside(scope, joined(issuer, serial, xxh3_128))
+/// Returns the digest of an identity: of issuer and serial, of the place where there is one, and of the fingerprint where
+/// a place needs it.
+pub(super) fn identity_of(
+    issuer: &str,
+    serial: &str,
+    place: &str,
+    fingerprint: Option<Fingerprint>,
+) -> u128 {
+    let (issuer, serial, place) = (issuer.as_bytes(), serial.as_bytes(), place.as_bytes());
+    match fingerprint {
+        _ if place.is_empty() => joined(&[issuer, serial], xxh3_128),
+        None => joined(&[issuer, serial, place], xxh3_128),
+        Some(fingerprint) => joined(&[issuer, serial, place, &fingerprint], xxh3_128),
+    }
 }
 
 /// Returns the digest inside a scope of an identity whose digest is known.
@@ -148,23 +203,30 @@ pub(super) fn inside(scope: ScopeId, identity: u128) -> u128 {
     identity ^ spread(scope).0
 }
 
-/// Returns the digest that ties a certificate to its authority: of the issuer as a leaf names it, which is the
-/// authority's serial. 0 when the issuer is not known.
+/// Returns the digest that ties a certificate to its authority: of what a leaf has as its signer, which is what the
+/// authority signs as. 0 when the signer is not known.
 pub(super) fn signer(name: &str) -> u64 {
     if name.is_empty() { 0 } else { xxh3_64(name.as_bytes()).max(1) }
 }
 
-/// Returns the digest that certificates of one holder under one issuer share; 0 for those that share with none.
+/// Returns what the leaves of an authority may have as their signer: its subject and key, or its subject alone where they
+/// do not say which key. Providers that know one name of an authority have no `#` in it.
+pub(super) fn signers(signs: &str) -> impl Iterator<Item = u64> {
+    let by_subject = signs.find('#').and_then(|at| signs.get(..=at)).filter(|part| *part != signs);
+    std::iter::once(signs).chain(by_subject).map(signer)
+}
+
+/// Returns the digest that the devices of one holder share; 0 for those that share with none.
 ///
-/// Where nobody says who issued them, one holder is not enough: two certificates for a domain may cover different
-/// names, and only the provider's links tell which replaces which.
-///
-/// An authority is presented by nobody: what an old one signed ends with it even when a new one has the same name.
+/// Of servers and clients one holder is not enough: two certificates for a domain may cover different names, and only
+/// the provider's links or the names tell which replaces which. An authority is presented by nobody: what an old one
+/// signed ends with it even when a new one has the same name. In a place nothing replaces what is still there.
 fn group<T>(parts: &StoredParts<'_, T>) -> u64 {
-    if parts.holder.is_empty() || parts.issuer.is_empty() || parts.kind == Kind::Ca {
+    let alone = parts.holder.is_empty() || !parts.place.is_empty();
+    if alone || parts.kind != Kind::Device {
         return 0;
     }
-    joined(parts.holder, parts.issuer, xxh3_64).max(1)
+    xxh3_64(parts.holder.as_bytes()).max(1)
 }
 
 fn lifetime(not_before: Option<Timestamp>, not_after: Option<Timestamp>) -> u32 {
@@ -172,18 +234,19 @@ fn lifetime(not_before: Option<Timestamp>, not_after: Option<Timestamp>) -> u32 
     u32::try_from(end.since(begin).max(0)).unwrap_or(u32::MAX)
 }
 
-/// Hashes two texts with 0xFF between them, a byte that no UTF-8 text contains.
-fn joined<T>(first: &str, second: &str, hash: impl Fn(&[u8]) -> T) -> T {
+/// Hashes texts with 0xFF between them, a byte that no UTF-8 text contains. Those of a row fit on the stack: a start makes
+/// ten million of these digests.
+fn joined<T>(parts: &[&[u8]], hash: impl Fn(&[u8]) -> T) -> T {
     let mut buffer = [0_u8; 256];
-    let length = first.len() + 1 + second.len();
-    let Some(bytes) = buffer.get_mut(..length) else {
-        return hash(&[first.as_bytes(), &[0xFF], second.as_bytes()].concat());
-    };
-    let (head, tail) = bytes.split_at_mut(first.len());
-    head.copy_from_slice(first.as_bytes());
-    if let Some((separator, rest)) = tail.split_first_mut() {
-        *separator = 0xFF;
-        rest.copy_from_slice(second.as_bytes());
+    let length = parts.iter().map(|part| part.len() + 1).sum::<usize>().saturating_sub(1);
+    let Some(bytes) = buffer.get_mut(..length) else { return hash(&parts.join(&0xFF)) };
+    let mut rest = &mut *bytes;
+    for (number, part) in parts.iter().enumerate() {
+        let start = usize::from(number > 0);
+        let (place, after) = rest.split_at_mut(start + part.len());
+        place.iter_mut().take(start).for_each(|separator| *separator = 0xFF);
+        place.iter_mut().skip(start).zip(*part).for_each(|(to, from)| *to = *from);
+        rest = after;
     }
     hash(bytes)
 }
@@ -256,13 +319,22 @@ mod tests {
 
     #[test]
     fn identities_do_not_run_into_each_other() {
-        let id = |scope, issuer, serial| identity(ScopeId(scope), issuer, serial);
+        let id =
+            |scope, issuer, serial| inside(ScopeId(scope), identity_of(issuer, serial, "", None));
         assert_ne!(id(1, "ab", "c"), id(1, "a", "bc"));
         assert_ne!(id(1, "a", "b"), id(2, "a", "b"));
         assert_ne!(id(0, "a", "b"), id(1, "a", "b"));
         let long = "x".repeat(300);
-        assert_eq!(id(3, &long, "y"), joined(&long, "y", xxh3_128) ^ spread(ScopeId(3)).0);
+        let whole = [long.as_bytes(), b"\xFF", b"y"].concat();
+        assert_eq!(id(3, &long, "y"), xxh3_128(&whole) ^ spread(ScopeId(3)).0);
         assert_ne!(id(3, &long, "y"), id(3, &long, "z"));
+        let at = |place, fingerprint| identity_of("a", "b", place, fingerprint);
+        assert_eq!(at("", None), xxh3_128(b"a\xFFb"));
+        assert_eq!(at("/x", None), xxh3_128(b"a\xFFb\xFF/x"));
+        assert_eq!(
+            at("/x", Some([7; 32])),
+            xxh3_128(&[&b"a\xFFb\xFF/x\xFF"[..], &[7; 32]].concat())
+        );
     }
 
     #[test]

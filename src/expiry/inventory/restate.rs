@@ -1,7 +1,7 @@
 //! Succession applied: which certificates are superseded as things stand.
 
-use super::super::certificate::Status;
-use super::record::NO_END;
+use super::super::certificate::{Kind, Status};
+use super::record::{NO_END, Record};
 use super::{Inventory, RowId};
 
 impl Inventory {
@@ -38,14 +38,52 @@ impl Inventory {
         })
     }
 
+    /// Returns the newest certificate of the same kind, in any source and scope, that is in use, ends later and covers
+    /// every name of a server's certificate. It supersedes nothing: nobody knows where it is deployed.
+    pub fn newer(&self, row: RowId) -> Option<RowId> {
+        let old = self.chunks.record(row).filter(|old| old.mark.kind() == Kind::Server)?;
+        self.newest(self.links.covering(row), &old)
+    }
+
+    /// Returns the certificate that has replaced `row`, which is gone: the newest that covers its names, in the same scope
+    /// and, where it was in a place, in the same place.
+    pub fn replacement(&self, row: RowId) -> Option<RowId> {
+        let old = self.chunks.record(row)?;
+        let same_place = |other: &RowId| self.links.share_a_place(row, *other);
+        self.newest(self.links.covering(row).filter(same_place), &old)
+    }
+
+    fn newest(&self, others: impl Iterator<Item = RowId>, old: &Record) -> Option<RowId> {
+        let later = self.ending_later(others, old.end);
+        later.max_by_key(|(other, end)| (*end, std::cmp::Reverse(*other))).map(|(other, _)| other)
+    }
+
     /// Returns the certificates that take the place of `row`, with their ends.
     fn later(&self, row: RowId) -> impl Iterator<Item = (RowId, i64)> + '_ {
-        let record = self.chunks.record(row).filter(|record| record.end != NO_END);
+        let placed = self.links.placed(row).is_some();
+        let record = self.chunks.record(row).filter(|record| record.end != NO_END && !placed);
         record.into_iter().flat_map(move |old| {
             let kin = self.index.members(&self.chunks, old.group);
-            kin.chain(self.links.successors(row))
-                .filter_map(|other| Some((other, self.chunks.active_end(other)?)))
-                .filter(move |(other, end)| *other != row && *end > old.end)
+            let kin = kin.filter(move |other| *other != row && self.may_follow(*other, &old));
+            self.ending_later(kin.chain(self.links.successors(row)), old.end)
         })
+    }
+
+    fn ending_later<'a>(
+        &'a self,
+        others: impl Iterator<Item = RowId> + 'a,
+        end: i64,
+    ) -> impl Iterator<Item = (RowId, i64)> + 'a {
+        others
+            .filter_map(|other| Some((other, self.chunks.active_end(other)?)))
+            .filter(move |(_, later)| *later > end)
+    }
+
+    /// Returns whether a device's other certificate may have replaced one: under another authority only where it began
+    /// later, since two authorities may serve two purposes.
+    fn may_follow(&self, other: RowId, old: &Record) -> bool {
+        let Some(new) = self.chunks.record(other) else { return false };
+        let began_later = || new.begin().zip(old.begin()).is_some_and(|(new, old)| new > old);
+        new.issuer == old.issuer || began_later()
     }
 }

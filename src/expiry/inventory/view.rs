@@ -40,7 +40,7 @@ pub struct Row {
     /// When it ends.
     pub not_after: Option<Timestamp>,
     /// The digest of everything that the store keeps about it.
-    pub fingerprint: u64,
+    pub row_digest: u64,
 }
 
 /// A certificate that signs others.
@@ -48,8 +48,10 @@ pub struct Row {
 pub struct CaRow {
     /// Its number.
     pub row: RowId,
-    /// Its serial, which its leaves name as their issuer.
+    /// Its serial.
     pub serial: Arc<str>,
+    /// What its leaves have as their signer.
+    pub signs: Arc<str>,
     /// When it ends.
     pub not_after: Option<Timestamp>,
 }
@@ -186,11 +188,12 @@ impl View {
 
     /// Returns the certificates of a scope that sign others, in the order of their numbers.
     pub fn cas(&self, scope: ScopeId) -> Vec<CaRow> {
-        let signers = self.signers(scope).into_iter().flat_map(|signers| &signers.serials);
+        let signers = self.signers(scope).into_iter().flat_map(|signers| &signers.known);
         signers
-            .filter_map(|(row, serial)| {
+            .filter_map(|(row, authority)| {
                 let not_after = self.row(*row)?.not_after;
-                Some(CaRow { row: *row, serial: Arc::clone(serial), not_after })
+                let (serial, signs) = (Arc::clone(&authority.serial), Arc::clone(&authority.signs));
+                Some(CaRow { row: *row, serial, signs, not_after })
             })
             .collect()
     }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::super::certificate::{Kind, Sighting, Status, Timestamp};
 use super::super::sightings::{Digests, Sightings};
 use super::super::succession::{Linked, Links};
-use super::authorities::Authorities;
+use super::authorities::{Authorities, Authority};
 use super::chunk::{Chunk, Chunks, row_at};
 use super::index::Index;
-use super::record::{NO_END, Record, StoredParts, StoredRow, identity, inside, signer};
+use super::places::{Found, TakenOver};
+use super::record::{NO_END, Record, StoredParts, StoredRow, identity_of, inside, signers};
 use super::slots::Slots;
 use super::view::{Names, View};
 use super::{Applied, Change, Row, RowId, ScopeId};
@@ -30,6 +31,7 @@ pub struct Inventory {
     /// Where the next sighting is looked for first: providers list certificates in the order in which they listed
     /// them the first time, and a look at the next place is cheaper than one into a table of millions.
     expected: Option<RowId>,
+    pub(super) taken_over: TakenOver,
 }
 
 impl Inventory {
@@ -81,9 +83,10 @@ impl Inventory {
         self.scopes.get(source)?.get(scope).copied()
     }
 
-    /// Returns the number of a certificate that is known.
+    /// Returns the number of a certificate that is known, of those that no place tells apart.
     pub fn find(&self, scope: ScopeId, issuer: &str, serial: &str) -> Option<RowId> {
-        self.index.find(&self.chunks, identity(scope, issuer, serial))
+        let identity = identity_of(issuer, serial, "", None);
+        self.index.find(&self.chunks, inside(scope, identity))
     }
 
     /// Returns, for each sighting of a page, the certificate that it is of, where it says nothing that is not known.
@@ -91,39 +94,54 @@ impl Inventory {
     /// All at once, so that the waits for memory of one look-up overlap those of the next.
     pub fn recognise(&mut self, scope: ScopeId, sightings: &Sightings) -> Vec<Option<RowId>> {
         let seen = sightings.seen().map(|seen| {
-            let Digests { identity, fingerprint } = seen.digests();
-            let row = self.expect(inside(scope, identity))?;
+            let Digests { identity, row_digest } = seen.digests();
+            let known = match seen.has_place() {
+                false => self.expect(inside(scope, identity)),
+                true => self.find_placed(scope, &seen.sighting(), identity).row,
+            };
+            let row = known?;
             self.expected = row.0.checked_add(1).map(RowId);
-            (self.chunks.fingerprint(row) == Some(fingerprint)).then_some(row)
+            (self.chunks.row_digest(row) == Some(row_digest)).then_some(row)
         });
         seen.collect()
     }
 
     /// Brings in what a provider reported about one certificate.
     ///
-    /// Nothing is copied or written when its fingerprint is the one that is known.
+    /// Nothing is copied or written when its row_digest is the one that is known.
     pub fn apply<T>(&mut self, scope: ScopeId, sighting: &Sighting<T>) -> Applied
     where
         T: AsRef<str> + AsRef<[u8]>,
     {
-        let Digests { identity, fingerprint } = Digests::of(sighting, &mut Vec::with_capacity(256));
-        let known = self.expect(inside(scope, identity));
-        let row = known.unwrap_or_else(|| self.slots.next(&mut self.chunks, scope));
+        let Digests { identity, row_digest } = Digests::of(sighting, &mut Vec::with_capacity(256));
+        let found = self.find_sighted(scope, sighting, identity);
+        let row = found.row.unwrap_or_else(|| self.slots.next(&mut self.chunks, scope));
         self.expected = row.0.checked_add(1).map(RowId);
-        if known.is_none() {
-            return self.add(scope, StoredRow::new(row, StoredParts::of(sighting, fingerprint)));
+        let parts =
+            StoredParts { collides: found.collides, ..StoredParts::of(sighting, row_digest) };
+        let mut applied = if found.row.is_none() {
+            self.add(scope, StoredRow::new(row, parts))
+        } else if let Some(status) = self.unchanged(row, row_digest) {
+            Applied::unchanged(row, status)
+        } else {
+            self.change(scope, StoredRow::new(row, parts))
+        };
+        applied.collides = found.collides;
+        applied.inherits = self.inherit(&found, &applied);
+        applied
+    }
+
+    /// Returns the known certificate that a sighting is of.
+    fn find_sighted<T: AsRef<str>>(
+        &self,
+        scope: ScopeId,
+        sighting: &Sighting<T>,
+        identity: u128,
+    ) -> Found {
+        if sighting.place.as_ref().is_empty() {
+            return Found::plain(self.expect(inside(scope, identity)));
         }
-        if let Some(status) = self.unchanged(row, fingerprint) {
-            return Applied {
-                row,
-                change: Change::Unchanged,
-                status,
-                restated: Vec::new(),
-                end_moved: false,
-                activated: false,
-            };
-        }
-        self.change(scope, StoredRow::new(row, StoredParts::of(sighting, fingerprint)))
+        self.find_placed(scope, sighting, identity)
     }
 
     /// Forgets a certificate, and returns the others whose derived status changed because it is gone.
@@ -183,17 +201,16 @@ impl Inventory {
             .map(|(number, slot)| row_at(number, slot.offset))
     }
 
-    /// Counts the active certificates of the same scope that an authority has signed. Walks over the whole scope.
-    pub fn leaves(&self, ca: RowId) -> u64 {
-        let scope = self.chunks.of(ca).and_then(|(chunk, _)| chunk.scope());
-        let serial = scope.and_then(|scope| self.authorities.serial(scope, ca));
-        let (Some(scope), Some(serial)) = (scope, serial) else { return 0 };
-        let name = signer(serial);
-        self.chunks_of(scope)
-            .map(|(_, chunk)| {
-                chunk.active_leaves().filter(|(issuer, _)| *issuer == name).count() as u64
-            })
-            .sum()
+    /// Counts the active certificates of the same scope that an authority has signed; `None` when that is not known: what
+    /// an authority in a file has signed may be elsewhere. Walks over the whole scope.
+    pub fn leaves(&self, ca: RowId) -> Option<u64> {
+        let scope = self.chunks.of(ca).and_then(|(chunk, _)| chunk.scope())?;
+        let names: Vec<u64> = signers(&self.authorities.get(scope, ca)?.signs).collect();
+        let leaves = |chunk: &Chunk| {
+            chunk.active_leaves().filter(|(issuer, _)| names.contains(issuer)).count() as u64
+        };
+        let count = self.chunks_of(scope).map(|(_, chunk)| leaves(chunk)).sum();
+        (count > 0 || self.links.placed(ca).is_none()).then_some(count)
     }
 
     /// Returns the state as it is now, sharing every chunk, and lets slots that were freed be used again.
@@ -218,14 +235,14 @@ impl Inventory {
         numbers.filter_map(|number| Some((*number, &**self.chunks.0.get(*number as usize)?)))
     }
 
-    fn expect(&self, identity: u128) -> Option<RowId> {
+    pub(super) fn expect(&self, identity: u128) -> Option<RowId> {
         // A vacant slot has the identity 0, which no digest is.
         let here = |row: &RowId| self.chunks.identity(*row) == identity;
         self.expected.filter(here).or_else(|| self.index.find(&self.chunks, identity))
     }
 
-    fn unchanged(&self, row: RowId, fingerprint: u64) -> Option<Status> {
-        let same = self.chunks.fingerprint(row) == Some(fingerprint);
+    fn unchanged(&self, row: RowId, row_digest: u64) -> Option<Status> {
+        let same = self.chunks.row_digest(row) == Some(row_digest);
         same.then(|| self.status(row))?
     }
 
@@ -256,6 +273,11 @@ impl Inventory {
         }
         self.relate(scope, row, record.mark.kind(), fresh.linked);
         affected.extend(self.kin(row));
+        if old.identity != record.identity {
+            // It was kept before places were, and is found in one now.
+            self.index.unclaim(old.identity, row);
+            self.index.insert(&self.chunks, row);
+        }
         let was = old.mark.status();
         let change = Change::Changed { renewed_from: renewed_from(&old, &record) };
         let mut applied = self.applied(row, change, affected);
@@ -272,7 +294,7 @@ impl Inventory {
         self.restate(vec![row]);
         let restated = self.restate(affected);
         let status = self.status(row).unwrap_or(Status::Undated);
-        Applied { row, change, status, restated, end_moved: false, activated: false }
+        Applied { change, restated, ..Applied::unchanged(row, status) }
     }
 
     /// Returns the others whose status may depend on `row` as things stand.
@@ -296,11 +318,12 @@ impl Inventory {
 
     /// Keeps the texts that authorities and links need, or forgets them.
     fn relate(&mut self, scope: ScopeId, row: RowId, kind: Kind, linked: Option<Box<Linked>>) {
-        let was_signer = self.authorities.serial(scope, row).is_some();
+        let was_signer = self.authorities.get(scope, row).is_some();
         match (kind, &linked) {
             (Kind::Ca, Some(linked)) => {
-                let serial = Arc::clone(&linked.serial);
-                Arc::make_mut(&mut self.authorities).put(scope, row, serial, self.version);
+                let (serial, signs) = (Arc::clone(&linked.serial), Arc::clone(&linked.signs));
+                let authority = Authority { serial, signs };
+                Arc::make_mut(&mut self.authorities).put(scope, row, authority, self.version);
             }
             _ if was_signer => {
                 Arc::make_mut(&mut self.authorities).remove(scope, row, self.version);

@@ -161,6 +161,11 @@ fn sighting((name, end): Row) -> Sighting {
     Sighting {
         issuer: "ca".to_owned(),
         serial: name.to_string(),
+        place: String::new(),
+        fingerprint: None,
+        collides: false,
+        signer: "ca".to_owned(),
+        signs: String::new(),
         kind: Kind::Device,
         status: Status::Active,
         not_before: None,

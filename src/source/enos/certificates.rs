@@ -126,6 +126,11 @@ fn sighting(device: &Device, row: &Row<'_>, serial: String, status: Status) -> S
     Sighting {
         issuer: row.text("issueAuthority").to_owned(),
         serial,
+        place: String::new(),
+        fingerprint: None,
+        collides: false,
+        signer: row.text("issueAuthority").to_owned(),
+        signs: String::new(),
         kind: Kind::Device,
         status,
         not_before: begin.ok().flatten(),
@@ -177,6 +182,11 @@ mod tests {
             Sighting {
                 issuer: "ECC".into(),
                 serial: "52726".into(),
+                place: String::new(),
+                fingerprint: None,
+                collides: false,
+                signer: "ECC".into(),
+                signs: String::new(),
                 kind: Kind::Device,
                 status: Status::Active,
                 not_before: Some(Timestamp::from_seconds(1_581_218_161)),

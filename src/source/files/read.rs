@@ -80,21 +80,21 @@ fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     }
 }
 
-/// What was found so far, each certificate once.
+/// What was found so far.
 #[derive(Default)]
 struct Pile {
-    certificates: Vec<Facts>,
-    by_identity: HashMap<u64, usize>,
+    certificates: Vec<(String, Facts)>,
     rejected: Vec<Rejected>,
 }
 
 impl Pile {
     fn add_file(&mut self, path: &Path, bytes: &[u8]) {
+        let place = path.display().to_string();
         for (position, entry) in bundle::entries(bytes).into_iter().enumerate() {
-            let what = format!("{} #{}", path.display(), position + 1);
             match entry {
-                Ok(facts) => self.add(facts, what),
+                Ok(facts) => self.add(&place, facts),
                 Err(error) => {
+                    let what = format!("{place} #{}", position + 1);
                     tracing::debug!(entry = %what, %error, "cannot read a certificate");
                     self.rejected.push(Rejected { reason: Reason::BadCertificate, what });
                 }
@@ -102,22 +102,12 @@ impl Pile {
         }
     }
 
-    fn add(&mut self, facts: Facts, what: String) {
-        let identity = digest(&[&facts.issuer, &facts.serial]);
-        let Some(&index) = self.by_identity.get(&identity) else {
-            self.by_identity.insert(identity, self.certificates.len());
-            self.certificates.push(facts);
-            return;
-        };
-        let Some(known) = self.certificates.get_mut(index) else { return };
-        if *known == facts {
-            return;
+    /// Adds a certificate, unless it stands in the same file already.
+    fn add(&mut self, place: &str, facts: Facts) {
+        let earlier = self.certificates.iter().rev().take_while(|(other, _)| other == place);
+        if !earlier.map(|(_, known)| known).any(|known| *known == facts) {
+            self.certificates.push((place.to_owned(), facts));
         }
-        // Two certificates with one name, as tools for self-signed ones make them: the first to end counts.
-        if facts.not_after < known.not_after {
-            *known = facts;
-        }
-        self.rejected.push(Rejected { reason: Reason::Unidentified, what });
     }
 
     fn reject_file(&mut self, path: &Path, error: &io::Error) {
@@ -127,34 +117,68 @@ impl Pile {
     }
 
     fn into_page(self) -> Page {
-        let listed = self.certificates.iter().map(|facts| digest(&[&facts.issuer, &facts.serial]));
-        let refused = self.rejected.iter().map(|rejected| digest(&[&rejected.what]));
+        let listed = self.certificates.iter().map(|(place, facts)| {
+            digest(&[
+                place.as_bytes(),
+                facts.issuer.as_bytes(),
+                facts.serial.as_bytes(),
+                &facts.fingerprint,
+            ])
+        });
+        let refused = self.rejected.iter().map(|rejected| digest(&[rejected.what.as_bytes()]));
         let rows: Vec<u64> = listed.chain(refused).collect();
+        let mut named = HashMap::<_, u32>::new();
+        for (place, facts) in &self.certificates {
+            *named
+                .entry((place.clone(), facts.issuer.clone(), facts.serial.clone()))
+                .or_default() += 1;
+        }
+        let sightings = self.certificates.into_iter().map(|(place, facts)| {
+            let name = (place, facts.issuer.clone(), facts.serial.clone());
+            let collides = named.get(&name).is_some_and(|count| *count > 1);
+            sighting(name.0, facts, collides)
+        });
         Page {
             total: u64::try_from(rows.len()).unwrap_or(u64::MAX),
             rows,
-            sightings: self.certificates.into_iter().map(sighting).collect(),
+            sightings: sightings.collect(),
             rejected: self.rejected,
             ..Page::default()
         }
     }
 }
 
-fn digest(parts: &[&str]) -> u64 {
+fn digest(parts: &[&[u8]]) -> u64 {
     let mut hash = Xxh3::new();
     for part in parts {
-        hash.update(part.as_bytes());
+        hash.update(part);
         hash.update(&[0xFF]);
     }
     hash.digest()
 }
 
-fn sighting(facts: Facts) -> Sighting {
+/// Returns what is known of a certificate in a file. Where it has no alternative names, and for an authority, its subject
+/// is all that another would have to cover.
+fn sighting(place: String, facts: Facts, collides: bool) -> Sighting {
     let first_name = facts.names.first().filter(|_| facts.kind != Kind::Ca);
     let holder = first_name.unwrap_or(&facts.common_name);
-    let holder = if holder.is_empty() { &facts.subject } else { holder };
+    let holder = if holder.is_empty() { &facts.subject } else { holder }.clone();
+    let by_subject = facts.kind == Kind::Ca || facts.names.is_empty();
+    let subject = Some(&facts.subject).filter(|subject| !subject.is_empty());
+    let names = if by_subject { subject.cloned().into_iter().collect() } else { facts.names };
+    let is_authority = facts.kind == Kind::Ca;
     Sighting {
-        holder: holder.clone(),
+        signer: format!("{}#{}", facts.issuer, facts.authority_key_id),
+        signs: if is_authority {
+            format!("{}#{}", facts.subject, facts.key_id)
+        } else {
+            String::new()
+        },
+        holder,
+        names,
+        place,
+        fingerprint: Some(facts.fingerprint),
+        collides,
         issuer: facts.issuer,
         serial: facts.serial,
         kind: facts.kind,
@@ -164,7 +188,6 @@ fn sighting(facts: Facts) -> Sighting {
         not_after: Some(facts.not_after),
         common_name: facts.common_name,
         unit: facts.unit,
-        names: facts.names,
         successors: Vec::new(),
     }
 }

@@ -48,7 +48,7 @@ async fn reads_a_certificate_with_all_that_is_known() {
 }
 
 #[tokio::test]
-async fn links_and_copies_count_once() {
+async fn links_count_once_and_a_copy_in_another_file_is_a_certificate_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let (a, b) = (certificate("a", 1, 2035), certificate("b", 2, 2035));
@@ -58,7 +58,11 @@ async fn links_and_copies_count_once() {
     std::fs::create_dir(at("4.pem")).unwrap();
     let globs = [glob_in(folder.path(), "*.pem"), glob_in(folder.path(), "1.*")];
     let page = read(&globs).await;
-    assert_eq!((page.total, page.sightings.len(), page.rejected.len()), (2, 2, 0));
+    let places = page.sightings.owned().into_iter().map(|seen| (seen.place, seen.serial));
+    let expected = [("1.pem", "01"), ("2.pem", "02"), ("2.pem", "01")]
+        .map(|(name, serial)| (at(name).display().to_string(), serial.to_owned()));
+    assert_eq!(places.collect::<Vec<_>>(), expected);
+    assert_eq!((page.total, page.rejected.len()), (3, 0));
 }
 
 #[tokio::test]
@@ -102,14 +106,17 @@ async fn a_pipe_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn two_certificates_with_one_name_keep_the_first_to_end() {
+async fn certificates_with_one_name_collide_in_one_file_and_not_in_two() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("1.pem"), certificate("a", 1, 2035)).unwrap();
-    std::fs::write(folder.path().join("2.pem"), certificate("a", 1, 2030)).unwrap();
+    let (soon, late) = (certificate("a", 1, 2030), certificate("a", 1, 2035));
+    std::fs::write(folder.path().join("both.pem"), format!("{soon}{late}")).unwrap();
+    std::fs::write(folder.path().join("late.pem"), &late).unwrap();
     let page = read(&[glob_in(folder.path(), "*.pem")]).await;
-    assert_eq!(page.sightings.len(), 1);
-    assert_eq!(page.sightings.owned()[0].not_after, Some(Timestamp::from_seconds(1_894_060_800)));
-    assert_eq!(told(&page, folder.path()), [(Reason::Unidentified, "2.pem #1".to_owned())]);
+    let seen = page.sightings.owned();
+    assert_eq!(seen.iter().map(|seen| seen.collides).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(seen[1].fingerprint, seen[2].fingerprint);
+    assert_ne!(seen[0].fingerprint, seen[1].fingerprint);
+    assert_eq!((page.total, page.rejected.len()), (3, 0));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::rows::status;
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
 use crate::client::time;
-use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp, row_digest};
+use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp, listed_digest};
 use crate::source::Page;
 use crate::x509;
 
@@ -60,7 +60,7 @@ pub(super) fn page(body: &[u8]) -> Result<Page, Fault> {
         if let Ok(row) = serde_json::from_str::<Row<'_>>(raw.get()) {
             add(&mut page, &row);
         } else {
-            page.rows.push(row_digest(b"", raw.get().as_bytes()));
+            page.rows.push(listed_digest(b"", raw.get().as_bytes()));
             reject(&mut page, Reason::BadField, &format!("authority {position}"));
         }
     }
@@ -68,7 +68,7 @@ pub(super) fn page(body: &[u8]) -> Result<Page, Fault> {
 }
 
 fn add(page: &mut Page, row: &Row<'_>) {
-    page.rows.push(row_digest(row.ca_issuer_cn.as_ref(), row.ca_sn.as_ref()));
+    page.rows.push(listed_digest(row.ca_issuer_cn.as_ref(), row.ca_sn.as_ref()));
     let serial = row.ca_sn.0.as_ref();
     if serial.is_empty() {
         reject(page, Reason::Unidentified, &format!("authority `{}`", row.ca_cn.0));
@@ -92,6 +92,11 @@ fn add(page: &mut Page, row: &Row<'_>) {
     page.sightings.push(&Sighting {
         issuer: owned(&row.ca_issuer_cn),
         serial: owned(&row.ca_sn),
+        place: String::new(),
+        fingerprint: None,
+        collides: false,
+        signer: owned(&row.ca_issuer_cn),
+        signs: String::new(),
         kind: Kind::Ca,
         status,
         not_before: row.not_before_time.and_then(|millis| time::millis(millis).ok().flatten()),

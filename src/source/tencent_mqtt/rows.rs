@@ -13,7 +13,9 @@ use super::list::is_within;
 use super::stated_expiry::Agreement;
 use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
 use crate::client::time;
-use crate::expiry::{Kind, Reason, Rejected, Sighting, Sightings, Status, Timestamp, row_digest};
+use crate::expiry::{
+    Kind, Reason, Rejected, Sighting, Sightings, Status, Timestamp, listed_digest,
+};
 use crate::source::{Page, Span};
 use crate::x509;
 
@@ -59,7 +61,7 @@ impl<T: AsRef<[u8]>, P> Row<T, P> {
     }
 
     fn digest(&self) -> u64 {
-        row_digest(self.ca_sn.as_ref(), self.device_certificate_sn.as_ref())
+        listed_digest(self.ca_sn.as_ref(), self.device_certificate_sn.as_ref())
     }
 }
 
@@ -124,7 +126,7 @@ fn plain_page<T: AsRef<[u8]>>(
     take(&mut page, &rows, within)?;
     // The digests of the sightings are those of the rows, where no row is without one.
     page.rows = if page.sightings.len() == rows.len() {
-        page.sightings.seen().map(|seen| seen.digests().row()).collect()
+        page.sightings.seen().map(|seen| seen.digests().listed()).collect()
     } else {
         rows.iter().map(Row::digest).collect()
     };
@@ -225,6 +227,11 @@ fn sighting<'a, T: AsRef<[u8]>>(
     Some(Sighting {
         issuer: row.ca_sn.as_ref(),
         serial,
+        place: b"",
+        fingerprint: None,
+        collides: false,
+        signer: row.ca_sn.as_ref(),
+        signs: b"",
         kind: Kind::Device,
         status,
         not_before: row.not_before_time.and_then(|millis| time::millis(millis).ok().flatten()),
@@ -275,9 +282,9 @@ fn refuse(page: &mut Page, raw: &RawValue, position: usize) {
     let issuer = text("CaSn").unwrap_or_default();
     let (digest, what) = match text("DeviceCertificateSn") {
         Some(serial) if !serial.is_empty() => {
-            (row_digest(issuer.as_bytes(), serial.as_bytes()), serial.to_owned())
+            (listed_digest(issuer.as_bytes(), serial.as_bytes()), serial.to_owned())
         }
-        _ => (row_digest(b"", raw.get().as_bytes()), format!("row {position} of a page")),
+        _ => (listed_digest(b"", raw.get().as_bytes()), format!("row {position} of a page")),
     };
     page.rows.push(digest);
     page.rejected.push(Rejected { reason: Reason::BadField, what });
@@ -331,7 +338,7 @@ mod tests {
         assert_eq!((page.total, page.rejected.len()), (1, 0));
         assert_eq!(
             page.rows,
-            [row_digest(
+            [listed_digest(
                 b"1b1e3bf3702110125887a3a721a7e66f05522513",
                 b"0eef68a582b94254296e54ce754f94d707a59913"
             )]
@@ -341,6 +348,11 @@ mod tests {
             [Sighting {
                 issuer: "1b1e3bf3702110125887a3a721a7e66f05522513".into(),
                 serial: "0eef68a582b94254296e54ce754f94d707a59913".into(),
+                place: String::new(),
+                fingerprint: None,
+                collides: false,
+                signer: "1b1e3bf3702110125887a3a721a7e66f05522513".into(),
+                signs: String::new(),
                 kind: Kind::Device,
                 status: Status::Active,
                 not_before: Some(Timestamp::from_seconds(1_734_537_600)),
@@ -415,7 +427,7 @@ mod tests {
         assert_eq!(serials, ["0eef", "0eff"]);
         let told: Vec<_> = page.rejected.iter().map(|r| (r.reason, r.what.as_str())).collect();
         assert_eq!(told, [(Reason::BadField, "0bad"), (Reason::BadField, "row 2 of a page")]);
-        assert_eq!(page.rows[1], row_digest(b"1b1e", b"0bad"));
+        assert_eq!(page.rows[1], listed_digest(b"1b1e", b"0bad"));
         assert_eq!(page.rows.len(), 4);
     }
 

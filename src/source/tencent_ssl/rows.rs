@@ -77,6 +77,11 @@ fn sighting(row: &Row, serial: &str, reject: &mut impl FnMut(Reason)) -> Sightin
     Sighting {
         issuer: String::new(),
         serial: serial.to_owned(),
+        place: String::new(),
+        fingerprint: None,
+        collides: false,
+        signer: String::new(),
+        signs: String::new(),
         kind: if is_authority { Kind::Ca } else { Kind::Server },
         status: row.status().unwrap_or_else(|| {
             reject(Reason::UnknownStatus);
@@ -242,6 +247,11 @@ mod tests {
             Sighting {
                 issuer: String::new(),
                 serial: "xyz".into(),
+                place: String::new(),
+                fingerprint: None,
+                collides: false,
+                signer: String::new(),
+                signs: String::new(),
                 kind: Kind::Server,
                 status: Status::Active,
                 not_before: Some(Timestamp::from_seconds(1_736_294_400)),

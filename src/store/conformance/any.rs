@@ -40,9 +40,16 @@ pub(crate) fn sighting() -> impl Strategy<Value = Sighting> {
     let identity = (text(), text(), kind(), status());
     let times = (option::of(time()), option::of(time()));
     let texts = (text(), text(), text(), vec(text(), 0..3), vec(text(), 0..3));
-    (identity, times, texts).prop_map(|((issuer, serial, kind, status), times, texts)| Sighting {
+    let place = (text(), option::of(any::<[u8; 32]>()), any::<bool>(), text(), text());
+    let sighting = (identity, times, texts, place);
+    sighting.prop_map(|((issuer, serial, kind, status), times, texts, place)| Sighting {
         issuer,
         serial,
+        place: place.0,
+        fingerprint: place.1,
+        collides: place.2,
+        signer: place.3,
+        signs: place.4,
         kind,
         status,
         not_before: times.0,
@@ -70,18 +77,9 @@ fn kind() -> impl Strategy<Value = Kind> {
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
-    (sighting(), text(), text()).prop_map(|(sighting, source, scope)| Facts {
-        source,
-        scope,
-        issuer: sighting.issuer,
-        serial: sighting.serial,
-        kind: sighting.kind,
-        status: sighting.status,
-        common_name: sighting.common_name,
-        holder: sighting.holder,
-        unit: sighting.unit,
-        not_before: sighting.not_before,
-        not_after: sighting.not_after,
+    (sighting(), text(), text()).prop_map(|(sighting, source, scope)| {
+        let status = sighting.status;
+        Facts::of(source, scope, sighting, status)
     })
 }
 

@@ -58,6 +58,11 @@ pub(crate) fn row(number: u32, scope: u32) -> RowWrite {
     let sighting = Sighting {
         issuer: "ca-1".to_owned(),
         serial: format!("serial-{number}"),
+        place: String::new(),
+        fingerprint: None,
+        collides: false,
+        signer: "ca-1".to_owned(),
+        signs: String::new(),
         kind: Kind::Device,
         status: Status::Active,
         not_before: None,
@@ -120,19 +125,8 @@ pub(crate) fn step(ids: &[&str], channels: &[&str]) -> Commit {
 /// What is handed back for a row; its type shows nothing but through `Debug`.
 pub(crate) fn stored(write: &RowWrite) -> String {
     let sighting = &write.sighting;
-    let parts = StoredParts {
-        issuer: &sighting.issuer,
-        serial: &sighting.serial,
-        holder: &sighting.holder,
-        names: &sighting.names,
-        successors: &sighting.successors,
-        kind: sighting.kind,
-        provider: sighting.status,
-        status: write.status,
-        not_before: sighting.not_before,
-        not_after: sighting.not_after,
-        fingerprint: sighting.fingerprint(),
-    };
+    let parts =
+        StoredParts { status: write.status, ..StoredParts::of(sighting, sighting.row_digest()) };
     format!("{:?} {:?}", write.scope, StoredRow::new(write.row, parts))
 }
 

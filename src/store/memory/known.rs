@@ -60,20 +60,7 @@ impl Known {
     pub(super) fn facts(&self, row: RowId) -> Option<Facts> {
         let write = self.rows.get(&row)?;
         let (source, scope) = self.scopes.get(&write.scope)?.clone();
-        let sighting = write.sighting.clone();
-        Some(Facts {
-            source,
-            scope,
-            issuer: sighting.issuer,
-            serial: sighting.serial,
-            kind: sighting.kind,
-            status: write.status,
-            common_name: sighting.common_name,
-            holder: sighting.holder,
-            unit: sighting.unit,
-            not_before: sighting.not_before,
-            not_after: sighting.not_after,
-        })
+        Some(Facts::of(source, scope, write.sighting.clone(), write.status))
     }
 
     pub(super) fn list(&self, query: &ListQuery) -> Vec<Facts> {
@@ -145,19 +132,8 @@ impl Known {
 
 fn stored(write: &RowWrite) -> StoredRow {
     let sighting = &write.sighting;
-    let parts = StoredParts {
-        issuer: &sighting.issuer,
-        serial: &sighting.serial,
-        holder: &sighting.holder,
-        names: &sighting.names,
-        successors: &sighting.successors,
-        kind: sighting.kind,
-        provider: sighting.status,
-        status: write.status,
-        not_before: sighting.not_before,
-        not_after: sighting.not_after,
-        fingerprint: sighting.fingerprint(),
-    };
+    let parts =
+        StoredParts { status: write.status, ..StoredParts::of(sighting, sighting.row_digest()) };
     StoredRow::new(write.row, parts)
 }
 

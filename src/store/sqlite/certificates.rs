@@ -9,26 +9,26 @@ use super::super::{ListQuery, Saved, ScanRecord, code};
 use super::failure::{Failure, Outcome};
 use super::readers::Take;
 use crate::expiry::{
-    Facts, Kind, RowId, Said, ScopeId, Status, StoredParts, StoredRow, Timestamp, Told,
+    Facts, Fingerprint, Kind, RowId, Said, ScopeId, Status, StoredParts, StoredRow, Timestamp, Told,
 };
 
 /// Rows that are handed over at once: some hundred KiB.
 const CHUNK: usize = 4096;
 
 const ROWS: &str = "
-    SELECT id, scope_id, kind, provider_status, status, not_before, not_after, fingerprint,
-           issuer, serial, holder, names, successors
+    SELECT id, scope_id, kind, provider_status, status, not_before, not_after, row_digest,
+           issuer, serial, holder, names, successors, place, fingerprint, collides, signer, signs
     FROM certificate ORDER BY id";
 
 const FACTS: &str = "
     SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
-           c.not_before, c.not_after
+           c.not_before, c.not_after, c.place, c.fingerprint, c.collides
     FROM certificate c JOIN scope s ON s.id = c.scope_id WHERE c.id = ?1";
 
 // CROSS JOIN keeps SQLite from walking all certificates once for each scope.
 const LIST: &str = "
     SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
-           c.not_before, c.not_after
+           c.not_before, c.not_after, c.place, c.fingerprint, c.collides
     FROM certificate c CROSS JOIN scope s ON s.id = c.scope_id
     WHERE c.not_after IS NOT NULL AND (?1 IS NULL OR s.source = ?1) AND (?2 IS NULL OR c.not_after < ?2)
     ORDER BY c.not_after, c.id LIMIT ?3";
@@ -171,14 +171,20 @@ pub(super) fn maybe_time(row: &Row<'_>, column: usize) -> Outcome<Option<Timesta
 fn stored_row(row: &Row<'_>) -> Outcome<(ScopeId, StoredRow)> {
     let names = strings(row.get_ref(11)?.as_str_or_null()?)?;
     let successors = strings(row.get_ref(12)?.as_str_or_null()?)?;
+    let issuer = row.get_ref(8)?.as_str()?;
     let parts = StoredParts {
+        place: row.get_ref(13)?.as_str_or_null()?.unwrap_or_default(),
+        fingerprint: fingerprint(row, 14)?,
+        collides: row.get_ref(15)?.as_i64_or_null()?.is_some(),
+        signer: row.get_ref(16)?.as_str_or_null()?.unwrap_or(issuer),
+        signs: row.get_ref(17)?.as_str_or_null()?.unwrap_or_default(),
         kind: kind(row, 2)?,
         provider: status(row, 3)?,
         status: status(row, 4)?,
         not_before: maybe_time(row, 5)?,
         not_after: maybe_time(row, 6)?,
-        fingerprint: row.get_ref(7)?.as_i64()?.cast_unsigned(),
-        issuer: row.get_ref(8)?.as_str()?,
+        row_digest: row.get_ref(7)?.as_i64()?.cast_unsigned(),
+        issuer,
         serial: row.get_ref(9)?.as_str()?,
         holder: row.get_ref(10)?.as_str()?,
         names: &names,
@@ -193,6 +199,9 @@ fn read_facts(row: &Row<'_>) -> Outcome<Facts> {
         scope: text(row, 1)?,
         issuer: text(row, 2)?,
         serial: text(row, 3)?,
+        place: row.get_ref(11)?.as_str_or_null()?.unwrap_or_default().to_owned(),
+        fingerprint: fingerprint(row, 12)?,
+        collides: row.get_ref(13)?.as_i64_or_null()?.is_some(),
         kind: kind(row, 4)?,
         status: status(row, 5)?,
         common_name: text(row, 6)?,
@@ -201,6 +210,12 @@ fn read_facts(row: &Row<'_>) -> Outcome<Facts> {
         not_before: maybe_time(row, 9)?,
         not_after: maybe_time(row, 10)?,
     })
+}
+
+fn fingerprint(row: &Row<'_>, column: usize) -> Outcome<Option<Fingerprint>> {
+    let Some(bytes) = row.get_ref(column)?.as_blob_or_null()? else { return Ok(None) };
+    let unfit = |_| Failure::Rule(format!("{} bytes are no fingerprint", bytes.len()));
+    Fingerprint::try_from(bytes).map(Some).map_err(unfit)
 }
 
 fn kind(row: &Row<'_>, column: usize) -> Outcome<Kind> {

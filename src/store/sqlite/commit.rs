@@ -15,14 +15,17 @@ const FORGET_LEDGER: &str = "DELETE FROM ledger WHERE certificate_id = ?1";
 
 // Everything but `first_seen`, which stays as it was first written.
 const ROW: &str = "
-    INSERT INTO certificate (id, scope_id, kind, provider_status, status, not_before, not_after, fingerprint,
-        first_seen, issuer, serial, common_name, holder, unit, names, successors)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+    INSERT INTO certificate (id, scope_id, kind, provider_status, status, not_before, not_after, row_digest,
+        first_seen, issuer, serial, common_name, holder, unit, names, successors,
+        place, fingerprint, collides, signer, signs)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
     ON CONFLICT (id) DO UPDATE SET scope_id = excluded.scope_id, kind = excluded.kind,
         provider_status = excluded.provider_status, status = excluded.status, not_before = excluded.not_before,
-        not_after = excluded.not_after, fingerprint = excluded.fingerprint, issuer = excluded.issuer,
+        not_after = excluded.not_after, row_digest = excluded.row_digest, issuer = excluded.issuer,
         serial = excluded.serial, common_name = excluded.common_name, holder = excluded.holder,
-        unit = excluded.unit, names = excluded.names, successors = excluded.successors";
+        unit = excluded.unit, names = excluded.names, successors = excluded.successors,
+        place = excluded.place, fingerprint = excluded.fingerprint, collides = excluded.collides,
+        signer = excluded.signer, signs = excluded.signs";
 
 const STATUS: &str = "UPDATE certificate SET status = ?2 WHERE id = ?1";
 
@@ -101,7 +104,7 @@ fn write_rows(transaction: &Transaction<'_>, rows: &[RowWrite]) -> Outcome<()> {
             code::of_status(*status),
             sighting.not_before.map(Timestamp::seconds),
             sighting.not_after.map(Timestamp::seconds),
-            sighting.fingerprint().cast_signed(),
+            sighting.row_digest().cast_signed(),
             first_seen.seconds(),
             sighting.issuer,
             sighting.serial,
@@ -110,9 +113,18 @@ fn write_rows(transaction: &Transaction<'_>, rows: &[RowWrite]) -> Outcome<()> {
             sighting.unit,
             strings(&sighting.names)?,
             strings(&sighting.successors)?,
+            unless_empty(&sighting.place),
+            sighting.fingerprint,
+            sighting.collides.then_some(1),
+            Some(&sighting.signer).filter(|signer| **signer != sighting.issuer),
+            unless_empty(&sighting.signs),
         ])?;
     }
     Ok(())
+}
+
+fn unless_empty(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn write_ledger(transaction: &Transaction<'_>, ledger: &[(RowId, Option<Said>)]) -> Outcome<()> {

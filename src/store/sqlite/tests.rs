@@ -261,7 +261,7 @@ async fn an_older_schema_is_brought_up_to_date() {
     older.execute_batch("INSERT INTO scope VALUES (7, 'iot', 'all')").unwrap();
     drop(older);
     let error = Sqlite::open_read_only(&directory.path()).map(drop).unwrap_err();
-    assert!(error.to_string().contains("schema version 1 and this build needs 2"), "{error}");
+    assert!(error.to_string().contains("schema version 1 and this build needs 3"), "{error}");
     let store = Sqlite::open(&directory.path()).unwrap();
     let saved = store.saved().await.unwrap();
     assert_eq!(saved.scopes, [(ScopeId(7), "iot".to_owned(), "all".to_owned())]);
@@ -280,7 +280,7 @@ async fn a_newer_schema_is_refused() {
     other.pragma_update(None, "user_version", 99).unwrap();
     for opened in [Sqlite::open(&directory.path()), Sqlite::open_read_only(&directory.path())] {
         let error = opened.map(drop).unwrap_err();
-        assert!(matches!(error, StoreError::TooNew { found: 99, known: 2 }), "{error}");
+        assert!(matches!(error, StoreError::TooNew { found: 99, known: 3 }), "{error}");
     }
 }
 

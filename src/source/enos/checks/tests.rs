@@ -212,6 +212,11 @@ fn sighting(status: Status, end: Option<i64>) -> Sighting {
     Sighting {
         issuer: String::new(),
         serial: String::new(),
+        place: String::new(),
+        fingerprint: None,
+        collides: false,
+        signer: String::new(),
+        signs: String::new(),
         kind: Kind::Device,
         status,
         not_before: None,

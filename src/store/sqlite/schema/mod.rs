@@ -7,9 +7,10 @@ use super::failure::{Failure, Outcome};
 /// Every step, in order. A change of the schema is one more file beside these and one more line here; a step is never
 /// edited once it has been released.
 #[rustfmt::skip]
-pub(super) const STEPS: [&str; 2] = [
+pub(super) const STEPS: [&str; 3] = [
     include_str!("0001_initial.sql"),
     include_str!("0002_note.sql"),
+    include_str!("0003_place.sql"),
 ];
 
 /// "ntaf", written by the first step.
