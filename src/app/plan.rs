@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::channel::{self, Channel};
-use crate::client::http::Http;
+use crate::client::http::{Http, Transport};
 use crate::client::limiter::Limiters;
 use crate::client::{Deps, Meter};
-use crate::clock::Clock;
+use crate::clock::{Clock, Random};
 use crate::config::{Config, Environment, Mistakes, load_file};
 use crate::metrics::{DaemonMetrics, Setup, SourceSetup};
 use crate::pipeline::{Settings, Watched};
@@ -34,6 +34,10 @@ pub struct ConfigFile {
     pub environment: Environment,
     /// The clock that requests are signed with.
     pub clock: Arc<dyn Clock>,
+    /// The chance in the waits between attempts.
+    pub random: Arc<dyn Random>,
+    /// Carries requests; `None`: the network, with the authorities that the machine trusts when the file is read.
+    pub transport: Option<Arc<dyn Transport>>,
     /// Counts requests.
     pub metrics: Arc<DaemonMetrics>,
 }
@@ -46,9 +50,13 @@ impl ConfigFile {
             load_file(&self.path, &self.environment, source::full_scan_default)
                 .map_err(|error| format!("{shown}: {error}\n"))?;
         let deps = Deps {
-            http: Http::new()?,
+            http: self
+                .transport
+                .as_ref()
+                .map_or_else(Http::new, |it| Ok(Http::over(Arc::clone(it))))?,
             limiters: Limiters::default(),
             clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
             meter: Arc::clone(&self.metrics) as Arc<dyn Meter>,
         };
         let built = config.map(|config| build(config, &deps, &mut mistakes));
@@ -125,7 +133,7 @@ fn build(config: Config, deps: &Deps, mistakes: &mut Mistakes) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SystemClock;
+    use crate::clock::{SystemClock, SystemRandom};
 
     /// The kind is known to nobody but its own file and its line in the list.
     #[test]
@@ -138,6 +146,8 @@ mod tests {
             path,
             environment: Environment::of([]),
             clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            transport: None,
             metrics: Arc::new(DaemonMetrics::new(&Setup::default())),
         };
         let plan = file.read().unwrap();

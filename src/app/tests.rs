@@ -37,6 +37,8 @@ fn file(folder: &std::path::Path, parts: &Parts) -> ConfigFile {
         path,
         environment: Environment::of([]),
         clock: Arc::clone(&parts.clock),
+        random: Arc::clone(&parts.random),
+        transport: None,
         metrics: Arc::clone(&parts.metrics),
     }
 }

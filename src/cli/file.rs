@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Console;
 use crate::channel::{self, Channel};
 use crate::client::{Deps, NoMeter, http, limiter};
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, SystemClock, SystemRandom};
 use crate::config::{self, ChannelConfig, Config, Environment, Mistakes, SourceConfig};
 use crate::expiry::Timestamp;
 use crate::source::{self, Source};
@@ -90,6 +90,7 @@ pub(super) fn deps() -> anyhow::Result<Deps> {
         http: http::Http::new().map_err(anyhow::Error::msg)?,
         limiters: limiter::Limiters::default(),
         clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
         meter: Arc::new(NoMeter),
     })
 }

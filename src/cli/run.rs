@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Console, Exit};
 use crate::app::{App, ConfigFile, Deps, asked_to_end};
-use crate::clock::SystemClock;
+use crate::clock::{SystemClock, SystemRandom};
 use crate::config::Environment;
 use crate::metrics::{DaemonMetrics, Setup};
 
@@ -20,6 +20,8 @@ pub(super) async fn run(
         path: path.to_owned(),
         environment: environment.clone(),
         clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        transport: None,
         metrics: Arc::clone(&metrics),
     };
     let plan = match file.read() {

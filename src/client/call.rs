@@ -73,7 +73,7 @@ impl Caller {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            if !tries.wait_after(&error).await {
+            if !tries.wait_after(&error, &*self.deps.random).await {
                 return Err(error);
             }
         }

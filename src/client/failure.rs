@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::http::HttpError;
 use super::{Action, Outcome, redact};
+use crate::clock::Random;
 
 /// The most attempts for one request, whatever fails.
 const MOST_TRIES: usize = 6;
@@ -183,8 +184,8 @@ impl Tries {
     }
 
     /// Waits before the next attempt, or returns `false` at once when `error` is final.
-    pub(super) async fn wait_after(&mut self, error: &CallError) -> bool {
-        let Some(delay) = self.next(error, rand::random()) else { return false };
+    pub(super) async fn wait_after(&mut self, error: &CallError, random: &dyn Random) -> bool {
+        let Some(delay) = self.next(error, random.fraction()) else { return false };
         tracing::debug!(action = error.action.as_str(), text = %error.text, ?delay, "call failed, trying again");
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
@@ -261,6 +262,24 @@ mod tests {
             assert!(tries.next(&error(class), 0.5).is_some());
         }
         assert_eq!(tries.next(&error(Class::Timeout), 0.5), None);
+    }
+
+    struct Fixed(u64);
+
+    impl Random for Fixed {
+        fn number(&self) -> u64 {
+            self.0
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_chance_that_comes_in_decides_the_wait() {
+        let error = CallError::new(Action::new("Action"), Class::Throttled, "text");
+        for (number, expected) in [(0, 0), (1 << 62, 125), (1 << 63, 250)] {
+            let began = tokio::time::Instant::now();
+            assert!(Tries::new(Backoff::VENDOR).wait_after(&error, &Fixed(number)).await);
+            assert_eq!(began.elapsed().as_millis(), expected, "{number}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub trait Transport: Send + Sync {
 pub enum Reach {
     /// Wherever its address leads.
     Anywhere,
-    /// Not to an address that no receiver has, whatever name leads there.
+    /// Not to a link-local or metadata address, whatever name leads there.
     Receivers,
 }
 
@@ -105,7 +105,7 @@ impl Http {
         self.carry(request, Reach::Anywhere).await
     }
 
-    /// Does the same, and refuses to connect where the name of the host leads to an address that no receiver has.
+    /// Does the same, and refuses to connect where the name of the host leads to a link-local or metadata address.
     pub async fn send_guarded(&self, request: Request) -> Result<Response, HttpError> {
         self.carry(request, Reach::Receivers).await
     }

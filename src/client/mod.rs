@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Random};
 
 mod action;
 mod call;
@@ -104,6 +104,8 @@ pub struct Deps {
     pub limiters: limiter::Limiters,
     /// The clock that signatures are made with.
     pub clock: Arc<dyn Clock>,
+    /// The chance in the waits between attempts.
+    pub random: Arc<dyn Random>,
     /// Counts requests.
     pub meter: Arc<dyn Meter>,
 }

@@ -24,7 +24,7 @@ pub(super) const USER_AGENT: &str = concat!("notafter/", env!("CARGO_PKG_VERSION
 pub(super) struct Network {
     /// Honours the proxies of the environment.
     outward: reqwest::Client,
-    /// The same, for what must not be led to an address that no receiver has.
+    /// The same, for what must not be led to a link-local or metadata address.
     guarded: reqwest::Client,
     /// For loopback, which no proxy can reach.
     loopback: reqwest::Client,

@@ -8,7 +8,7 @@ use super::{Kind, Window, build, full_scan_default};
 use crate::client::fake::{InProcess, Reply, Seen};
 use crate::client::limiter::Limiters;
 use crate::client::{Action, Deps, Meter, Outcome};
-use crate::clock::SteadyClock;
+use crate::clock::{SteadyClock, SystemRandom};
 use crate::config::{Environment, load};
 use crate::expiry::Timestamp;
 
@@ -37,6 +37,7 @@ pub(super) async fn sends_what_it_states(
         http: InProcess::http(script),
         limiters: Limiters::default(),
         clock: Arc::new(SteadyClock::starting_at(NOW)),
+        random: Arc::new(SystemRandom),
         meter: Arc::<Sent>::clone(&sent),
     };
     read_twice(kind, options, &deps).await;

@@ -114,6 +114,7 @@ pub(super) fn client_of(
         clock: Arc::new(crate::clock::SteadyClock::starting_at(Timestamp::from_seconds(
             1_763_827_200,
         ))),
+        random: Arc::new(crate::clock::SystemRandom),
         meter: Arc::new(NoMeter),
     };
     let account = Account {

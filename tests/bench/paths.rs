@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 use notafter::client::http::Http;
 use notafter::client::limiter::Limiters;
 use notafter::client::{Deps, Meter, NoMeter};
-use notafter::clock::SystemClock;
+use notafter::clock::{SystemClock, SystemRandom};
 use notafter::config::{Environment, load};
 use notafter::expiry::{
     Change, Evaluator, Inventory, Ladder, Ledger, ScopeId, Sighting, Sightings, StoredParts,
@@ -125,6 +125,7 @@ requests_per_second = 1000000
         http: Http::new().map_err(anyhow::Error::msg)?,
         limiters: Limiters::default(),
         clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
         meter: Arc::new(NoMeter) as Arc<dyn Meter>,
     };
     let config = config.sources.first().context("no source")?;

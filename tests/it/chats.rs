@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use notafter::channel::{self, Channel};
 use notafter::client::{Deps, NoMeter, http::Http, limiter::Limiters};
-use notafter::clock::SystemClock;
+use notafter::clock::{SystemClock, SystemRandom};
 use notafter::config::{Environment, Mistakes, load};
 use notafter::expiry::{
     Event, Facts, Kind, Language, Message, Rung, Severity, Status, Timestamp, Topic,
@@ -83,6 +83,7 @@ fn built(robot: &Robot, url: &str) -> Arc<dyn Channel> {
         http: Http::new().unwrap(),
         limiters: Limiters::default(),
         clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
         meter: Arc::new(NoMeter),
     };
     let mut mistakes = Mistakes::default();

@@ -12,7 +12,7 @@ use notafter::client::http::Http;
 use notafter::client::limiter::Limiters;
 use notafter::client::tencent::{Keys, Settings, Tencent};
 use notafter::client::{Action, Backoff, Deps, NoMeter};
-use notafter::clock::Clock;
+use notafter::clock::{Clock, SystemRandom};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -113,6 +113,7 @@ impl Case {
             http: Http::new().unwrap(),
             limiters: Limiters::default(),
             clock: Arc::new(Fixed(self.timestamp)),
+            random: Arc::new(SystemRandom),
             meter: Arc::new(NoMeter),
         };
         let keys = Keys {

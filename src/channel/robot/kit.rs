@@ -9,7 +9,7 @@ use crate::client::fake::{Fake, Reply, Seen};
 use crate::client::http::Http;
 use crate::client::limiter::Limiters;
 use crate::client::{Deps, NoMeter};
-use crate::clock::SteadyClock;
+use crate::clock::{SteadyClock, SystemRandom};
 use crate::config::{Environment, Mistakes, load};
 use crate::expiry::Message;
 
@@ -136,6 +136,7 @@ fn deps() -> Deps {
         http: Http::new().unwrap(),
         limiters: Limiters::default(),
         clock: Arc::new(SteadyClock::starting_at(NOW)),
+        random: Arc::new(SystemRandom),
         meter: Arc::new(NoMeter),
     }
 }

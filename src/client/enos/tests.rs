@@ -5,7 +5,7 @@ use crate::client::fake::{Fake, Reply, Seen};
 use crate::client::http::Http;
 use crate::client::limiter::Limiters;
 use crate::client::{Meter, Outcome};
-use crate::clock::SteadyClock;
+use crate::clock::{SteadyClock, SystemRandom};
 use crate::expiry::Timestamp;
 
 const LIST: Action = Action::new("ListCertificate");
@@ -28,6 +28,7 @@ fn client(fake: &Fake) -> (Enos, Arc<Counts>) {
         http: Http::new().unwrap(),
         limiters: Limiters::default(),
         clock: Arc::new(SteadyClock::starting_at(Timestamp::from_seconds(1_763_827_200))),
+        random: Arc::new(SystemRandom),
         meter: Arc::<Counts>::clone(&counts),
     };
     let settings = Settings {

@@ -9,7 +9,7 @@ use crate::client::fake::{self, Fake, Reply as Answer, Seen};
 use crate::client::http::Http;
 use crate::client::limiter::Limiters;
 use crate::client::{Meter, Outcome};
-use crate::clock::SteadyClock;
+use crate::clock::{SteadyClock, SystemRandom};
 use crate::expiry::Timestamp;
 
 const NOW: i64 = 1_763_827_200;
@@ -51,6 +51,7 @@ fn client(endpoint: Url, keys: ReadKeys) -> (Tencent, Arc<Counts>) {
         http: Http::new().unwrap(),
         limiters: Limiters::default(),
         clock: Arc::new(SteadyClock::starting_at(Timestamp::from_seconds(NOW))),
+        random: Arc::new(SystemRandom),
         meter: Arc::<Counts>::clone(&counts),
     };
     let settings = Settings {

@@ -5,13 +5,14 @@ use crate::client::NoMeter;
 use crate::client::fake::{Fake, Reply, Seen};
 use crate::client::http::Http;
 use crate::client::limiter::Limiters;
-use crate::clock::SteadyClock;
+use crate::clock::{SteadyClock, SystemRandom};
 
 fn source(fake: &Fake, target: Target) -> Enos {
     let deps = Deps {
         http: Http::new().unwrap(),
         limiters: Limiters::default(),
         clock: Arc::new(SteadyClock::starting_at(Timestamp::from_seconds(1_763_827_200))),
+        random: Arc::new(SystemRandom),
         meter: Arc::new(NoMeter),
     };
     let settings = Settings {

@@ -341,6 +341,7 @@ fn build(
         http: Http::new().unwrap(),
         limiters: Limiters::default(),
         clock: Arc::clone(clock) as _,
+        random: Arc::new(SystemRandom),
         meter: Arc::clone(metrics) as Arc<dyn Meter>,
     };
     source::build(&config.sources[0], &deps, mistakes).expect("the configuration is right")
