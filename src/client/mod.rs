@@ -17,6 +17,7 @@ pub mod http;
 mod network;
 pub mod limiter;
 pub mod tencent;
+mod transport;
 pub mod time;
 pub mod concurrency;
 

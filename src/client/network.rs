@@ -10,7 +10,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::concurrency;
 use super::egress_filter::{Forbidden, Guard};
-use super::http::{HttpError, Reach, Request, Response, Transport};
+use super::transport::{HttpError, Reach, Request, Response, Transport};
 use crate::config::is_loopback;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
