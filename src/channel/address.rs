@@ -9,7 +9,7 @@ use url::{Host, Url};
 use super::SendError;
 use super::verdict::down;
 use crate::client::egress_filter;
-use crate::config::{Fields, Placed};
+use crate::config::{Fields, Placed, is_loopback};
 
 /// Reads the text of an address from its place.
 pub(super) type Reading = Box<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
@@ -95,7 +95,7 @@ pub(super) fn check(text: &str, vendor: Option<&Vendor>) -> Result<Url, String> 
     if !url.username().is_empty() || url.password().is_some() {
         return Err("it must not carry user information before the host".to_owned());
     }
-    if is_loopback(&host) && matches!(url.scheme(), "http" | "https") {
+    if is_loopback(&url) && matches!(url.scheme(), "http" | "https") {
         return Ok(url);
     }
     if url.scheme() != "https" {
@@ -114,14 +114,6 @@ pub(super) fn check(text: &str, vendor: Option<&Vendor>) -> Result<Url, String> 
 fn belongs_to(url: &Url, vendor: &Vendor) -> bool {
     let named = url.host_str().is_some_and(|host| vendor.hosts.contains(&host));
     named && url.port().is_none() && (vendor.robot)(url)
-}
-
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-        Host::Domain(name) => *name == "localhost",
-    }
 }
 
 /// Returns whether the host is a link-local or metadata address. What a name resolves to is checked when the connection

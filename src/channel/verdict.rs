@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION};
 use serde_json::Value;
 use url::Url;
 
 use super::{Receipt, SendError};
 use crate::client::http::{HttpError, Response};
-use crate::client::time::http_date;
+use crate::client::time;
 use crate::expiry::Timestamp;
 use crate::expiry::text::{cut_chars, inert};
 
 /// The pause when a service asks for one without a length.
 const PAUSE: Duration = Duration::from_mins(1);
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_hours(6);
 
 /// Returns that a person must act.
@@ -108,17 +109,12 @@ pub(super) fn of_code(
 
 /// Returns how long the service asks to wait, as seconds or as a date, between 1 s and 6 h.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let seconds = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => u64::try_from(http_date(text)?.since(now)).unwrap_or(0),
-    };
-    Some(Duration::from_secs(seconds.max(1)).min(LONGEST_PAUSE))
+    Some(time::retry_after(headers, now)?.clamp(LEAST_PAUSE, LONGEST_PAUSE))
 }
 
 /// Returns the service's time minus ours in seconds, from the `Date` header.
 fn clock_offset(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
-    Some(http_date(text_of(headers, &DATE)?)?.since(now))
+    Some(time::http_date(text_of(headers, &DATE)?)?.since(now))
 }
 
 /// Returns who is to blame for a refused signature. Both vendors accept one hour of difference.
