@@ -96,7 +96,7 @@ impl Limiter {
         }
     }
 
-    /// Halves the rate: the provider said that there are too many requests.
+    /// Halves the rate: the provider reported too many requests.
     pub fn throttled(&self) {
         lock(&self.shared.pace).cut(Instant::now());
     }

@@ -1,4 +1,4 @@
-//! Takes our own secrets out of what a provider says: some repeat the request that they refuse, headers and body.
+//! Takes our own secrets out of what a provider answers: some repeat the request that they refuse, headers and body.
 
 /// What stands in the place of a secret.
 const SECRET: &str = "[secret]";
@@ -56,8 +56,8 @@ fn without_signatures(text: &str) -> String {
         let end = digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(digits.len());
         let (digits, after) = digits.split_at(end);
         kept.push_str(before);
-        let is_told = follows_the_word(&kept) || after.starts_with(CUT);
-        let is_long = digits.len() >= if is_told { LEAST_REST } else { LEAST_DIGEST };
+        let is_announced = follows_the_word(&kept) || after.starts_with(CUT);
+        let is_long = digits.len() >= if is_announced { LEAST_REST } else { LEAST_DIGEST };
         kept.push_str(if is_long { SIGNATURE } else { digits });
         rest = after;
     }

@@ -111,7 +111,7 @@ pub struct Slice {
     /// Rows by which two pages overlap, so that rows deleted in between are not skipped; 0 when the provider
     /// answers everything at once.
     pub overlap: u64,
-    /// How much of it a reading tells.
+    /// How much of it a reading reports.
     pub coverage: Coverage,
 }
 
@@ -157,7 +157,7 @@ pub struct Page {
     pub notes: Vec<Checkpoint>,
 }
 
-/// What a point read said.
+/// The answer of a point read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// The provider still has it.
@@ -177,7 +177,7 @@ pub enum SourceError {
     /// The provider is throttling and went on doing so.
     #[error("throttled: {message}")]
     Throttled {
-        /// What the provider said.
+        /// The provider's message.
         message: String,
         /// How long it asked us to wait.
         after: Option<Duration>,

@@ -21,7 +21,7 @@ pub(super) fn class(code: i64, message: &str) -> Class {
 }
 
 /// 99400 is a bad argument, and also any failure of the certificate authority behind the service, which is
-/// told by the text alone: <https://support.enos-iot.com/docs/connection-api/en/2.1.0/list_cert.html>.
+/// recognised by the text alone: <https://support.enos-iot.com/docs/connection-api/en/2.1.0/list_cert.html>.
 fn is_our_mistake(message: &str) -> bool {
     let message = message.trim().to_ascii_lowercase();
     message.starts_with("invalid argument") || message.starts_with("device identifier is invalid")

@@ -48,8 +48,8 @@ fn provider_error(action: Action, body: &Value) -> Option<CallError> {
     let message = text("msg").or_else(|| text("message")).unwrap_or_default();
     let request = text("requestId").unwrap_or_default();
     let class = codes::class(code, &message);
-    let told = format!("{code}: {message} (request {request})");
-    Some(CallError { code: code.to_string(), ..CallError::new(action, class, told) })
+    let stated = format!("{code}: {message} (request {request})");
+    Some(CallError { code: code.to_string(), ..CallError::new(action, class, stated) })
 }
 
 fn number(value: &Value) -> Option<i64> {
@@ -107,8 +107,8 @@ mod tests {
             headers: reqwest::header::HeaderMap::new(),
             body: r#"{"data":"TOKEN"}"#.into(),
         };
-        let told = |secret| read::<List>(Action::new("List"), &response, secret).unwrap_err().text;
-        assert_eq!(told(true), "data");
-        assert!(told(false).contains("TOKEN"));
+        let shown = |secret| read::<List>(Action::new("List"), &response, secret).unwrap_err().text;
+        assert_eq!(shown(true), "data");
+        assert!(shown(false).contains("TOKEN"));
     }
 }

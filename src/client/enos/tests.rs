@@ -258,14 +258,14 @@ async fn a_gateway_that_repeats_the_request_gives_nothing_away() {
     })
     .await;
     let (enos, _) = client(&fake);
-    let told = list(&enos).await.unwrap_err().to_string();
+    let shown = list(&enos).await.unwrap_err().to_string();
     let seen = fake.seen();
     let signature = seen[1].header("apim-signature");
     assert_eq!(signature.len(), 64);
-    assert!(!told.contains(signature) && !told.contains("TOKEN"), "{told}");
-    assert!(told.contains("apim-accesstoken: [secret]"), "{told}");
-    assert!(told.contains("apim-signature: [signature]"), "{told}");
-    assert!(told.contains("deviceKey="), "what helps is kept: {told}");
+    assert!(!shown.contains(signature) && !shown.contains("TOKEN"), "{shown}");
+    assert!(shown.contains("apim-accesstoken: [secret]"), "{shown}");
+    assert!(shown.contains("apim-signature: [signature]"), "{shown}");
+    assert!(shown.contains("deviceKey="), "what helps is kept: {shown}");
 }
 
 #[tokio::test]
@@ -276,10 +276,10 @@ async fn a_gateway_that_repeats_the_request_for_a_token_gives_nothing_away() {
     })
     .await;
     let (enos, _) = client(&fake);
-    let told = list(&enos).await.unwrap_err().to_string();
+    let shown = list(&enos).await.unwrap_err().to_string();
     let encryption = fake.seen()[0].json()["encryption"].as_str().unwrap().to_owned();
     assert_eq!(encryption.len(), 64);
-    assert!(!told.contains(&encryption) && !told.contains(KEY), "{told}");
+    assert!(!shown.contains(&encryption) && !shown.contains(KEY), "{shown}");
 }
 
 #[tokio::test]
@@ -296,8 +296,8 @@ async fn no_secret_is_in_any_error() {
     let error = list(&enos).await.unwrap_err();
     let keys = (enos.settings.keys)();
     let kept = enos.token.lock().await;
-    let told = format!("{error} {error:?} {keys:?} {kept:?}");
+    let shown = format!("{error} {error:?} {keys:?} {kept:?}");
     for secret in [KEY, SECRET, "TOKEN-abc"] {
-        assert!(!told.contains(secret), "{told}");
+        assert!(!shown.contains(secret), "{shown}");
     }
 }

@@ -323,13 +323,13 @@ async fn a_provider_that_repeats_the_request_gives_nothing_away() {
         })
         .await;
         let (client, _) = client(fake.url("/"), keys(Some(token)));
-        let told = count(&client).await.unwrap_err().to_string();
+        let shown = count(&client).await.unwrap_err().to_string();
         let seen = fake.seen();
         let (_, signature) = seen[0].header("authorization").rsplit_once("Signature=").unwrap();
         assert_eq!(signature.len(), 64);
         for secret in [ID, KEY, token, signature] {
             let mut parts = (0..=secret.len() - 10).filter_map(|at| secret.get(at..at + 10));
-            assert_eq!(parts.find(|part| told.contains(part)), None, "{pad}: {told}");
+            assert_eq!(parts.find(|part| shown.contains(part)), None, "{pad}: {shown}");
         }
     }
 }
@@ -351,9 +351,9 @@ async fn no_secret_is_in_any_error() {
     let fake = Fake::start(echo).await;
     let (client, _) = client(fake.url("/"), keys(Some(token)));
     let error = count(&client).await.unwrap_err();
-    let told = format!("{error} {error:?} {:?}", (client.settings.keys)());
+    let shown = format!("{error} {error:?} {:?}", (client.settings.keys)());
     for secret in [KEY, token] {
-        assert!(!told.contains(secret), "{told}");
+        assert!(!shown.contains(secret), "{shown}");
     }
     assert!(!format!("{error:?}").contains(ID));
 }

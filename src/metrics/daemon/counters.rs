@@ -16,7 +16,7 @@ pub(super) fn registry(label: &str, value: &str) -> Registry {
     Registry::new_custom(Some("notafter".to_owned()), Some(labels)).expect(SOUND)
 }
 
-/// Returns a registry with what Linux tells about the process.
+/// Returns a registry with what Linux reports about the process.
 pub(super) fn process() -> Registry {
     let registry = Registry::new();
     add(&registry, prometheus::process_collector::ProcessCollector::for_self());

@@ -164,7 +164,7 @@ impl DaemonMetrics {
         self.source(source, |source| source.rejected(reason, count));
     }
 
-    /// Counts a bell that was not answered because the last scan was still running.
+    /// Counts a timer that fired in vain because the last scan was still running.
     pub fn skipped(&self, source: &str) {
         self.source(source, Source::skipped);
     }
@@ -233,7 +233,7 @@ impl DaemonMetrics {
     pub const NOTIFICATION_OUTCOMES: [&'static str; 7] =
         ["delivered", "throttled", "retry", "ambiguous", "rejected", "down", "dead"];
 
-    /// Returns the scopes that are told of, by source.
+    /// Returns the scopes that are reported, by source.
     pub(super) fn scopes(&self) -> BTreeMap<String, BTreeSet<String>> {
         let counts = self.read();
         let scopes = |source: &Source| source.lock().scopes.keys().cloned().collect();

@@ -41,7 +41,7 @@ pub(super) struct Scope {
     pub(super) renewed: u64,
 }
 
-/// What the last scans of one window said.
+/// The result of the last scans of one window.
 #[derive(Default)]
 pub(super) struct Window {
     pub(super) proven: Option<Timestamp>,
@@ -125,7 +125,7 @@ impl Source {
 }
 
 impl Scope {
-    /// Returns what the whole scope's last scan said; until there was one, what the near window's said.
+    /// Returns the result of the whole scope's last scan; until there was one, that of the near window's.
     ///
     /// The two are never mixed: a total that jumps between them would look like a loss.
     pub(super) fn total(&self, part: impl Fn(&Window) -> Option<u64>) -> Option<u64> {

@@ -172,9 +172,9 @@ mod tests {
         let body: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let (seen, rejected) = sightings(&device(), body["data"].as_array().unwrap());
         assert_eq!(rejected, []);
-        let told: Vec<_> = seen.iter().map(|seen| (seen.serial.as_str(), seen.status)).collect();
+        let shown: Vec<_> = seen.iter().map(|seen| (seen.serial.as_str(), seen.status)).collect();
         assert_eq!(
-            told,
+            shown,
             [("52725", Status::Revoked), ("52726", Status::Active), ("52727", Status::Superseded)]
         );
         assert_eq!(

@@ -220,14 +220,14 @@ impl Checks {
     }
 
     /// Learns of a sweep from a note. One that is done stays so, and one that began later stays the last.
-    fn learn(&mut self, told: Sweep) {
-        let known = self.sweep.unwrap_or(told);
-        if known.number == told.number {
-            self.sweep = Some(Sweep { done: known.done || told.done, ..known });
-        } else if known.number < told.number {
-            self.sweep = Some(told);
+    fn learn(&mut self, noted: Sweep) {
+        let known = self.sweep.unwrap_or(noted);
+        if known.number == noted.number {
+            self.sweep = Some(Sweep { done: known.done || noted.done, ..known });
+        } else if known.number < noted.number {
+            self.sweep = Some(noted);
         }
-        self.noted = self.noted.max(told.number);
+        self.noted = self.noted.max(noted.number);
     }
 
     /// Takes back notes: from before a restart, or of pages that were handed on.

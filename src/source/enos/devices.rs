@@ -1,6 +1,6 @@
 //! Which devices there are: products by search, then the devices of each by search.
 //!
-//! Searches return secrets of products and devices unless they are told which fields to return.
+//! Searches return secrets of products and devices unless a projection names the fields to return.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -5,9 +5,9 @@
 //! its devices do not add up. Reading them again costs little: who was asked is not asked again.
 //!
 //! A near scan lists every device and asks for the certificates of those that are due (`checks.rs`). So it claims that
-//! every device is known, that what was known to end soon is as it was said, and nothing about absence. A full scan
+//! every device is known, that what was known to end soon is as it was listed, and nothing about absence. A full scan
 //! asks for every device. One that was broken off, by a restart or by the provider, goes on with the devices that were
-//! not asked for yet: what is read then is the whole, but nothing follows from what is not told.
+//! not asked for yet: what is read then is the whole, but nothing follows from what is not listed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -301,7 +301,7 @@ impl Enos {
         self.doubt(&read)?;
         let mut page = Page { rows, ..Page::default() };
         for (device, answer) in &read {
-            let (seen, rejected) = answer.tell(device);
+            let (seen, rejected) = answer.sightings(device);
             let soonest = soonest(&seen, &rejected, now);
             page.notes.push(self.checks().note(device.digest(), window, soonest, now));
             page.sightings.extend(seen);
@@ -351,7 +351,7 @@ impl Enos {
 /// What a device's certificates are known to be.
 enum Answer {
     Rows(Vec<Value>),
-    /// The service could not tell.
+    /// The service could not list them.
     Unread,
     /// There is no list in the answer.
     Nothing,
@@ -359,7 +359,7 @@ enum Answer {
 
 impl Answer {
     /// Returns the certificates of `device`, and what could not be understood of them.
-    fn tell(&self, device: &Device) -> (Vec<Sighting>, Vec<Rejected>) {
+    fn sightings(&self, device: &Device) -> (Vec<Sighting>, Vec<Rejected>) {
         let reason = match self {
             Self::Rows(rows) => return certificates::sightings(device, rows),
             Self::Unread => Reason::Unreadable,

@@ -155,9 +155,9 @@ mod tests {
             Some(Timestamp::from_seconds(1_766_073_600))
         );
         assert_eq!(page.sightings.owned()[1].not_after, None);
-        let told: Vec<_> = page.rejected.iter().map(|r| (r.reason, r.what.as_str())).collect();
+        let shown: Vec<_> = page.rejected.iter().map(|r| (r.reason, r.what.as_str())).collect();
         assert_eq!(
-            told,
+            shown,
             [
                 (Reason::BadTime, "3b"),
                 (Reason::UnknownStatus, "3b"),

@@ -16,7 +16,7 @@ const ZONES: std::ops::RangeInclusive<i64> = -12..=14;
 pub(super) enum Agreement {
     /// They are the same.
     Same,
-    /// The certificate cannot be read, so nobody can tell.
+    /// The certificate cannot be read: not known.
     Unknown,
     /// The stated one is in another unit: milliseconds for seconds, or the other way round.
     Unit,

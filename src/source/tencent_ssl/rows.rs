@@ -67,8 +67,8 @@ fn add(page: &mut Page, row: &Row, raw: &RawValue, position: usize) {
         rejected.insert(reason);
     });
     page.sightings.push(&sighting);
-    let told = rejected.into_iter().map(|reason| Rejected { reason, what: serial.to_owned() });
-    page.rejected.extend(told);
+    let rejected = rejected.into_iter().map(|reason| Rejected { reason, what: serial.to_owned() });
+    page.rejected.extend(rejected);
 }
 
 fn sighting(row: &Row, serial: &str, reject: &mut impl FnMut(Reason)) -> Sighting {

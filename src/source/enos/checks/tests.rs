@@ -9,7 +9,7 @@ fn near(now: Timestamp) -> Window {
     Window::Near { from: now.plus(-30 * DAY), to: now.plus(45 * DAY) }
 }
 
-/// A device that was asked for `NOW` and answered as said.
+/// A device that was asked for `NOW` and answered so.
 fn asked(device: u64, soonest: Soonest) -> Checks {
     let mut checks = Checks::default();
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
@@ -22,7 +22,7 @@ fn ends_in(days: i64) -> Soonest {
     Soonest::At(NOW.plus(days * DAY))
 }
 
-/// Returns the whole hours after which a near scan first asks for a device that answered as said.
+/// Returns the whole hours after which a near scan first asks for a device that answered so.
 fn hours(device: u64, soonest: Soonest) -> i64 {
     let checks = asked(device, soonest);
     let due = |hour: &i64| {
@@ -146,7 +146,7 @@ fn what_a_near_scan_asked_for_beside_a_full_one_the_full_one_asks_for_too() {
     }
     checks.restore(&[checks.note(1, Window::All, ends_in(10), NOW)]);
     checks.restore(&[checks.note(1, near(NOW), ends_in(10), NOW)]);
-    assert!(!checks.is_due(1, Window::All, NOW), "told of by the full one");
+    assert!(!checks.is_due(1, Window::All, NOW), "covered by the full one");
     // Once it is broken off, it says nothing about what is gone, and need not ask for what others asked for.
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Skimmed);
     assert!(checks.is_due(2, Window::All, NOW));
