@@ -13,7 +13,18 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.millis())
     }
+
+    /// Returns a time before which this clock cannot be right: that of the program's own source.
+    fn earliest(&self) -> Timestamp {
+        BUILT
+    }
 }
+
+/// When this version was made.
+const BUILT: Timestamp = match i64::from_str_radix(env!("NOTAFTER_BUILT"), 10) {
+    Ok(seconds) => Timestamp::from_seconds(seconds),
+    Err(_) => panic!("build.rs writes a number of seconds"),
+};
 
 /// The clock of the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,6 +55,10 @@ impl Clock for SteadyClock {
     fn millis(&self) -> i64 {
         let elapsed = self.started.elapsed().as_millis();
         self.origin_millis.saturating_add(i64::try_from(elapsed).unwrap_or(i64::MAX))
+    }
+
+    fn earliest(&self) -> Timestamp {
+        Timestamp::from_millis(self.origin_millis)
     }
 }
 
