@@ -62,7 +62,7 @@ impl Evaluator {
     /// Finds the certificates that stand on a rung, of every chunk in which something changed or a rung was crossed
     /// since the last call. Each is given to `found` and not kept: a first look at a large fleet has a million.
     ///
-    /// A certificate comes up again with the same verdict whenever its chunk is looked at: what was said already is
+    /// A certificate comes up again with the same verdict whenever its chunk is looked at: what was notified already is
     /// for the ledger to know.
     pub fn due(&mut self, view: &View, now: Timestamp, mut found: impl FnMut(Verdict)) {
         if self.is_settled(view.version(), now) {
@@ -86,6 +86,14 @@ impl Evaluator {
     pub fn is_settled(&self, version: u64, now: Timestamp) -> bool {
         let settled = self.settled.as_ref();
         settled.is_some_and(|(seen, times)| *seen == version && times.contains(&now.seconds()))
+    }
+
+    /// Returns when a certificate next crosses a rung in a state of the inventory; `None` when none ever will. A state
+    /// that was not looked at is due at once.
+    pub fn next_crossing(&self, version: u64) -> Option<Timestamp> {
+        let settled = self.settled.as_ref().filter(|(seen, _)| *seen == version);
+        let next = settled.map_or(0, |(_, times)| times.end);
+        (next < i64::MAX).then(|| Timestamp::from_seconds(next))
     }
 
     /// Returns how many certificates are on each rung, as of the last call of [`Evaluator::due`]. Every rung of the

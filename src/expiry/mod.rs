@@ -1,4 +1,4 @@
-//! The pure core: what is known, what it means now, and what is to be said about it.
+//! The pure core: what is known, what it means now, and what is to be notified about it.
 //!
 //! Values in, values out: no async, no I/O, no clock, no serde, no logging.
 //!
@@ -11,14 +11,14 @@
 //!   which. [`View`] is one state of it for readers, [`SumsCache`] adds a view up.
 //! - [`Absence`] tells when a certificate that is not listed any more is believed to be gone.
 //! - [`Evaluator`] turns a view and the time into [`Verdict`]s.
-//! - [`plan`](fn@plan) holds verdicts against the [`Ledger`] and says what is news; [`plan_renewed`] says which open
+//! - [`plan`](fn@plan) holds verdicts against the [`Ledger`] and decides what is notified, and why; [`plan_renewed`] tells which open
 //!   alerts ended.
 //! - [`Conditions`] are what can be wrong with sources, channels and the clock, each reported once.
 //! - [`Event`] is one thing worth saying, [`Message`] is what a channel is given; `text` makes names inert.
 //!
 //! ```text
 //! sighting ─► Inventory::apply ─► Applied ─► plan_renewed(ledger) ─► renewed
-//!                  └─► View ─► Evaluator::due(now) ─► plan(ledger) ─► say
+//!                  └─► View ─► Evaluator::due(now) ─► plan(ledger) ─► notices
 //! ```
 
 mod certificate;
@@ -47,5 +47,8 @@ pub use inventory::{
 };
 pub use ladder::{Ladder, LadderError, Rung};
 pub use message::{Detail, Entry, Language, Message};
-pub use plan::{Ledger, Plan, Renewal, Renewals, Said, Told, plan, plan_renewed, severity};
+pub use plan::{
+    DecisionReason, Ledger, Notice, Plan, Renewal, Renewals, Said, Told, plan, plan_renewed,
+    severity,
+};
 pub use sightings::{Digests, Seen, Sightings, listed_digest};

@@ -1,5 +1,6 @@
 //! What one scrape says: a view of the inventory at a moment, and the daemon's own counts.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,9 +9,14 @@ use super::writer::{Format, Writer};
 use super::{DaemonMetrics, Names, aggregates};
 use crate::expiry::{SumsCache, Timestamp, View};
 
+/// The scopes that were read, of every source that is configured.
+pub type ScopesBySource = BTreeMap<String, BTreeSet<String>>;
+
 /// Writes scrapes, and keeps between them what is dear to compute.
 pub struct Exposition {
     metrics: Arc<DaemonMetrics>,
+    /// What is published beside the view; until then all of it has series.
+    scopes: Mutex<Option<Arc<ScopesBySource>>>,
     sums: Mutex<SumsCache>,
     series: tokio::sync::Mutex<Series>,
 }
@@ -20,12 +26,21 @@ pub struct Moment {
     view: View,
     now: Timestamp,
     listed: Arc<Listed>,
+    /// Every source that is configured.
+    sources: Vec<String>,
 }
 
 impl Exposition {
     /// Returns an exposition of `metrics` and of whatever view a scrape is about.
     pub fn new(metrics: Arc<DaemonMetrics>) -> Self {
-        Self { metrics, sums: Mutex::new(SumsCache::new()), series: tokio::sync::Mutex::default() }
+        let (scopes, sums) = (Mutex::default(), Mutex::new(SumsCache::new()));
+        Self { metrics, scopes, sums, series: tokio::sync::Mutex::default() }
+    }
+
+    /// Takes which sources are configured, and which of their scopes were read: those have series even when they are
+    /// empty. To be called before readers get a view of them.
+    pub fn publish_scopes(&self, scopes: ScopesBySource) {
+        *self.scopes.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(scopes));
     }
 
     /// Sums up what is new in `view`, so that the scrape that comes next need not. To be called before readers get it.
@@ -43,20 +58,22 @@ impl Exposition {
         limit: usize,
         now: Timestamp,
     ) -> Moment {
-        // Empty scopes have series while they are listed.
-        let told = self.metrics.scopes();
-        let view = view.of_scopes(|source, scope, is_full| {
-            told.get(source).is_some_and(|scopes| is_full || scopes.contains(scope))
-        });
+        let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_shown = |source: &str, scope: &str, is_full: bool| match &scopes {
+            Some(known) => known.get(source).is_some_and(|read| is_full || read.contains(scope)),
+            None => true,
+        };
+        let view = view.of_scopes(is_shown);
         let listed = self.series.lock().await.refresh(&view, names, limit, now).await;
-        Moment { view, now, listed }
+        let sources = scopes.iter().flat_map(|scopes| scopes.keys().cloned()).collect();
+        Moment { view, now, listed, sources }
     }
 
     /// Writes everything about `moment`. May block for as long as `out` does; holds no lock meanwhile.
     pub fn write<W: Write>(&self, moment: &Moment, format: Format, mut out: W) -> io::Result<W> {
         out.write_all(&self.summary(moment, format)?)?;
         let mut out = Writer::new(out, format);
-        moment.listed.write(&self.metrics.source_names(), &mut out)?;
+        moment.listed.write(&moment.sources, &mut out)?;
         out.finish()
     }
 
@@ -84,6 +101,12 @@ mod tests {
     use super::super::{Setup, SourceSetup};
     use super::*;
 
+    fn read<'a>(scopes: impl IntoIterator<Item = (&'a str, &'a str)>) -> ScopesBySource {
+        let of_source =
+            |(source, scope): (&str, &str)| (source.to_owned(), BTreeSet::from([scope.to_owned()]));
+        scopes.into_iter().map(of_source).collect()
+    }
+
     #[tokio::test]
     async fn a_source_that_is_not_configured_any_more_has_no_series() {
         let known = [Known::new("kept", "s", "a"), Known::new("gone", "s", "b")];
@@ -100,6 +123,7 @@ mod tests {
         let exposition = Exposition::new(Arc::clone(&metrics));
         for (names, expected) in [(&["kept", "gone"][..], true), (&["kept"], false)] {
             metrics.reconfigure(&setup(names));
+            exposition.publish_scopes(read(names.iter().map(|name| (*name, "s"))));
             let version = 1 + u64::from(expected);
             let names = Memory::of(&known);
             exposition.warm(&view(version, &known), NOW);
@@ -129,9 +153,13 @@ mod tests {
             let text = String::from_utf8(text).unwrap();
             (text.contains(zero), text.contains("mqtt-empty"))
         };
+        let none = || ScopesBySource::from([("iot".to_owned(), BTreeSet::new())]);
+        exposition.publish_scopes(none());
         assert_eq!(shown().await, (false, false), "never read: unknown is never zero");
+        exposition.publish_scopes(read([("iot", "mqtt-empty")]));
         metrics.reported("iot", "mqtt-empty", "all", 0);
         assert_eq!(shown().await, (true, true));
+        exposition.publish_scopes(none());
         metrics.retain_scopes("iot", &[]);
         assert_eq!(shown().await, (false, false));
     }

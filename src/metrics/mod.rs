@@ -19,7 +19,7 @@ pub(crate) mod parse;
 pub(crate) mod testing;
 
 pub use daemon::{ActiveAlerts, DaemonMetrics, Setup, SourceSetup};
-pub use exposition::{Exposition, Moment};
+pub use exposition::{Exposition, Moment, ScopesBySource};
 pub use writer::Format;
 
 /// Tells what certificates are called. Memory holds their numbers; the names are in the store.

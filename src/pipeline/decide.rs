@@ -1,23 +1,201 @@
-//! What is said now: rungs crossed, certificates renewed, and the daemon's own troubles.
+//! What is notified now: rungs crossed, certificates renewed, and the daemon's own conditions.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{BATCH, Health, Pipeline};
-use crate::client::ClockOffset;
+use super::draft::{AlertChanges, BATCH};
+use super::{Health, Pipeline};
 use crate::config::Config;
 use crate::expiry::{
-    Condition, Event, Facts, Kind, Renewal, RowId, Said, Severity, Timestamp, Topic, Transition,
-    Verdict, plan, plan_renewed, severity,
+    Condition, Event, Facts, Kind, Notice, Renewal, RowId, Said, Severity, Timestamp, Topic,
+    Transition, Verdict, plan, plan_renewed, severity,
 };
 use crate::metrics::ActiveAlerts;
 
-/// A provider's clock may differ from ours by this many seconds before it is said.
-const OFFSET: i64 = 60;
+impl Pipeline {
+    /// Evaluates what may have changed and drafts what is to be notified.
+    pub(super) async fn decide(&mut self) -> anyhow::Result<()> {
+        let now = self.parts.clock.now();
+        let clock = self.checks.check_clock(now, Instant::now());
+        self.report(clock);
+        if !self.checks.clock_is_trusted() {
+            return Ok(());
+        }
+        self.check_sources(now);
+        self.check_offsets(now);
+        self.notify_renewed(now).await?;
+        self.notify_rungs(now).await
+    }
 
-/// Returns the channels that the routes choose for an event. What is said of a channel is said to the others: to those
+    async fn notify_rungs(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        let mut notices = Vec::new();
+        if !self.evaluator.is_settled(self.inventory.version(), now) {
+            let view = self.inventory.view();
+            notices = plan(&mut self.evaluator, &view, now, &self.ledger).notices;
+        }
+        self.count_active();
+        if self.settings.config.channels.is_empty() {
+            return Ok(());
+        }
+        // A ladder or a first channel that is new has many notices of a large fleet: it is never in memory all at once.
+        for some in notices.chunks(BATCH) {
+            self.notify_some(some, now).await?;
+            if notices.len() > BATCH {
+                self.save().await?;
+                self.outputs.pulse.send_replace(Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    async fn notify_some(&mut self, notices: &[Notice], now: Timestamp) -> anyhow::Result<()> {
+        let rows: Vec<RowId> = notices.iter().map(|notice| notice.verdict.row).collect();
+        let facts = self.facts(&rows).await?;
+        for (notice, facts) in notices.iter().zip(facts) {
+            if let Some(facts) = facts {
+                tracing::trace!(
+                    serial = facts.serial,
+                    reason = notice.reason.as_str(),
+                    "a rung is notified"
+                );
+                self.notify_rung(notice.verdict, facts, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn notify_rung(&mut self, verdict: Verdict, facts: Facts, now: Timestamp) {
+        let is_authority = verdict.kind == Kind::Ca;
+        let leaves = is_authority.then(|| self.inventory.leaves(verdict.row)).flatten();
+        let severity = severity(verdict.status, verdict.rung);
+        let rung = verdict.rung;
+        let told = self.draft_event(severity, Topic::Expiring { facts, rung, leaves }, None);
+        let said = Said { rung, at: now, told };
+        self.ledger.set(verdict.row, said.clone());
+        self.draft.ledger(verdict.row, Some(said));
+    }
+
+    /// Notifies those who heard of the old one that it has a successor.
+    pub(super) async fn notify_renewed(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        let AlertChanges { applied, statuses } = self.draft.take_alert_changes();
+        let renewals = plan_renewed(&applied, &statuses, &self.inventory, &self.ledger);
+        for row in &renewals.forgotten {
+            self.ledger.remove(*row);
+            self.draft.ledger(*row, None);
+        }
+        if renewals.renewed.is_empty() {
+            return Ok(());
+        }
+        let successor = |renewal: &Renewal| renewal.successor.unwrap_or(renewal.row);
+        let rows: Vec<RowId> = renewals.renewed.iter().map(|renewal| renewal.row).collect();
+        let successors: Vec<RowId> = renewals.renewed.iter().map(successor).collect();
+        let old = self.facts(&rows).await?;
+        let new = self.facts(&successors).await?;
+        for ((renewal, old), new) in renewals.renewed.iter().zip(old).zip(new) {
+            if let (Some(old), Some(new)) = (old, new) {
+                self.notify_one_renewed(renewal, old, &new, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn notify_one_renewed(&mut self, renewal: &Renewal, facts: Facts, new: &Facts, now: Timestamp) {
+        self.parts.metrics.renewed(&facts.source, &facts.scope, 1);
+        // Skip the notice: the successor has expired too.
+        let Some(end) = new.not_after.filter(|end| *end > now) else { return };
+        let topic =
+            Topic::Renewed { facts, successor: new.serial.clone(), successor_not_after: end };
+        self.draft_event(Severity::Info, topic, Some(&renewal.told));
+    }
+
+    /// Looks up certificates, in the order asked: as the store has them, and as they are drafted.
+    pub(super) async fn facts(&mut self, rows: &[RowId]) -> anyhow::Result<Vec<Option<Facts>>> {
+        self.settle().await?;
+        let mut known = self.parts.store.facts(rows).await?;
+        self.draft.amend(rows, &mut known, &self.scope_names());
+        Ok(known)
+    }
+
+    /// Drafts one event for the channels that `only` names, or for those that the routes choose. Answers with them.
+    fn draft_event(
+        &mut self,
+        severity: Severity,
+        topic: Topic,
+        only: Option<&[Arc<str>]>,
+    ) -> Arc<[Arc<str>]> {
+        let id = self.parts.random.uuid(self.parts.clock.millis()).simple().to_string();
+        let event = Event { id, at: self.parts.clock.now(), severity, topic };
+        let config = &self.settings.config;
+        let channels = only.map_or_else(|| routed(config, &event), |only| configured(config, only));
+        let told = channels.iter().map(|name| Arc::from(name.as_str())).collect();
+        self.draft.event(event, channels);
+        told
+    }
+
+    /// Publishes how many certificates stand on each rung, in the scopes that are scanned: one that its provider lists
+    /// no more is empty for ever.
+    fn count_active(&self) {
+        let names = self.scope_names();
+        let counts = self.evaluator.counts().iter().filter_map(|((scope, rung), count)| {
+            let (source, scope) = names.get(scope)?;
+            if *count == 0 && !self.sources.is_scanned(source, scope) {
+                return None;
+            }
+            let (source, scope) = (Arc::clone(source), Arc::clone(scope));
+            Some(ActiveAlerts { source, scope, rung: rung.as_label(), count: *count })
+        });
+        self.parts.metrics.alerts_active(counts.collect());
+    }
+
+    fn check_sources(&mut self, now: Timestamp) {
+        let watched = self.settings.watched.clone();
+        for source in &watched {
+            let transition = self.checks.check_source(source, &self.sources, now);
+            self.report(transition);
+        }
+    }
+
+    fn check_offsets(&mut self, now: Timestamp) {
+        for transition in self.checks.check_offsets(now) {
+            self.report(Some(transition));
+        }
+    }
+
+    pub(super) fn channel_changed(&mut self, channel: String, health: Health) {
+        let transition = self.checks.channel(channel, health, self.parts.clock.now());
+        self.report(transition);
+    }
+
+    pub(super) fn raise(&mut self, condition: Condition, topic: Topic) {
+        let transition = self.checks.raise(condition, topic, self.parts.clock.now());
+        self.report(transition);
+    }
+
+    pub(super) fn clear(&mut self, condition: &Condition) {
+        let transition = self.checks.clear(condition);
+        self.report(transition);
+    }
+
+    /// Drafts what a condition that began or ended changes, and the event about it.
+    fn report(&mut self, transition: Option<Transition>) {
+        let Some(Transition { condition, raised, topic, severity }) = transition else { return };
+        let key = condition.key();
+        tracing::info!(condition = %key.replace('\u{1f}', " "), raised = raised.is_some(), "condition changed");
+        if let Some(topic) = topic {
+            self.draft_event(severity, topic, None);
+        }
+        self.draft.condition(key, raised);
+    }
+}
+
+/// Returns those of some channels that are configured.
+fn configured(config: &Config, names: &[Arc<str>]) -> Vec<String> {
+    let known = config.channels.iter().map(|channel| &channel.name);
+    known.filter(|known| names.iter().any(|name| **name == ***known)).cloned().collect()
+}
+
+/// Returns the channels that the routes choose for an event. What is reported of a channel goes to the others: to those
 /// of its routes, or to all when these lead nowhere else.
 fn routed(config: &Config, event: &Event) -> Vec<String> {
     let (Topic::ChannelDown { channel: about, .. } | Topic::ChannelUp { channel: about }) =
@@ -33,247 +211,6 @@ fn routed(config: &Config, event: &Event) -> Vec<String> {
         return others(config.channels.iter().map(|channel| channel.name.as_str()).collect());
     }
     chosen
-}
-
-impl Pipeline {
-    /// Evaluates what may have changed and drafts what is to be said.
-    pub(super) async fn decide(&mut self) -> anyhow::Result<()> {
-        let now = self.parts.clock.now();
-        let why = self.sanity.check(now, Instant::now()).map(str::to_owned);
-        self.trusted = why.is_none();
-        if let Some(detail) = why {
-            self.raise(Condition::Clock, Topic::ClockSuspect { detail });
-            return Ok(());
-        }
-        self.clear(&Condition::Clock);
-        self.watch_sources(now);
-        self.watch_offsets();
-        self.say_renewed(now).await?;
-        self.say_rungs(now).await
-    }
-
-    async fn say_rungs(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        let mut say = Vec::new();
-        if !self.evaluator.is_settled(self.inventory.version(), now) {
-            let view = self.inventory.view();
-            say = plan(&mut self.evaluator, &view, now, &self.ledger).say;
-        }
-        self.count_active();
-        if self.settings.config.channels.is_empty() {
-            return Ok(());
-        }
-        // A ladder or a first channel that is new has much to say of a large fleet: it is never in memory all at once.
-        for some in say.chunks(BATCH) {
-            self.say_some(some, now).await?;
-            if say.len() > BATCH {
-                self.save().await?;
-                self.outputs.pulse.send_replace(Instant::now());
-            }
-        }
-        Ok(())
-    }
-
-    async fn say_some(&mut self, say: &[Verdict], now: Timestamp) -> anyhow::Result<()> {
-        let rows: Vec<RowId> = say.iter().map(|verdict| verdict.row).collect();
-        let facts = self.facts(&rows).await?;
-        for (verdict, facts) in say.iter().zip(facts) {
-            if let Some(facts) = facts {
-                self.say_rung(*verdict, facts, now);
-            }
-        }
-        Ok(())
-    }
-
-    fn say_rung(&mut self, verdict: Verdict, facts: Facts, now: Timestamp) {
-        let is_authority = verdict.kind == Kind::Ca;
-        let leaves = is_authority.then(|| self.inventory.leaves(verdict.row)).flatten();
-        let severity = severity(verdict.status, verdict.rung);
-        let rung = verdict.rung;
-        let told = self.say(severity, Topic::Expiring { facts, rung, leaves }, None);
-        let said = Said { rung, at: now, told };
-        self.ledger.set(verdict.row, said.clone());
-        self.draft.ledger.push((verdict.row, Some(said)));
-    }
-
-    /// Says to those who were told of the old one that it has a successor.
-    pub(super) async fn say_renewed(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        let applied = std::mem::take(&mut self.applied);
-        let restated = std::mem::take(&mut self.restated);
-        let renewals = plan_renewed(&applied, &restated, &self.inventory, &self.ledger);
-        for row in &renewals.forgotten {
-            self.ledger.remove(*row);
-            self.draft.ledger.push((*row, None));
-        }
-        if renewals.renewed.is_empty() {
-            return Ok(());
-        }
-        let rows: Vec<RowId> = renewals.renewed.iter().map(|renewal| renewal.row).collect();
-        let successors: Vec<RowId> = renewals
-            .renewed
-            .iter()
-            .map(|renewal| renewal.successor.unwrap_or(renewal.row))
-            .collect();
-        let old = self.facts(&rows).await?;
-        let new = self.facts(&successors).await?;
-        for ((renewal, old), new) in renewals.renewed.iter().zip(old).zip(new) {
-            if let (Some(old), Some(new)) = (old, new) {
-                self.say_one_renewed(renewal, old, &new, now);
-            }
-        }
-        Ok(())
-    }
-
-    fn say_one_renewed(&mut self, renewal: &Renewal, facts: Facts, new: &Facts, now: Timestamp) {
-        self.parts.metrics.renewed(&facts.source, &facts.scope, 1);
-        // Nothing to cheer about while the successor has itself ended.
-        let Some(end) = new.not_after.filter(|end| *end > now) else { return };
-        let topic =
-            Topic::Renewed { facts, successor: new.serial.clone(), successor_not_after: end };
-        self.say(Severity::Info, topic, Some(&renewal.told));
-    }
-
-    /// Drafts one event for the channels that `only` names, or for those that the routes choose.
-    fn say(
-        &mut self,
-        severity: Severity,
-        topic: Topic,
-        only: Option<&[Arc<str>]>,
-    ) -> Arc<[Arc<str>]> {
-        let id = self.parts.random.uuid(self.parts.clock.millis()).simple().to_string();
-        let event = Event { id, at: self.parts.clock.now(), severity, topic };
-        let config = &self.settings.config;
-        let channels: Vec<String> = match only {
-            Some(told) => config
-                .channels
-                .iter()
-                .map(|channel| &channel.name)
-                .filter(|name| told.iter().any(|told| **told == ***name))
-                .cloned()
-                .collect(),
-            None => routed(config, &event),
-        };
-        let told = channels.iter().map(|name| Arc::from(name.as_str())).collect();
-        if !channels.is_empty() {
-            self.draft.outbox.push((event, channels));
-        }
-        told
-    }
-
-    /// Publishes how many certificates stand on each rung, in the scopes that are scanned: one that its provider lists
-    /// no more is empty for ever.
-    fn count_active(&mut self) {
-        let scanned: HashSet<(&str, &str)> =
-            self.scans.keys().map(|(source, scope, _)| (source.as_str(), scope.as_str())).collect();
-        let names: HashMap<_, _> = self
-            .inventory
-            .scopes()
-            .map(|(id, source, scope)| (id, (Arc::clone(source), Arc::clone(scope))))
-            .collect();
-        let counts: Vec<_> = self
-            .evaluator
-            .counts()
-            .iter()
-            .filter_map(|((scope, rung), count)| {
-                let (source, scope) = names.get(scope)?;
-                if *count == 0 && !scanned.contains(&(&**source, &**scope)) {
-                    return None;
-                }
-                let (source, scope) = (Arc::clone(source), Arc::clone(scope));
-                Some(ActiveAlerts { source, scope, rung: rung.as_label(), count: *count })
-            })
-            .collect();
-        self.parts.metrics.alerts_active(counts);
-    }
-
-    /// A source without a proven scan for 2.5 of its intervals is itself an alert.
-    fn watch_sources(&mut self, now: Timestamp) {
-        let watched = self.settings.watched.clone();
-        for source in &watched {
-            let subject = Condition::Source(source.name.clone());
-            let mut stale = false;
-            let mut last = None;
-            for (window, interval) in &source.intervals {
-                last = self.last_proven(source, window);
-                // Time without the daemon is not held against a source: after a start it has its intervals again.
-                let since = now.since(last.unwrap_or(self.started).max(self.started));
-                if since.saturating_mul(2) > interval.saturating_mul(5) {
-                    stale = true;
-                    break;
-                }
-            }
-            if stale {
-                let error =
-                    self.statuses.get(&source.name).and_then(|status| status.last_error.clone());
-                let source = source.name.clone();
-                self.raise(subject, Topic::SourceStale { source, last_proven: last, error });
-            } else if source.intervals.iter().all(|(w, _)| self.last_proven(source, w).is_some()) {
-                self.clear(&subject);
-            }
-        }
-    }
-
-    fn watch_offsets(&mut self) {
-        let watched = &self.settings.watched;
-        self.offsets.retain(|name, _| watched.iter().any(|source| source.name == *name));
-        for (source, ClockOffset { seconds, .. }) in self.offsets.clone() {
-            let subject = Condition::Offset(source.clone());
-            if seconds.abs() > OFFSET {
-                self.raise(subject, Topic::ClockOffset { source, seconds });
-            } else {
-                self.clear(&subject);
-            }
-        }
-    }
-
-    pub(super) fn channel_turned(&mut self, channel: String, health: Health) {
-        let subject = Condition::Channel(channel.clone());
-        match health {
-            Health::Down { code, hint } => {
-                self.raise(subject, Topic::ChannelDown { channel, code, hint });
-            }
-            Health::Up => self.clear(&subject),
-        }
-    }
-
-    pub(super) fn raise(&mut self, subject: Condition, topic: Topic) {
-        let now = self.parts.clock.now();
-        if let Some(turn) = self.conditions.raise(subject, topic, now) {
-            self.turned(turn);
-        }
-    }
-
-    pub(super) fn clear(&mut self, subject: &Condition) {
-        if let Some(turn) = self.conditions.clear(subject) {
-            self.turned(turn);
-        }
-    }
-
-    fn turned(&mut self, turn: Transition) {
-        let key = turn.condition.key();
-        tracing::info!(condition = %key.replace('\u{1f}', " "), raised = turn.raised.is_some(), "condition changed");
-        if let Some(topic) = turn.topic {
-            self.say(turn.severity, topic, None);
-        }
-        self.draft.conditions.push((key, turn.raised));
-    }
-
-    /// Forgets the conditions of sources and channels that are not configured any more.
-    pub(super) fn drop_conditions(&mut self) {
-        let settings = &self.settings;
-        let source = |name: &str| settings.watched.iter().any(|source| source.name == name);
-        let channel =
-            |name: &str| settings.config.channels.iter().any(|channel| channel.name == name);
-        let dropped = self.conditions.retain(|subject| match subject {
-            Condition::Source(name) | Condition::Scope(name, _) | Condition::Offset(name) => {
-                source(name)
-            }
-            Condition::Channel(name) => channel(name),
-            Condition::Clock => true,
-        });
-        for subject in dropped {
-            self.draft.conditions.push((subject.key(), None));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -304,28 +241,28 @@ channels = ["urgent"]
 channels = ["ops", "room"]
 "#;
 
-    fn told(severity: Severity, topic: Topic) -> Vec<String> {
+    fn channels(severity: Severity, topic: Topic) -> Vec<String> {
         let config = load(TEXT, &Environment::of([]), |_| None).0.unwrap();
         let at = Timestamp::from_seconds(0);
         routed(&config, &Event { id: String::new(), at, severity, topic })
     }
 
     #[test]
-    fn what_is_said_of_a_channel_is_said_to_the_others() {
+    fn what_is_reported_of_a_channel_goes_to_the_others() {
         let down = |channel: &str| Topic::ChannelDown {
             channel: channel.to_owned(),
             code: String::new(),
             hint: String::new(),
         };
         let up = |channel: &str| Topic::ChannelUp { channel: channel.to_owned() };
-        assert_eq!(told(Severity::Critical, down("ops")), ["urgent"]);
+        assert_eq!(channels(Severity::Critical, down("ops")), ["urgent"]);
         assert_eq!(
-            told(Severity::Critical, down("urgent")),
+            channels(Severity::Critical, down("urgent")),
             ["ops", "room"],
             "its route leads nowhere else"
         );
-        assert_eq!(told(Severity::Info, up("ops")), ["room"]);
-        assert_eq!(told(Severity::Info, up("urgent")), ["ops", "room"]);
-        assert_eq!(told(Severity::Info, Topic::ClockRecovered), ["ops", "room"]);
+        assert_eq!(channels(Severity::Info, up("ops")), ["room"]);
+        assert_eq!(channels(Severity::Info, up("urgent")), ["ops", "room"]);
+        assert_eq!(channels(Severity::Info, Topic::ClockRecovered), ["ops", "room"]);
     }
 }

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use super::draft::BATCH;
 use super::*;
+use crate::client::ClockOffset;
 use crate::clock::{SteadyClock, SystemRandom};
 use crate::config::{Environment, load};
-use crate::expiry::{Event, Kind, Rejected, Rung, Sighting, Topic};
+use crate::expiry::{Event, Kind, Rejected, RowId, Rung, Sighting, Status, Timestamp, Topic};
 use crate::metrics::Setup;
-use crate::scan::{Candidate, Ends, Reading, Report};
+use crate::scan::{Candidate, Ends, LastRead, Reading, Report};
 use crate::source::{Page, Slice, Window};
 use crate::store::{ListQuery, Note, Sqlite};
 
@@ -117,6 +119,11 @@ impl Bench {
     async fn absent(&mut self, scope: &str) {
         self.apply(ScanEvent::ScopesAsked { absent: vec![scope.into()] }).await;
         self.save().await;
+    }
+
+    fn status(&self, source: &str) -> Option<SourceStatus> {
+        let sources = self.pipeline.outputs.sources.borrow();
+        sources.iter().find(|status| status.name == source).cloned()
     }
 
     async fn serials(&self) -> Vec<String> {
@@ -245,7 +252,7 @@ async fn steps_of_a_source_that_nobody_watches_change_nothing() {
     let all = slice("mqtt-1", Window::All);
     let page = Page { sightings: [device("a", 300)].into_iter().collect(), ..Page::default() };
     bench.apply(ScanEvent::Page { slice: all, page }).await;
-    assert!(bench.pipeline.draft_is_empty());
+    assert!(bench.pipeline.draft.is_empty());
 }
 
 #[tokio::test]
@@ -300,7 +307,7 @@ async fn a_failed_scan_keeps_the_counts_of_the_last_answer() {
     assert_eq!((scan.reported, scan.collected, scan.proven), (2, 2, false));
     assert_eq!((scan.last_proven, scan.ended), (Some(NOW.plus(5)), NOW.plus(60)));
     assert_eq!(scan.error.as_deref(), Some("mqtt-1: timed out"));
-    let status = bench.pipeline.statuses["iot"].scans[0].clone();
+    let status = bench.status("iot").unwrap().scans[0].clone();
     assert_eq!((status.reported, status.last_proven), (Some(2), Some(NOW.plus(5))));
 }
 
@@ -356,7 +363,7 @@ async fn messages_know_what_is_drafted_and_not_saved() {
     let page = Page { sightings, ..Page::default() };
     bench.apply(ScanEvent::Page { slice: all, page }).await;
     let rows: Vec<RowId> = bench.pipeline.inventory.view().rows().map(|(row, _)| row).collect();
-    bench.pipeline.draft.statuses.push((rows[1], Status::Superseded));
+    bench.pipeline.draft.remove(&[], vec![(rows[1], Status::Superseded)]);
     let unknown = RowId(77);
     let facts = bench.pipeline.facts(&[rows[2], unknown, rows[0], rows[1]]).await.unwrap();
     let told: Vec<_> = facts
@@ -387,8 +394,8 @@ async fn a_source_that_is_not_configured_any_more_is_dropped_without_a_word() {
     assert_eq!((bench.serials().await, bench.kinds().await), (vec![], vec![]));
     assert_eq!(bench.store.scans().await.unwrap(), []);
     assert_eq!(bench.store.notes("iot").await.unwrap(), []);
-    assert!(bench.pipeline.statuses.contains_key("else"));
-    assert!(!bench.pipeline.statuses.contains_key("iot"));
+    assert!(bench.status("else").is_some());
+    assert!(bench.status("iot").is_none());
 }
 
 #[tokio::test]
@@ -420,7 +427,7 @@ async fn rejected_rows_are_no_proof_and_tell_the_last_error() {
     (report.reading.unreadable, report.reading.unknown) = (1, 1);
     bench.apply(ScanEvent::End { report }).await;
     bench.apply(polled(None)).await;
-    let status = &bench.pipeline.statuses["iot"];
+    let status = bench.status("iot").unwrap();
     assert_eq!(status.up, Some(true));
     let problem = "mqtt-1: 1 of 1 rows could not be understood";
     assert_eq!(status.last_error.as_deref(), Some(problem));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::ensure;
 use async_trait::async_trait;
 use notafter::expiry::{
-    Evaluator, Facts, Inventory, Kind, Ladder, Ledger, RowId, Said, ScopeId, Sighting, Status,
-    Timestamp, plan,
+    Evaluator, Facts, Inventory, Kind, Ladder, Ledger, Notice, RowId, Said, ScopeId, Sighting,
+    Status, Timestamp, plan,
 };
 use notafter::metrics::{
     DaemonMetrics, Exposition, Format, Moment, Names, NamesError, Setup, SourceSetup,
@@ -130,13 +130,13 @@ fn evaluate(fleet: &mut Fleet, largest: bool, report: &mut Report) -> anyhow::Re
     let mut ledger = Ledger::default();
     let mut pass = |evaluator: &mut Evaluator, now: Timestamp| {
         let started = Instant::now();
-        let say = plan(evaluator, &view, now, &ledger).say;
+        let notices = plan(evaluator, &view, now, &ledger).notices;
         let millis = started.elapsed().as_secs_f64() * 1000.0;
-        for verdict in &say {
+        for Notice { verdict, .. } in &notices {
             let said = Said { rung: verdict.rung, at: now, told: Arc::new([]) };
             ledger.set(verdict.row, said);
         }
-        (millis, say.len())
+        (millis, notices.len())
     };
     let (first, said) = pass(&mut evaluator, NOW);
     ensure!(said > 0, "nothing stands on a rung");

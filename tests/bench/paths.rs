@@ -194,8 +194,8 @@ fn evaluate(turns: u64) -> anyhow::Result<()> {
     let ledger = Ledger::default();
     for _ in 0..turns {
         evaluator.revisit();
-        let say = plan(&mut evaluator, &view, NOW, &ledger).say;
-        ensure!(!say.is_empty(), "nothing stands on a rung");
+        let notices = plan(&mut evaluator, &view, NOW, &ledger).notices;
+        ensure!(!notices.is_empty(), "nothing stands on a rung");
     }
     Ok(())
 }

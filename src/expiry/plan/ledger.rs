@@ -1,4 +1,4 @@
-//! What was said about each certificate.
+//! What was notified about each certificate.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use super::super::inventory::RowId;
 use super::super::ladder::Rung;
 use super::{Said, Told};
 
-/// What was said about each certificate, for as long as it is known. 24 bytes an entry: a fleet may have millions.
+/// What was notified about each certificate, for as long as it is known. 24 bytes an entry: a fleet may have millions.
 #[derive(Debug, Default)]
 pub struct Ledger {
     entries: HashTable<Entry>,
-    /// Every set of channels that was ever told something. Routes make few of them.
+    /// Every set of channels that was ever notified. Routes make few of them.
     told: Vec<Told>,
     numbers: BTreeMap<Told, u32>,
 }
@@ -29,19 +29,19 @@ struct Entry {
 }
 
 impl Ledger {
-    /// Returns a ledger in which nothing was said.
+    /// Returns a ledger in which nothing was notified.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns what was last said about a certificate.
+    /// Returns what was last notified about a certificate.
     pub fn get(&self, row: RowId) -> Option<Said> {
         let entry = self.find(row)?;
         let told = self.told.get(entry.told as usize).map_or_else(|| Arc::from([]), Arc::clone);
         Some(Said { rung: entry.rung(), at: Timestamp::from_seconds(entry.at), told })
     }
 
-    /// Writes down what was said about a certificate, in place of what was said before.
+    /// Writes down what was notified about a certificate, in place of what was there before.
     pub fn set(&mut self, row: RowId, said: Said) {
         let (at, rung) = (said.at.seconds(), said.rung.seconds());
         let entry = Entry { at, row: row.0, rung, told: self.number(said.told) };
@@ -50,28 +50,28 @@ impl Ledger {
             .insert(entry);
     }
 
-    /// Forgets what was said about a certificate. Returns whether there was anything.
+    /// Forgets what was notified about a certificate. Returns whether there was anything.
     pub fn remove(&mut self, row: RowId) -> bool {
         let found = self.entries.find_entry(place(row.0), |entry| entry.row == row.0);
         found.map(hashbrown::hash_table::OccupiedEntry::remove).is_ok()
     }
 
-    /// Returns whether anything was said about a certificate.
+    /// Returns whether anything was notified about a certificate.
     pub fn contains(&self, row: RowId) -> bool {
         self.find(row).is_some()
     }
 
-    /// Returns how many certificates something was said about.
+    /// Returns how many certificates something was notified about.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Returns whether nothing was said.
+    /// Returns whether nothing was notified.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Returns the tightest rung said about a certificate, and when.
+    /// Returns the tightest rung notified about a certificate, and when.
     pub(super) fn last(&self, row: RowId) -> Option<(Rung, Timestamp)> {
         self.find(row).map(|entry| (entry.rung(), Timestamp::from_seconds(entry.at)))
     }

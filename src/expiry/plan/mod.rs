@@ -1,11 +1,11 @@
-//! (verdicts, ledger) become events to say and a ledger to keep.
+//! (verdicts, ledger) become notices to send and a ledger to keep.
 //!
 //! An entry of the ledger is about one certificate and one end. It is dropped when that end was replaced by another
-//! one, when a successor took over (both are said as *renewed*, to the channels that were told of the old end), when a
-//! certificate that was switched off becomes active (what was said of it was said mildly), and when the certificate
-//! is gone, which is never said as renewed. After that its ladder starts anew.
+//! one, when a successor took over (both are reported as *renewed*, to the channels that heard of the old end), when a
+//! certificate that was switched off becomes active (what was sent about it was mild), and when the certificate
+//! is gone, which is never reported as renewed. After that its ladder starts anew.
 //!
-//! Verdicts that were planned have to be committed. When that fails, the evaluator is told to look at everything
+//! Verdicts that were planned have to be committed. When that fails, the evaluator has to look at everything
 //! again ([`Evaluator::revisit`](super::Evaluator::revisit)).
 
 mod ledger;
@@ -28,13 +28,13 @@ pub use renewal::{Renewal, Renewals, plan_renewed};
 /// Up to this long before the end an active certificate is critical.
 const CRITICAL_SECONDS: u32 = 3 * 86_400;
 
-/// Channels that were told something.
+/// Channels that were notified.
 pub type Told = Arc<[Arc<str>]>;
 
-/// What was last said about a certificate.
+/// What was last notified about a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// The tightest rung said.
+    /// The tightest rung that was notified.
     pub rung: Rung,
     /// When: the time that the verdict was evaluated for.
     pub at: Timestamp,
@@ -42,26 +42,66 @@ pub struct Said {
     pub told: Told,
 }
 
-/// What is to be said now.
+/// What is to be notified now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// The certificates to speak of, each with the tightest rung that it crossed.
-    pub say: Vec<Verdict>,
+    /// The certificates to notify of, each with the tightest rung that it crossed.
+    pub notices: Vec<Notice>,
 }
 
-/// Returns which of the verdicts on a state of the inventory are news.
-///
-/// News is a certificate that nothing was said about, one that crossed a tighter rung, and one whose rung was crossed
-/// only after the last thing was said: that thing cannot have been about this end. The last covers an end that was
-/// unknown for a while and came back as another one.
+/// A certificate on a rung that is to be notified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The certificate and the rung.
+    pub verdict: Verdict,
+    /// Why it is notified.
+    pub reason: DecisionReason,
+}
+
+/// Why a certificate on a rung is notified, or is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecisionReason {
+    /// Nothing was notified of it yet.
+    FirstSight,
+    /// It crossed a tighter rung than the one that was notified.
+    TighterRung,
+    /// What was notified cannot have been about this end: its rung was crossed only later. So it is with an end that was
+    /// unknown for a while and came back as another one.
+    EndChanged,
+    /// This rung or a tighter one was notified.
+    AlreadySaid,
+}
+
+impl DecisionReason {
+    /// Returns the word used in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstSight => "first_sight",
+            Self::TighterRung => "tighter_rung",
+            Self::EndChanged => "end_changed",
+            Self::AlreadySaid => "already_said",
+        }
+    }
+
+    /// Returns whether it is a reason to notify.
+    pub const fn notifies(self) -> bool {
+        match self {
+            Self::FirstSight | Self::TighterRung | Self::EndChanged => true,
+            Self::AlreadySaid => false,
+        }
+    }
+}
+
+/// Returns which of the verdicts on a state of the inventory are to be notified, and why.
 pub fn plan(evaluator: &mut Evaluator, view: &View, now: Timestamp, ledger: &Ledger) -> Plan {
-    let mut say = Vec::new();
+    let mut notices = Vec::new();
     evaluator.due(view, now, |verdict| {
-        if is_news(&verdict, ledger) {
-            say.push(verdict);
+        let reason = reason(&verdict, ledger);
+        if reason.notifies() {
+            notices.push(Notice { verdict, reason });
         }
     });
-    Plan { say }
+    Plan { notices }
 }
 
 /// Returns how much a certificate on a rung asks of the reader.
@@ -78,8 +118,12 @@ pub fn severity(status: Status, rung: Rung) -> Severity {
     }
 }
 
-fn is_news(verdict: &Verdict, ledger: &Ledger) -> bool {
-    ledger
-        .last(verdict.row)
-        .is_none_or(|(rung, at)| verdict.rung.is_tighter_than(rung) || at < verdict.crossed)
+/// Returns why a verdict is notified, or is not.
+fn reason(verdict: &Verdict, ledger: &Ledger) -> DecisionReason {
+    match ledger.last(verdict.row) {
+        None => DecisionReason::FirstSight,
+        Some((rung, _)) if verdict.rung.is_tighter_than(rung) => DecisionReason::TighterRung,
+        Some((_, at)) if at < verdict.crossed => DecisionReason::EndChanged,
+        Some(_) => DecisionReason::AlreadySaid,
+    }
 }

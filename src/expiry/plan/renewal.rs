@@ -1,4 +1,4 @@
-//! Which open alerts ended, and whether that is to be said.
+//! Which open alerts ended, and whether that is to be notified.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ pub struct Renewal {
     pub row: RowId,
     /// What took its place; `None` when its own end moved later.
     pub successor: Option<RowId>,
-    /// The channels that were told of it, and are told of this.
+    /// The channels that heard of it, and hear of this.
     pub told: Told,
 }
 
 /// What becomes of open alerts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Renewals {
-    /// To be said.
+    /// To be notified.
     pub renewed: Vec<Renewal>,
     /// Entries to drop from the ledger, those of `renewed` included.
     pub forgotten: Vec<RowId>,

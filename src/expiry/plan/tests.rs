@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::certificate::Sighting;
+use super::super::certificate::{Kind, Sighting};
 use super::super::inventory::model::{DAY, NOW, Step, World, device, sighting};
 use super::super::inventory::{Change, RowId, ScopeId};
 use super::super::ladder::Ladder;
@@ -99,8 +99,8 @@ impl Story {
         self.reopen();
         let now = at(self.now);
         let view = self.world.inventory.view();
-        for verdict in plan(&mut self.evaluator, &view, now, &self.ledger).say {
-            self.say(&verdict);
+        for notice in plan(&mut self.evaluator, &view, now, &self.ledger).notices {
+            self.say(&notice.verdict);
         }
         self.check();
     }
@@ -233,9 +233,9 @@ fn tell(ends: &[Option<i64>]) -> Vec<Rung> {
         let end = end.map(|days| NOW + days * DAY);
         story.world.apply(0, &device("01", "", end));
         let view = story.world.inventory.view();
-        let say = plan(&mut story.evaluator, &view, at(story.now), &story.ledger).say;
-        for verdict in &say {
-            story.say(verdict);
+        let notices = plan(&mut story.evaluator, &view, at(story.now), &story.ledger).notices;
+        for notice in &notices {
+            story.say(&notice.verdict);
         }
         story.now += 60;
     }
@@ -254,9 +254,9 @@ fn an_end_that_comes_back_as_another_one_has_its_own_ladder() {
         story.now += later;
         story.world.apply(0, &device("01", "", end));
         let view = story.world.inventory.view();
-        let say = plan(&mut story.evaluator, &view, at(story.now), &story.ledger).say;
-        for verdict in &say {
-            story.say(verdict);
+        let notices = plan(&mut story.evaluator, &view, at(story.now), &story.ledger).notices;
+        for notice in &notices {
+            story.say(&notice.verdict);
         }
     }
     let rungs: Vec<_> = story.said.iter().map(|(_, rung)| *rung).collect();
@@ -383,4 +383,46 @@ fn the_ledger_gives_back_what_was_written() {
     assert_eq!(ledger.get(RowId(8)), Some(said(days(30), 8, "ops")));
     assert!(ledger.remove(RowId(8)) && !ledger.remove(RowId(8)));
     assert_eq!((ledger.get(RowId(8)), ledger.len(), ledger.is_empty()), (None, 999, false));
+}
+
+#[test]
+fn every_decision_has_its_reason() {
+    let verdict = |rung, crossed| Verdict {
+        row: RowId(1),
+        scope: ScopeId(1),
+        rung,
+        crossed: at(crossed),
+        status: Status::Active,
+        kind: Kind::Device,
+        not_after: at(NOW + 40 * DAY),
+    };
+    let mut ledger = Ledger::new();
+    assert_eq!(reason(&verdict(days(30), NOW), &ledger), DecisionReason::FirstSight);
+    ledger.set(RowId(1), Said { rung: days(14), at: at(NOW), told: told("ops") });
+    for (rung, crossed, expected) in [
+        (days(7), NOW, DecisionReason::TighterRung),
+        (days(14), NOW, DecisionReason::AlreadySaid),
+        (days(30), NOW - 1, DecisionReason::AlreadySaid),
+        (days(30), NOW + 1, DecisionReason::EndChanged),
+    ] {
+        assert_eq!(reason(&verdict(rung, crossed), &ledger), expected, "{rung} at {crossed}");
+    }
+}
+
+#[test]
+fn when_the_next_rung_is_crossed_is_known_from_the_last_look() {
+    let mut story = Story::new();
+    let next = |story: &Story| story.evaluator.next_crossing(story.world.inventory.version());
+    assert_eq!(next(&story), Some(at(0)), "what was not looked at is due");
+    story.evaluate();
+    assert_eq!(next(&story), None, "nothing is known");
+    story.world.apply(0, &device("01", "", Some(NOW + 10 * DAY)));
+    assert_eq!(next(&story), Some(at(0)), "it changed");
+    for days in [3, 7, 9, 10] {
+        story.evaluate();
+        assert_eq!(next(&story), Some(at(NOW + days * DAY)));
+        story.now = NOW + days * DAY;
+    }
+    story.evaluate();
+    assert_eq!(next(&story), None, "it has expired");
 }

@@ -4,7 +4,7 @@
 //! is a constant label there. Never a vector with two free labels: the crate hashes label values without a
 //! separator, and two series become one. What may be unknown, or has a free label, is kept as plain values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::client::{Action, Meter, Outcome};
@@ -232,17 +232,6 @@ impl DaemonMetrics {
     /// Every way in which a message can end.
     pub const NOTIFICATION_OUTCOMES: [&'static str; 7] =
         ["delivered", "throttled", "retry", "ambiguous", "rejected", "down", "dead"];
-
-    /// Returns the scopes that are reported, by source.
-    pub(super) fn scopes(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let counts = self.read();
-        let scopes = |source: &Source| source.lock().scopes.keys().cloned().collect();
-        counts.sources.iter().map(|(name, source)| (name.clone(), scopes(source))).collect()
-    }
-
-    pub(super) fn source_names(&self) -> Vec<String> {
-        self.read().sources.keys().cloned().collect()
-    }
 
     fn source(&self, name: &str, count: impl FnOnce(&Source)) {
         if let Some(source) = self.read().sources.get(name) {

@@ -6,9 +6,6 @@ use tokio::time::Instant;
 
 use crate::expiry::Timestamp;
 
-/// No machine that runs this version is in an earlier time: 2026-11-01T00:00:00Z.
-const BUILT: Timestamp = Timestamp::from_seconds(1_793_491_200);
-
 /// A wall clock may move this far against the monotonic clock.
 const JUMP: i64 = 300;
 
@@ -18,14 +15,21 @@ const QUARANTINE: Duration = Duration::from_mins(10);
 /// Compares the wall clock with the monotonic one.
 #[derive(Debug)]
 pub(super) struct Sanity {
+    /// No clock shows an earlier time.
+    earliest: Timestamp,
     last: Option<(Timestamp, Instant)>,
     suspect_until: Option<Instant>,
     why: String,
 }
 
 impl Sanity {
-    pub(super) const fn new() -> Self {
-        Self { last: None, suspect_until: None, why: String::new() }
+    pub(super) const fn new(earliest: Timestamp) -> Self {
+        Self { earliest, last: None, suspect_until: None, why: String::new() }
+    }
+
+    /// Returns until when a jump keeps the clock from being trusted, if there was one.
+    pub(super) const fn suspect_until(&self) -> Option<Instant> {
+        self.suspect_until
     }
 
     /// Returns why the clock is not to be trusted now, if it is not.
@@ -39,19 +43,20 @@ impl Sanity {
                 self.why = format!("the wall clock jumped by {jump} s against the monotonic clock");
             }
         }
-        if wall < BUILT {
+        if wall < self.earliest {
             return Some("the wall clock is before the date of this build");
         }
-        match self.suspect_until {
-            Some(until) if monotonic < until => Some(&self.why),
-            _ => None,
-        }
+        self.suspect_until = self.suspect_until.filter(|until| monotonic < *until);
+        self.suspect_until.map(|_| self.why.as_str())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// When the program was built.
+    const BUILT: Timestamp = Timestamp::from_seconds(1_793_491_200);
 
     fn at(seconds: i64) -> Timestamp {
         BUILT.plus(seconds)
@@ -60,7 +65,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_jump_in_either_direction_is_suspect_for_a_while() {
         for jump in [JUMP + 61, -(JUMP + 61)] {
-            let mut sanity = Sanity::new();
+            let mut sanity = Sanity::new(BUILT);
             let start = Instant::now();
             assert_eq!(sanity.check(at(10_000), start), None);
             let minute = Duration::from_mins(1);
@@ -76,7 +81,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_clock_before_the_build_is_never_trusted() {
-        let mut sanity = Sanity::new();
+        let mut sanity = Sanity::new(BUILT);
         assert!(sanity.check(at(-1), Instant::now()).is_some());
         assert_eq!(sanity.check(at(0), Instant::now()), None);
     }

@@ -1,33 +1,72 @@
-//! Hands one transaction at a time to the store while the next is being drafted.
+//! Hands one transaction at a time to the store while the next is being drafted, and publishes what it wrote.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::Pipeline;
 use crate::expiry::View;
 use crate::store::{Commit, Store, StoreError};
 
 /// Longest pause between two tries to write.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+impl Pipeline {
+    /// Hands the draft to the store, and publishes what it wrote of the one before.
+    ///
+    /// A change that ends an alert is saved together with what is notified of it: nobody would see it change again.
+    pub(super) async fn save(&mut self) -> anyhow::Result<()> {
+        self.settle().await?;
+        if self.draft.is_empty() {
+            return Ok(());
+        }
+        if self.checks.clock_is_trusted() {
+            self.notify_renewed(self.parts.clock.now()).await?;
+        }
+        let (commit, changed) = self.draft.take();
+        let view = changed.then(|| Arc::new(self.inventory.view()));
+        self.saver.begin(commit, view);
+        Ok(())
+    }
+
+    /// Waits for the transaction in flight and publishes what it wrote.
+    pub(super) async fn settle(&mut self) -> anyhow::Result<()> {
+        let Some(Saved { view, has_events }) = self.saver.finish().await? else { return Ok(()) };
+        if let Some(view) = view {
+            self.publish(view);
+        }
+        if has_events {
+            self.outputs.outbox.send_modify(|count| *count += 1);
+        }
+        Ok(())
+    }
+
+    pub(super) fn publish(&self, view: Arc<View>) {
+        self.publish_sources();
+        self.outputs.exposition.warm(&view, self.parts.clock.now());
+        self.outputs.view.send_replace(view);
+    }
+
+    pub(super) fn publish_sources(&self) {
+        self.outputs.exposition.publish_scopes(self.sources.read_scopes());
+        let statuses = self.sources.published(&self.settings.watched);
+        self.outputs.sources.send_replace(Arc::new(statuses));
+    }
+}
+
 /// What a transaction wrote.
 pub(super) struct Saved {
     /// The state of the inventory that it made durable, if certificates changed.
     pub(super) view: Option<Arc<View>>,
     /// Whether it put something into the outbox.
-    pub(super) said: bool,
-}
-
-struct Flight {
-    commit: Arc<Commit>,
-    view: Option<Arc<View>>,
+    pub(super) has_events: bool,
 }
 
 /// One transaction in flight.
 pub(super) struct Saver {
     store: Arc<dyn Store>,
-    flight: Option<Flight>,
+    flight: Option<Saved>,
     /// Holds at most the one task that writes, so that the pipeline goes on meanwhile.
     writing: JoinSet<Result<(), StoreError>>,
 }
@@ -39,36 +78,39 @@ impl Saver {
 
     /// Begins to write. The transaction before must be finished.
     pub(super) fn begin(&mut self, commit: Commit, view: Option<Arc<View>>) {
-        let commit = Arc::new(commit);
-        self.write(Arc::clone(&commit));
-        self.flight = Some(Flight { commit, view });
+        self.flight = Some(Saved { view, has_events: !commit.outbox.is_empty() });
+        self.writing.spawn(write(Arc::clone(&self.store), Arc::new(commit)));
     }
 
-    fn write(&mut self, commit: Arc<Commit>) {
-        let store = Arc::clone(&self.store);
-        self.writing.spawn(async move { store.commit(commit).await });
+    /// Returns whether a transaction is in flight.
+    pub(super) const fn is_writing(&self) -> bool {
+        self.flight.is_some()
     }
 
-    /// Waits until the transaction in flight is durable. A full disk is waited for: the draft is kept, the scans
-    /// wait behind it, and readers keep the last state that was saved.
+    /// Waits until the transaction in flight is durable.
     pub(super) async fn finish(&mut self) -> Result<Option<Saved>, StoreError> {
-        let Some(flight) = self.flight.take() else { return Ok(None) };
-        let mut pause = Duration::from_secs(1);
-        while let Some(written) = self.writing.join_next().await {
-            match written {
-                Ok(Ok(())) => break,
-                Ok(Err(error @ (StoreError::Full(_) | StoreError::Unavailable(_)))) => {
-                    tracing::error!(%error, "nothing was written and nothing is lost; trying again in {pause:?}");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    self.write(Arc::clone(&flight.commit));
-                }
-                Ok(Err(error)) => return Err(error),
-                Err(panic) => return Err(StoreError::Unavailable(panic.to_string())),
-            }
+        match self.writing.join_next().await {
+            Some(Ok(Ok(()))) => Ok(self.flight.take()),
+            Some(Ok(Err(error))) => Err(error),
+            Some(Err(panic)) => Err(StoreError::Unavailable(panic.to_string())),
+            None => Ok(None),
         }
-        let said = !flight.commit.outbox.is_empty();
-        Ok(Some(Saved { view: flight.view, said }))
+    }
+}
+
+/// Writes until it is durable. A full disk is waited for: the draft is kept, the scans wait behind it, and readers keep
+/// the last state that was saved.
+async fn write(store: Arc<dyn Store>, commit: Arc<Commit>) -> Result<(), StoreError> {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        match store.commit(Arc::clone(&commit)).await {
+            Err(error @ (StoreError::Full(_) | StoreError::Unavailable(_))) => {
+                tracing::error!(%error, "nothing was written and nothing is lost; trying again in {pause:?}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            written => return written,
+        }
     }
 }
 
@@ -176,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_written_is_told_once() {
+    async fn what_was_written_is_answered_once() {
         let (mut saver, store) = saver([]);
         assert!(saver.finish().await.unwrap().is_none(), "nothing is in flight");
         let view = Arc::new(Inventory::new().view());
@@ -185,7 +227,7 @@ mod tests {
             let changed = view.is_some();
             saver.begin(commit, view);
             let written = saver.finish().await.unwrap().unwrap();
-            assert_eq!((written.view.is_some(), written.said), (changed, said));
+            assert_eq!((written.view.is_some(), written.has_events), (changed, said));
             assert!(saver.finish().await.unwrap().is_none());
         }
         assert_eq!(store.commits.lock().unwrap().len(), 2);
@@ -197,7 +239,7 @@ mod tests {
         let (mut saver, store) = saver([full(), gone(), full(), full(), full(), full(), full()]);
         let started = Instant::now();
         saver.begin(event(), None);
-        assert!(saver.finish().await.unwrap().unwrap().said);
+        assert!(saver.finish().await.unwrap().unwrap().has_events);
         // 1 + 2 + 4 + 8 + 16 + 30 + 30
         assert_eq!(started.elapsed(), Duration::from_secs(91));
         let commits = store.commits.lock().unwrap();

@@ -1,0 +1,301 @@
+//! The commit being written: what the next transaction will hold.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::expiry::{
+    Applied, Change, Event, Facts, RowId, Said, ScopeId, Sighting, Status, Timestamp,
+};
+use crate::source::Checkpoint;
+use crate::store::{Commit, Note, RowWrite, ScanRecord};
+
+/// Rows in one transaction while a scan floods in.
+pub(super) const BATCH: usize = 8192;
+
+/// Source and scope by number.
+pub(super) type ScopeNames = BTreeMap<ScopeId, (Arc<str>, Arc<str>)>;
+
+/// Changes that are not handed to the store yet.
+#[derive(Default)]
+pub(super) struct Draft {
+    commit: Commit,
+    /// Whether something changed that readers do not see yet.
+    changed: bool,
+    ended: AlertChanges,
+}
+
+/// Changes since the last decision that may end an open alert.
+#[derive(Default)]
+pub(super) struct AlertChanges {
+    /// What sightings did.
+    pub(super) applied: Vec<Applied>,
+    /// Certificates whose status changed because others were removed.
+    pub(super) statuses: Vec<(RowId, Status)>,
+}
+
+impl Draft {
+    pub(super) fn is_full(&self) -> bool {
+        self.commit.rows.len() + self.commit.notes.len() >= BATCH
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let commit = &self.commit;
+        commit.scopes.is_empty()
+            && commit.rows.is_empty()
+            && commit.statuses.is_empty()
+            && commit.removed.is_empty()
+            && commit.ledger.is_empty()
+            && commit.conditions.is_empty()
+            && commit.outbox.is_empty()
+            && commit.scans.is_empty()
+            && commit.unlisted.is_empty()
+            && commit.notes.is_empty()
+    }
+
+    /// Returns what was drafted, and whether readers see something new once it is saved. The draft is empty then.
+    pub(super) fn take(&mut self) -> (Commit, bool) {
+        (std::mem::take(&mut self.commit), std::mem::take(&mut self.changed))
+    }
+
+    /// Returns the changes since the last call that may end an open alert.
+    pub(super) fn take_alert_changes(&mut self) -> AlertChanges {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// A scope has a number from now on.
+    pub(super) fn scope(&mut self, id: ScopeId, source: &Arc<str>, scope: &Arc<str>) {
+        self.commit.scopes.push((id, Arc::clone(source), Arc::clone(scope)));
+    }
+
+    /// Takes what a sighting did. Answers whether that changed anything: the certificate that it is of, or the status of
+    /// others.
+    pub(super) fn sighting(
+        &mut self,
+        scope: ScopeId,
+        sighting: impl FnOnce() -> Sighting,
+        applied: &Applied,
+        first_seen: Timestamp,
+    ) -> bool {
+        if applied.change == Change::Unchanged && applied.restated.is_empty() {
+            return false;
+        }
+        self.changed = true;
+        self.commit.statuses.extend(applied.restated.iter().copied());
+        if applied.change == Change::Unchanged {
+            return true;
+        }
+        let (row, status) = (applied.row, applied.status);
+        if !self.commit.statuses.is_empty() {
+            // Statuses are written after rows: one that was drafted before must not outlast this.
+            self.commit.statuses.push((row, status));
+        }
+        self.commit.rows.push(RowWrite { row, scope, sighting: sighting(), status, first_seen });
+        true
+    }
+
+    /// A sighting may have ended an open alert.
+    pub(super) fn may_end_an_alert(&mut self, applied: Applied) {
+        self.ended.applied.push(applied);
+    }
+
+    /// Certificates are removed, and the status of others follows from that.
+    ///
+    /// A number that is free may be given away in this very draft: what was drafted for its old owner goes first.
+    pub(super) fn remove(&mut self, rows: &[RowId], statuses: Vec<(RowId, Status)>) {
+        self.changed = true;
+        let gone: HashSet<RowId> = rows.iter().copied().collect();
+        let stays = |row: &RowId| !gone.contains(row);
+        let commit = &mut self.commit;
+        commit.statuses.extend(statuses.iter().copied());
+        commit.rows.retain(|write| stays(&write.row));
+        commit.statuses.retain(|(row, _)| stays(row));
+        commit.ledger.retain(|(row, _)| stays(row));
+        commit.removed.extend(rows);
+        self.ended.statuses.extend(statuses);
+        self.ended.applied.retain(|applied| stays(&applied.row));
+        self.ended.statuses.retain(|(row, _)| stays(row));
+    }
+
+    /// Something was notified of a certificate; `None` forgets.
+    pub(super) fn ledger(&mut self, row: RowId, said: Option<Said>) {
+        self.commit.ledger.push((row, said));
+    }
+
+    /// A condition began or ended.
+    pub(super) fn condition(&mut self, key: String, raised: Option<Timestamp>) {
+        self.commit.conditions.push((key, raised));
+    }
+
+    /// An event goes to these channels.
+    pub(super) fn event(&mut self, event: Event, channels: Vec<String>) {
+        if !channels.is_empty() {
+            self.commit.outbox.push((event, channels));
+        }
+    }
+
+    /// A scan ended, or is planned for the first time.
+    pub(super) fn scan(&mut self, scan: ScanRecord) {
+        self.commit.scans.push(scan);
+    }
+
+    /// A scan wants to find this again, after the rows that came before it.
+    pub(super) fn checkpoints(&mut self, source: &str, scope: &str, checkpoints: Vec<Checkpoint>) {
+        let note = |(key, value)| {
+            let (source, scope) = (source.to_owned(), scope.to_owned());
+            Note { source, scope, key, value }
+        };
+        self.commit.notes.extend(checkpoints.into_iter().map(note));
+    }
+
+    /// A scope is not listed any more: its scans and checkpoints are forgotten.
+    pub(super) fn forget_scope(&mut self, source: &str, scope: &str) {
+        let commit = &mut self.commit;
+        commit.scans.retain(|scan| scan.source != source || scan.scope != scope);
+        // Notes are written after scopes are forgotten: one that was drafted before must not outlast this.
+        commit.notes.retain(|note| note.source != source || note.scope != scope);
+        commit.unlisted.push((source.to_owned(), scope.to_owned()));
+    }
+
+    /// Brings what the store knows of certificates up to what is drafted, so that what is notified of a change can be
+    /// saved together with it.
+    pub(super) fn amend(&self, rows: &[RowId], known: &mut [Option<Facts>], names: &ScopeNames) {
+        let wanted: HashSet<RowId> = rows.iter().copied().collect();
+        let drafted = self.commit.rows.iter().filter(|write| wanted.contains(&write.row));
+        let drafted: HashMap<RowId, &RowWrite> = drafted.map(|write| (write.row, write)).collect();
+        let statuses = self.commit.statuses.iter().filter(|(row, _)| wanted.contains(row));
+        let statuses: HashMap<RowId, Status> = statuses.copied().collect();
+        for (row, known) in rows.iter().zip(known) {
+            if let Some(write) = drafted.get(row) {
+                *known = facts(write, names);
+            }
+            if let (Some(known), Some(status)) = (known, statuses.get(row)) {
+                known.status = *status;
+            }
+        }
+    }
+}
+
+fn facts(write: &RowWrite, names: &ScopeNames) -> Option<Facts> {
+    let (source, scope) = names.get(&write.scope)?;
+    Some(Facts::of(source.to_string(), scope.to_string(), write.sighting.clone(), write.status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expiry::{Kind, Severity, Topic};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+    const SCOPE: ScopeId = ScopeId(1);
+
+    fn sighting(serial: &str) -> Sighting {
+        Sighting {
+            issuer: "ca".into(),
+            serial: serial.into(),
+            place: String::new(),
+            fingerprint: None,
+            collides: false,
+            signer: String::new(),
+            signs: String::new(),
+            kind: Kind::Device,
+            status: Status::Active,
+            not_before: None,
+            not_after: Some(NOW),
+            common_name: String::new(),
+            holder: String::new(),
+            unit: String::new(),
+            names: Vec::new(),
+            successors: Vec::new(),
+        }
+    }
+
+    fn applied(row: u32, change: Change, restated: &[(u32, Status)]) -> Applied {
+        Applied {
+            row: RowId(row),
+            status: Status::Active,
+            change,
+            restated: restated.iter().map(|(row, status)| (RowId(*row), *status)).collect(),
+            end_moved: false,
+            activated: false,
+            collides: false,
+            inherits: None,
+        }
+    }
+
+    fn draft(changes: &[Applied]) -> Draft {
+        let mut draft = Draft::default();
+        for applied in changes {
+            let serial = applied.row.0.to_string();
+            let changed = applied.change != Change::Unchanged;
+            assert_eq!(draft.sighting(SCOPE, || sighting(&serial), applied, NOW), changed);
+        }
+        draft
+    }
+
+    #[test]
+    fn a_sighting_that_changes_nothing_drafts_nothing() {
+        let mut draft = draft(&[applied(1, Change::Unchanged, &[])]);
+        assert!(draft.is_empty());
+        assert!(!draft.take().1);
+    }
+
+    #[test]
+    fn a_row_that_is_written_after_its_status_keeps_its_own() {
+        let superseded = [(7, Status::Superseded)];
+        let changes = [
+            applied(1, Change::Added, &superseded),
+            applied(7, Change::Changed { renewed_from: None }, &[]),
+        ];
+        let (commit, changed) = draft(&changes).take();
+        assert!(changed);
+        let statuses: Vec<_> =
+            commit.statuses.iter().map(|(row, status)| (row.0, *status)).collect();
+        // The store applies them in this order.
+        assert_eq!(statuses.last(), Some(&(7, Status::Active)));
+    }
+
+    #[test]
+    fn what_is_removed_leaves_nothing_of_itself_in_the_draft() {
+        let mut draft = draft(&[applied(1, Change::Added, &[]), applied(2, Change::Added, &[])]);
+        draft.may_end_an_alert(applied(1, Change::Added, &[]));
+        draft.ledger(RowId(1), None);
+        draft.remove(&[RowId(1)], vec![(RowId(1), Status::Active), (RowId(2), Status::Active)]);
+        let changes = draft.take_alert_changes();
+        assert_eq!((changes.applied, changes.statuses), (vec![], vec![(RowId(2), Status::Active)]));
+        // The number is given away again, in the same draft.
+        assert!(draft.sighting(SCOPE, || sighting("new"), &applied(1, Change::Added, &[]), NOW));
+        let (commit, _) = draft.take();
+        let rows: Vec<_> = commit.rows.iter().map(|write| write.sighting.serial.as_str()).collect();
+        assert_eq!((rows, commit.removed), (vec!["2", "new"], vec![RowId(1)]));
+        assert_eq!(commit.ledger, []);
+        let statuses: Vec<u32> = commit.statuses.iter().map(|(row, _)| row.0).collect();
+        assert_eq!(statuses, [2, 1]);
+    }
+
+    #[test]
+    fn a_scope_that_is_forgotten_leaves_nothing_of_itself_in_the_draft() {
+        let mut draft = Draft::default();
+        let checkpoint = |key: &str| vec![(key.to_owned(), None)];
+        draft.checkpoints("iot", "a", checkpoint("k"));
+        draft.checkpoints("iot", "b", checkpoint("l"));
+        draft.checkpoints("else", "a", checkpoint("m"));
+        draft.forget_scope("iot", "a");
+        draft.checkpoints("iot", "a", checkpoint("n"));
+        let (commit, changed) = draft.take();
+        let keys: Vec<_> = commit.notes.iter().map(|note| note.key.as_str()).collect();
+        assert_eq!(keys, ["l", "m", "n"]);
+        assert_eq!(commit.unlisted, [("iot".to_owned(), "a".to_owned())]);
+        assert!(!changed, "readers see certificates, not scans");
+    }
+
+    #[test]
+    fn an_event_that_goes_nowhere_is_not_drafted() {
+        let mut draft = Draft::default();
+        let (severity, topic) = (Severity::Info, Topic::Test);
+        let event = Event { id: "e".to_owned(), at: NOW, severity, topic };
+        draft.event(event.clone(), Vec::new());
+        assert!(draft.is_empty());
+        draft.event(event, vec!["ops".to_owned()]);
+        assert!(!draft.is_empty());
+    }
+}

@@ -1,0 +1,125 @@
+//! Which scopes a source lists, and what becomes of one that it lists no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Pipeline;
+use super::draft::ScopeNames;
+use super::window_key::WindowKey;
+use crate::expiry::{Condition, RowId, ScopeId, Topic};
+use crate::scan::Candidate;
+
+impl Pipeline {
+    /// Returns the number of a scope, giving it one when it is new.
+    pub(super) fn scope(&mut self, source: &Arc<str>, scope: &Arc<str>) -> ScopeId {
+        let (id, new) = self.inventory.scope(source, scope);
+        if new {
+            self.draft.scope(id, source, scope);
+        }
+        id
+    }
+
+    /// Returns what every scope is called.
+    pub(super) fn scope_names(&self) -> ScopeNames {
+        let scopes = self.inventory.scopes();
+        scopes.map(|(id, source, scope)| (id, (Arc::clone(source), Arc::clone(scope)))).collect()
+    }
+
+    /// Clears the alarm of a scope, once every part of it that is ever read is known to be sound.
+    ///
+    /// A part that is sound says nothing about another one, nor does a start that forgot which one was frozen.
+    pub(super) fn update_scope_alarm(&mut self, scope: ScopeId, key: &WindowKey, frozen: bool) {
+        self.sources.judge(key, !frozen);
+        if frozen || self.absence.is_frozen(scope) {
+            return;
+        }
+        if self.sources.is_sound(&key.source, &key.scope) {
+            self.clear(&Condition::Scope(key.source.to_string(), key.scope.to_string()));
+        }
+    }
+
+    /// So many certificates of a scope are missing at once that it is an alarm.
+    pub(super) fn raise_scope_alarm(
+        &mut self,
+        source: &str,
+        scope: &str,
+        known: u64,
+        missing: u64,
+    ) {
+        let (source, scope) = (source.to_owned(), scope.to_owned());
+        let condition = Condition::Scope(source.clone(), scope.clone());
+        self.raise(condition, Topic::InventoryShrunk { source, scope, known, missing });
+    }
+
+    /// Returns one certificate of each scope that is known and that the provider does not list, to ask for it.
+    pub(super) async fn unlisted(
+        &mut self,
+        source: &Arc<str>,
+        listed: &BTreeSet<Arc<str>>,
+    ) -> anyhow::Result<Vec<(Arc<str>, Candidate)>> {
+        let mut ask = BTreeMap::new();
+        for (id, scope) in self.scopes_of(source) {
+            let first = self.inventory.rows(id, None, None).next();
+            match first {
+                _ if listed.contains(&scope) => self.absence.scope_is_listed(id),
+                Some(row) => drop(ask.insert(row, scope)),
+                None => self.forget_scans(source, &scope),
+            }
+        }
+        let candidates = self.lookup_serials(ask.keys().copied().collect()).await?;
+        let scope_of = |candidate: &Candidate| ask.get(&candidate.row).cloned();
+        Ok(candidates.into_iter().filter_map(|one| Some((scope_of(&one)?, one))).collect())
+    }
+
+    fn scopes_of(&self, source: &str) -> Vec<(ScopeId, Arc<str>)> {
+        let of_source = self.inventory.scopes().filter(|(_, name, _)| ***name == *source);
+        of_source.map(|(id, _, scope)| (id, Arc::clone(scope))).collect()
+    }
+
+    /// The provider neither lists these scopes nor has the certificate that it was asked for. That goes the way of
+    /// missing certificates: an alarm at once, and gone when the next poll agrees.
+    pub(super) fn scopes_absent(&mut self, source: &str, absent: &[Arc<str>]) {
+        for scope in absent {
+            let Some(id) = self.inventory.find_scope(source, scope) else { continue };
+            if self.absence.scope_is_absent(id) {
+                self.drop_scope(source, id, scope);
+            } else {
+                let known = self.inventory.rows(id, None, None).count() as u64;
+                self.raise_scope_alarm(source, scope, known, known);
+            }
+        }
+    }
+
+    /// Drops the scopes that the configuration does not name any more, and of which nothing is reported.
+    pub(super) fn drop_unwatched_scopes(&mut self) {
+        let watched = &self.settings.watched;
+        let dropped: Vec<_> = self
+            .inventory
+            .scopes()
+            .filter(|(_, source, scope)| !watched.iter().any(|one| one.holds(source, scope)))
+            .map(|(id, source, scope)| (id, Arc::clone(source), Arc::clone(scope)))
+            .collect();
+        for (id, source, scope) in dropped {
+            self.drop_scope(&source, id, &scope);
+        }
+    }
+
+    /// Drops a scope with everything in it. Its alerts close as gone, never as renewed.
+    fn drop_scope(&mut self, source: &str, id: ScopeId, scope: &str) {
+        let rows: Vec<RowId> = self.inventory.rows(id, None, None).collect();
+        if !rows.is_empty() {
+            tracing::info!(source, scope, certificates = rows.len(), "the scope is gone");
+            self.parts.metrics.gone(source, scope, rows.len() as u64);
+        }
+        self.forget(&rows);
+        self.absence.scope_is_listed(id);
+        self.forget_scans(source, scope);
+        self.clear(&Condition::Scope(source.to_owned(), scope.to_owned()));
+    }
+
+    fn forget_scans(&mut self, source: &str, scope: &str) {
+        if self.sources.forget_scope(source, scope) {
+            self.draft.forget_scope(source, scope);
+        }
+    }
+}
