@@ -30,12 +30,12 @@ pub(super) mod model;
 #[cfg(test)]
 mod tests;
 
-use super::certificate::{Status, Timestamp};
+use super::certificate::{Kind, Status, Timestamp};
 
 pub(super) use chunk::{Chunk, row_at};
 pub use record::{StoredParts, StoredRow};
 pub use sums::{BUCKETS, Sums, SumsCache};
-pub use view::{CaRow, Row, View};
+pub use view::{CaRow, View};
 pub use writer::Inventory;
 
 /// The number of a certificate: its place in the inventory and its key in the store.
@@ -45,6 +45,23 @@ pub struct RowId(pub u32);
 /// The number of a (source, scope).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScopeId(pub u32);
+
+/// One certificate, as the columns hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its scope.
+    pub scope: ScopeId,
+    /// What it is used for.
+    pub kind: Kind,
+    /// Its status after succession.
+    pub status: Status,
+    /// When it begins; known only together with its end, and for lifetimes below 136 years.
+    pub not_before: Option<Timestamp>,
+    /// When it ends.
+    pub not_after: Option<Timestamp>,
+    /// The digest of everything that the store keeps about it.
+    pub row_digest: u64,
+}
 
 /// What a sighting did to the inventory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

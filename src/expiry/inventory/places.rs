@@ -5,32 +5,9 @@
 //! their fingerprint in theirs, for as long as they are known. A single one with another fingerprint has replaced the
 //! one before.
 
-use std::collections::BTreeMap;
-
 use super::super::certificate::{Fingerprint, Sighting, Timestamp};
-use super::record::{identity_of, inside};
+use super::record::{Found, identity_of, inside};
 use super::{Applied, Change, Inventory, RowId, ScopeId};
-
-/// Where a sighting leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    /// The certificate, if it is known.
-    pub(super) row: Option<RowId>,
-    /// Whether its fingerprint is part of its identity.
-    pub(super) collides: bool,
-    /// Whether it was kept before places were.
-    took_over: bool,
-}
-
-impl Found {
-    pub(super) const fn plain(row: Option<RowId>) -> Self {
-        Self { row, collides: false, took_over: false }
-    }
-}
-
-/// What was kept before places were and has been found in one since the start: by scope and identity without a place, the
-/// certificate that took it over.
-pub(super) type TakenOver = BTreeMap<(ScopeId, u128), RowId>;
 
 impl Inventory {
     /// Returns the certificates of a scope that were looked at in a place.

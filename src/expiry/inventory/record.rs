@@ -1,5 +1,6 @@
 //! What is kept about one certificate, and how it is computed from texts that are not kept.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -128,6 +129,27 @@ impl<T> StoredParts<'_, T> {
         identity_of(self.issuer, self.serial, self.place, fingerprint)
     }
 }
+
+/// Where a sighting leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The certificate, if it is known.
+    pub(super) row: Option<RowId>,
+    /// Whether its fingerprint is part of its identity.
+    pub(super) collides: bool,
+    /// Whether it was kept before places were.
+    pub(super) took_over: bool,
+}
+
+impl Found {
+    pub(super) const fn plain(row: Option<RowId>) -> Self {
+        Self { row, collides: false, took_over: false }
+    }
+}
+
+/// What was kept before places were and has been found in one since the start: by scope and identity without a place, the
+/// certificate that took it over.
+pub(super) type TakenOver = BTreeMap<(ScopeId, u128), RowId>;
 
 /// One row of the columns.
 #[derive(Clone, Copy, Debug)]

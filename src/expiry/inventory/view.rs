@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::certificate::{Kind, Status, Timestamp};
+use super::super::certificate::{Kind, Timestamp};
 use super::authorities::{Authorities, Signers};
 use super::chunk::{Chunk, Slot, place, row_at};
 use super::top_k::TopK;
-use super::{RowId, ScopeId};
+use super::{Row, RowId, ScopeId};
 
 /// A certificate that ended longer ago than this is ranked behind those that end in the future.
 const LONG_ENDED_SECONDS: i64 = 30 * 86_400;
@@ -24,23 +24,6 @@ pub struct View {
     chunks: Arc<[Arc<Chunk>]>,
     names: Arc<Names>,
     authorities: Arc<Authorities>,
-}
-
-/// One certificate, as the columns hold it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Its scope.
-    pub scope: ScopeId,
-    /// What it is used for.
-    pub kind: Kind,
-    /// Its status after succession.
-    pub status: Status,
-    /// When it begins; known only together with its end, and for lifetimes below 136 years.
-    pub not_before: Option<Timestamp>,
-    /// When it ends.
-    pub not_after: Option<Timestamp>,
-    /// The digest of everything that the store keeps about it.
-    pub row_digest: u64,
 }
 
 /// A certificate that signs others.

@@ -9,8 +9,9 @@ use super::super::succession::{Linked, Links};
 use super::authorities::{Authorities, Authority};
 use super::chunk::{Chunk, Chunks, row_at};
 use super::index::Index;
-use super::places::{Found, TakenOver};
-use super::record::{NO_END, Record, StoredParts, StoredRow, identity_of, inside, signers};
+use super::record::{
+    Found, NO_END, Record, StoredParts, StoredRow, TakenOver, identity_of, inside, signers,
+};
 use super::slots::Slots;
 use super::view::{Names, View};
 use super::{Applied, Change, Row, RowId, ScopeId};
