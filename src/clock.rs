@@ -118,7 +118,7 @@ impl Random for SeededRandom {
     }
 }
 
-/// Returns the number of `seed` at a place: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
+/// Returns the number of `seed` at a place: `SplitMix64` (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
 /// Generators, 2014), which may be asked for any place without those before.
 pub const fn mix(seed: u64, place: u64) -> u64 {
     let mut mixed = seed.wrapping_add(place.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -25,7 +25,7 @@
 //! - Only the pipeline changes what is known. Readers hold immutable views.
 //! - Only `app` owns long-lived tasks. A leaf (one poll, one send, one request) that panics is a failed leaf; a spine
 //!   task that ends early ends the process, and systemd starts it again.
-//! - Only `clock` asks what time it is; only `config` reads the environment.
+//! - Only `clock` asks what time it is and gives out chance; only `config` reads the environment.
 //! - Nothing partial removes or renews. Nothing unknown is zero.
 //! - Inventory, ledger and outbox change in one transaction; sending comes after it.
 //! - Nothing in `expiry` does I/O, logs, waits or is serialised.

@@ -138,11 +138,11 @@ mod tests {
     #[tokio::test]
     async fn a_registered_timer_fires() {
         let scheduler = Scheduler::new(Arc::new(SystemClock));
-        let (sender, mut fires) = mpsc::channel(1);
+        let (sender, mut ticks) = mpsc::channel(1);
         let fire: Fire = Arc::new(move || assert!(sender.try_send(()).is_ok()));
         tokio::select! {
             biased;
-            fired = fires.recv() => assert!(fired.is_some()),
+            tick = ticks.recv() => assert!(tick.is_some()),
             ended = scheduler.cron("* * * * * *", utc(), fire) => panic!("it ended: {ended:?}"),
             () = tokio::time::sleep(Duration::from_secs(20)) => panic!("it never fired"),
         }

@@ -6,6 +6,7 @@ use super::tree::{Sources, Tree, folder, invented, sources};
 const CRATES: &[(&str, &[&str])] = &[
     ("src", &["lib.rs", "main.rs"]),
     ("tests/it", &["main.rs"]),
+    ("tests/simulation", &["main.rs"]),
     ("tests/bench", &["main.rs"]),
     ("tests/simulator/src", &["lib.rs"]),
 ];

@@ -1,0 +1,97 @@
+//! What must hold in every play, judged by the truth alone.
+
+use std::collections::BTreeSet;
+
+use notafter::expiry::{Event, Topic};
+
+use super::cloud::{Certificate, DAY};
+use super::world::{Played, START, play};
+
+/// Days of a play.
+const DAYS: i64 = 3;
+
+/// The loosest rung.
+const LOOSEST: i64 = 30 * DAY;
+
+/// Returns when the first rung of a certificate is crossed, or when the play begins if that was before.
+fn first_rung(one: &Certificate) -> i64 {
+    (one.not_after.seconds() - LOOSEST).max(START.seconds())
+}
+
+/// Returns whether there was a day in which a certificate had to be told of, and after it a day to do so.
+fn must_be_told(one: &Certificate) -> bool {
+    let end = START.plus(DAYS * DAY).seconds();
+    first_rung(one).max(one.issued.seconds()) + DAY < one.renewed.map_or(end, |at| at.seconds())
+}
+
+/// A certificate, by its source and serial.
+type Name = (String, String);
+
+fn name(event: &Event) -> Name {
+    let facts = event.facts().expect("it is about a certificate");
+    (facts.source.clone(), facts.serial.clone())
+}
+
+fn judge(played: &Played) {
+    assert_eq!(played.known, played.truth.len(), "certificates that the daemon knew at the end");
+    let told = judge_rungs(played);
+    for (source, one) in played.truth.iter().filter(|(_, one)| must_be_told(one)) {
+        let name = ((*source).to_owned(), one.serial.clone());
+        assert!(told.contains(&name), "never told: {source} {one:?}");
+    }
+    judge_renewals(played, &told);
+    judge_retries(played);
+}
+
+/// A rung is told once, and not before it is crossed. Returns the certificates that were told of.
+fn judge_rungs(played: &Played) -> BTreeSet<Name> {
+    let mut told = BTreeSet::new();
+    for event in played.events() {
+        let Topic::Expiring { facts, rung, .. } = &event.topic else { continue };
+        let left = facts.not_after.unwrap().since(event.at);
+        assert!(left <= i64::from(rung.seconds()), "told too early: {event:?}");
+        assert!(told.insert((name(event), rung.as_label())), "told twice: {event:?}");
+    }
+    told.into_iter().map(|(name, _)| name).collect()
+}
+
+/// Those who were told of the old one are told of its successor, once.
+fn judge_renewals(played: &Played, told: &BTreeSet<Name>) {
+    let of_renewals = played.events().filter(|event| event.kind() == "certificate.renewed");
+    let renewed: Vec<Name> = of_renewals.map(name).collect();
+    let once: BTreeSet<Name> = renewed.iter().cloned().collect();
+    assert_eq!(renewed.len(), once.len(), "a renewal was told twice: {renewed:?}");
+    let really = played.truth.iter().filter(|(_, one)| one.renewed.is_some());
+    let really = really.map(|(source, one)| ((*source).to_owned(), one.serial.clone()));
+    let owed: BTreeSet<Name> = really.filter(|name| told.contains(name)).collect();
+    assert_eq!(once, owed, "renewals that were told, and those that were to be told");
+    assert!(!once.is_empty(), "no certificate that was told of was renewed");
+}
+
+/// What the room refused comes again with the same id until it is taken, and then no more.
+fn judge_retries(played: &Played) {
+    let (delivered, refused) = (played.delivered(), played.refused());
+    let distinct: BTreeSet<&str> = delivered.iter().copied().collect();
+    assert_eq!(delivered.len(), distinct.len(), "a message came twice");
+    assert!(!refused.is_empty(), "the room refused nothing");
+    let lost: Vec<_> = refused.difference(&distinct).collect();
+    assert!(lost.is_empty(), "refused once and never sent again: {lost:?}");
+}
+
+#[test]
+fn what_is_true_is_told_once_and_nothing_else() {
+    for seed in 1..=2 {
+        println!("seed {seed}");
+        judge(&play(seed, DAYS));
+    }
+}
+
+#[test]
+fn one_seed_gives_one_trace_byte_for_byte() {
+    let [first, again, other] = [7, 7, 8].map(|seed| play(seed, DAYS).trace);
+    let differs = first.lines().zip(again.lines()).position(|(one, two)| one != two);
+    assert_eq!(differs, None, "the first line that differs");
+    assert!(first == again, "one trace is longer than the other");
+    assert!(first != other, "another seed plays the same");
+    assert!(first.lines().count() > 500, "hardly anything happened:\n{first}");
+}

@@ -1,0 +1,50 @@
+//! The room that messages go to.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use notafter::channel::{Channel, Pace, Receipt, SendError};
+use notafter::expiry::Message;
+
+use super::fate::Fate;
+use super::trace::Trace;
+
+/// A room that refuses some messages, once each time.
+pub(crate) struct SimRoom {
+    pub(crate) fate: Arc<Fate>,
+    pub(crate) trace: Arc<Trace>,
+    /// Every message that was delivered, and every id that was refused.
+    pub(crate) heard: Arc<Mutex<Heard>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) delivered: Vec<Message>,
+    pub(crate) refused: Vec<String>,
+}
+
+#[async_trait]
+impl Channel for SimRoom {
+    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
+        self.trace.note("room", &format!("is sent {} {}", message.id, message.title));
+        self.fate.latency("room").await;
+        let mut heard = self.heard.lock().unwrap();
+        if self.fate.happens("room refuses", 4) {
+            self.trace.note("room", &format!("refuses {}", message.id));
+            heard.refused.push(message.id.clone());
+            return Err(SendError::Retry { after: None, code: "http 500".to_owned() });
+        }
+        self.trace.note("room", &format!("takes {}", message.id));
+        heard.delivered.push(message.clone());
+        Ok(Receipt::default())
+    }
+
+    fn pace(&self) -> Pace {
+        Pace { gap: Duration::from_secs(1), per_minute: 20 }
+    }
+
+    fn destination(&self) -> String {
+        "room".to_owned()
+    }
+}

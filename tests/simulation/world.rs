@@ -1,0 +1,167 @@
+//! One daemon in its world, from the first poll to an orderly end.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use notafter::app::{Core, Plan, Wiring};
+use notafter::channel::Channel;
+use notafter::clock::{Clock, SteadyClock};
+use notafter::config::{Environment, load};
+use notafter::expiry::{Event, Timestamp};
+use notafter::metrics::{DaemonMetrics, Setup};
+use notafter::pipeline::Parts;
+use notafter::schedule::ComputedTimers;
+use notafter::source::{Source, full_scan_default};
+use notafter::store::Memory;
+
+use super::cloud::{Certificate, DAY, SimCloud, draw};
+use super::fate::{DaemonChance, Fate};
+use super::room::{Heard, SimRoom};
+use super::store::SimStore;
+use super::trace::Trace;
+
+/// When every play begins: 2027-01-15T08:00:00Z.
+pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+/// Certificates that each source has at first.
+const CERTIFICATES: usize = 20;
+
+/// One source that is read whole, at an interval, and one that is read by windows, at the hours of cron expressions.
+/// What their kinds would read from `options` is not read: the play builds the sources itself.
+const CONFIGURATION: &str = r#"
+[[source]]
+name = "web"
+kind = "tencent-ssl"
+schedule = "every 1h"
+
+[[source]]
+name = "iot"
+kind = "tencent-mqtt"
+schedule = "30 */2 * * *"
+[source.options]
+full_scan = "0 3 * * *"
+
+[[channel]]
+name = "room"
+kind = "webhook"
+
+[[route]]
+channels = ["room"]
+"#;
+
+const SOURCES: [&str; 2] = ["web", "iot"];
+
+/// What is left after a play.
+pub(crate) struct Played {
+    pub(crate) trace: String,
+    /// Every certificate that ever was, with its source.
+    pub(crate) truth: Vec<(&'static str, Certificate)>,
+    /// How many certificates the daemon knew at the end.
+    pub(crate) known: usize,
+    pub(crate) heard: Heard,
+}
+
+impl Played {
+    /// Returns every event that was delivered.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.heard.delivered.iter().flat_map(|message| &message.events)
+    }
+
+    pub(crate) fn delivered(&self) -> Vec<&str> {
+        self.heard.delivered.iter().map(|message| message.id.as_str()).collect()
+    }
+
+    pub(crate) fn refused(&self) -> BTreeSet<&str> {
+        self.heard.refused.iter().map(String::as_str).collect()
+    }
+}
+
+/// Plays some days with what `seed` decides. A runtime without I/O: a socket or a file would be a panic.
+pub(crate) fn play(seed: u64, days: i64) -> Played {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async { World::new(seed, days).play().await })
+}
+
+struct World {
+    days: i64,
+    clock: SteadyClock,
+    fate: Arc<Fate>,
+    trace: Arc<Trace>,
+    heard: Arc<Mutex<Heard>>,
+    truth: Vec<(&'static str, Certificate)>,
+}
+
+impl World {
+    fn new(seed: u64, days: i64) -> Self {
+        let fate = Fate::new(seed);
+        let mut truth = Vec::new();
+        for name in SOURCES {
+            let drawn = draw(&fate, START, CERTIFICATES, days);
+            truth.extend(drawn.into_iter().map(|one| (name, one)));
+        }
+        let (clock, trace) = (SteadyClock::starting_at(START), Trace::begin());
+        Self { days, clock, fate, trace, heard: Arc::default(), truth }
+    }
+
+    async fn play(self) -> Played {
+        let (parts, plan) = (self.parts(), self.plan());
+        let timers = Arc::new(ComputedTimers::new(Arc::clone(&parts.clock)));
+        let wiring = Wiring::new(parts, timers, &plan);
+        let view = wiring.readers().view;
+        let mut core = Core::start(wiring, &plan).await.unwrap();
+        let length = Duration::from_secs(u64::try_from(self.days * DAY).unwrap());
+        if let Ok(error) = tokio::time::timeout(length, core.ended()).await {
+            panic!("the daemon ended by itself: {error:#}\n{}", self.trace.text());
+        }
+        core.stop().await;
+        let known = view.borrow().len();
+        let heard = std::mem::take(&mut *self.heard.lock().unwrap());
+        Played { trace: self.trace.text(), truth: self.truth, known, heard }
+    }
+
+    fn parts(&self) -> Parts {
+        let store = SimStore {
+            inner: Memory::default(),
+            fate: Arc::clone(&self.fate),
+            trace: Arc::clone(&self.trace),
+        };
+        Parts {
+            store: Arc::new(store),
+            metrics: Arc::new(DaemonMetrics::new(&Setup::default())),
+            clock: Arc::new(self.clock) as Arc<dyn Clock>,
+            random: Arc::new(DaemonChance(Arc::clone(&self.fate))),
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        let (config, mistakes) = load(CONFIGURATION, &Environment::of([]), full_scan_default);
+        assert!(mistakes.errors.is_empty(), "{}", mistakes.render("the play", CONFIGURATION));
+        let sources = SOURCES.map(|name| self.source(name)).to_vec();
+        let channels = vec![self.room()];
+        Plan { config: Arc::new(config.unwrap()), sources, channels, warnings: String::new() }
+    }
+
+    fn source(&self, name: &'static str) -> Arc<dyn Source> {
+        let own = self.truth.iter().filter(|(source, _)| *source == name);
+        Arc::new(SimCloud {
+            name,
+            truth: own.map(|(_, one)| one.clone()).collect(),
+            clock: self.clock,
+            fate: Arc::clone(&self.fate),
+            trace: Arc::clone(&self.trace),
+        })
+    }
+
+    fn room(&self) -> Arc<dyn Channel> {
+        Arc::new(SimRoom {
+            fate: Arc::clone(&self.fate),
+            trace: Arc::clone(&self.trace),
+            heard: Arc::clone(&self.heard),
+        })
+    }
+}
