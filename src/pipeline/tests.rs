@@ -461,3 +461,32 @@ async fn more_news_than_a_transaction_holds_is_said_all_and_once() {
         bench.restart().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_pipeline_turns_when_a_rung_is_crossed_and_else_seldom() {
+    let mut bench = Bench::new().await;
+    let soon = Sighting { not_after: Some(NOW.plus(7 * DAY + 90)), ..device("a", 7) };
+    bench.scan(&slice("mqtt-1", Window::All), vec![soon]).await;
+    bench.restart().await;
+    let Bench { pipeline, store, .. } = bench;
+    let (_events, events) = mpsc::channel(1);
+    let (_commands, commands) = mpsc::channel(1);
+    let (stop, started) = (CancellationToken::new(), Instant::now());
+    let mut pulse = pipeline.outputs.pulse.subscribe();
+    let count = async {
+        let mut turns = 0;
+        while started.elapsed() < Duration::from_mins(10) {
+            pulse.changed().await.unwrap();
+            turns += 1;
+        }
+        stop.cancel();
+        turns
+    };
+    let run = pipeline.run(Inbox { events, commands }, stop.clone());
+    let (turns, ran) = tokio::join!(count, run);
+    ran.unwrap();
+    assert!((8..=20).contains(&turns), "{turns} turns in ten minutes");
+    let pending = store.pending("ops", 100).await.unwrap();
+    let times: Vec<_> = pending.iter().map(|pending| pending.event.at.since(NOW)).collect();
+    assert_eq!(times, [0, 90]);
+}
