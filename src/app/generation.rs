@@ -45,8 +45,7 @@ impl Generation {
             let (timers, stop) = (Arc::clone(&wires.timers), stop.clone());
             let store = Arc::clone(&wires.parts.store);
             tasks.spawn(async move {
-                let Feed { source: name, checkpoints, .. } = &poller.feed;
-                wiring::restore(&*poller.source, name, &*store, checkpoints).await?;
+                wiring::restore(&*poller.source, &poller.feed, &*store).await?;
                 poller.run(timers, stop).await
             });
         }

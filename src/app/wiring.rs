@@ -12,7 +12,7 @@ use crate::expiry::{Facts, Inventory, RowId, Timestamp, View};
 use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError};
 use crate::outbox::{Pacers, Report, Settings, Shared, Watcher, Worker};
 use crate::pipeline::{Command, Health, Inbox, Outputs, Parts};
-use crate::scan::{Checkpoints, ScanEvent, SourceStatus};
+use crate::scan::{Feed, ScanEvent, SourceStatus};
 use crate::schedule::Timers;
 use crate::source::{Checkpoint, Source};
 use crate::store::{Note, Store, StoreError};
@@ -94,24 +94,22 @@ impl Names for StoreNames {
     }
 }
 
-/// Hands a source and its scans back what they noted before the last restart or reload.
+/// Hands a source and its scans back what they kept before the last restart or reload.
 pub(super) async fn restore(
     source: &dyn Source,
-    name: &str,
+    feed: &Feed,
     store: &dyn Store,
-    checkpoints: &Checkpoints,
 ) -> Result<(), StoreError> {
     let mut each = |notes: Vec<Note>| {
-        checkpoints.restore(&notes);
         for of_scope in notes.chunk_by(|one, next| one.scope == next.scope) {
             let pairs = of_scope.iter().map(|note| (note.key.clone(), note.value.clone()));
-            let pairs: Vec<Checkpoint> = pairs.collect();
+            let checkpoints: Vec<Checkpoint> = pairs.collect();
             if let Some(first) = of_scope.first() {
-                source.restore(&first.scope, &pairs);
+                feed.restore(source, &Arc::from(first.scope.as_str()), &checkpoints);
             }
         }
     };
-    store.each_note(name, &mut each).await
+    store.each_note(&feed.source, &mut each).await
 }
 
 /// Counts deliveries in the daemon's own metrics.

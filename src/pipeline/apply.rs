@@ -33,7 +33,9 @@ impl Pipeline {
                 self.absence.begin(&part(scope, &slice));
             }
             ScanEvent::Page { slice, page } => self.apply_page(source, &slice, &page),
-            ScanEvent::Checkpoint { scope, notes } => self.draft.checkpoints(source, &scope, notes),
+            ScanEvent::Checkpoint { scope, checkpoints } => {
+                self.draft.checkpoints(source, &scope, checkpoints);
+            }
             ScanEvent::Covered { slice, ends, missing } => {
                 answer(source, missing, self.missing(source, &slice, ends).await?);
             }

@@ -10,9 +10,9 @@ use super::*;
 use crate::client::ClockOffset;
 use crate::clock::{SteadyClock, SystemRandom};
 use crate::config::{Environment, load};
-use crate::expiry::{Event, Kind, Rejected, RowId, Rung, Sighting, Status, Timestamp, Topic};
+use crate::expiry::{Ends, Event, Kind, Rejected, RowId, Rung, Sighting, Status, Timestamp, Topic};
 use crate::metrics::Setup;
-use crate::scan::{Candidate, Ends, LastRead, Reading, Report};
+use crate::scan::{Candidate, LastRead, Reading, Report};
 use crate::source::{Page, Slice, Window};
 use crate::store::{ListQuery, Note, Sqlite};
 
@@ -210,7 +210,7 @@ fn device(serial: &str, days: i64) -> Sighting {
 fn noted(scope: &str, key: &str) -> ScanEvent {
     ScanEvent::Checkpoint {
         scope: scope.into(),
-        notes: vec![(key.to_owned(), Some("1".to_owned()))],
+        checkpoints: vec![(key.to_owned(), Some("1".to_owned()))],
     }
 }
 

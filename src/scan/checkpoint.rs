@@ -1,17 +1,16 @@
 //! How far the readings by windows have come, so that what was read whole is not read again after a restart.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Reading;
+use super::proof::Reading;
 use crate::expiry::{Kind, Timestamp};
-use crate::source::{Slice, Window};
-use crate::store::Note;
+use crate::source::{Checkpoint, Slice, Window};
 
 /// What a reading has found longer ago than this is not believed to hold still: it begins again.
 const BELIEVED: i64 = 24 * 3600;
 
-/// Before the kind of certificate in the key of a note.
+/// Before the kind of certificate in the key of a checkpoint.
 const KEY: &str = "pass/";
 
 /// A reading of a slice by windows.
@@ -29,20 +28,21 @@ pub(super) struct Progress {
 
 /// The readings of a source that are not at their end. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Checkpoints {
-    unfinished: Arc<Mutex<HashMap<Key, Progress>>>,
+pub struct Unfinished {
+    readings: Arc<Mutex<BTreeMap<(Arc<str>, String), Progress>>>,
 }
 
-type Key = (Arc<str>, Option<Kind>);
-
-impl Checkpoints {
-    /// Takes back what was noted before a restart. Other notes are not about it.
-    pub fn restore(&self, notes: &[Note]) {
-        let progress = |note: &Note| {
-            let kind = Kind::from_word(note.key.strip_prefix(KEY)?);
-            Some(((Arc::from(note.scope.as_str()), kind), Progress::read(note.value.as_deref()?)?))
-        };
-        self.lock().extend(notes.iter().filter_map(progress));
+impl Unfinished {
+    /// Takes checkpoints of a scope in: as they are written, and after a restart. Those of the source are not about it.
+    pub(super) fn restore(&self, scope: &Arc<str>, checkpoints: &[Checkpoint]) {
+        let mut readings = self.lock();
+        for (key, value) in checkpoints.iter().filter(|(key, _)| key.starts_with(KEY)) {
+            let key = (Arc::clone(scope), key.clone());
+            match value.as_deref().and_then(Progress::read) {
+                Some(progress) => readings.insert(key, progress),
+                None => readings.remove(&key),
+            };
+        }
     }
 
     /// Returns whether a reading waits to be gone on with.
@@ -52,32 +52,24 @@ impl Checkpoints {
 
     /// Returns how far the reading of a slice has come, when that is worth going on from.
     pub(super) fn of(&self, slice: &Slice, now: Timestamp) -> Option<Progress> {
-        let progress = self.lock().get(&key(slice)).copied()?;
+        let key = (Arc::clone(&slice.scope), key(slice));
+        let progress = self.lock().get(&key).copied()?;
         let lasts = (0..BELIEVED).contains(&now.since(progress.started));
         (slice.window == Window::All && lasts).then_some(progress)
     }
 
-    /// Keeps how far a reading has come, or that it is at its end. Answers with the note to make of it.
-    pub(super) fn keep(
-        &self,
-        slice: &Slice,
-        progress: Option<Progress>,
-    ) -> (String, Option<String>) {
-        match progress {
-            Some(progress) => self.lock().insert(key(slice), progress),
-            None => self.lock().remove(&key(slice)),
-        };
-        let kind = slice.kind.map_or("any", Kind::as_str);
-        (format!("{KEY}{kind}"), progress.map(|progress| progress.written()))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Progress>> {
-        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(Arc<str>, String), Progress>> {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn key(slice: &Slice) -> Key {
-    (Arc::clone(&slice.scope), slice.kind)
+/// Returns the checkpoint of how far the reading of a slice has come; `None`: it is at its end.
+pub(super) fn checkpoint(slice: &Slice, progress: Option<Progress>) -> Checkpoint {
+    (key(slice), progress.map(|progress| progress.written()))
+}
+
+fn key(slice: &Slice) -> String {
+    format!("{KEY}{}", slice.kind.map_or("any", Kind::as_str))
 }
 
 impl Progress {
@@ -85,7 +77,7 @@ impl Progress {
         Self { started, next, reading: Reading::default(), kept: 0 }
     }
 
-    /// Numbers in this order, for as long as the note is kept.
+    /// Numbers in this order, for as long as stores keep checkpoints of earlier versions.
     fn written(&self) -> String {
         let Reading {
             first_total, last_total, distinct, gap_detected, unreadable, unknown, ..
@@ -97,9 +89,9 @@ impl Progress {
         )
     }
 
-    /// Reads a note. One that is not understood is none: the reading begins again.
-    fn read(note: &str) -> Option<Self> {
-        let numbers = note.split(' ').map(str::parse).collect::<Result<Vec<u64>, _>>().ok()?;
+    /// Reads a checkpoint. One that is not understood is none: the reading begins again.
+    fn read(written: &str) -> Option<Self> {
+        let numbers = written.split(' ').map(str::parse).collect::<Result<Vec<u64>, _>>().ok()?;
         let [
             started,
             next,
@@ -138,9 +130,10 @@ mod tests {
         Timestamp::from_seconds(seconds)
     }
 
-    fn noted(key: &str, value: &str) -> [Note; 1] {
-        let (source, scope) = ("iot".to_owned(), "mqtt-1".to_owned());
-        [Note { source, scope, key: key.to_owned(), value: Some(value.to_owned()) }]
+    fn restored(checkpoints: &[Checkpoint]) -> Unfinished {
+        let unfinished = Unfinished::default();
+        unfinished.restore(&"mqtt-1".into(), checkpoints);
+        unfinished
     }
 
     fn half_way() -> Progress {
@@ -157,40 +150,32 @@ mod tests {
     }
 
     #[test]
-    fn a_note_brings_back_how_far_a_reading_had_come() {
+    fn a_checkpoint_brings_back_how_far_a_reading_had_come() {
         let slice = slice(Window::All);
-        let checkpoints = Checkpoints::default();
-        let (key, note) = checkpoints.keep(&slice, Some(half_way()));
-        let note = note.unwrap();
-        assert_eq!(
-            (key.as_str(), note.as_str()),
-            ("pass/device", "1800000000 1800086401 7 8 9 1 2 1 3")
-        );
-        let again = Checkpoints::default();
-        again.restore(&noted(&key, &note));
-        assert!(again.is_waiting());
-        assert_eq!(again.of(&slice, at(1_800_000_100)), Some(half_way()));
-        assert_eq!(again.keep(&slice, None), (key, None));
-        assert!(!again.is_waiting());
+        let half_way_there = checkpoint(&slice, Some(half_way()));
+        let written = "1800000000 1800086401 7 8 9 1 2 1 3".to_owned();
+        assert_eq!(half_way_there, ("pass/device".to_owned(), Some(written)));
+        let unfinished = restored(&[half_way_there]);
+        assert!(unfinished.is_waiting());
+        assert_eq!(unfinished.of(&slice, at(1_800_000_100)), Some(half_way()));
+        let other = Slice { scope: "mqtt-2".into(), ..slice.clone() };
+        assert_eq!(unfinished.of(&other, at(1_800_000_100)), None);
+        unfinished.restore(&slice.scope, &[checkpoint(&slice, None)]);
+        assert!(!unfinished.is_waiting());
     }
 
     #[test]
     fn what_is_old_or_not_about_everything_is_not_gone_on_from() {
-        let checkpoints = Checkpoints::default();
-        checkpoints.keep(&slice(Window::All), Some(half_way()));
+        let unfinished = restored(&[checkpoint(&slice(Window::All), Some(half_way()))]);
         let near = Window::Near { from: at(0), to: at(1) };
         let begun = half_way().started;
-        assert_eq!(checkpoints.of(&slice(near), begun), None);
-        assert_eq!(checkpoints.of(&slice(Window::All), begun.plus(BELIEVED)), None);
-        assert_eq!(
-            checkpoints.of(&slice(Window::All), begun.plus(-1)),
-            None,
-            "the clock went back"
-        );
+        assert_eq!(unfinished.of(&slice(near), begun), None);
+        assert_eq!(unfinished.of(&slice(Window::All), begun.plus(BELIEVED)), None);
+        assert_eq!(unfinished.of(&slice(Window::All), begun.plus(-1)), None, "the clock went back");
     }
 
     #[test]
-    fn notes_that_are_not_understood_are_none() {
+    fn checkpoints_that_are_not_understood_are_none() {
         for (key, value) in [
             ("pass/device", ""),
             ("pass/device", "1 2 3"),
@@ -198,9 +183,8 @@ mod tests {
             ("pass/device", "18446744073709551615 2 3 4 5 6 7 8 9"),
             ("check/device", "1 2 3 4 5 6 7 8 9"),
         ] {
-            let checkpoints = Checkpoints::default();
-            checkpoints.restore(&noted(key, value));
-            assert!(!checkpoints.is_waiting(), "{key} {value}");
+            let unfinished = restored(&[(key.to_owned(), Some(value.to_owned()))]);
+            assert!(!unfinished.is_waiting(), "{key} {value}");
         }
     }
 }

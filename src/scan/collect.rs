@@ -1,14 +1,15 @@
 //! One scan into memory, for commands that keep nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{Feed, Poll, ScanEvent, scan};
+use super::event::{Feed, ScanEvent};
+use super::{Poll, scan};
 use crate::client::concurrency;
 use crate::clock::Clock;
-use crate::expiry::{Rejected, Sighting};
+use crate::expiry::{Kind, Rejected, Sighting};
 use crate::source::{Source, Window};
 
 /// Everything that one scan saw.
@@ -24,8 +25,8 @@ pub struct Collected {
     pub problems: Vec<String>,
 }
 
-/// Scans the whole of `source`, telling `progress` the rows read and the provider's total so far. When nothing could
-/// be read, the error says why.
+/// Scans the whole of `source`, reporting to `progress` the rows read and the provider's total so far. When nothing could
+/// be read, the error is why.
 pub async fn collect(
     source: &dyn Source,
     clock: &dyn Clock,
@@ -42,7 +43,7 @@ pub async fn collect(
     };
     let gathering = async {
         while let Some((_, event)) = events.recv().await {
-            gathered.take(event);
+            gathered.apply(event);
             progress(gathered.read, gathered.total());
         }
     };
@@ -54,12 +55,12 @@ pub async fn collect(
 struct Gathered {
     collected: Collected,
     places: HashMap<(Arc<str>, String, String), usize>,
-    totals: HashMap<(Arc<str>, Option<crate::expiry::Kind>), u64>,
+    totals: BTreeMap<(Arc<str>, Option<Kind>), u64>,
     read: u64,
 }
 
 impl Gathered {
-    fn take(&mut self, event: ScanEvent) {
+    fn apply(&mut self, event: ScanEvent) {
         match event {
             ScanEvent::Page { slice, page } => {
                 // Pages of windows count their window; the first page counts everything.

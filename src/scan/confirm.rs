@@ -6,11 +6,11 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tokio::sync::oneshot;
 
-use super::page_reader::stopped;
-use super::{Candidate, Ends, Feed, ScanEvent};
+use super::event::{Candidate, Feed, ScanEvent, stopped};
+use crate::expiry::Ends;
 use crate::source::{Presence, Slice, Source, SourceError};
 
-/// What the provider says of a certificate.
+/// What the provider answered for a certificate.
 enum Answer {
     /// It is not there, or the provider cannot be asked about it.
     Absent,
@@ -20,7 +20,7 @@ enum Answer {
     Unasked,
 }
 
-/// Says that these ends of a slice were read whole, and asks for each certificate that is missing from them. Any
+/// Reports that these ends of a slice were read whole, and asks for each certificate that is missing from them. Any
 /// answer but "not found" keeps it. Answers with how many are there.
 pub(super) async fn confirm_missing(
     source: &dyn Source,
@@ -29,9 +29,7 @@ pub(super) async fn confirm_missing(
     feed: &Feed,
 ) -> Result<u64, SourceError> {
     let (missing, answer) = oneshot::channel();
-    if !feed.give(ScanEvent::Covered { slice: Arc::clone(slice), ends, missing }).await {
-        return Err(stopped());
-    }
+    feed.give(ScanEvent::Covered { slice: Arc::clone(slice), ends, missing }).await?;
     let candidates = answer.await.map_err(|_| stopped())?;
     if candidates.is_empty() {
         return Ok(0);
@@ -52,7 +50,8 @@ pub(super) async fn confirm_missing(
     }
     let there = present.len() as u64;
     let event = ScanEvent::Asked { slice: Arc::clone(slice), absent, present, unasked };
-    if feed.give(event).await { Ok(there) } else { Err(stopped()) }
+    feed.give(event).await?;
+    Ok(there)
 }
 
 async fn confirm(source: &dyn Source, slice: &Slice, candidate: &Candidate, feed: &Feed) -> Answer {
@@ -74,7 +73,7 @@ async fn confirm(source: &dyn Source, slice: &Slice, candidate: &Candidate, feed
 pub(super) async fn confirm_unlisted(source: &dyn Source, slices: &[Slice], feed: &Feed) {
     let scopes: BTreeSet<_> = slices.iter().map(|slice| Arc::clone(&slice.scope)).collect();
     let (unlisted, answer) = oneshot::channel();
-    if !feed.give(ScanEvent::Listed { scopes, unlisted }).await {
+    if feed.give(ScanEvent::Listed { scopes, unlisted }).await.is_err() {
         return;
     }
     let mut absent = Vec::new();
@@ -85,7 +84,7 @@ pub(super) async fn confirm_unlisted(source: &dyn Source, slices: &[Slice], feed
         }
     }
     // A closed feed means that the daemon is stopping: nothing was removed, the next poll asks again.
-    if !absent.is_empty() && !feed.give(ScanEvent::ScopesAsked { absent }).await {
+    if !absent.is_empty() && feed.give(ScanEvent::ScopesAsked { absent }).await.is_err() {
         tracing::debug!(source = %feed.source, "stopped while missing scopes were asked for");
     }
 }

@@ -1,4 +1,4 @@
-//! Reads one slice page by page, and proves that it was read whole.
+//! Reads one slice page by page.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,9 +7,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use tokio::sync::Semaphore;
 
-use super::{Feed, ScanEvent};
-use crate::expiry::Reason;
-use crate::source::{Checkpoint, Page, Slice, Source, SourceError};
+use super::event::{Feed, ScanEvent, stopped};
+use super::proof::{Reading, leaves_gap};
+use crate::source::{Page, Slice, Source, SourceError};
 
 /// Readings of one slice before it is called partial.
 pub(super) const READINGS: u32 = 3;
@@ -20,65 +20,8 @@ const EMPTY_PAGES: u32 = 32;
 /// Pages that a reading may ask for beyond twice those that the first total stands for.
 const SPARE_PAGES: u64 = 64;
 
-/// Rows for which room is made at once, whatever a total says.
+/// Rows for which room is made at once, whatever a total states.
 const ROOM: u64 = 16 << 20;
-
-/// What a reading saw: of one list, or of all the windows of one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// The total that the first page stated.
-    pub first_total: u64,
-    /// The total that the last page stated.
-    pub last_total: u64,
-    /// Distinct rows.
-    pub distinct: u64,
-    /// Whether the last row was reached.
-    pub finished: bool,
-    /// Whether two pages that should overlap shared no row: what lay between them may have been skipped.
-    pub gap_detected: bool,
-    /// Rows that could not be understood, so that a known certificate may be among them.
-    pub unreadable: u64,
-    /// Those of them that the provider counts as certificates and that are not known because of it.
-    pub unknown: u64,
-    /// Rows that do not belong to what was asked for.
-    pub outside: u64,
-    /// Distinct rows that do not say when they end.
-    pub undated: u64,
-    /// Whether it was read by windows, each of which was proven by itself. The totals are from another time than the
-    /// windows then, and need not equal the rows.
-    pub by_windows: bool,
-}
-
-impl Reading {
-    /// Returns whether the slice was read whole and understood, so that what is known equals what is there.
-    pub const fn proven(&self) -> bool {
-        self.complete() && self.unknown == 0
-    }
-
-    /// Returns whether the slice was read whole: as many distinct rows as the provider counted, before and after,
-    /// and no page apart from the one before it. Reading again cures what is not complete, but no row that cannot
-    /// be understood.
-    pub(super) const fn complete(&self) -> bool {
-        let counted = self.distinct == self.first_total && self.distinct == self.last_total;
-        self.finished && !self.gap_detected && (counted || self.by_windows)
-    }
-
-    /// Returns what windows saw together with so many rows that are in no window, where `all` are counted.
-    pub(super) const fn with_undated(self, undated: u64, all: u64) -> Self {
-        Self { distinct: self.distinct + undated, undated, last_total: all, ..self }
-    }
-
-    /// Takes in what was seen of another window of the same slice.
-    pub(super) const fn add(&mut self, other: &Self) {
-        self.first_total += other.first_total;
-        self.last_total += other.last_total;
-        self.distinct += other.distinct;
-        self.gap_detected |= other.gap_detected || !other.complete();
-        self.unreadable += other.unreadable;
-        self.unknown += other.unknown;
-        self.outside += other.outside;
-    }
-}
 
 /// The pages of a source, a few at a time.
 pub(super) struct Pages<'a> {
@@ -134,8 +77,8 @@ pub(super) async fn read(
 ) -> (Reading, Option<SourceError>) {
     let mut reading = Reading::default();
     for _ in 0..times {
-        if !feed.give(ScanEvent::Begin { slice: Arc::clone(slice) }).await {
-            return (Reading::default(), Some(stopped()));
+        if let Err(error) = feed.give(ScanEvent::Begin { slice: Arc::clone(slice) }).await {
+            return (Reading::default(), Some(error));
         }
         let mut attempt = Attempt::new(slice, slice);
         let error = attempt.run(pages, feed).await.err();
@@ -147,10 +90,6 @@ pub(super) async fn read(
     (reading, None)
 }
 
-pub(super) fn stopped() -> SourceError {
-    SourceError::Unavailable("the daemon is stopping".to_owned())
-}
-
 /// One reading in progress.
 pub(super) struct Attempt<'a> {
     /// What is asked for.
@@ -160,7 +99,7 @@ pub(super) struct Attempt<'a> {
     pub(super) reading: Reading,
     /// Digests of the rows, each as often as it was seen but for overlaps.
     rows: Vec<u64>,
-    /// Those that do not say when they end.
+    /// Those without an end.
     undated: Vec<u64>,
     /// The rows of the page before.
     before: Vec<u64>,
@@ -266,7 +205,7 @@ impl<'a> Attempt<'a> {
         feed: &Feed,
     ) -> Result<Option<u64>, SourceError> {
         let received = page.rows.len() as u64;
-        self.note(offset, &page);
+        self.count(offset, &page);
         self.left = self.left.saturating_sub(1);
         let end = offset.saturating_add(received);
         let next = if self.stop_on_change && page.total != self.reading.first_total {
@@ -277,44 +216,26 @@ impl<'a> Attempt<'a> {
         } else {
             Some(offset + self.stride_after(received))
         };
-        let notes = std::mem::take(&mut page.notes);
-        let event = ScanEvent::Page { slice: Arc::clone(self.slice), page };
-        let given = feed.give(event).await && self.give_notes(notes, pages.source, feed).await;
-        if given { Ok(next) } else { Err(stopped()) }
+        let checkpoints = std::mem::take(&mut page.checkpoints);
+        feed.give(ScanEvent::Page { slice: Arc::clone(self.slice), page }).await?;
+        feed.keep(pages.source, &self.slice.scope, checkpoints).await?;
+        Ok(next)
     }
 
-    /// Hands on the notes of a page that was handed on, to be saved and for the source to go by.
-    async fn give_notes(&self, notes: Vec<Checkpoint>, source: &dyn Source, feed: &Feed) -> bool {
-        if notes.is_empty() {
-            return true;
-        }
-        let scope = &self.slice.scope;
-        source.restore(scope, &notes);
-        feed.give(ScanEvent::Checkpoint { scope: Arc::clone(scope), notes }).await
-    }
-
-    fn note(&mut self, offset: u64, page: &Page) {
+    fn count(&mut self, offset: u64, page: &Page) {
         let known = self.rows.len();
         let before = &self.before;
         self.rows.extend(page.rows.iter().filter(|row| !before.contains(row)));
         let shared = page.rows.len() - (self.rows.len() - known);
-        // Where pages overlap, no row that was there all the time lies between them, however many others came and
-        // went.
-        self.reading.gap_detected |= offset > 0 && self.asked.overlap > 0 && shared == 0;
+        self.reading.gap_detected |= leaves_gap(self.asked, offset, shared);
+        self.reading.count(page);
         self.empty_pages = if self.rows.len() > known { 0 } else { self.empty_pages + 1 };
         self.before.clone_from(&page.rows);
         self.undated.extend(&page.undated);
-        let rejected = |told: fn(Reason) -> bool| {
-            page.rejected.iter().filter(|row| told(row.reason)).count() as u64
-        };
-        self.reading.last_total = page.total;
-        self.reading.unreadable += rejected(hides_a_certificate);
-        self.reading.unknown += rejected(is_an_unknown_certificate);
-        self.reading.outside += rejected(|reason| reason == Reason::OutsideSlice);
     }
 
-    /// Tells whether nothing is to be expected after a page. A full page at the end of the list is no end: a total
-    /// that is too low would look like this, and the page after it tells. The overlap keeps that page from being
+    /// Returns whether nothing is to be expected after a page. A full page at the end of the list is no end: a total
+    /// that is too low would look like this, and the page after it shows it. The overlap keeps that page from being
     /// empty; without one, the total alone is believed.
     fn is_last(&self, offset: u64, received: u64, total: u64) -> bool {
         let reached = offset.saturating_add(received) >= total;
@@ -334,22 +255,6 @@ fn distinct(digests: &mut Vec<u64>) -> u64 {
     digests.sort_unstable();
     digests.dedup();
     digests.len() as u64
-}
-
-/// Tells the reasons that keep a row that a provider counts from becoming known. A file or a device that cannot be
-/// read may hold no certificate at all: it is counted, and does not keep a scan from being proven for ever.
-const fn is_an_unknown_certificate(reason: Reason) -> bool {
-    matches!(reason, Reason::Unidentified | Reason::BadField)
-}
-
-/// Tells the reasons that leave a row unidentified, so that absence cannot be told from a broken row.
-fn hides_a_certificate(reason: Reason) -> bool {
-    match reason {
-        Reason::Unidentified | Reason::BadField | Reason::BadCertificate | Reason::Unreadable => {
-            true
-        }
-        Reason::BadTime | Reason::UnknownStatus | Reason::OutsideSlice => false,
-    }
 }
 
 #[cfg(test)]

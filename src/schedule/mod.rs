@@ -109,7 +109,7 @@ impl Poller {
 
     /// Returns whether a full scan was cut off that is worth going on with.
     fn is_waiting(&self) -> bool {
-        self.feed.checkpoints.is_waiting() || self.source.is_waiting()
+        self.feed.unfinished.is_waiting() || self.source.is_waiting()
     }
 
     /// Reads everything whenever its timer fires.
@@ -196,9 +196,9 @@ impl Poller {
             error: error.clone(),
             offset: self.source.clock_offset(),
         };
-        // Nobody listens only when the daemon is stopping.
-        let heard = self.feed.give(event).await;
-        tracing::error!(source = %self.feed.source, heard, "a poll panicked; the other sources go on");
+        // Nobody takes it only when the daemon is stopping.
+        let taken = self.feed.give(event).await.is_ok();
+        tracing::error!(source = %self.feed.source, taken, "a poll panicked; the other sources go on");
         Poll { proven: false, error }
     }
 

@@ -7,10 +7,8 @@ use async_trait::async_trait;
 
 use crate::client::{Action, CallError, Class, ClockOffset, Deps, concurrency};
 use crate::config::{Fields, Mistakes, SourceConfig};
-use crate::expiry::{Kind as CertificateKind, Rejected, Sightings, Timestamp};
 
-pub use crate::expiry::{Coverage, Span};
-
+mod slice;
 mod enos;
 #[cfg(test)]
 mod example;
@@ -20,6 +18,9 @@ mod tencent_mqtt;
 mod tencent_ssl;
 #[cfg(test)]
 mod sent;
+
+pub use crate::expiry::{Coverage, Span};
+pub use slice::{Checkpoint, Page, Slice, Window};
 
 /// A provider that lists certificates.
 ///
@@ -60,101 +61,8 @@ pub trait Source: Send + Sync {
         false
     }
 
-    /// Takes notes back: those from before a restart or a reload, and those of each page that was handed on.
-    fn restore(&self, _scope: &str, _notes: &[Checkpoint]) {}
-}
-
-/// Something that a source wants to find again: what it is about, and what it says; `None` forgets.
-pub type Checkpoint = (String, Option<String>);
-
-/// Which certificates a scan is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Window {
-    /// Those that ended a little while ago or end soon; both bounds are inclusive.
-    Near {
-        /// The earliest end.
-        from: Timestamp,
-        /// The latest end.
-        to: Timestamp,
-    },
-    /// Every certificate.
-    All,
-}
-
-impl Window {
-    /// Returns the metric label.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Near { .. } => "near",
-            Self::All => "all",
-        }
-    }
-}
-
-/// A part of a source that is read by itself and proven by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slice {
-    /// The scope that its certificates belong to.
-    pub scope: Arc<str>,
-    /// The kind of certificate it holds, where the provider lists kinds apart; `None`: any kind.
-    ///
-    /// Only certificates of this kind can be missing from the slice.
-    pub kind: Option<CertificateKind>,
-    /// What the poll is about that it is read for.
-    pub window: Window,
-    /// The ends it covers, both included; `None`: every certificate, whether it says when it ends or not.
-    pub within: Option<Span>,
-    /// Whether the provider can be asked for the certificates that end within a span, so that the slice can be cut.
-    pub cuttable: bool,
-    /// Rows that one response may hold at most.
-    pub limit: u64,
-    /// Rows by which two pages overlap, so that rows deleted in between are not skipped; 0 when the provider
-    /// answers everything at once.
-    pub overlap: u64,
-    /// How much of it a reading reports.
-    pub coverage: Coverage,
-}
-
-impl Slice {
-    /// Returns everything of a scope, whatever its kind and its end, which no filter can cut.
-    pub fn whole(scope: &Arc<str>, window: Window, limit: u64, overlap: u64) -> Self {
-        let scope = Arc::clone(scope);
-        Self {
-            scope,
-            kind: None,
-            window,
-            within: None,
-            cuttable: false,
-            limit,
-            overlap,
-            coverage: Coverage::Whole,
-        }
-    }
-
-    /// Returns the part of it whose certificates end within `span`.
-    #[must_use]
-    pub fn part(&self, span: Span) -> Self {
-        Self { within: Some(span), ..self.clone() }
-    }
-}
-
-/// One response.
-#[derive(Clone, Debug, Default)]
-pub struct Page {
-    /// The certificates in it.
-    pub sightings: Sightings,
-    /// Rows that could not be understood.
-    pub rejected: Vec<Rejected>,
-    /// A digest of the identity of every listed row, rejected ones included, in the order received.
-    ///
-    /// For most providers a row is a certificate. For EnOS, which lists devices, it is a device.
-    pub rows: Vec<u64>,
-    /// The provider's total for the slice, as this response states it.
-    pub total: u64,
-    /// Those of them that do not say when they end, so that no filter by time finds them.
-    pub undated: Vec<u64>,
-    /// What the source wants to find again, once the page is saved.
-    pub notes: Vec<Checkpoint>,
+    /// Takes checkpoints in: those from before a restart or a reload, and those of each page that was handed on.
+    fn restore(&self, _scope: &str, _checkpoints: &[Checkpoint]) {}
 }
 
 /// The answer of a point read.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tokio::sync::{mpsc, watch};
 
 use super::*;
-use crate::expiry::{Rejected, Timestamp};
+use crate::expiry::{Reason, Rejected};
 use crate::source::Window;
 
 /// What happens to the list after one of its pages was served.
@@ -19,7 +19,7 @@ enum Happening {
     Insert(u64),
     /// A row is taken out at this place, counted round.
     Delete(u64),
-    /// As many are added as are taken out, all of them before this place: the total tells nothing.
+    /// As many are added as are taken out, all of them before this place: the total shows nothing.
     Swap(u64, u64),
 }
 
@@ -103,9 +103,9 @@ impl List {
                 page.rejected.push(Rejected { reason: Reason::BadField, what: String::new() });
             }
             Lie::Throttles => {
-                return Err(SourceError::Throttled { message: "as told".into(), after: None });
+                return Err(SourceError::Throttled { message: "as scripted".into(), after: None });
             }
-            Lie::Fails => return Err(SourceError::Unavailable("as told".into())),
+            Lie::Fails => return Err(SourceError::Unavailable("as scripted".into())),
         }
         self.happen(&mut state, number);
         Ok(page)
@@ -168,8 +168,8 @@ impl Source for List {
     }
 }
 
-/// What a reading told.
-struct Told {
+/// What a reading reported.
+struct Outcome {
     reading: Reading,
     failed: bool,
     /// Rows handed on by the last reading, page by page.
@@ -179,22 +179,22 @@ struct Told {
     readings: u32,
 }
 
-impl Told {
+impl Outcome {
     fn distinct(&self) -> BTreeSet<u64> {
         self.last.iter().flatten().copied().collect()
     }
 }
 
-fn run(script: &List) -> Told {
+fn run(script: &List) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let (sender, mut incoming) = mpsc::channel(4);
         let feed = Feed::new("list".into(), sender, watch::channel(Arc::default()).1);
         let slice = script.slice();
         let reading = async {
-            let told = read(&Pages::of(script), &slice, &feed, READINGS).await;
+            let outcome = read(&Pages::of(script), &slice, &feed, READINGS).await;
             drop(feed);
-            told
+            outcome
         };
         let (mut last, mut pages, mut readings) = (Vec::new(), 0, 0);
         let taking = async {
@@ -213,7 +213,7 @@ fn run(script: &List) -> Told {
             }
         };
         let ((reading, error), ()) = tokio::join!(reading, taking);
-        Told { reading, failed: error.is_some(), last, pages, readings }
+        Outcome { reading, failed: error.is_some(), last, pages, readings }
     })
 }
 
@@ -241,7 +241,7 @@ fn lie() -> impl Strategy<Value = Lie> {
 proptest! {
     #![proptest_config(crate::property::cases(512))]
 
-    /// The heart of the matter: a proof is never wrong, however the list changes and whatever is said of it.
+    /// The heart of the matter: a proof is never wrong, however the list changes and whatever it states.
     #[test]
     fn proven_means_that_nothing_was_skipped(
         rows in 0..160_u64,
@@ -252,13 +252,13 @@ proptest! {
     ) {
         let in_order = delays.is_empty();
         let list = List { script, lies, delays, ..List::of(rows, clamp, 5) };
-        let told = run(&list);
-        prop_assert!(told.readings <= READINGS);
-        prop_assert!(list.state.lock().unwrap().served >= told.pages);
-        if told.failed || !told.reading.proven() {
+        let outcome = run(&list);
+        prop_assert!(outcome.readings <= READINGS);
+        prop_assert!(list.state.lock().unwrap().served >= outcome.pages);
+        if outcome.failed || !outcome.reading.proven() {
             return Ok(());
         }
-        let seen = told.distinct();
+        let seen = outcome.distinct();
         let history = list.history();
         let during = &history[list.state.lock().unwrap().begun..];
         let throughout = during.iter().skip(1).fold(during[0].clone(), |all, now| &all & now);
@@ -278,13 +278,13 @@ proptest! {
         delays in proptest::collection::vec(0..12_usize, 0..5),
     ) {
         let list = List { delays, ..List::of(rows, clamp, overlap) };
-        let told = run(&list);
-        prop_assert!(told.reading.proven() && !told.failed, "{:?}", told.reading);
-        prop_assert_eq!(told.readings, 1);
-        prop_assert_eq!(told.distinct(), (0..rows).collect::<BTreeSet<_>>());
+        let outcome = run(&list);
+        prop_assert!(outcome.reading.proven() && !outcome.failed, "{:?}", outcome.reading);
+        prop_assert_eq!(outcome.readings, 1);
+        prop_assert_eq!(outcome.distinct(), (0..rows).collect::<BTreeSet<_>>());
         // Each page once: no two begin alike.
-        let begins: BTreeSet<_> = told.last.iter().map(|page| page.first()).collect();
-        prop_assert_eq!(begins.len(), told.last.len());
+        let begins: BTreeSet<_> = outcome.last.iter().map(|page| page.first()).collect();
+        prop_assert_eq!(begins.len(), outcome.last.len());
     }
 
     #[test]
@@ -292,9 +292,9 @@ proptest! {
         rows in 0..200_u64, by in (-200..200_i64).prop_filter("a lie", |by| *by != 0),
     ) {
         let list = List { always: Lie::Total(by), ..List::of(rows, 20, 5) };
-        let told = run(&list);
+        let outcome = run(&list);
         // Of nothing, nothing can be taken away.
-        prop_assert_eq!(told.reading.proven(), rows == 0 && by < 0);
+        prop_assert_eq!(outcome.reading.proven(), rows == 0 && by < 0);
     }
 }
 
@@ -307,75 +307,52 @@ fn lists_that_never_end_are_given_up() {
             let lies = (0..1000).map(|number| (number, Lie::Repeat));
             list = List { lies: lies.collect(), ..List::of(10_000, 20, 5) };
         }
-        let told = run(&list);
-        assert!(!told.reading.proven(), "{always:?}");
-        assert_eq!(told.readings, READINGS, "{always:?}");
-        assert!(told.pages < 200, "{always:?}: {} pages", told.pages);
+        let outcome = run(&list);
+        assert!(!outcome.reading.proven(), "{always:?}");
+        assert_eq!(outcome.readings, READINGS, "{always:?}");
+        assert!(outcome.pages < 200, "{always:?}: {} pages", outcome.pages);
     }
 }
 
 #[test]
 fn a_row_that_cannot_be_understood_is_no_reason_to_read_everything_again() {
     let list = List { always: Lie::Rejects, ..List::of(100, 20, 5) };
-    let told = run(&list);
-    assert_eq!((told.readings, told.reading.proven()), (1, false));
-    assert_eq!(told.reading.distinct, 100);
-    assert!(told.reading.unknown > 0 && told.reading.unreadable > 0);
+    let outcome = run(&list);
+    assert_eq!((outcome.readings, outcome.reading.proven()), (1, false));
+    assert_eq!(outcome.reading.distinct, 100);
+    assert!(outcome.reading.unknown > 0 && outcome.reading.unreadable > 0);
 }
 
 #[test]
 fn a_failure_ends_the_reading_and_keeps_what_was_handed_on() {
     let list = List { lies: [(3, Lie::Fails)].into(), ..List::of(100, 20, 5) };
-    let told = run(&list);
-    assert_eq!((told.failed, told.readings, told.last.len()), (true, 1, 3));
+    let outcome = run(&list);
+    assert_eq!((outcome.failed, outcome.readings, outcome.last.len()), (true, 1, 3));
 }
 
 #[test]
 fn deletions_within_the_overlap_are_proven_in_the_first_reading_when_the_list_grows_alike() {
     // Each page loses a row that comes later, and one is added at the end.
     let list = List { script: vec![Happening::Swap(1, 99)], ..List::of(100, 20, 5) };
-    let told = run(&list);
-    assert!(told.reading.proven(), "{:?}", told.reading);
+    let outcome = run(&list);
+    assert!(outcome.reading.proven(), "{:?}", outcome.reading);
 }
 
 #[test]
 fn more_deletions_than_the_overlap_tear_the_reading() {
     let mut list = List::of(200, 20, 5);
     list.script = vec![Happening::Swap(12, 0)];
-    let told = run(&list);
-    assert!(told.reading.gap_detected && !told.reading.proven(), "{:?}", told.reading);
-    assert_eq!(told.readings, READINGS);
-}
-
-#[test]
-fn the_reason_is_told_in_words() {
-    let at = Timestamp::from_seconds(0);
-    let problem = |reading: Reading, error: Option<&str>| {
-        let slice = List::of(0, 1, 0).slice();
-        let error = error.map(str::to_owned);
-        super::super::Report { slice, started: at, ended: at, reading, error }.problem()
-    };
-    let whole = Reading {
-        finished: true,
-        distinct: 5,
-        first_total: 5,
-        last_total: 5,
-        ..Reading::default()
-    };
-    assert_eq!(problem(whole, None), None);
-    assert_eq!(problem(whole, Some("all: no")).as_deref(), Some("all: no"));
-    let unknown = Reading { unknown: 2, unreadable: 2, ..whole };
-    insta::assert_snapshot!(problem(unknown, None).unwrap(), @"all: 2 of 5 rows could not be understood");
-    let short = Reading { distinct: 4, ..whole };
-    insta::assert_snapshot!(problem(short, None).unwrap(), @"all: 4 of 5 rows after three readings that do not add up; the list changes faster than it can be read, or its total is wrong");
+    let outcome = run(&list);
+    assert!(outcome.reading.gap_detected && !outcome.reading.proven(), "{:?}", outcome.reading);
+    assert_eq!(outcome.readings, READINGS);
 }
 
 #[test]
 fn a_list_that_grows_as_fast_as_it_is_read_ends_unproven() {
     let list = List { script: vec![Happening::Insert(40)], ..List::of(40, 20, 5) };
-    let told = run(&list);
-    assert!(!told.reading.proven() && !told.failed);
-    assert_eq!(told.readings, READINGS);
+    let outcome = run(&list);
+    assert!(!outcome.reading.proven() && !outcome.failed);
+    assert_eq!(outcome.readings, READINGS);
 }
 
 /// Two hundred rows, of which one page is throttled so many times, each time while others come.
@@ -396,7 +373,7 @@ impl Source for Busy {
         let mut left = self.throttled.lock().unwrap();
         if offset == 30 && *left > 0 {
             *left -= 1;
-            return Err(SourceError::Throttled { message: "as told".into(), after: None });
+            return Err(SourceError::Throttled { message: "as scripted".into(), after: None });
         }
         let rows = (offset..200.min(offset + 20)).collect();
         Ok(Page { rows, total: 200, ..Page::default() })

@@ -32,7 +32,7 @@ const CHECK: &str = "check/";
 const OPEN: &str = "open";
 const DONE: &str = "done";
 
-/// What the answer for a device says about when to ask again.
+/// What the answer for a device means for when to ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Soonest {
     /// The soonest end that matters.
@@ -113,8 +113,8 @@ struct Sweep {
 pub(super) struct Checks {
     devices: BTreeMap<u64, Check>,
     sweep: Option<Sweep>,
-    /// The number of the sweep that was noted last.
-    noted: u32,
+    /// The number of the sweep of the last checkpoint.
+    kept: u32,
     /// Devices that the last whole sweep did not meet, to be forgotten in the store as well.
     dropped: BTreeSet<u64>,
 }
@@ -187,8 +187,8 @@ impl Checks {
         self.sweep.is_some_and(|sweep| !sweep.done)
     }
 
-    /// Notes that a scan of `window` asked for a device.
-    pub(super) fn note(
+    /// Returns the checkpoint of a device that a scan of `window` asked for.
+    pub(super) fn checkpoint(
         &self,
         device: u64,
         window: Window,
@@ -206,10 +206,10 @@ impl Checks {
         (key(device), Some(format!("{asked} {soonest} {sweep}")))
     }
 
-    /// Notes that a sweep begins, at the first page of it, and again at the last one, which `ends` it. A near scan does
+    /// Returns the checkpoint of a sweep: at its first page that it begins, and at its last that it `ends`. A near scan does
     /// so only for one that it began itself: of another it may know less than the full scan beside it.
-    pub(super) fn note_sweep(&self, window: Window, ends: bool) -> Vec<Checkpoint> {
-        let sweep = self.sweep.filter(|sweep| window == Window::All || sweep.number > self.noted);
+    pub(super) fn checkpoint_sweep(&self, window: Window, ends: bool) -> Vec<Checkpoint> {
+        let sweep = self.sweep.filter(|sweep| window == Window::All || sweep.number > self.kept);
         let sweep = sweep.map(|Sweep { number, began, done, .. }| {
             let ends = ends && window == Window::All;
             let state = if done || ends { DONE } else { OPEN };
@@ -219,20 +219,20 @@ impl Checks {
         dropped.map(|device| (key(*device), None)).chain(sweep).collect()
     }
 
-    /// Learns of a sweep from a note. One that is done stays so, and one that began later stays the last.
-    fn learn(&mut self, noted: Sweep) {
-        let known = self.sweep.unwrap_or(noted);
-        if known.number == noted.number {
-            self.sweep = Some(Sweep { done: known.done || noted.done, ..known });
-        } else if known.number < noted.number {
-            self.sweep = Some(noted);
+    /// Learns of a sweep from a checkpoint. One that is done stays so, and one that began later stays the last.
+    fn learn(&mut self, kept: Sweep) {
+        let known = self.sweep.unwrap_or(kept);
+        if known.number == kept.number {
+            self.sweep = Some(Sweep { done: known.done || kept.done, ..known });
+        } else if known.number < kept.number {
+            self.sweep = Some(kept);
         }
-        self.noted = self.noted.max(noted.number);
+        self.kept = self.kept.max(kept.number);
     }
 
-    /// Takes back notes: from before a restart, or of pages that were handed on.
-    pub(super) fn restore(&mut self, notes: &[Checkpoint]) {
-        for (key, value) in notes {
+    /// Takes checkpoints in: from before a restart, or of pages that were handed on.
+    pub(super) fn restore(&mut self, checkpoints: &[Checkpoint]) {
+        for (key, value) in checkpoints {
             if key == SWEEP {
                 value.as_deref().and_then(read_sweep).into_iter().for_each(|it| self.learn(it));
             } else if let Some(device) = key.strip_prefix(CHECK).and_then(read_device) {

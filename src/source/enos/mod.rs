@@ -179,7 +179,7 @@ impl Source for Enos {
         let mut page = self.read(slice.window, devices).await?;
         page.total = total;
         if offset == 0 || is_last {
-            page.notes.extend(self.checks().note_sweep(slice.window, is_last));
+            page.checkpoints.extend(self.checks().checkpoint_sweep(slice.window, is_last));
         }
         Ok(page)
     }
@@ -192,9 +192,9 @@ impl Source for Enos {
         self.checks().is_waiting()
     }
 
-    fn restore(&self, scope: &str, notes: &[Checkpoint]) {
+    fn restore(&self, scope: &str, checkpoints: &[Checkpoint]) {
         if scope == &*self.organisation {
-            self.checks().restore(notes);
+            self.checks().restore(checkpoints);
         }
     }
 }
@@ -303,7 +303,7 @@ impl Enos {
         for (device, answer) in &read {
             let (seen, rejected) = answer.sightings(device);
             let soonest = soonest(&seen, &rejected, now);
-            page.notes.push(self.checks().note(device.digest(), window, soonest, now));
+            page.checkpoints.push(self.checks().checkpoint(device.digest(), window, soonest, now));
             page.sightings.extend(seen);
             page.rejected.extend(rejected);
         }

@@ -186,7 +186,7 @@ async fn scan(source: &Enos, fake: &Fake, window: Window) -> usize {
     let mut offset = 0;
     loop {
         let page = source.page(&slice, offset).await.unwrap();
-        source.restore(&slice.scope, &page.notes);
+        source.restore(&slice.scope, &page.checkpoints);
         offset += u64::try_from(page.rows.len()).unwrap();
         if offset >= page.total {
             return calls() - before;
@@ -227,10 +227,10 @@ async fn a_page_that_was_not_handed_on_is_asked_for_again() {
     let lost = source.page(&slice, 0).await.unwrap();
     let again = source.page(&slice, 0).await.unwrap();
     assert_eq!((lost.sightings.len(), again.sightings.len()), (50, 50));
-    source.restore(&slice.scope, &again.notes);
+    source.restore(&slice.scope, &again.checkpoints);
     let page = source.page(&slice, 0).await.unwrap();
     assert_eq!((page.rows.len(), page.sightings.len(), page.total), (50, 0, 63));
-    source.restore("another", &lost.notes);
+    source.restore("another", &lost.checkpoints);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use notafter::config::{Config, Environment, Mistakes, load};
 use notafter::expiry::{Event, Facts, Inventory, RowId, Timestamp, Topic, View};
 use notafter::metrics::{DaemonMetrics, Exposition, Format, Names, NamesError, Setup, SourceSetup};
 use notafter::pipeline::{Command, Health, Inbox, Outputs, Parts, Pipeline, Settings, Watched};
-use notafter::scan::{Checkpoints, Feed, Poll, ScanEvent, SourceStatus, scan};
+use notafter::scan::{Feed, Poll, ScanEvent, SourceStatus, scan};
 use notafter::source::{self, Source, Window};
 use notafter::store::{ListQuery, Note, Sqlite, Store};
 use tokio::sync::{mpsc, watch};
@@ -51,7 +51,7 @@ struct Running {
     tasks: JoinSet<anyhow::Result<()>>,
     stop: CancellationToken,
     events: mpsc::Sender<(Arc<str>, ScanEvent)>,
-    checkpoints: Checkpoints,
+    feed: Feed,
     commands: mpsc::Sender<Command>,
     view: watch::Receiver<Arc<View>>,
     sources: watch::Receiver<Arc<Vec<SourceStatus>>>,
@@ -162,7 +162,6 @@ impl World {
             clock: Arc::clone(&self.clock) as _,
             random: Arc::new(SystemRandom),
         };
-        self.restore(&*store).await;
         let settings = self.settings(3600);
         let (events, steps_in) = mpsc::channel(16);
         let (commands, commands_in) = mpsc::channel(16);
@@ -181,19 +180,10 @@ impl World {
         let mut tasks = JoinSet::new();
         let inbox = Inbox { events: steps_in, commands: commands_in };
         tasks.spawn(async move { pipeline.run(inbox, stopped).await });
-        let checkpoints = Checkpoints::default();
-        checkpoints.restore(&store.notes(self.kind).await.unwrap());
-        self.running = Some(Running {
-            store,
-            tasks,
-            stop,
-            events,
-            checkpoints,
-            commands,
-            view,
-            sources,
-            pulse,
-        });
+        let feed = Feed::new(Arc::from(self.kind), events.clone(), view.clone());
+        self.restore(&*store, &feed).await;
+        self.running =
+            Some(Running { store, tasks, stop, events, feed, commands, view, sources, pulse });
     }
 
     fn settings(&self, seconds: i64) -> Settings {
@@ -213,12 +203,12 @@ impl World {
         self.running().commands.send(command).await.unwrap();
     }
 
-    /// Builds the source anew and hands it back what it noted, as a start does.
-    async fn restore(&mut self, store: &dyn Store) {
+    /// Builds the source anew and hands it back its checkpoints, as a start does.
+    async fn restore(&mut self, store: &dyn Store, feed: &Feed) {
         let mut mistakes = Mistakes::default();
         self.source = build(&self.config, &self.clock, &self.metrics, &mut mistakes);
         for note in store.notes(self.kind).await.unwrap() {
-            self.source.restore(&note.scope, &[(note.key, note.value)]);
+            feed.restore(&*self.source, &note.scope.into(), &[(note.key, note.value)]);
         }
     }
 
@@ -248,11 +238,8 @@ impl World {
 
     /// Reads the source once, as its poller does, and waits until everything that follows is saved and seen.
     pub(crate) async fn poll_window(&self, window: Window) -> Poll {
-        let Running { events, view, checkpoints, .. } = self.running();
-        let (events, view, checkpoints) = (events.clone(), view.clone(), checkpoints.clone());
-        let feed = Feed { source: Arc::from(self.kind), events, view, checkpoints };
         self.metrics.attempt(self.kind, self.clock.now());
-        let poll = scan(&*self.source, window, &feed, &*self.clock).await;
+        let poll = scan(&*self.source, window, &self.running().feed, &*self.clock).await;
         self.metrics.up(self.kind, poll.error.is_none());
         self.settle().await;
         poll

@@ -13,8 +13,8 @@ fn near(now: Timestamp) -> Window {
 fn asked(device: u64, soonest: Soonest) -> Checks {
     let mut checks = Checks::default();
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
-    checks.restore(&[checks.note(device, Window::All, soonest, NOW)]);
-    checks.restore(&checks.note_sweep(Window::All, true));
+    checks.restore(&[checks.checkpoint(device, Window::All, soonest, NOW)]);
+    checks.restore(&checks.checkpoint_sweep(Window::All, true));
     checks
 }
 
@@ -84,13 +84,13 @@ fn a_full_scan_asks_for_each_device_once() {
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
     for device in [1, 2] {
         assert!(checks.is_due(device, Window::All, NOW));
-        checks.restore(&[checks.note(device, Window::All, ends_in(300), NOW)]);
+        checks.restore(&[checks.checkpoint(device, Window::All, ends_in(300), NOW)]);
         // As when the list is read a second time.
         assert!(!checks.is_due(device, Window::All, NOW));
     }
-    checks.restore(&[checks.note(2, Window::All, Soonest::Unread, NOW)]);
+    checks.restore(&[checks.checkpoint(2, Window::All, Soonest::Unread, NOW)]);
     assert!(checks.is_due(2, Window::All, NOW), "nothing was understood");
-    checks.restore(&checks.note_sweep(Window::All, true));
+    checks.restore(&checks.checkpoint_sweep(Window::All, true));
     assert!(!checks.is_due(1, Window::All, NOW), "a second reading after the end of the first");
 }
 
@@ -98,15 +98,15 @@ fn a_full_scan_asks_for_each_device_once() {
 fn a_full_scan_that_was_broken_off_goes_on_for_a_week() {
     let mut before = Checks::default();
     before.begin(Window::All, NOW);
-    let mut notes = before.note_sweep(Window::All, false);
-    notes.push(before.note(1, Window::All, ends_in(300), NOW));
+    let mut checkpoints = before.checkpoint_sweep(Window::All, false);
+    checkpoints.push(before.checkpoint(1, Window::All, ends_in(300), NOW));
     for (later, coverage, due) in [
         (0, Coverage::Skimmed, false),
         (LONGEST - 1, Coverage::Skimmed, false),
         (LONGEST, Coverage::Once, true),
     ] {
         let mut checks = Checks::default();
-        checks.restore(&notes);
+        checks.restore(&checkpoints);
         let now = NOW.plus(later);
         assert_eq!(checks.begin(Window::All, now), coverage, "{later}");
         assert_eq!(checks.is_due(1, Window::All, now), due, "{later}");
@@ -118,15 +118,15 @@ fn a_full_scan_that_was_broken_off_goes_on_for_a_week() {
 fn what_a_cold_near_scan_asked_for_the_first_full_scan_does_not() {
     let mut checks = Checks::default();
     assert_eq!(checks.begin(near(NOW), NOW), Coverage::Skimmed);
-    let begun = checks.note_sweep(near(NOW), true);
+    let begun = checks.checkpoint_sweep(near(NOW), true);
     assert_eq!(begun, [("sweep".to_owned(), Some("1 1800000000 open".to_owned()))]);
     checks.restore(&begun);
-    assert_eq!(checks.note_sweep(near(NOW), false), []);
+    assert_eq!(checks.checkpoint_sweep(near(NOW), false), []);
     assert!(checks.is_waiting());
-    checks.restore(&[checks.note(1, near(NOW), ends_in(300), NOW)]);
+    checks.restore(&[checks.checkpoint(1, near(NOW), ends_in(300), NOW)]);
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Skimmed);
     assert!(!checks.is_due(1, Window::All, NOW));
-    checks.restore(&checks.note_sweep(Window::All, true));
+    checks.restore(&checks.checkpoint_sweep(Window::All, true));
     assert_eq!(checks.begin(near(NOW), NOW), Coverage::Skimmed);
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
     assert!(checks.is_due(1, Window::All, NOW));
@@ -136,32 +136,32 @@ fn what_a_cold_near_scan_asked_for_the_first_full_scan_does_not() {
 fn what_a_near_scan_asked_for_beside_a_full_one_the_full_one_asks_for_too() {
     let mut checks = asked(1, ends_in(10));
     // The near scan was under way when the full one began, and goes on beside it.
-    let before = checks.note(1, near(NOW), ends_in(10), NOW);
+    let before = checks.checkpoint(1, near(NOW), ends_in(10), NOW);
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Once);
-    checks.restore(&checks.note_sweep(Window::All, false));
+    checks.restore(&checks.checkpoint_sweep(Window::All, false));
     checks.restore(&[before]);
     for device in [1, 2] {
-        checks.restore(&[checks.note(device, near(NOW), ends_in(10), NOW)]);
+        checks.restore(&[checks.checkpoint(device, near(NOW), ends_in(10), NOW)]);
         assert!(checks.is_due(device, Window::All, NOW), "{device}");
     }
-    checks.restore(&[checks.note(1, Window::All, ends_in(10), NOW)]);
-    checks.restore(&[checks.note(1, near(NOW), ends_in(10), NOW)]);
+    checks.restore(&[checks.checkpoint(1, Window::All, ends_in(10), NOW)]);
+    checks.restore(&[checks.checkpoint(1, near(NOW), ends_in(10), NOW)]);
     assert!(!checks.is_due(1, Window::All, NOW), "covered by the full one");
     // Once it is broken off, it says nothing about what is gone, and need not ask for what others asked for.
     assert_eq!(checks.begin(Window::All, NOW), Coverage::Skimmed);
     assert!(checks.is_due(2, Window::All, NOW));
-    checks.restore(&[checks.note(2, near(NOW), ends_in(10), NOW)]);
+    checks.restore(&[checks.checkpoint(2, near(NOW), ends_in(10), NOW)]);
     assert!(!checks.is_due(2, Window::All, NOW));
 }
 
 #[test]
-fn a_late_note_does_not_undo_what_happened_since() {
+fn a_late_checkpoint_does_not_undo_what_happened_since() {
     let mut checks = Checks::default();
     checks.begin(Window::All, NOW);
-    let open = checks.note_sweep(Window::All, false);
+    let open = checks.checkpoint_sweep(Window::All, false);
     checks.restore(&open);
     assert!(checks.is_waiting());
-    checks.restore(&checks.note_sweep(Window::All, true));
+    checks.restore(&checks.checkpoint_sweep(Window::All, true));
     checks.restore(&open);
     assert!(!checks.is_waiting(), "what is done stays done");
     checks.begin(Window::All, NOW.plus(1));
@@ -174,12 +174,12 @@ fn a_device_that_a_whole_scan_did_not_meet_is_forgotten() {
     let mut checks = Checks::default();
     let sweep = |checks: &mut Checks, devices: &[u64]| -> Vec<String> {
         checks.begin(Window::All, NOW);
-        let begun = checks.note_sweep(Window::All, false);
+        let begun = checks.checkpoint_sweep(Window::All, false);
         checks.restore(&begun);
         for device in devices {
-            checks.restore(&[checks.note(*device, Window::All, ends_in(300), NOW)]);
+            checks.restore(&[checks.checkpoint(*device, Window::All, ends_in(300), NOW)]);
         }
-        checks.restore(&checks.note_sweep(Window::All, true));
+        checks.restore(&checks.checkpoint_sweep(Window::All, true));
         begun.into_iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect()
     };
     let none: Vec<String> = Vec::new();
@@ -191,19 +191,19 @@ fn a_device_that_a_whole_scan_did_not_meet_is_forgotten() {
 }
 
 #[test]
-fn notes_of_another_version_are_as_good_as_none() {
+fn checkpoints_of_another_version_are_as_good_as_none() {
     let mut checks = asked(1, ends_in(300));
-    let note = |key: &str, value: &str| (key.to_owned(), Some(value.to_owned()));
+    let checkpoint = |key: &str, value: &str| (key.to_owned(), Some(value.to_owned()));
     checks.restore(&[
-        note("sweep", "x"),
-        note("check/", "1 2 3"),
-        note("check/zz", "1 2 3"),
-        note("else", "1 2 3"),
+        checkpoint("sweep", "x"),
+        checkpoint("check/", "1 2 3"),
+        checkpoint("check/zz", "1 2 3"),
+        checkpoint("else", "1 2 3"),
     ]);
     assert!(!checks.is_due(1, near(NOW), NOW));
     assert_eq!(checks.sweep.map(|sweep| (sweep.number, sweep.done)), Some((1, true)));
     for value in ["", "1 2", "1 2 x", "-1 2 3", "1 2 99999999999"] {
-        checks.restore(&[note("check/0000000000000001", value)]);
+        checks.restore(&[checkpoint("check/0000000000000001", value)]);
         assert!(checks.is_due(1, near(NOW), NOW), "{value}");
     }
 }
@@ -252,7 +252,7 @@ proptest! {
     #![proptest_config(crate::property::config())]
 
     #[test]
-    fn notes_come_back_as_they_went(
+    fn checkpoints_come_back_as_they_went(
         device: u64,
         seconds in 2..i64::from(u32::MAX),
         asked in 2..i64::from(u32::MAX),
@@ -260,8 +260,8 @@ proptest! {
         for soonest in [Soonest::None, Soonest::Unread, Soonest::At(Timestamp::from_seconds(seconds))] {
             let mut checks = Checks::default();
             checks.begin(Window::All, NOW);
-            let note = checks.note(device, Window::All, soonest, Timestamp::from_seconds(asked));
-            checks.restore(&[note]);
+            let checkpoint = checks.checkpoint(device, Window::All, soonest, Timestamp::from_seconds(asked));
+            checks.restore(&[checkpoint]);
             let check = checks.devices[&device];
             prop_assert_eq!(Soonest::expand(check.soonest), soonest);
             prop_assert_eq!((i64::from(check.asked), check.sweep), (asked, 1));

@@ -1,35 +1,28 @@
-//! Proves that nothing is there but what the windows held: by counting what has no end, and by knowing it.
+//! Reads what has no end, so that nothing is there but what the windows held: it is counted, and asked for or listed.
 
-use super::Ends;
-use super::checkpoint::Progress;
-use super::page_reader::{Attempt, Reading};
-use super::windows::{EVER, Windows};
+use super::super::checkpoint::Progress;
+use super::super::page_reader::Attempt;
+use super::super::proof::{Reading, UndatedCount};
+use super::{EVER, Ranges};
+use crate::expiry::Ends;
 use crate::source::{Slice, SourceError, Span};
 
 /// Times that a list is counted when it changes while it is being counted.
 const COUNTS: u32 = 5;
 
-/// Of a large fleet, one in so many certificates that do not say when they end is asked for by itself.
+/// Of a large fleet, one in so many certificates may have no end and be asked for by itself.
 const SHARE: u64 = 100;
 
-/// How many certificates there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UndatedCount {
-    all: u64,
-    /// Those that do not say when they end; `None` when the list changes too fast to tell.
-    pub(super) undated: Option<u64>,
-}
-
-/// Whether the provider was asked, in this scan, for those that are known not to say when they end: once is enough, or one
-/// scan would count as two.
+/// Whether the provider was asked, in this scan, for those that are known to have no end: once is enough, or one scan would
+/// count as two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unknown {
     Asked,
     NotAsked,
 }
 
-impl Windows<'_> {
-    /// Proves that nothing is there but what the windows held and what does not say when it ends. That much is known
+impl Ranges<'_> {
+    /// Makes sure that nothing is there but what the windows held and what has no end. That much is known
     /// when as many are known and there as the provider counts; else, or where asking for each would take too long, the
     /// list as a whole shows it.
     pub(super) async fn finish(
@@ -49,13 +42,13 @@ impl Windows<'_> {
         }
         progress.kept += self.missing_from(&reading, Ends::Unknown).await?;
         let undated_count = self.undated_count(self.count(None).await?).await?;
-        if undated_count.undated == Some(progress.kept) {
+        if undated_count.is(progress.kept) {
             return Ok(reading.with_undated(progress.kept, undated_count.all));
         }
         self.finish_by_list(reading, listed, Unknown::Asked).await
     }
 
-    /// Returns whether certificates that do not say when they end are too many to be asked for one by one.
+    /// Returns whether certificates without an end are too many to be asked for one by one.
     pub(super) fn are_many(&self, undated: u64, all: u64) -> bool {
         undated > self.sizes.few.max(all / SHARE)
     }
@@ -77,9 +70,7 @@ impl Windows<'_> {
             return Ok(listed);
         }
         let undated_count = self.undated_count(self.count(None).await?).await?;
-        // Nothing that was there all the time lies between pages that overlap, however much came and went.
-        let whole = listed.finished && !listed.gap_detected && listed.unknown == 0;
-        reading.gap_detected |= !whole || undated_count.undated != Some(listed.undated);
+        reading.gap_detected |= !listed.shows_undated(undated_count);
         Ok(reading.with_undated(listed.undated, undated_count.all))
     }
 
@@ -91,8 +82,7 @@ impl Windows<'_> {
         Ok(one.reading)
     }
 
-    /// Counts what there is, and what of it has an end, by turns. The counts are of one moment when they stay the same:
-    /// what comes and goes between two of them would have to do so twice to go unnoticed.
+    /// Counts what there is, and what of it has an end, by turns, until the counts are of one moment.
     pub(super) async fn undated_count(&self, mut all: u64) -> Result<UndatedCount, SourceError> {
         if self.slice.within.is_some() {
             return Ok(UndatedCount { all, undated: Some(0) });
@@ -100,8 +90,8 @@ impl Windows<'_> {
         let mut before = None;
         for _ in 0..COUNTS {
             let dated = self.count(Some(EVER)).await?;
-            if before == Some((all, dated)) {
-                return Ok(UndatedCount { all, undated: Some(all.saturating_sub(dated)) });
+            if let Some(counted) = UndatedCount::of_one_moment(before, (all, dated)) {
+                return Ok(counted);
             }
             let last = std::mem::replace(&mut all, self.count(None).await?);
             before = (last == all).then_some((all, dated));

@@ -1,62 +1,69 @@
-//! Reads a slice that can be cut by windows of ends, each proven by itself.
+//! Reads a slice by ranges of the ends of its certificates, each proven by itself.
 //!
-//! A window is a stretch of ends with so many certificates that a restart loses little, and that a look at what is
-//! missing from it costs little. It is cut into parts that one answer holds, by the ends that are known; where more is
-//! there than is known, or too many end in the same second, a part is read page by page or cut.
-//! What does not say when it ends is in no window: it is counted, and known by being asked for one by one, or by the list
-//! as a whole.
+//! A window is a range with so many certificates that a restart loses little, and that a look at what is missing from it
+//! costs little. It is cut into parts that one answer holds, by the ends that are known; where more is there than is
+//! known, or too many end in the same second, a part is read page by page or cut. What has no end is in no window: it is
+//! counted, and known by being asked for one by one, or by the list as a whole.
+//!
+//! Reading order: this file (how a slice is read, and window after window), `planner` (which window is next), `split`
+//! (where a range is cut), `fetch` (how the parts of a window are read), `undated` (what has no end).
 
 use std::sync::Arc;
 
 use futures_util::future::join;
 
-use super::checkpoint::Progress;
+use super::checkpoint::{Progress, checkpoint};
 use super::confirm::confirm_missing;
-use super::page_reader::{self, Attempt, Pages, READINGS, Reading, stopped};
-use super::{Ends, Feed, ScanEvent};
+use super::event::{Feed, ScanEvent};
+use super::page_reader::{self, Attempt, Pages, READINGS};
+use super::proof::Reading;
 use crate::clock::Clock;
-use crate::expiry::Timestamp;
-use crate::source::{Coverage, Slice, Source, SourceError, Span};
+use crate::expiry::{Ends, Timestamp};
+use crate::source::{Slice, Source, SourceError, Span};
+
+mod planner;
+mod split;
+mod fetch;
+mod undated;
 
 /// How a slice is cut.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
+struct Sizes {
     /// Known certificates of one window, at least.
-    pub(super) window: usize,
+    window: usize,
     /// Windows of known certificates that a fleet has at most, however large it is: finding where a window ends and what
     /// is missing from it walks over all that is known.
-    pub(super) windows: u64,
+    windows: u64,
     /// Rows of a list that is read as one.
-    pub(super) short: u64,
+    short: u64,
     /// Rows of a part that is read page by page; a larger one is cut.
-    pub(super) long: u64,
-    /// Certificates that do not say when they end and are asked for one by one, however few there are in all.
-    pub(super) few: u64,
+    long: u64,
+    /// Certificates without an end that are asked for one by one, however few there are in all.
+    few: u64,
     /// Times that parts of one window are cut, so that a provider that answers anything comes to an end.
-    pub(super) cuts: u64,
+    cuts: u64,
 }
 
 /// For pages of a hundred rows.
-pub(super) const SIZES: Sizes =
+const SIZES: Sizes =
     Sizes { window: 100_000, windows: 16, short: 1_000, long: 10_000, few: 20, cuts: 1_024 };
 
 /// From the first second that is no "unknown" to the last of the year 9999, where no certificate ends later.
-pub(super) const EVER: Span =
-    (Timestamp::from_seconds(1), Timestamp::from_seconds(253_402_300_799));
+const EVER: Span = (Timestamp::from_seconds(1), Timestamp::from_seconds(253_402_300_799));
 
 /// Windows that a scope may have for each that it fills, and beyond that: a provider whose totals lie would have one
 /// for every second.
 const WINDOWS: u64 = 6;
 const SPARE_WINDOWS: u64 = 64;
 
-/// Reads a slice that can be cut.
-pub(super) struct Windows<'a> {
-    pub(super) source: &'a dyn Source,
-    pub(super) pages: Pages<'a>,
-    pub(super) slice: &'a Arc<Slice>,
-    pub(super) feed: &'a Feed,
-    pub(super) clock: &'a dyn Clock,
-    pub(super) sizes: Sizes,
+/// Reads one slice.
+pub(super) struct Ranges<'a> {
+    source: &'a dyn Source,
+    pages: Pages<'a>,
+    slice: &'a Arc<Slice>,
+    feed: &'a Feed,
+    clock: &'a dyn Clock,
+    sizes: Sizes,
 }
 
 /// How a slice is read.
@@ -68,14 +75,25 @@ enum Way {
     ByWindows,
 }
 
-impl Windows<'_> {
-    /// Reads the slice. What was read whole has been told to the feed by then.
+impl<'a> Ranges<'a> {
+    pub(super) fn new(
+        source: &'a dyn Source,
+        slice: &'a Arc<Slice>,
+        feed: &'a Feed,
+        clock: &'a dyn Clock,
+    ) -> Self {
+        Self { source, pages: Pages::of(source), slice, feed, clock, sizes: SIZES }
+    }
+}
+
+impl Ranges<'_> {
+    /// Reads the slice, by ranges where that pays. What was read whole has been reported by then.
     pub(super) async fn read(&self) -> Result<Reading, SourceError> {
-        if let Some(progress) = self.feed.checkpoints.of(self.slice, self.clock.now()) {
+        if let Some(progress) = self.feed.unfinished.of(self.slice, self.clock.now()) {
             let all = self.count(None).await?;
             return self.go_on(progress, all, None).await;
         }
-        self.give(ScanEvent::Begin { slice: Arc::clone(self.slice) }).await?;
+        self.feed.give(ScanEvent::Begin { slice: Arc::clone(self.slice) }).await?;
         let mut one = Attempt::stop_on_change(self.slice, self.slice);
         let next = one.begin(&self.pages, self.feed).await?;
         let all = one.reading.first_total;
@@ -92,7 +110,7 @@ impl Windows<'_> {
                 if one.reading.complete() {
                     return self.as_whole(one.reading).await;
                 }
-                self.give(ScanEvent::Begin { slice: Arc::clone(self.slice) }).await?;
+                self.feed.give(ScanEvent::Begin { slice: Arc::clone(self.slice) }).await?;
                 let listed = Some(one.reading).filter(|listed| listed.finished);
                 self.go_on(self.beginning(), all, listed).await
             }
@@ -118,7 +136,7 @@ impl Windows<'_> {
         Progress::beginning(self.clock.now(), self.span().0)
     }
 
-    pub(super) fn span(&self) -> Span {
+    fn span(&self) -> Span {
         self.slice.within.unwrap_or(EVER)
     }
 
@@ -133,8 +151,7 @@ impl Windows<'_> {
 
     /// Asks for what is missing from a list that was read as one, if it was read whole.
     async fn as_whole(&self, reading: Reading) -> Result<Reading, SourceError> {
-        let skimmed = self.slice.coverage == Coverage::Skimmed;
-        if !skimmed && reading.proven() && reading.unreadable == 0 {
+        if reading.list_shows_absence(self.slice) {
             let ends = self.slice.within.map_or(Ends::All, Ends::Within);
             confirm_missing(self.source, self.slice, ends, self.feed).await?;
         }
@@ -160,43 +177,35 @@ impl Windows<'_> {
             windows = windows.saturating_sub(1);
             if reading.outside > 0 || windows == 0 {
                 // The filter or the totals are not what they were; the filter is tried out again before the next poll.
-                self.note(None).await?;
+                self.keep(None).await?;
                 return Ok(Reading { finished: false, ..reading });
             }
             progress.kept += self.missing_from(&reading, Ends::Within(span)).await?;
             progress.reading.add(&reading);
             progress.next = span.1.plus(1);
-            self.note(Some(progress)).await?;
+            self.keep(Some(progress)).await?;
             ahead = following?;
         }
         let reading = self.finish(progress, listed).await?;
-        self.note(None).await?;
+        self.keep(None).await?;
         Ok(reading)
     }
 
     /// Asks for what is known and was not listed, if what was read was read whole. Answers with how much is there.
-    pub(super) async fn missing_from(
-        &self,
-        reading: &Reading,
-        ends: Ends,
-    ) -> Result<u64, SourceError> {
-        if reading.gap_detected || reading.unreadable > 0 {
+    async fn missing_from(&self, reading: &Reading, ends: Ends) -> Result<u64, SourceError> {
+        if !reading.shows_absence() {
             return Ok(0);
         }
         confirm_missing(self.source, self.slice, ends, self.feed).await
     }
 
-    async fn note(&self, progress: Option<Progress>) -> Result<(), SourceError> {
+    /// Keeps how far the reading has come; `None`: it is at its end.
+    async fn keep(&self, progress: Option<Progress>) -> Result<(), SourceError> {
         if self.slice.within.is_some() {
             return Ok(());
         }
-        let note = self.feed.checkpoints.keep(self.slice, progress);
-        let scope = Arc::clone(&self.slice.scope);
-        self.give(ScanEvent::Checkpoint { scope, notes: vec![note] }).await
-    }
-
-    pub(super) async fn give(&self, event: ScanEvent) -> Result<(), SourceError> {
-        if self.feed.give(event).await { Ok(()) } else { Err(stopped()) }
+        let checkpoints = vec![checkpoint(self.slice, progress)];
+        self.feed.keep(self.source, &self.slice.scope, checkpoints).await
     }
 }
 

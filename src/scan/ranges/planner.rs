@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::split::{cut, halve, likely_expiries};
-use super::windows::Windows;
+use super::Ranges;
+use super::split::{cut, likely_expiries};
 use crate::expiry::{Timestamp, View};
 use crate::source::{SourceError, Span};
 
-impl Windows<'_> {
+impl Ranges<'_> {
     /// Chooses the window that begins at `from` and has so many known certificates, and cuts it. `None` after the last.
     pub(super) async fn next(
         &self,
@@ -44,7 +44,8 @@ impl Windows<'_> {
         if self.count(Some((from, high))).await? <= 2 * size {
             return Ok(high);
         }
-        while let Some(((_, middle), _)) = halve((low, high)).filter(|_| high.since(low) > 1) {
+        while high.since(low) > 1 {
+            let middle = low.plus(high.since(low) / 2);
             match self.count(Some((from, middle))).await? {
                 count if count > 2 * size => high = middle,
                 count if count >= size / 2 => return Ok(middle),

@@ -1,4 +1,4 @@
-//! Readings by windows of a list that changes and lies, by a script, with a pipeline that keeps what it is told.
+//! Readings by windows of a list that changes and lies, by a script, with a pipeline that keeps what is reported.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use crate::clock::SteadyClock;
 use crate::expiry::{
     Inventory, Kind, Reason, Rejected, RowId, ScopeId, Sighting, Sightings, Status, View,
 };
-use crate::scan::Candidate;
+use crate::scan::{Candidate, Unfinished};
 use crate::source::{Page, Presence, Window};
 
 /// Small enough that few rows make many windows.
@@ -28,7 +28,7 @@ const SPREAD: i64 = 400;
 #[derive(Clone, Copy, Debug)]
 enum Happening {
     Nothing,
-    /// A row is added that ends then, or does not say when.
+    /// A row is added that ends then, or has no end.
     Insert(Option<i64>),
     /// A row is taken out at this place, counted round.
     Delete(usize),
@@ -116,7 +116,7 @@ impl List {
                 page.undated.clear();
                 page.sightings = Sightings::default();
             }
-            Some(Lie::Fails) => return Err(SourceError::Unavailable("as told".into())),
+            Some(Lie::Fails) => return Err(SourceError::Unavailable("as scripted".into())),
         }
         self.happen(&mut state, number);
         Ok(page)
@@ -212,7 +212,7 @@ struct Known {
     inventory: Inventory,
     rows: BTreeMap<u32, Option<i64>>,
     seen: BTreeSet<u32>,
-    notes: u32,
+    checkpoints: u32,
     begun: u32,
     /// Certificates without an end that the provider was asked for one by one.
     asked: usize,
@@ -280,29 +280,23 @@ impl Known {
                     }
                 }
             }
-            ScanEvent::Checkpoint { .. } => self.notes += 1,
+            ScanEvent::Checkpoint { .. } => self.checkpoints += 1,
             other => panic!("{other:?}"),
         }
     }
 }
 
-fn run(
-    list: &List,
-    known: &mut Known,
-    checkpoints: &super::super::Checkpoints,
-) -> Result<Reading, SourceError> {
+fn run(list: &List, known: &mut Known, unfinished: &Unfinished) -> Result<Reading, SourceError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let (sender, mut events) = mpsc::channel(4);
-        let checkpoints = checkpoints.clone();
+        let unfinished = unfinished.clone();
         let (views, view) = watch::channel(known.begin());
-        let feed = Feed { source: "iot".into(), events: sender, view, checkpoints };
+        let feed = Feed { source: "iot".into(), events: sender, view, unfinished };
         let (slice, clock) =
             (list.slice(), SteadyClock::starting_at(Timestamp::from_seconds(FIRST)));
         let reading = async {
-            let pages = Pages::of(list);
-            let (slice, feed, clock) = (&slice, &feed, &clock);
-            Windows { source: list, pages, slice, feed, clock, sizes: TINY }.read().await
+            Ranges { sizes: TINY, ..Ranges::new(list, &slice, &feed, &clock) }.read().await
         };
         tokio::pin!(reading);
         loop {
@@ -321,7 +315,7 @@ fn run(
 }
 
 fn end() -> impl Strategy<Value = Option<i64>> {
-    // Batches share ends; few rows do not say when they end.
+    // Batches share ends; few rows have no end.
     prop_oneof![
         6 => (0..SPREAD).prop_map(Some),
         3 => (0..4_i64).prop_map(|same_second| Some(same_second * 100)),
@@ -361,7 +355,7 @@ fn partly_known(list: &List, share: usize, gone: u32) -> Known {
 
 /// Returns what a reading that calls itself proven did not show, though it was there all the time.
 fn skipped(list: &List, mut known: Known, is_at_rest: bool) -> Vec<(u32, Option<i64>)> {
-    let reading = run(list, &mut known, &super::super::Checkpoints::default());
+    let reading = run(list, &mut known, &Unfinished::default());
     if !reading.is_ok_and(|reading| reading.proven()) {
         return Vec::new();
     }
@@ -415,7 +409,7 @@ proptest! {
     ) {
         let list = List::of(&ends);
         let mut known = Known { published, ..partly_known(&list, share, gone) };
-        let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
+        let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
         prop_assert!(reading.proven(), "{reading:?}");
         prop_assert_eq!(reading.last_total, ends.len() as u64);
         prop_assert_eq!(reading.distinct, ends.len() as u64);
@@ -431,12 +425,12 @@ proptest! {
     ) {
         let list = List { lies: [(cut_at, Lie::Fails)].into(), ..List::of(&ends) };
         let mut known = Known { published, ..partly_known(&list, share, 5) };
-        let checkpoints = super::super::Checkpoints::default();
-        if run(&list, &mut known, &checkpoints).is_err() {
-            let reading = run(&list, &mut known, &checkpoints).unwrap();
+        let unfinished = Unfinished::default();
+        if run(&list, &mut known, &unfinished).is_err() {
+            let reading = run(&list, &mut known, &unfinished).unwrap();
             prop_assert!(reading.proven(), "{reading:?}");
         }
-        prop_assert!(!checkpoints.is_waiting());
+        prop_assert!(!unfinished.is_waiting());
         prop_assert_eq!(known.rows, list.truth());
     }
 
@@ -451,7 +445,7 @@ proptest! {
     ) {
         let list = List { always: Some(always), ..List::of(&ends) };
         let mut known = Known { published, ..partly_known(&list, share, 0) };
-        let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
+        let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
         let whole = known.rows.keys().len() == ends.len();
         prop_assert!(!reading.proven() || whole && always == Lie::FilterIgnored, "{reading:?}");
     }
@@ -466,11 +460,11 @@ fn fleet(rows: i64) -> Vec<Option<i64>> {
 fn what_is_known_is_read_with_one_answer_for_each_part() {
     let list = List::of(&fleet(240));
     let mut known = partly_known(&list, 7, 0);
-    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
+    let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
     // 240 rows are 60 answers of four. Counting before and after, and at the last window, is eleven more.
     assert_eq!(list.state.lock().unwrap().served, 60 + 11);
-    assert_eq!((known.begun, known.notes), (1, 240 / 12 + 1));
+    assert_eq!((known.begun, known.checkpoints), (1, 240 / 12 + 1));
 }
 
 /// Four times nine that end in the same second.
@@ -482,7 +476,7 @@ fn same_seconds() -> Vec<Option<i64>> {
 fn certificates_that_end_in_the_same_second_are_read_page_by_page() {
     let list = List::of(&same_seconds());
     let mut known = partly_known(&list, 7, 0);
-    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
+    let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
     // Nine rows are three pages that overlap by two, and nothing lies between them and the next nine. Eleven more answers
     // count the fleet.
@@ -493,12 +487,12 @@ fn certificates_that_end_in_the_same_second_are_read_page_by_page() {
 fn finished_windows_are_not_read_again() {
     let list = List { lies: [(30, Lie::Fails)].into(), ..List::of(&fleet(240)) };
     let mut known = partly_known(&list, 7, 0);
-    let checkpoints = super::super::Checkpoints::default();
-    run(&list, &mut known, &checkpoints).unwrap_err();
-    let windows = known.notes;
+    let unfinished = Unfinished::default();
+    run(&list, &mut known, &unfinished).unwrap_err();
+    let windows = known.checkpoints;
     assert!(windows > 5, "{windows}");
     let before = list.state.lock().unwrap().served;
-    run(&list, &mut known, &checkpoints).unwrap();
+    run(&list, &mut known, &unfinished).unwrap();
     let after = list.state.lock().unwrap().served - before;
     assert!(after < 60 - 12, "{after} answers");
     assert_eq!(known.begun, 1);
@@ -510,13 +504,13 @@ fn certificates_without_an_end_are_proven_by_asking_for_them() {
     ends.extend([None, None, None]);
     let list = List::of(&ends);
     let mut known = partly_known(&list, 7, 0);
-    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
+    let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
     assert_eq!(reading.distinct, 243);
     // One that nobody knows of is not proven away: the list as a whole shows it.
     let mut unaware = partly_known(&list, 7, 0);
     unaware.rows.remove(&241);
-    let reading = run(&list, &mut unaware, &super::super::Checkpoints::default()).unwrap();
+    let reading = run(&list, &mut unaware, &Unfinished::default()).unwrap();
     assert!(reading.proven() && !reading.by_windows, "{reading:?}");
     assert_eq!(unaware.rows, list.truth());
 }
@@ -532,7 +526,7 @@ fn many_certificates_without_an_end_are_proven_by_the_list_though_the_fleet_chan
         let mut known = partly_known(&list, share, 0);
         // One of them is gone, and found out by one question.
         known.rows.insert(9_999, None);
-        let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
+        let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
         assert!(reading.proven() && reading.by_windows, "{share}: {reading:?}");
         assert_eq!((reading.undated, known.asked), (30, 1), "{share}");
         assert!(!known.rows.contains_key(&9_999));
@@ -549,7 +543,7 @@ fn many_certificates_without_an_end_are_not_missing_after_a_first_list_that_did_
     let lies = (7..40).map(|number| (number, Lie::Repeat)).collect();
     let list = List { lies, ..List::of(&ends) };
     let mut known = partly_known(&list, 7, 0);
-    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
+    let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
     assert!(reading.proven(), "{reading:?}");
     assert_eq!((known.asked, known.begun), (0, 2));
     assert_eq!(known.rows, list.truth());
@@ -569,7 +563,7 @@ fn a_fleet_that_changes_all_the_time_is_proven_all_the_same() {
     ];
     let list = List { script, ..List::of(&fleet(400)) };
     let mut known = partly_known(&list, 7, 0);
-    let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
+    let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
     assert!(reading.proven() && reading.by_windows, "{reading:?}");
     let throughout = list.throughout(0);
     assert!(throughout.iter().all(|(name, _)| known.rows.contains_key(name)));
@@ -585,7 +579,7 @@ fn a_first_reading_is_proven_though_the_fleet_changes_and_some_do_not_say_when_t
         let list = List { script: script.clone(), ..List::of(&ends) };
         let mut known = partly_known(&list, share, 0);
         known.rows.retain(|_, end| end.is_some());
-        let reading = run(&list, &mut known, &super::super::Checkpoints::default()).unwrap();
+        let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
         assert!(reading.proven() && reading.by_windows, "{share}: {reading:?}");
         assert_eq!(reading.undated, 2);
         let throughout = list.throughout(0);

@@ -1,13 +1,13 @@
 //! Where a span of ends is cut, so that each part is one answer of the provider's.
 //!
 //! An answer that holds all there is of its part is a single snapshot: nothing can be skipped in it, however the list
-//! changes. Certificates keep their ends, so that what is known says well where to cut.
+//! changes. Certificates keep their ends, so that what is known shows well where to cut.
 
 use crate::expiry::Timestamp;
 use crate::source::Span;
 
 /// Cuts `span` into parts that touch each other, each with at most `most` of the known `ends`, which ascend. Only a
-/// part of one second may hold more: certificates that end together cannot be told apart by their ends.
+/// part of one second may hold more: certificates that end together have nothing to cut between.
 pub(super) fn cut((from, to): Span, ends: &[Timestamp], most: usize) -> Vec<Span> {
     let mut parts = Vec::with_capacity(ends.len() / most.max(1) + 1);
     let mut start = from;
@@ -49,12 +49,6 @@ pub(super) fn divide((from, to): Span, parts: i64) -> Vec<Span> {
     let start = |part: i64| from.plus(part.saturating_mul(seconds / parts));
     let end = |part: i64| if part + 1 == parts { to } else { start(part + 1).plus(-1) };
     (0..parts).map(|part| (start(part), end(part))).collect()
-}
-
-/// Halves a span; `None` for one of a single second.
-pub(super) fn halve((from, to): Span) -> Option<(Span, Span)> {
-    let middle = from.plus(to.since(from) / 2);
-    (from < to).then(|| ((from, middle), (middle.plus(1), to)))
 }
 
 #[cfg(test)]
@@ -118,19 +112,6 @@ mod tests {
             }
             let whole = i64::try_from(divide(span, parts).len()).unwrap();
             prop_assert_eq!(whole, parts.min(length + 1));
-        }
-
-        #[test]
-        fn halves_touch(from in -100..100_i64, length in 0..1000_i64) {
-            let span = (at(from), at(from + length));
-            match halve(span) {
-                None => prop_assert_eq!(length, 0),
-                Some((left, right)) => {
-                    prop_assert_eq!((left.0, right.1), span);
-                    prop_assert_eq!(left.1.plus(1), right.0);
-                    prop_assert!(left.0 <= left.1 && right.0 <= right.1);
-                }
-            }
         }
     }
 

@@ -5,22 +5,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
-use super::page_reader::{Attempt, READINGS, Reading};
+use super::super::page_reader::{Attempt, READINGS};
+use super::super::proof::Reading;
+use super::Ranges;
 use super::split::divide;
-use super::windows::Windows;
 use crate::source::{SourceError, Span};
 
 /// A part that is too long is cut into so many at the most: where all end in one of them, the others are asked in vain.
 const MOST_PARTS: u64 = 8;
 
 /// How a part of a window was read.
-pub(super) enum Part {
+enum Part {
     Read(Reading),
     /// It is too long for one reading.
     Cut(Vec<Span>),
 }
 
-impl Windows<'_> {
+impl Ranges<'_> {
     /// Reads every part of a window, a few at a time.
     pub(super) async fn window(&self, mut waiting: Vec<Span>) -> Result<Reading, SourceError> {
         waiting.reverse();
