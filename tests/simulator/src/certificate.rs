@@ -10,12 +10,30 @@ use super::random::mix;
 /// Characters of base64 in a line, and the bytes they stand for.
 const LINE: usize = 64;
 const LINE_BYTES: usize = 48;
-/// A line in JSON text ends with a backslash and an `n`.
-const JSON_LINE: usize = LINE + 2;
-const BEGIN: &str = "-----BEGIN CERTIFICATE-----\\n";
-const END: &str = "-----END CERTIFICATE-----\\n";
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
 /// Bytes of the head of a certificate that hold everything that is patched.
 const HEAD: usize = 5 * LINE_BYTES;
+
+/// How PEM is escaped in a JSON text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Escapes {
+    /// As short as can be.
+    Few,
+    /// Slashes too, where they are the same in every certificate.
+    Slashes,
+    /// The same, and the ends of lines by their number.
+    All,
+}
+
+impl Escapes {
+    const fn line_end(self) -> &'static str {
+        match self {
+            Self::Few | Self::Slashes => "\\n",
+            Self::All => "\\u000A",
+        }
+    }
+}
 
 /// What differs between the certificates of one template.
 pub(crate) struct Facts<'a> {
@@ -35,6 +53,8 @@ pub(crate) struct Facts<'a> {
 pub(crate) struct Template {
     head: [u8; HEAD],
     text: Vec<u8>,
+    /// Bytes of the end of a line.
+    line_end: usize,
     serial: usize,
     issuer: usize,
     begin: usize,
@@ -44,7 +64,7 @@ pub(crate) struct Template {
 
 impl Template {
     /// Returns a template for common names as long as `common_name`.
-    pub(crate) fn new(seed: u64, common_name: &str, is_ca: bool) -> Self {
+    pub(crate) fn new(seed: u64, common_name: &str, is_ca: bool, escapes: Escapes) -> Self {
         let serial = [0x5A_u8; 20];
         let der = certificate(seed, &serial, common_name, is_ca);
         let find = |needle: &[u8], from: usize| {
@@ -59,8 +79,9 @@ impl Template {
         assert!(common_name_at + common_name.len() <= HEAD, "the head holds what is patched");
         let mut head = [0; HEAD];
         head.copy_from_slice(&der[..HEAD]);
-        let text = json_pem(&der).into_bytes();
-        Self { head, text, serial, issuer, begin, end, common_name: common_name_at }
+        let text = json_pem(&der, escapes).into_bytes();
+        let line_end = escapes.line_end().len();
+        Self { head, text, line_end, serial, issuer, begin, end, common_name: common_name_at }
     }
 
     /// Appends the PEM text of a certificate, escaped for a JSON string.
@@ -73,10 +94,10 @@ impl Template {
         head[self.end..self.end + 13].copy_from_slice(&utc_time(facts.end));
         let name = self.common_name..self.common_name + facts.common_name.len();
         head[name].copy_from_slice(facts.common_name);
-        let start = out.len() + BEGIN.len();
+        let start = out.len() + BEGIN.len() + self.line_end;
         out.extend_from_slice(&self.text);
         for (line, bytes) in head.chunks_exact(LINE_BYTES).enumerate() {
-            let at = start + line * JSON_LINE;
+            let at = start + line * (LINE + self.line_end);
             encode_line(bytes, &mut out[at..at + LINE]);
         }
     }
@@ -100,14 +121,16 @@ fn encode_line(bytes: &[u8], out: &mut [u8]) {
     }
 }
 
-fn json_pem(der: &[u8]) -> String {
-    let mut text = String::from(BEGIN);
-    for line in der.chunks(LINE_BYTES) {
-        text.push_str(&STANDARD.encode(line));
-        text.push_str("\\n");
+fn json_pem(der: &[u8], escapes: Escapes) -> String {
+    let mut lines = vec![BEGIN.to_owned()];
+    lines.extend(der.chunks(LINE_BYTES).map(|line| STANDARD.encode(line)));
+    lines.push(END.to_owned());
+    if escapes != Escapes::Few {
+        // The lines of the head are written anew for each certificate, over as many characters.
+        let same = lines.iter_mut().skip(1 + HEAD / LINE_BYTES);
+        same.for_each(|line| *line = line.replace('/', "\\/"));
     }
-    text.push_str(END);
-    text
+    lines.iter().map(|line| line.clone() + escapes.line_end()).collect()
 }
 
 /// A certificate with an RSA-2048 key and the extensions that a device certificate usually has. The key and the

@@ -91,6 +91,33 @@ pub struct Instance {
     pub mixed: bool,
     /// Every how many blocks all rows of the block end at one instant; 0: never.
     pub one_instant_every: u64,
+    /// How its rows are written.
+    pub data: Data,
+}
+
+/// How device certificates are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// All alike, as in the vendor's sample.
+    Usual,
+    /// In every way that JSON and the contract allow: escapes, blanks, other orders, fields that nobody knows, long names,
+    /// numbers as floats, and one in a hundred without an end.
+    Varied,
+}
+
+impl Data {
+    /// Returns the set with a name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Usual, Self::Varied].into_iter().find(|data| data.as_str() == name)
+    }
+
+    /// Returns its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Usual => "usual",
+            Self::Varied => "varied",
+        }
+    }
 }
 
 impl Instance {
@@ -106,6 +133,7 @@ impl Instance {
             ends: (-60 * DAY, 670 * DAY),
             mixed: true,
             one_instant_every: 16,
+            data: Data::Usual,
         }
     }
 

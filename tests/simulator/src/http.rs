@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -78,12 +79,13 @@ impl Reply {
     }
 }
 
-/// Accepts connections until it is dropped, and with it every connection.
-pub async fn serve(listener: TcpListener, cloud: Arc<dyn Cloud>) {
+/// Accepts connections until it is dropped, and with it every connection. `opened` counts them.
+pub async fn serve(listener: TcpListener, cloud: Arc<dyn Cloud>, opened: Arc<AtomicU64>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                opened.fetch_add(1, Ordering::Relaxed);
                 let cloud = Arc::clone(&cloud);
                 connections.spawn(async move {
                     // A client that goes away, or is thrown out, ends the connection and nothing else.

@@ -176,6 +176,8 @@ pub struct Simulator {
     enos: Arc<Enos>,
     chat: Chat,
     addresses: [SocketAddr; 4],
+    /// Connections that were opened to the MQTT product, the SSL product and `EnOS`.
+    opened: [Arc<AtomicU64>; 3],
     tasks: JoinSet<()>,
 }
 
@@ -198,13 +200,15 @@ impl Simulator {
         let mqtt_gate = Gate::new(Arc::clone(&mqtt), Arc::clone(&shared), accounts.clone());
         let ssl_gate = Gate::new(Arc::clone(&ssl), Arc::clone(&shared), accounts);
         let enos_cloud: Arc<dyn Cloud> = Arc::clone(&enos) as _;
+        let opened = <[Arc<AtomicU64>; 3]>::default();
+        let [mqtt_opened, ssl_opened, enos_opened] = &opened;
         let addresses = [
-            open(&mut tasks, "mqtt", ports.mqtt, Arc::new(mqtt_gate)).await?,
-            open(&mut tasks, "ssl", ports.ssl, Arc::new(ssl_gate)).await?,
-            open(&mut tasks, "enos", ports.enos, enos_cloud).await?,
+            open(&mut tasks, ("mqtt", ports.mqtt), Arc::new(mqtt_gate), mqtt_opened).await?,
+            open(&mut tasks, ("ssl", ports.ssl), Arc::new(ssl_gate), ssl_opened).await?,
+            open(&mut tasks, ("enos", ports.enos), enos_cloud, enos_opened).await?,
             open_chat(&mut tasks, ports.chat, &chat).await?,
         ];
-        Ok(Self { shared, mqtt, ssl, enos, chat, addresses, tasks })
+        Ok(Self { shared, mqtt, ssl, enos, chat, addresses, opened, tasks })
     }
 
     /// Returns where the MQTT product is.
@@ -256,6 +260,11 @@ impl Simulator {
         &self.shared.log
     }
 
+    /// Returns how many connections were opened to a service.
+    pub fn connections(&self, service: Service) -> u64 {
+        self.opened[service as usize].load(Ordering::Relaxed)
+    }
+
     /// Turns a fault on.
     pub fn fault(&self, service: Service, fault: Fault, times: Times) {
         self.shared.faults.add(service, None, fault, times);
@@ -284,13 +293,13 @@ impl Simulator {
 
 async fn open(
     tasks: &mut JoinSet<()>,
-    name: &str,
-    port: u16,
+    (name, port): (&str, u16),
     cloud: Arc<dyn Cloud>,
+    opened: &Arc<AtomicU64>,
 ) -> io::Result<SocketAddr> {
     let listener = listen(name, port).await?;
     let address = listener.local_addr()?;
-    tasks.spawn(http::serve(listener, cloud));
+    tasks.spawn(http::serve(listener, cloud, Arc::clone(opened)));
     Ok(address)
 }
 

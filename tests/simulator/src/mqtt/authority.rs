@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::row::Row;
-use crate::certificate::{Facts, Template, ca_name};
+use crate::certificate::{Escapes, Facts, Template, ca_name};
 use crate::fleet::{DAY, Fleet, Instance, Truth};
 use crate::random::mix_text;
 
@@ -35,7 +35,7 @@ impl Authority {
         hex::decode_to_slice(&serial, &mut bytes).expect("a serial is 40 hex digits");
         let facts = Facts { serial: &bytes, ca, begin, end, common_name: name.as_bytes() };
         let mut pem = Vec::new();
-        Template::new(ca, &name, true).write_json(&mut pem, &facts);
+        Template::new(ca, &name, true, Escapes::Few).write_json(&mut pem, &facts);
         let pem = String::from_utf8(pem).expect("PEM is text").replace("\\n", "\n");
         Self { serial, name, pem, begin, end }
     }

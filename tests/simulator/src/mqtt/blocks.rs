@@ -17,6 +17,8 @@ pub(super) struct Block {
     pub step: i64,
     /// Rows at its beginning whose end the provider does not say.
     pub undated: u64,
+    /// Whether the provider takes those to end at 0, so that its filter finds them there.
+    pub undated_is_zero: bool,
     live: u64,
     /// A bit for each row, set when the row is deleted. None: no row is.
     gone: Option<Box<[u64]>>,
@@ -25,7 +27,16 @@ pub(super) struct Block {
 impl Block {
     /// Returns a block without deleted rows.
     pub(super) fn new(first: u64, rows: u64, start: i64, step: i64) -> Self {
-        Self { first, rows, start, step, undated: 0, live: rows, gone: None }
+        Self {
+            first,
+            rows,
+            start,
+            step,
+            undated: 0,
+            undated_is_zero: false,
+            live: rows,
+            gone: None,
+        }
     }
 
     /// Adds rows at the end.
@@ -79,7 +90,10 @@ impl Block {
             let from = -(self.start - low).div_euclid(self.step);
             (from, (high - self.start).div_euclid(self.step) + 1)
         };
-        let from = from.max(self.undated as i64);
+        let undated = self.undated as i64;
+        // What ends at 0 comes before everything that ends.
+        let zero = self.undated_is_zero && low <= 0 && 0 <= high;
+        let (from, to) = if zero { (0, to.max(undated)) } else { (from.max(undated), to) };
         let to = to.min(self.rows as i64).max(from);
         if from == to {
             self.first..self.first

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::clock::Clock;
 use super::fault::{Effects, Place};
-use super::fleet::{Fleet, Instance, Truth};
+use super::fleet::{Data, Fleet, Instance, Truth};
 use super::random::mix;
 use super::tencent::{Answer, Call, Product, Refusal, parameters};
 use super::{Service, bend::Shape};
@@ -15,8 +15,9 @@ use instances::{InstanceRequest, InstancesRequest};
 use row::COMMON_NAME;
 use rows::Rows;
 use select::{ListRequest, Misreading, Selection};
+use varied::Varied;
 
-use crate::certificate::Template;
+use crate::certificate::{Escapes, Template};
 
 mod authority;
 mod blocks;
@@ -24,6 +25,7 @@ mod instances;
 mod row;
 mod rows;
 mod select;
+mod varied;
 
 pub use row::{Names, Status};
 
@@ -41,7 +43,8 @@ pub enum NotFound {
 /// The MQTT product, and what a test does to it.
 pub struct Mqtt {
     clock: Clock,
-    template: Template,
+    usual: Template,
+    varied: Varied,
     state: Mutex<State>,
 }
 
@@ -82,8 +85,8 @@ impl Mqtt {
             last_offset: HashMap::new(),
             random: fleet.seed,
         };
-        let template = Template::new(fleet.seed, COMMON_NAME, false);
-        Self { clock, template, state: Mutex::new(state) }
+        let usual = Template::new(fleet.seed, COMMON_NAME, false, Escapes::Few);
+        Self { clock, usual, varied: Varied::new(fleet.seed), state: Mutex::new(state) }
     }
 
     /// Adds device certificates that end in a year; returns their indexes.
@@ -198,16 +201,25 @@ impl Mqtt {
         state.last_offset.insert(id.clone(), selection.offset);
         let held = state.ready(&id, call.region)?;
         let (total, page) = held.rows.select(&selection);
-        let mut body = Vec::with_capacity(2400 * page.len() + 256);
+        let mut body = Vec::with_capacity(3600 * page.len() + 256);
         body.extend_from_slice(format!(r#"{{{}"Response":{{"Data":["#, Self::PREFIX).as_bytes());
         for (place, index) in page.iter().enumerate() {
             body.extend_from_slice(if place == 0 { b"{" } else { b",{" });
-            held.rows.row(*index).write_fields(&self.template, &mut body);
+            self.write_fields(held, *index, &mut body);
             body.push(b'}');
         }
         let tail = format!(r#"],"RequestId":"{}","TotalCount":{total}}}}}"#, call.request_id);
         body.extend_from_slice(tail.as_bytes());
         Ok(Answer { body, scope: id })
+    }
+
+    /// Appends the fields of a row, without the braces around them.
+    fn write_fields(&self, held: &Held, index: u64, out: &mut Vec<u8>) {
+        let row = held.rows.row(index);
+        match held.spec.data {
+            Data::Usual => row.write_fields(&self.usual, out),
+            Data::Varied => self.varied.write_fields(&row, out),
+        }
     }
 
     fn point(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
@@ -220,7 +232,7 @@ impl Mqtt {
         let mut body = format!(r#"{{{}"Response":{{"#, Self::PREFIX).into_bytes();
         match held.rows.find(&serial) {
             Some(index) => {
-                held.rows.row(index).write_fields(&self.template, &mut body);
+                self.write_fields(held, index, &mut body);
                 body.push(b',');
             }
             None if state.not_found == NotFound::Empty => {}

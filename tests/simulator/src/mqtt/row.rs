@@ -1,7 +1,8 @@
 //! One device certificate: what its index makes of it, and how it is written.
 
+use super::varied::TAILS;
 use crate::certificate::{Facts, Template};
-use crate::fleet::Truth;
+use crate::fleet::{Data, Truth};
 use crate::random::{mix, scramble, unscramble};
 
 /// The state of a device certificate.
@@ -58,8 +59,10 @@ pub(super) enum Write {
 
 impl Write {
     /// Returns how the end of a row is written that is undated with a number, or is not.
-    pub(super) fn of(undated: Option<u64>) -> Self {
+    pub(super) fn of(data: Data, undated: Option<u64>) -> Self {
         match undated {
+            // Mostly the certificate knows it: varied rows choose themselves how they leave it out.
+            Some(undated) if data == Data::Varied && undated % 4 != 3 => Self::Null,
             None => Self::Plain,
             Some(0) => Self::Null,
             Some(1) => Self::Zero,
@@ -84,6 +87,7 @@ pub(super) struct Row<'a> {
     pub names: Option<&'a Names>,
     /// Whether the fields are null that the schema lets be null.
     pub sparse: bool,
+    pub data: Data,
 }
 
 const CLIENT: &str = "dev-000000000000";
@@ -110,17 +114,18 @@ impl Row<'_> {
 
     /// Returns `DeviceCertificateSn`.
     pub(super) fn serial_text(&self) -> String {
-        hex::encode(serial(self.seed, self.index))
+        hex::encode(self.serial_bytes())
     }
 
     /// Returns `ClientId`.
     pub(super) fn client_text(&self) -> String {
-        self.names.map_or_else(|| text(&self.client_bytes()), |names| names.client_id.clone())
+        let made = || self.name(&self.client_head(), 0);
+        self.names.map_or_else(made, |names| names.client_id.clone())
     }
 
     /// Returns `DeviceCertificateCn`.
     pub(super) fn common_name_text(&self) -> String {
-        let made = || text(&self.common_name_bytes());
+        let made = || self.name(&self.common_name_head(), 1);
         self.names.map_or_else(made, |names| names.common_name.clone())
     }
 
@@ -129,13 +134,24 @@ impl Row<'_> {
         match self.names {
             Some(names) => names.unit.clone(),
             None if self.sparse => String::new(),
-            None => format!("plant-{}", self.unit),
+            None => self.name(self.unit_head().as_bytes(), 2),
         }
+    }
+
+    /// Returns a name that nobody changed, from its beginning.
+    fn name(&self, head: &[u8], which: usize) -> String {
+        let tail = if self.data == Data::Varied { TAILS[which] } else { "" };
+        text(head) + tail
+    }
+
+    /// Returns the end as the field says it.
+    pub(super) fn said_end(&self) -> Option<i64> {
+        (self.write == Write::Plain).then_some(self.end)
     }
 
     /// Returns what an inventory should hold of it.
     pub(super) fn truth(&self) -> Truth {
-        let said = (self.write == Write::Plain).then_some(self.end);
+        let said = self.said_end();
         let in_certificate = self.write == Write::Null;
         Truth {
             issuer: Self::ca_serial(self.seed, self.ca),
@@ -155,16 +171,12 @@ impl Row<'_> {
         out.extend_from_slice(br#","DeviceCertificate":""#);
         self.write_certificate(template, out);
         out.extend_from_slice(br#"","CaSn":""#);
-        write_hex(&serial(self.seed ^ 0xCA, self.ca), out);
+        write_hex(&self.issuer_bytes(), out);
         out.extend_from_slice(br#"","OrganizationalUnit":"#);
         match self.names {
             Some(names) => write_text(&names.unit, out),
             None if self.sparse => out.extend_from_slice(b"null"),
-            None => {
-                out.extend_from_slice(b"\"plant-");
-                write_number(self.unit as i64, out);
-                out.push(b'"');
-            }
+            None => write_quoted(self.unit_head().as_bytes(), out),
         }
         out.extend_from_slice(br#","Format":"PEM","Status":""#);
         out.extend_from_slice(self.status.as_str().as_bytes());
@@ -178,28 +190,29 @@ impl Row<'_> {
         out.extend_from_slice(br#""ClientId":"#);
         match self.names {
             Some(names) => write_text(&names.client_id, out),
-            None => write_quoted(&self.client_bytes(), out),
+            None => write_quoted(&self.client_head(), out),
         }
         out.extend_from_slice(br#","DeviceCertificateSn":""#);
-        write_hex(&serial(self.seed, self.index), out);
+        write_hex(&self.serial_bytes(), out);
         out.extend_from_slice(br#"","DeviceCertificateCn":"#);
         match self.names {
             Some(names) => write_text(&names.common_name, out),
-            None => write_quoted(&self.common_name_bytes(), out),
+            None => write_quoted(&self.common_name_head(), out),
         }
     }
 
-    fn write_certificate(&self, template: &Template, out: &mut Vec<u8>) {
+    /// Appends the PEM as JSON, without quotation marks.
+    pub(super) fn write_certificate(&self, template: &Template, out: &mut Vec<u8>) {
         if matches!(self.write, Write::Zero | Write::Absent) {
             out.extend_from_slice(b"-----BEGIN CERTIFICATE-----\\n-----END CERTIFICATE-----\\n");
             return;
         }
         let facts = Facts {
-            serial: &serial(self.seed, self.index),
+            serial: &self.serial_bytes(),
             ca: self.ca,
             begin: self.begin,
             end: self.end,
-            common_name: &self.common_name_bytes(),
+            common_name: &self.certified_name(),
         };
         template.write_json(out, &facts);
     }
@@ -228,14 +241,36 @@ impl Row<'_> {
         }
     }
 
-    fn client_bytes(&self) -> [u8; CLIENT.len()] {
+    pub(super) fn serial_bytes(&self) -> [u8; 20] {
+        serial(self.seed, self.index)
+    }
+
+    pub(super) fn issuer_bytes(&self) -> [u8; 20] {
+        serial(self.seed ^ 0xCA, self.ca)
+    }
+
+    /// Returns the beginning of `ClientId`, with the client's number in it.
+    pub(super) fn client_head(&self) -> [u8; CLIENT.len()] {
         let mut bytes = [0; CLIENT.len()];
         bytes.copy_from_slice(CLIENT.as_bytes());
         write_digits(self.client, &mut bytes[4..16]);
         bytes
     }
 
-    fn common_name_bytes(&self) -> [u8; COMMON_NAME.len()] {
+    /// Returns the beginning of `DeviceCertificateCn`.
+    pub(super) fn common_name_head(&self) -> Vec<u8> {
+        let name = self.certified_name();
+        let length = if self.data == Data::Varied { 13 } else { name.len() };
+        name[..length].to_vec()
+    }
+
+    /// Returns the beginning of `OrganizationalUnit`.
+    pub(super) fn unit_head(&self) -> String {
+        format!("plant-{}", self.unit)
+    }
+
+    /// Returns the common name in the certificate itself.
+    fn certified_name(&self) -> [u8; COMMON_NAME.len()] {
         let mut bytes = [0; COMMON_NAME.len()];
         bytes.copy_from_slice(COMMON_NAME.as_bytes());
         write_digits(self.client, &mut bytes[1..13]);
@@ -264,7 +299,8 @@ fn write_digits(mut value: u64, out: &mut [u8]) {
     }
 }
 
-fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
+/// Appends bytes as hexadecimal digits.
+pub(super) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for byte in bytes {
         out.push(DIGITS[usize::from(byte >> 4)]);

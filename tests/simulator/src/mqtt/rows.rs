@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::blocks::Block;
 use super::row::{Names, Row, Status, Write};
-use crate::fleet::{DAY, Instance};
+use crate::fleet::{DAY, Data, Instance};
 use crate::random::{mix, mix_text};
 
 mod pages;
@@ -15,6 +15,7 @@ pub(super) struct Rows {
     seed: u64,
     cas: u64,
     mixed: bool,
+    data: Data,
     now: i64,
     /// Rows of a full block; the first `initial` rows are in blocks of exactly this size.
     size: u64,
@@ -55,6 +56,7 @@ impl Rows {
             seed,
             cas: spec.cas.max(1),
             mixed: spec.mixed,
+            data: spec.data,
             now,
             size,
             initial: spec.rows,
@@ -84,10 +86,20 @@ impl Rows {
                 let is_instant = instant != 0 && number % instant == instant - 1;
                 let step = if is_instant { 0 } else { width / self.size as i64 };
                 let mut block = Block::new(first, self.size.min(spec.rows - first), start, step);
-                block.undated = if self.mixed && number % 8 == 3 { block.rows.min(3) } else { 0 };
+                self.leave_ends_out(number, &mut block);
                 block
             })
             .collect()
+    }
+
+    /// Chooses the rows of a block whose end the provider does not say.
+    fn leave_ends_out(&self, number: u64, block: &mut Block) {
+        block.undated = match self.data {
+            Data::Varied if self.mixed => (block.rows / 100).max(1),
+            Data::Usual if self.mixed && number % 8 == 3 => block.rows.min(3),
+            _ => 0,
+        };
+        block.undated_is_zero = self.data == Data::Varied;
     }
 
     /// Returns how many rows there are.
@@ -222,9 +234,10 @@ impl Rows {
             updated: touch.map_or(created, |touch| touch.updated),
             begin: end - 365 * DAY,
             end,
-            write: Write::of(undated),
+            write: Write::of(self.data, undated),
             names: touch.and_then(|touch| touch.names.as_ref()),
             sparse: self.mixed && mix(self.seed ^ 0x5A, index).is_multiple_of(64),
+            data: self.data,
         }
     }
 
