@@ -21,7 +21,7 @@ mod codes;
 mod reply;
 mod sign;
 
-pub use reply::{ApiError, Fault, Reply, Text, decode};
+pub use reply::{ApiError, Fault, Reply, Text, Whole, decode};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A page of 1000 rows with everything the contract has in them is 6 MB.

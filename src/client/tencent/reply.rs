@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 
 use crate::client::failure::brief;
 
@@ -151,6 +151,44 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// A whole number, however it is written: `1.7660736E12` is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole(pub i64);
+
+impl Whole {
+    /// Returns the whole number that `number` is; `None` where it is none, or so large that it may be another one.
+    #[expect(clippy::cast_possible_truncation, reason = "whole, and not too large")]
+    pub fn of(number: f64) -> Option<Self> {
+        /// From here on, neighbours are more than 1 apart.
+        const LARGEST: f64 = 9_007_199_254_740_992.0;
+        (number.fract() == 0.0 && number.abs() < LARGEST).then_some(Self(number as i64))
+    }
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = Whole;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Whole, E> {
+                Ok(Whole(number))
+            }
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Whole, E> {
+                let wrong = || E::invalid_value(Unexpected::Unsigned(number), &self);
+                i64::try_from(number).map(Whole).map_err(|_| wrong())
+            }
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Whole, E> {
+                Whole::of(number).ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
+            }
+        }
+        deserializer.deserialize_any(Number)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,6 +264,26 @@ mod tests {
             ["<html>502</html>", "", r#"{"Response":{"TotalCo"#, r#"{"Response":{}}trailing"#]
         {
             assert!(matches!(total(body), Err(Fault::Garbled(_))), "{body}: {:?}", total(body));
+        }
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_in_any_form() {
+        let whole = |text: &str| serde_json::from_str::<Whole>(text).ok().map(|whole| whole.0);
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("-0", Some(0)),
+            ("-7", Some(-7)),
+            ("1766073600000.0", Some(1_766_073_600_000)),
+            ("1.7660736E12", Some(1_766_073_600_000)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("9223372036854775808", None),
+            ("1e16", None),
+            ("0.5", None),
+            ("null", None),
+            (r#""7""#, None),
+        ] {
+            assert_eq!(whole(text), expected, "{text}");
         }
     }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::rows::status;
-use crate::client::tencent::{ApiError, Fault, Reply, Text, decode};
+use crate::client::tencent::{ApiError, Fault, Reply, Text, Whole, decode};
 use crate::client::time;
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp, listed_digest};
 use crate::source::Page;
@@ -40,8 +40,8 @@ struct Row<'a> {
     ca_certificate: Text<'a>,
     #[serde(borrow, default)]
     status: Text<'a>,
-    not_before_time: Option<i64>,
-    not_after_time: Option<i64>,
+    not_before_time: Option<Whole>,
+    not_after_time: Option<Whole>,
 }
 
 /// Reads the list. It has no total of its own: the rows are the total.
@@ -74,7 +74,7 @@ fn add(page: &mut Page, row: &Row<'_>) {
         reject(page, Reason::Unidentified, &format!("authority `{}`", row.ca_cn.0));
         return;
     }
-    let stated = time::millis(row.not_after_time.unwrap_or_default());
+    let stated = time::millis(row.not_after_time.map_or(0, |millis| millis.0));
     let not_after = stated.ok().flatten().or_else(|| not_after_in(&row.ca_certificate.0));
     if not_after.is_none() && stated.is_err() {
         reject(page, Reason::BadTime, serial);
@@ -99,7 +99,7 @@ fn add(page: &mut Page, row: &Row<'_>) {
         signs: String::new(),
         kind: Kind::Ca,
         status,
-        not_before: row.not_before_time.and_then(|millis| time::millis(millis).ok().flatten()),
+        not_before: row.not_before_time.and_then(|millis| time::millis(millis.0).ok().flatten()),
         not_after,
         common_name: owned(&row.ca_cn),
         holder: owned(&row.ca_cn),

@@ -27,11 +27,6 @@ pub(super) enum Unit {
     Seconds,
 }
 
-/// Returns whether a certificate belongs to what was asked for: a filter may be ignored.
-pub(super) fn is_within(end: Option<Timestamp>, within: Option<Span>) -> bool {
-    within.is_none_or(|(from, to)| end.is_some_and(|end| (from..=to).contains(&end)))
-}
-
 /// What of the list is asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
@@ -182,19 +177,6 @@ mod tests {
 
     const SPAN: Span =
         (Timestamp::from_seconds(1_763_827_200), Timestamp::from_seconds(1_766_419_200));
-
-    #[test]
-    fn rows_that_were_not_asked_for_are_told_from_those_that_were() {
-        for (end, expected) in [
-            (Some(SPAN.0), true),
-            (Some(SPAN.1), true),
-            (Some(SPAN.1.plus(1)), false),
-            (None, false),
-        ] {
-            assert_eq!(is_within(end, Some(SPAN)), expected, "{end:?}");
-            assert!(is_within(end, None), "{end:?}");
-        }
-    }
 
     #[test]
     fn a_request_is_written_as_the_signing_vector_has_it() {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::tencent::{Account, Service};
 use super::{Page, Presence, Slice, Source, SourceError, Window};
-use crate::client::tencent::{ApiError, Fault, Reply, Tencent, Text, decode};
+use crate::client::tencent::{ApiError, Fault, Reply, Tencent, Text, Whole, decode};
 use crate::client::{Action, CallError, Class, ClockOffset, Deps};
 use crate::config::{Fields, SourceConfig};
 use crate::expiry::{Kind, Reason, Rejected};
@@ -25,9 +25,10 @@ use list::{Part, Probe, Unit};
 
 mod authorities;
 mod instances;
+mod row_end;
 mod list;
 mod rows;
-mod fast_path;
+mod json;
 mod stated_expiry;
 
 /// What `kind = "tencent-mqtt"` is.
@@ -335,7 +336,7 @@ impl TencentMqtt {
         let wanted = serial.to_owned();
         let read = move |body: &[u8]| {
             let found = decode::<Found<'_>>(body)?;
-            let dated = found.not_after_time.is_some_and(|millis| millis != 0);
+            let dated = found.not_after_time.is_some_and(|millis| millis != Whole(0));
             match found.device_certificate_sn.0.as_ref() {
                 "" => Ok((Presence::NotFound, false)),
                 serial if serial == wanted => Ok((Presence::Present, dated)),
@@ -382,7 +383,7 @@ struct Found<'a> {
     error: Option<ApiError>,
     #[serde(borrow, default)]
     device_certificate_sn: Text<'a>,
-    not_after_time: Option<i64>,
+    not_after_time: Option<Whole>,
 }
 
 impl Reply for Found<'_> {
