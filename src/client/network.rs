@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use super::concurrency;
 use super::egress_filter::{Forbidden, Guard};
 use super::transport::{HttpError, Reach, Request, Response, Transport};
 use crate::config::is_loopback;
@@ -16,7 +15,6 @@ use crate::config::is_loopback;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 // Shorter than the minute after which load balancers usually close an idle connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
-const IDLE_CONNECTIONS: usize = concurrency::MOST;
 pub(super) const USER_AGENT: &str = concat!("notafter/", env!("CARGO_PKG_VERSION"));
 
 /// The clients that share the machine's connections.
@@ -81,8 +79,10 @@ fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
         .referer(false)
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_TIMEOUT)
+        // Every one is kept: several scans share a host, and where more are under way than are kept, the others are
+        // closed only to be opened again.
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .pool_max_idle_per_host(usize::MAX)
         .tcp_nodelay(true)
 }
 

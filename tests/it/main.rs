@@ -21,4 +21,5 @@ mod simulator_itself;
 mod simulator_faults;
 mod simulator_enos;
 mod truth;
+mod varied;
 mod written;
