@@ -74,8 +74,8 @@ impl Folder {
         let process = Process::start(|command| {
             command.args([ROLE, "run", "--config"]).arg(config).stderr(Stdio::from(log));
             command.envs([("ID", SECRET_ID), ("KEY", SECRET_KEY), ("RUST_LOG", "warn")]);
-            // As `deploy/notafter.service` has it.
-            command.env("MALLOC_ARENA_MAX", "1");
+            // Budgets hold in any environment, a container's too.
+            command.env_remove("MALLOC_ARENA_MAX");
         })?;
         Ok(Daemon { process, folder: self })
     }

@@ -3,9 +3,10 @@
 //! Daemon and simulator run as processes of their own, which are this same program started again, so that their
 //! processor time and memory are theirs alone. What is bound to no socket is measured inside this process.
 //!
-//! `cargo bench --bench budgets -- [NAME…] [--scale 100k,1m,10m] [--json FILE]`
+//! `cargo bench --bench budgets -- [NAME…] [--scale 100k,1m,10m] [--data usual,varied] [--json FILE]`
 //!
-//! `scan` runs at three sizes unless `--scale` names others, and the other benchmarks at the largest of those; `known` grows one inventory to ten million; `churn` ends with
+//! `scan` runs on rows as the vendor's sample has them and on rows written in every way that is legal, unless `--data` names
+//! one of the two. It runs at three sizes unless `--scale` names others, and the other benchmarks at the largest of those; `known` grows one inventory to ten million; `churn` ends with
 //! proof that the daemon knows what the provider has.
 
 #![expect(
@@ -33,6 +34,7 @@ mod scrape;
 mod start;
 
 use report::Report;
+use simulator::fleet::Data;
 
 /// A benchmark: its name and what it does.
 type Benchmark = (&'static str, fn(&Options, &mut Report) -> anyhow::Result<()>);
@@ -56,12 +58,16 @@ struct Options {
     scales: Vec<u64>,
     /// The largest of them, or the usual one.
     rows: u64,
+    /// How the rows are written that `scan` reads.
+    data: Vec<Data>,
     json: Option<std::path::PathBuf>,
 }
 
 impl Options {
     fn read(arguments: impl Iterator<Item = String>) -> anyhow::Result<Self> {
-        let mut options = Self { names: Vec::new(), scales: Vec::new(), rows: 100_000, json: None };
+        let data = vec![Data::Usual, Data::Varied];
+        let (names, scales) = (Vec::new(), Vec::new());
+        let mut options = Self { names, scales, rows: 100_000, data, json: None };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
             let mut value =
@@ -73,13 +79,16 @@ impl Options {
                     options.scales = value()?.split(',').map(scale).collect::<Result<_, _>>()?;
                     options.rows = options.scales.iter().copied().max().unwrap_or(options.rows);
                 }
+                "--data" => {
+                    options.data = value()?.split(',').map(data_set).collect::<Result<_, _>>()?;
+                }
                 "--json" => options.json = Some(value()?.into()),
                 name if BENCHMARKS.iter().any(|(known, _)| *known == name) => {
                     options.names.push(argument);
                 }
                 _ => {
                     let known: Vec<_> = BENCHMARKS.iter().map(|(name, _)| *name).collect();
-                    bail!("`{argument}` is none of {}, --scale, --json", known.join(", "));
+                    bail!("`{argument}` is none of {}, --scale, --data, --json", known.join(", "));
                 }
             }
         }
@@ -89,6 +98,10 @@ impl Options {
     fn wants(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
     }
+}
+
+fn data_set(word: &str) -> anyhow::Result<Data> {
+    Data::named(word).with_context(|| format!("`{word}` is neither usual nor varied"))
 }
 
 fn scale(word: &str) -> anyhow::Result<u64> {

@@ -26,6 +26,7 @@ use crate::known::{Fleet, LADDER, NOW, exposition, sighting};
 use crate::pages;
 use crate::provider::{INSTANCE, Provider};
 use crate::scrape;
+use simulator::fleet::Data;
 use simulator::{SECRET_ID, SECRET_KEY};
 
 /// The word that starts this role.
@@ -40,7 +41,8 @@ const PAGE: u64 = 100;
 type Path = (&'static str, &'static str, u64, fn(u64) -> anyhow::Result<()>);
 
 const PATHS: &[Path] = &[
-    ("read", "row read over HTTP", PAGE, read),
+    ("read", "row read over HTTP", PAGE, read_usual),
+    ("varied", "row in any legal form read over HTTP", PAGE, read_varied),
     ("unchanged", "row seen again", ROWS, unchanged),
     ("first", "row taken in", ROWS, first),
     ("restore", "row brought back", ROWS, restore),
@@ -62,9 +64,17 @@ pub(crate) fn walk(mut arguments: impl Iterator<Item = String>) -> anyhow::Resul
     path.3(turns)
 }
 
+fn read_usual(turns: u64) -> anyhow::Result<()> {
+    read(turns, Data::Usual)
+}
+
+fn read_varied(turns: u64) -> anyhow::Result<()> {
+    read(turns, Data::Varied)
+}
+
 /// Signs and sends requests for a page of the list, and reads the answers.
-fn read(turns: u64) -> anyhow::Result<()> {
-    let answer = recorded()?;
+fn read(turns: u64, data: Data) -> anyhow::Result<()> {
+    let answer = recorded(data)?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let endpoint = format!("http://{}", listener.local_addr()?);
     // Ends with the process.
@@ -87,8 +97,8 @@ fn read(turns: u64) -> anyhow::Result<()> {
 }
 
 /// Returns an answer of the simulator as it was on the wire.
-fn recorded() -> anyhow::Result<Vec<u8>> {
-    let provider = Provider::start(PAGE)?;
+fn recorded(data: Data) -> anyhow::Result<Vec<u8>> {
+    let provider = Provider::with(PAGE, data)?;
     pages::fetch(&provider.authority, 0)
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::churn::{self, Churn};
 use crate::process::Process;
 use simulator::fault::{Fault, Times};
-use simulator::fleet::{Fleet, Instance};
+use simulator::fleet::{Data, Fleet, Instance};
 use simulator::mqtt::Status;
 use simulator::{Service, Setup, Simulator, clock};
 
@@ -22,6 +22,8 @@ pub(crate) const ROLE: &str = "simulator";
 pub(crate) const INSTANCE: &str = "mqtt-bench";
 /// The action that lists its certificates.
 pub(crate) const LIST: &str = "DescribeDeviceCertificates";
+/// The action that asks for one.
+const POINT: &str = "DescribeDeviceCertificate";
 
 /// The provider, seen from the benchmark.
 pub(crate) struct Provider {
@@ -34,10 +36,16 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    /// Starts a provider with so many device certificates.
+    /// Starts a provider with so many device certificates, written as usual.
     pub(crate) fn start(rows: u64) -> anyhow::Result<Self> {
+        Self::with(rows, Data::Usual)
+    }
+
+    /// Starts a provider with so many device certificates.
+    pub(crate) fn with(rows: u64, data: Data) -> anyhow::Result<Self> {
         let mut process = Process::start(|command| {
-            command.arg(ROLE).arg(rows.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+            command.args([ROLE, &rows.to_string(), data.as_str()]);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped());
         })?;
         let input = process.child.stdin.take().context("the simulator has no input")?;
         let output = process.child.stdout.take().context("the simulator has no output")?;
@@ -56,9 +64,11 @@ impl Provider {
         self.hear()
     }
 
-    /// Returns how many pages of the list it was asked for.
-    pub(crate) fn pages(&mut self) -> anyhow::Result<f64> {
-        self.ask("asked")?["count"].as_f64().context("no count")
+    /// Returns how many requests it got so far for certificates, and how many connections.
+    pub(crate) fn asked(&mut self) -> anyhow::Result<(f64, f64)> {
+        let told = self.ask("asked")?;
+        let read = |name: &str| told[name].as_f64().with_context(|| format!("no {name}"));
+        Ok((read("requests")?, read("connections")?))
     }
 
     fn hear(&mut self) -> anyhow::Result<Value> {
@@ -71,7 +81,9 @@ impl Provider {
 /// Serves until its input ends.
 pub(crate) fn serve(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let rows: u64 = arguments.next().context("how many rows?")?.parse()?;
-    let fleet = Fleet::new(7, clock::wall_seconds()).with(Instance::new(INSTANCE, rows));
+    let data = arguments.next().as_deref().and_then(Data::named).context("how written?")?;
+    let instance = Instance { data, ..Instance::new(INSTANCE, rows) };
+    let fleet = Fleet::new(7, clock::wall_seconds()).with(instance);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let simulator = runtime.block_on(Simulator::start(Setup::new(fleet)))?;
     let mqtt = simulator.mqtt_url().replace("http://", "");
@@ -134,5 +146,12 @@ fn asked(simulator: &Simulator) -> Value {
         _ => Duration::ZERO,
     };
     let busiest = simulator.log().max_requests_in_any_second(Service::Mqtt, LIST);
-    json!({"count": arrivals.len(), "seconds": span.as_secs_f64(), "busiest_second": busiest})
+    let requests = [LIST, POINT].map(|action| simulator.log().count(Service::Mqtt, action));
+    json!({
+        "count": arrivals.len(),
+        "seconds": span.as_secs_f64(),
+        "busiest_second": busiest,
+        "requests": requests.iter().sum::<u64>(),
+        "connections": simulator.connections(Service::Mqtt),
+    })
 }

@@ -21,6 +21,10 @@ pub(crate) enum Budget {
 /// Gathers figures, printing each as it comes.
 pub(crate) struct Report {
     benchmark: String,
+    /// The data set that the figures are of, if there are several.
+    set: Option<&'static str>,
+    /// Its size.
+    size: u64,
     machine: Value,
     rows: u64,
     figures: Vec<Value>,
@@ -36,6 +40,8 @@ impl Report {
         }
         Ok(Self {
             benchmark: String::new(),
+            set: None,
+            size: rows,
             machine,
             rows,
             figures: Vec::new(),
@@ -76,8 +82,33 @@ impl Report {
         }
         self.figures.push(json!({
             "benchmark": self.benchmark, "what": what, "value": value, "unit": unit, "budget": bound, "met": met,
-            "ratio": ratio,
+            "ratio": ratio, "set": self.set, "size": self.size,
         }));
+    }
+
+    /// Says of which data set the figures are that follow, and how large it is.
+    pub(crate) fn of(&mut self, set: &'static str, size: u64) {
+        (self.set, self.size) = (Some(set), size);
+        println!("  {} certificates, {set}", words(size));
+    }
+
+    /// Prints the figures of two data sets side by side, by size.
+    pub(crate) fn side_by_side(&mut self, [one, other]: [&str; 2]) {
+        self.set = None;
+        println!("\n  {:<66} {one:>12} {other:>12} unit", "side by side");
+        let of = |figure: &&Value, set: &str| figure["set"] == set;
+        for figure in self.figures.iter().filter(|figure| of(figure, one)) {
+            let same = |it: &&Value| it["what"] == figure["what"] && it["size"] == figure["size"];
+            let beside = self.figures.iter().filter(|it| of(it, other)).find(same);
+            let show = |figure: &Value| figure["value"].as_f64().map_or_else(String::new, short);
+            let size = words(figure["size"].as_u64().unwrap_or_default());
+            let what = format!("{size}: {}", figure["what"].as_str().unwrap_or_default());
+            let (left, right) = (show(figure), beside.map_or_else(String::new, show));
+            println!(
+                "  {what:<66} {left:>12} {right:>12} {}",
+                figure["unit"].as_str().unwrap_or_default()
+            );
+        }
     }
 
     /// Adds what a figure for each certificate is at each size, against the smallest: at most so many times as much, or
