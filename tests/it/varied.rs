@@ -56,16 +56,18 @@ fn truth(simulator: &Simulator) -> BTreeSet<Row> {
 
 #[tokio::test]
 async fn rows_written_in_every_legal_way_are_proven_and_known_as_they_are() {
-    let instance = Instance { data: Data::Varied, ..Instance::new(INSTANCE, 3_000) };
+    let instance = Instance { data: Data::Varied, ..Instance::new(INSTANCE, 20_000) };
     let simulator = simulator(instance).await;
     let mut daemon = daemon(&simulator, ("every 24h", "every 1s"));
     daemon.start();
     let first = daemon.until(&proven("all"), |at| at > 0.0).await;
     let wanted = truth(&simulator);
-    assert_eq!(wanted.len(), 3_000);
+    assert_eq!(wanted.len(), 20_000);
     assert_eq!(stored(&daemon), wanted);
     daemon.until(&proven("all"), |at| at > first).await;
     assert_eq!(stored(&daemon), wanted);
+    let asked = simulator.log().count(Service::Mqtt, "DescribeDeviceCertificate");
+    assert_eq!(asked, 0, "certificates without an end are listed, not asked for one by one");
     let (_, metrics) = daemon.get("/metrics").await.unwrap();
     let rejected =
         metrics.lines().filter(|line| line.starts_with("notafter_source_rejected_rows_total"));

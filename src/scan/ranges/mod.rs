@@ -20,6 +20,7 @@ use super::proof::Reading;
 use crate::clock::Clock;
 use crate::expiry::{Ends, Timestamp};
 use crate::source::{Slice, Source, SourceError, Span};
+use undated::{AtZero, Shown};
 
 mod planner;
 mod split;
@@ -72,7 +73,7 @@ enum Way {
     AsOne,
     /// As one list, and by windows as soon as that turns out to change.
     AsOneFirst,
-    ByWindows,
+    ByWindows(AtZero),
 }
 
 impl<'a> Ranges<'a> {
@@ -91,7 +92,10 @@ impl Ranges<'_> {
     pub(super) async fn read(&self) -> Result<Reading, SourceError> {
         if let Some(progress) = self.feed.unfinished.of(self.slice, self.clock.now()) {
             let all = self.count(None).await?;
-            return self.go_on(progress, all, None).await;
+            let undated = self.undated_count(all).await?.undated;
+            let at_zero = self.at_zero(undated).await?;
+            let shown = self.read_at_zero(at_zero).await?;
+            return self.go_on(progress, all, shown).await;
         }
         self.feed.give(ScanEvent::Begin { slice: Arc::clone(self.slice) }).await?;
         let mut one = Attempt::stop_on_change(self.slice, self.slice);
@@ -111,10 +115,14 @@ impl Ranges<'_> {
                     return self.as_whole(one.reading).await;
                 }
                 self.feed.give(ScanEvent::Begin { slice: Arc::clone(self.slice) }).await?;
-                let listed = Some(one.reading).filter(|listed| listed.finished);
-                self.go_on(self.beginning(), all, listed).await
+                let shown =
+                    if one.reading.finished { Shown::ByList(one.reading) } else { Shown::Nothing };
+                self.go_on(self.beginning(), all, shown).await
             }
-            Way::ByWindows => self.go_on(self.beginning(), all, None).await,
+            Way::ByWindows(at_zero) => {
+                let shown = self.read_at_zero(at_zero).await?;
+                self.go_on(self.beginning(), all, shown).await
+            }
         }
     }
 
@@ -123,13 +131,18 @@ impl Ranges<'_> {
         if all <= self.sizes.short {
             return Ok(Way::AsOne);
         }
-        match self.undated_count(all).await?.undated {
-            Some(0) => Ok(Way::ByWindows),
-            // What cannot be asked for, being too many or not known yet, the list itself has to show.
-            Some(undated) if self.are_many(undated, all) => Ok(Way::AsOneFirst),
-            _ if self.known_in_scope() < all / 2 => Ok(Way::AsOneFirst),
-            _ => Ok(Way::ByWindows),
+        let undated = self.undated_count(all).await?.undated;
+        if undated == Some(0) {
+            return Ok(Way::ByWindows(AtZero::NotFound));
         }
+        if self.known_in_scope() < all / 2 {
+            return Ok(Way::AsOneFirst);
+        }
+        let at_zero = self.at_zero(undated).await?;
+        let are_many = undated.is_some_and(|undated| self.are_many(undated, all));
+        // What cannot be asked for, being too many, the list itself has to show.
+        let by_list = are_many && at_zero == AtZero::NotFound;
+        Ok(if by_list { Way::AsOneFirst } else { Way::ByWindows(at_zero) })
     }
 
     fn beginning(&self) -> Progress {
@@ -158,12 +171,13 @@ impl Ranges<'_> {
         Ok(reading)
     }
 
-    /// Reads window after window from where `progress` has come to. `listed` is what a reading of the list as one saw.
+    /// Reads window after window from where `progress` has come to. `shown` is what was read of the certificates without an
+    /// end.
     async fn go_on(
         &self,
         mut progress: Progress,
         all: u64,
-        listed: Option<Reading>,
+        shown: Shown,
     ) -> Result<Reading, SourceError> {
         let share = usize::try_from(all / self.sizes.windows).unwrap_or(usize::MAX);
         let size = self.sizes.window.max(share);
@@ -186,7 +200,7 @@ impl Ranges<'_> {
             self.keep(Some(progress)).await?;
             ahead = following?;
         }
-        let reading = self.finish(progress, listed).await?;
+        let reading = self.finish(progress, shown).await?;
         self.keep(None).await?;
         Ok(reading)
     }

@@ -53,6 +53,8 @@ struct List {
     lies: HashMap<usize, Lie>,
     always: Option<Lie>,
     within: Option<Span>,
+    /// Whether the filter takes what has no end to end at 0.
+    undated_at_zero: bool,
 }
 
 struct State {
@@ -70,7 +72,14 @@ impl List {
         let history = vec![rows.iter().copied().collect()];
         let next = u32::try_from(rows.len()).unwrap();
         let state = Mutex::new(State { rows, next, served: 0, asked: Vec::new(), history });
-        Self { state, script: Vec::new(), lies: HashMap::new(), always: None, within: None }
+        Self {
+            state,
+            script: Vec::new(),
+            lies: HashMap::new(),
+            always: None,
+            within: None,
+            undated_at_zero: false,
+        }
     }
 
     fn slice(&self) -> Arc<Slice> {
@@ -89,14 +98,15 @@ impl List {
         state.served += 1;
         state.asked.push(slice.clone());
         let lie = self.lies.get(&number).copied().or(self.always);
-        let asked = |row: &&Row| lie == Some(Lie::FilterIgnored) || is_within(row.1, slice.within);
+        let is_within = |end| is_within(end, slice.within) || self.finds_at_zero(end, slice.within);
+        let asked = |row: &&Row| lie == Some(Lie::FilterIgnored) || is_within(row.1);
         let found: Vec<Row> = state.rows.iter().filter(asked).copied().collect();
         let mut page = Page { total: found.len() as u64, ..Page::default() };
         let offset = usize::try_from(offset).unwrap();
         for row in found.into_iter().skip(offset).take(5) {
             page.rows.push(row.0.into());
             page.undated.extend(row.1.is_none().then_some(u64::from(row.0)));
-            if is_within(row.1, slice.within) {
+            if is_within(row.1) {
                 page.sightings.push(&sighting(row));
             } else {
                 page.rejected.push(Rejected { reason: Reason::OutsideSlice, what: String::new() });
@@ -120,6 +130,11 @@ impl List {
         }
         self.happen(&mut state, number);
         Ok(page)
+    }
+
+    fn finds_at_zero(&self, end: Option<i64>, within: Option<Span>) -> bool {
+        let at_zero = within.is_some_and(|(from, _)| from.seconds() <= 0);
+        self.undated_at_zero && end.is_none() && at_zero
     }
 
     fn happen(&self, state: &mut State, number: usize) {
@@ -388,13 +403,14 @@ proptest! {
         share in 0..8_usize,
         near in proptest::option::of((0..SPREAD, 0..SPREAD)),
         published in published(),
+        undated_at_zero in any::<bool>(),
     ) {
         let within = near.map(|(from, length)| {
             let from = Timestamp::from_seconds(FIRST + from);
             (from, from.plus(length))
         });
         let is_at_rest = script.is_empty();
-        let list = List { script, lies, within, ..List::of(&ends) };
+        let list = List { script, lies, within, undated_at_zero, ..List::of(&ends) };
         let known = Known { published, ..partly_known(&list, share, 3) };
         let skipped = skipped(&list, known, is_at_rest);
         prop_assert!(skipped.is_empty(), "skipped {skipped:?}");
@@ -406,8 +422,9 @@ proptest! {
         share in 0..8_usize,
         gone in 0..20_u32,
         published in published(),
+        undated_at_zero in any::<bool>(),
     ) {
-        let list = List::of(&ends);
+        let list = List { undated_at_zero, ..List::of(&ends) };
         let mut known = Known { published, ..partly_known(&list, share, gone) };
         let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
         prop_assert!(reading.proven(), "{reading:?}");
@@ -422,8 +439,10 @@ proptest! {
         cut_at in 0..60_usize,
         share in 0..8_usize,
         published in published(),
+        undated_at_zero in any::<bool>(),
     ) {
-        let list = List { lies: [(cut_at, Lie::Fails)].into(), ..List::of(&ends) };
+        let lies = [(cut_at, Lie::Fails)].into();
+        let list = List { lies, undated_at_zero, ..List::of(&ends) };
         let mut known = Known { published, ..partly_known(&list, share, 5) };
         let unfinished = Unfinished::default();
         if run(&list, &mut known, &unfinished).is_err() {
@@ -513,6 +532,22 @@ fn certificates_without_an_end_are_proven_by_asking_for_them() {
     let reading = run(&list, &mut unaware, &Unfinished::default()).unwrap();
     assert!(reading.proven() && !reading.by_windows, "{reading:?}");
     assert_eq!(unaware.rows, list.truth());
+}
+
+#[test]
+fn certificates_without_an_end_are_read_as_a_window_where_the_filter_finds_them() {
+    let mut ends = fleet(240);
+    ends.extend([None; 30]);
+    let list = List { undated_at_zero: true, ..List::of(&ends) };
+    let mut known = partly_known(&list, 7, 0);
+    // One of them is gone, and found out by one question.
+    known.rows.insert(9_999, None);
+    let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
+    assert!(reading.proven() && reading.by_windows, "{reading:?}");
+    assert_eq!((reading.distinct, reading.undated, known.asked), (270, 30, 1));
+    assert_eq!(known.rows, list.truth());
+    // Thirty are ten pages that overlap, and the others one answer for each part. Ten more count.
+    assert_eq!(list.state.lock().unwrap().served, 10 + 60 + 10);
 }
 
 #[test]

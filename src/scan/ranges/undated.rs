@@ -4,7 +4,7 @@ use super::super::checkpoint::Progress;
 use super::super::page_reader::Attempt;
 use super::super::proof::{Reading, UndatedCount};
 use super::{EVER, Ranges};
-use crate::expiry::Ends;
+use crate::expiry::{Ends, Timestamp};
 use crate::source::{Slice, SourceError, Span};
 
 /// Times that a list is counted when it changes while it is being counted.
@@ -12,6 +12,25 @@ const COUNTS: u32 = 5;
 
 /// Of a large fleet, one in so many certificates may have no end and be asked for by itself.
 const SHARE: u64 = 100;
+
+/// Where a filter by time finds what has no end, if it does: a provider may take it to end at 0.
+const ZERO: Span = (Timestamp::from_seconds(0), Timestamp::from_seconds(0));
+
+/// Whether the filter finds everything that has no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtZero {
+    Found,
+    NotFound,
+}
+
+/// What was read of the certificates without an end before the windows.
+pub(super) enum Shown {
+    Nothing,
+    /// A list that was read as one.
+    ByList(Reading),
+    /// A window of their own.
+    AtZero(Reading),
+}
 
 /// Whether the provider was asked, in this scan, for those that are known to have no end: once is enough, or one scan would
 /// count as two.
@@ -28,11 +47,14 @@ impl Ranges<'_> {
     pub(super) async fn finish(
         &self,
         mut progress: Progress,
-        listed: Option<Reading>,
+        shown: Shown,
     ) -> Result<Reading, SourceError> {
         let reading = Reading { finished: true, by_windows: true, ..progress.reading };
         if self.slice.within.is_some() {
             return Ok(reading);
+        }
+        if let Shown::AtZero(undated) = shown {
+            return self.finish_at_zero(reading, undated).await;
         }
         let all = self.count(None).await?;
         let undated = all.saturating_sub(self.count(Some(EVER)).await?);
@@ -45,7 +67,42 @@ impl Ranges<'_> {
         if undated_count.is(progress.kept) {
             return Ok(reading.with_undated(progress.kept, undated_count.all));
         }
+        let listed = if let Shown::ByList(listed) = shown { Some(listed) } else { None };
         self.finish_by_list(reading, listed, Unknown::Asked).await
+    }
+
+    /// Makes sure of the same where what has no end was read as a window: as many are counted now as it held.
+    async fn finish_at_zero(
+        &self,
+        reading: Reading,
+        undated: Reading,
+    ) -> Result<Reading, SourceError> {
+        self.missing_from(&undated, Ends::Unknown).await?;
+        let counted = self.undated_count(self.count(None).await?).await?;
+        if counted.undated == Some(undated.distinct) {
+            return Ok(reading.with_undated(undated.distinct, counted.all));
+        }
+        self.finish_by_list(reading, None, Unknown::Asked).await
+    }
+
+    /// Finds out whether the filter finds everything that has no end, of which there is so much.
+    pub(super) async fn at_zero(&self, undated: Option<u64>) -> Result<AtZero, SourceError> {
+        let Some(undated) = undated.filter(|undated| *undated > 0) else {
+            return Ok(AtZero::NotFound);
+        };
+        let found = self.count(Some(ZERO)).await?;
+        Ok(if found == undated { AtZero::Found } else { AtZero::NotFound })
+    }
+
+    /// Reads what has no end as a window, where the filter finds it. Before the other windows: the certificates may have
+    /// ends that only they themselves state, and would be missing from those.
+    pub(super) async fn read_at_zero(&self, at_zero: AtZero) -> Result<Shown, SourceError> {
+        if at_zero == AtZero::NotFound {
+            return Ok(Shown::Nothing);
+        }
+        let reading = self.window(vec![ZERO]).await?;
+        let is_whole = !reading.gap_detected && reading.outside == 0 && reading.unknown == 0;
+        Ok(if is_whole { Shown::AtZero(reading) } else { Shown::Nothing })
     }
 
     /// Returns whether certificates without an end are too many to be asked for one by one.
