@@ -15,7 +15,7 @@ use crate::pipeline::{Command, Health, Inbox, Outputs, Parts};
 use crate::scan::{Feed, ScanEvent, SourceStatus};
 use crate::schedule::Timers;
 use crate::source::{Checkpoint, Source};
-use crate::store::{Note, Store, StoreError};
+use crate::store::{self, Store, StoreError};
 
 /// Events of scans that may wait for the pipeline: backpressure, so that memory holds a few pages.
 const EVENTS: usize = 16;
@@ -100,16 +100,16 @@ pub(super) async fn restore(
     feed: &Feed,
     store: &dyn Store,
 ) -> Result<(), StoreError> {
-    let mut each = |notes: Vec<Note>| {
-        for of_scope in notes.chunk_by(|one, next| one.scope == next.scope) {
-            let pairs = of_scope.iter().map(|note| (note.key.clone(), note.value.clone()));
+    let mut each = |kept: Vec<store::Checkpoint>| {
+        for of_scope in kept.chunk_by(|one, next| one.scope == next.scope) {
+            let pairs = of_scope.iter().map(|one| (one.key.clone(), one.value.clone()));
             let checkpoints: Vec<Checkpoint> = pairs.collect();
             if let Some(first) = of_scope.first() {
                 feed.restore(source, &Arc::from(first.scope.as_str()), &checkpoints);
             }
         }
     };
-    store.each_note(&feed.source, &mut each).await
+    store.each_checkpoint(&feed.source, &mut each).await
 }
 
 /// Counts deliveries in the daemon's own metrics.

@@ -13,7 +13,7 @@ use crate::expiry::{
     Detail, Event, Facts, Kind, Message, RowId, Rung, ScopeId, Severity, Status, StoredRow, Topic,
 };
 use crate::store::{
-    Batch, BatchUpdate, ChannelState, Commit, ListQuery, Note, Pending, Saved, ScanRecord,
+    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved, ScanRecord,
     StoreError,
 };
 
@@ -151,10 +151,10 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
-    async fn each_note(
+    async fn each_checkpoint(
         &self,
         _: &str,
-        _: &mut (dyn FnMut(Vec<Note>) + Send),
+        _: &mut (dyn FnMut(Vec<Checkpoint>) + Send),
     ) -> Result<(), StoreError> {
         Ok(())
     }

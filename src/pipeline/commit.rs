@@ -127,7 +127,8 @@ mod tests {
         Event, Facts, Inventory, RowId, ScopeId, Severity, StoredRow, Timestamp, Topic,
     };
     use crate::store::{
-        Batch, BatchUpdate, ChannelState, ListQuery, Note, Pending, Saved as Stored, ScanRecord,
+        Batch, BatchUpdate, ChannelState, Checkpoint, ListQuery, Pending, Saved as Stored,
+        ScanRecord,
     };
 
     /// A store that only writes, and answers as scripted, then well.
@@ -185,10 +186,10 @@ mod tests {
         async fn scans(&self) -> Result<Vec<ScanRecord>, StoreError> {
             unreachable!("it only writes")
         }
-        async fn each_note(
+        async fn each_checkpoint(
             &self,
             _: &str,
-            _: &mut (dyn FnMut(Vec<Note>) + Send),
+            _: &mut (dyn FnMut(Vec<Checkpoint>) + Send),
         ) -> Result<(), StoreError> {
             unreachable!("it only writes")
         }

@@ -7,7 +7,7 @@ use crate::expiry::{
     Applied, Change, Event, Facts, RowId, Said, ScopeId, Sighting, Status, Timestamp,
 };
 use crate::source::Checkpoint;
-use crate::store::{Commit, Note, RowWrite, ScanRecord};
+use crate::store::{self, Commit, RowWrite, ScanRecord};
 
 /// Rows in one transaction while a scan floods in.
 pub(super) const BATCH: usize = 8192;
@@ -35,7 +35,7 @@ pub(super) struct AlertChanges {
 
 impl Draft {
     pub(super) fn is_full(&self) -> bool {
-        self.commit.rows.len() + self.commit.notes.len() >= BATCH
+        self.commit.rows.len() + self.commit.checkpoints.len() >= BATCH
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -49,7 +49,7 @@ impl Draft {
             && commit.outbox.is_empty()
             && commit.scans.is_empty()
             && commit.unlisted.is_empty()
-            && commit.notes.is_empty()
+            && commit.checkpoints.is_empty()
     }
 
     /// Returns what was drafted, and whether readers see something new once it is saved. The draft is empty then.
@@ -140,19 +140,19 @@ impl Draft {
 
     /// A scan wants to find this again, after the rows that came before it.
     pub(super) fn checkpoints(&mut self, source: &str, scope: &str, checkpoints: Vec<Checkpoint>) {
-        let note = |(key, value)| {
+        let checkpoint = |(key, value)| {
             let (source, scope) = (source.to_owned(), scope.to_owned());
-            Note { source, scope, key, value }
+            store::Checkpoint { source, scope, key, value }
         };
-        self.commit.notes.extend(checkpoints.into_iter().map(note));
+        self.commit.checkpoints.extend(checkpoints.into_iter().map(checkpoint));
     }
 
     /// A scope is not listed any more: its scans and checkpoints are forgotten.
     pub(super) fn forget_scope(&mut self, source: &str, scope: &str) {
         let commit = &mut self.commit;
         commit.scans.retain(|scan| scan.source != source || scan.scope != scope);
-        // Notes are written after scopes are forgotten: one that was drafted before must not outlast this.
-        commit.notes.retain(|note| note.source != source || note.scope != scope);
+        // Checkpoints are written after scopes are forgotten: one that was drafted before must not outlast this.
+        commit.checkpoints.retain(|one| one.source != source || one.scope != scope);
         commit.unlisted.push((source.to_owned(), scope.to_owned()));
     }
 
@@ -282,7 +282,7 @@ mod tests {
         draft.forget_scope("iot", "a");
         draft.checkpoints("iot", "a", checkpoint("n"));
         let (commit, changed) = draft.take();
-        let keys: Vec<_> = commit.notes.iter().map(|note| note.key.as_str()).collect();
+        let keys: Vec<_> = commit.checkpoints.iter().map(|one| one.key.as_str()).collect();
         assert_eq!(keys, ["l", "m", "n"]);
         assert_eq!(commit.unlisted, [("iot".to_owned(), "a".to_owned())]);
         assert!(!changed, "readers see certificates, not scans");

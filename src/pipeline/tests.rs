@@ -14,7 +14,7 @@ use crate::expiry::{Ends, Event, Kind, Rejected, RowId, Rung, Sighting, Status, 
 use crate::metrics::Setup;
 use crate::scan::{Candidate, LastRead, Reading, Report};
 use crate::source::{Page, Slice, Window};
-use crate::store::{ListQuery, Note, Sqlite};
+use crate::store::{Checkpoint, ListQuery, Sqlite};
 
 /// 2027-01-15T08:00:00Z.
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -214,25 +214,25 @@ fn noted(scope: &str, key: &str) -> ScanEvent {
     }
 }
 
-fn note(scope: &str, key: &str) -> Note {
+fn checkpoint(scope: &str, key: &str) -> Checkpoint {
     let (source, scope, key) = ("iot".to_owned(), scope.to_owned(), key.to_owned());
-    Note { source, scope, key, value: Some("1".to_owned()) }
+    Checkpoint { source, scope, key, value: Some("1".to_owned()) }
 }
 
 #[tokio::test]
-async fn notes_are_saved_with_the_rows_before_them_and_go_with_their_scope() {
+async fn checkpoints_are_saved_with_the_rows_before_them_and_go_with_their_scope() {
     let mut bench = Bench::new().await;
     let all = slice("mqtt-1", Window::All);
     bench.scan(&all, vec![device("a", 300)]).await;
     bench.apply(noted("mqtt-1", "k")).await;
-    assert_eq!(bench.store.notes("iot").await.unwrap(), []);
+    assert_eq!(bench.store.checkpoints("iot").await.unwrap(), []);
     bench.save().await;
     assert_eq!(bench.serials().await, ["a"]);
-    assert_eq!(bench.store.notes("iot").await.unwrap(), [note("mqtt-1", "k")]);
-    // A note alone is reason enough to save.
+    assert_eq!(bench.store.checkpoints("iot").await.unwrap(), [checkpoint("mqtt-1", "k")]);
+    // A checkpoint alone is reason enough to save.
     bench.apply(noted("mqtt-1", "l")).await;
     bench.save().await;
-    assert_eq!(bench.store.notes("iot").await.unwrap().len(), 2);
+    assert_eq!(bench.store.checkpoints("iot").await.unwrap().len(), 2);
     // What was noted and not saved yet is forgotten with the scope as well.
     bench.apply(noted("mqtt-1", "m")).await;
     bench.apply(noted("mqtt-2", "n")).await;
@@ -240,7 +240,7 @@ async fn notes_are_saved_with_the_rows_before_them_and_go_with_their_scope() {
         bench.apply(ScanEvent::ScopesAsked { absent: vec!["mqtt-1".into()] }).await;
     }
     bench.save().await;
-    assert_eq!(bench.store.notes("iot").await.unwrap(), [note("mqtt-2", "n")]);
+    assert_eq!(bench.store.checkpoints("iot").await.unwrap(), [checkpoint("mqtt-2", "n")]);
     assert_eq!(bench.serials().await, Vec::<String>::new());
 }
 
@@ -393,7 +393,7 @@ async fn a_source_that_is_not_configured_any_more_is_dropped_without_a_word() {
     bench.save().await;
     assert_eq!((bench.serials().await, bench.kinds().await), (vec![], vec![]));
     assert_eq!(bench.store.scans().await.unwrap(), []);
-    assert_eq!(bench.store.notes("iot").await.unwrap(), []);
+    assert_eq!(bench.store.checkpoints("iot").await.unwrap(), []);
     assert!(bench.status("else").is_some());
     assert!(bench.status("iot").is_none());
 }

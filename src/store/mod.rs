@@ -17,14 +17,14 @@ mod conformance;
 pub use memory::Memory;
 pub use sqlite::Sqlite;
 pub use types::{
-    Batch, BatchUpdate, ChannelState, Commit, ListQuery, Note, Pending, RowWrite, Saved,
+    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, RowWrite, Saved,
     ScanRecord, StoreError,
 };
 
 /// Keeps what must survive. Coarse calls, so that another database can be a second file.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Reads back everything but the certificates and the notes.
+    /// Reads back everything but the certificates and the checkpoints.
     async fn saved(&self) -> Result<Saved, StoreError>;
 
     /// Reads the certificates' columns in the order of their numbers, handing over chunks of a few thousand.
@@ -35,8 +35,8 @@ pub trait Store: Send + Sync {
 
     /// Writes one step of the pipeline in one transaction, durably when it returns.
     ///
-    /// Durably means over a power cut, but for a step that holds nothing but scopes, rows, statuses and notes: that
-    /// one survives the process, and a power cut from the next other step on. A note never survives without the rows
+    /// Durably means over a power cut, but for a step that holds nothing but scopes, rows, statuses and checkpoints: that
+    /// one survives the process, and a power cut from the next other step on. A checkpoint never survives without the rows
     /// that were written before it.
     async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError>;
 
@@ -71,21 +71,21 @@ pub trait Store: Send + Sync {
     /// Reads the newest scan of each (source, scope, window).
     async fn scans(&self) -> Result<Vec<ScanRecord>, StoreError>;
 
-    /// Reads the notes of one source by scope and key, handing over chunks of a few thousand.
-    async fn each_note(
+    /// Reads the checkpoints of one source by scope and key, handing over chunks of a few thousand.
+    async fn each_checkpoint(
         &self,
         source: &str,
-        each: &mut (dyn FnMut(Vec<Note>) + Send),
+        each: &mut (dyn FnMut(Vec<Checkpoint>) + Send),
     ) -> Result<(), StoreError>;
 
-    /// Reads the notes of one source by scope and key, all at once.
-    async fn notes(&self, source: &str) -> Result<Vec<Note>, StoreError> {
-        let mut notes = Vec::new();
-        self.each_note(source, &mut |chunk| notes.extend(chunk)).await?;
-        Ok(notes)
+    /// Reads the checkpoints of one source by scope and key, all at once.
+    async fn checkpoints(&self, source: &str) -> Result<Vec<Checkpoint>, StoreError> {
+        let mut checkpoints = Vec::new();
+        self.each_checkpoint(source, &mut |chunk| checkpoints.extend(chunk)).await?;
+        Ok(checkpoints)
     }
 
-    /// Drops the scopes, certificates, ledger, notes and scans of sources that are not in `sources`.
+    /// Drops the scopes, certificates, ledger, checkpoints and scans of sources that are not in `sources`.
     async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError>;
 
     /// Writes what is queued and lets go of the place where it is kept. Nothing but this is to be called after it.

@@ -31,7 +31,7 @@ pub enum StoreError {
 
 /// Everything that one step of the pipeline changes. Written in one transaction, or not at all.
 ///
-/// Applied in this order: scopes, removals, rows, statuses, ledger, conditions, outbox, unlisted, notes, scans. So a
+/// Applied in this order: scopes, removals, rows, statuses, ledger, conditions, outbox, unlisted, checkpoints, scans. So a
 /// number that is removed and given to another certificate in the same step ends up with the new one.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
@@ -50,10 +50,10 @@ pub struct Commit {
     /// Events to deliver, with the channels they go to. An event that is in the outbox of a channel already stays as it
     /// is there; an event for no channel is not kept.
     pub outbox: Vec<(Event, Vec<String>)>,
-    /// Source and scope of those that the provider lists no more: their scans and notes are forgotten.
+    /// Source and scope of those that the provider lists no more: their scans and checkpoints are forgotten.
     pub unlisted: Vec<(String, String)>,
     /// What scans want to find again after a restart.
-    pub notes: Vec<Note>,
+    pub checkpoints: Vec<Checkpoint>,
     /// Scans that ended.
     pub scans: Vec<ScanRecord>,
 }
@@ -101,14 +101,14 @@ pub struct ScanRecord {
 /// What a scan wants to find again after a restart, in the source's own form. The newest of each (source, scope, key)
 /// is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
+pub struct Checkpoint {
     /// The source.
     pub source: String,
     /// The scope.
     pub scope: String,
     /// What it is about.
     pub key: String,
-    /// What is noted; `None` forgets.
+    /// What is kept; `None` forgets.
     pub value: Option<String>,
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use notafter::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 use notafter::store::{
-    Batch, BatchUpdate, ChannelState, Commit, ListQuery, Memory, Note, Pending, Saved, ScanRecord,
-    Store, StoreError,
+    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, Saved,
+    ScanRecord, Store, StoreError,
 };
 
 use super::fate::Fate;
@@ -101,12 +101,12 @@ impl Store for SimStore {
         self.inner.scans().await
     }
 
-    async fn each_note(
+    async fn each_checkpoint(
         &self,
         source: &str,
-        each: &mut (dyn FnMut(Vec<Note>) + Send),
+        each: &mut (dyn FnMut(Vec<Checkpoint>) + Send),
     ) -> Result<(), StoreError> {
-        self.inner.each_note(source, each).await
+        self.inner.each_checkpoint(source, each).await
     }
 
     async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError> {

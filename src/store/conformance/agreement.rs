@@ -112,7 +112,10 @@ impl Pair {
         let asked: Vec<_> = (0..=ROWS).rev().map(RowId).collect();
         assert_eq!(store.facts(&asked).await.unwrap(), memory.facts(&asked).await.unwrap());
         for source in ["iot", "web", "plant"] {
-            assert_eq!(store.notes(source).await.unwrap(), memory.notes(source).await.unwrap());
+            assert_eq!(
+                store.checkpoints(source).await.unwrap(),
+                memory.checkpoints(source).await.unwrap()
+            );
         }
         self.compare_lists().await;
         self.compare_outbox().await;

@@ -95,29 +95,31 @@ fn a_commit() -> impl Strategy<Value = Commit> {
         vec((number(), option::of(entry)), 0..4),
         vec(("[ab]", option::of(any::time())), 0..3),
         vec(a_scan(), 0..3),
-        (option::of(0..SCOPES.len()), vec(a_note(), 0..4)),
+        (option::of(0..SCOPES.len()), vec(a_checkpoint(), 0..4)),
     )
-        .prop_map(|(rows, statuses, removed, ledger, conditions, scans, (unlisted, notes))| {
-            Commit {
-                rows,
-                statuses,
-                removed,
-                ledger,
-                conditions,
-                unlisted: unlisted
-                    .map(|number| (SCOPES[number].0.to_owned(), SCOPES[number].1.to_owned()))
-                    .into_iter()
-                    .collect(),
-                notes,
-                scans,
-                ..Commit::default()
-            }
-        })
+        .prop_map(
+            |(rows, statuses, removed, ledger, conditions, scans, (unlisted, checkpoints))| {
+                Commit {
+                    rows,
+                    statuses,
+                    removed,
+                    ledger,
+                    conditions,
+                    unlisted: unlisted
+                        .map(|number| (SCOPES[number].0.to_owned(), SCOPES[number].1.to_owned()))
+                        .into_iter()
+                        .collect(),
+                    checkpoints,
+                    scans,
+                    ..Commit::default()
+                }
+            },
+        )
 }
 
-fn a_note() -> impl Strategy<Value = Note> {
+fn a_checkpoint() -> impl Strategy<Value = Checkpoint> {
     (0..SCOPES.len(), "[kl]", option::of(any::text())).prop_map(|(number, key, value)| {
-        note(SCOPES[number].0, SCOPES[number].1, &key, value.as_deref())
+        checkpoint(SCOPES[number].0, SCOPES[number].1, &key, value.as_deref())
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Batch, Commit, ListQuery, Note, Pending, RowWrite, ScanRecord, Store};
+use super::{Batch, Checkpoint, Commit, ListQuery, Pending, RowWrite, ScanRecord, Store};
 use crate::expiry::{
     Event, Kind, RowId, Rung, Said, ScopeId, Severity, Sighting, Status, StoredParts, StoredRow,
     Timestamp, Topic,
@@ -12,7 +12,7 @@ mod agreement;
 pub(crate) mod any;
 mod calls;
 mod certificates;
-mod notes;
+mod checkpoints;
 mod outbox;
 
 pub(crate) use agreement::agrees_with_memory;
@@ -35,10 +35,10 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     certificates::lists_the_soonest(fresh()).await;
     certificates::keeps_the_newest_scan(fresh()).await;
     certificates::drops_sources_that_are_gone(fresh()).await;
-    notes::keeps_the_newest(fresh()).await;
-    notes::forgets_those_of_a_scope_first(fresh()).await;
-    notes::are_handed_over_in_chunks(fresh()).await;
-    notes::come_and_go_with_their_step(fresh()).await;
+    checkpoints::keeps_the_newest(fresh()).await;
+    checkpoints::forgets_those_of_a_scope_first(fresh()).await;
+    checkpoints::are_handed_over_in_chunks(fresh()).await;
+    checkpoints::come_and_go_with_their_step(fresh()).await;
     outbox::takes_an_event_once_for_each_channel(fresh()).await;
     outbox::keeps_a_frozen_batch(fresh()).await;
     outbox::freezes_all_or_none(fresh()).await;
@@ -101,9 +101,9 @@ pub(crate) fn scan(source: &str, window: &str, ended: i64) -> ScanRecord {
     }
 }
 
-pub(crate) fn note(source: &str, scope: &str, key: &str, value: Option<&str>) -> Note {
+pub(crate) fn checkpoint(source: &str, scope: &str, key: &str, value: Option<&str>) -> Checkpoint {
     let (source, scope, key) = (source.to_owned(), scope.to_owned(), key.to_owned());
-    Note { source, scope, key, value: value.map(str::to_owned) }
+    Checkpoint { source, scope, key, value: value.map(str::to_owned) }
 }
 
 pub(crate) fn event(id: &str, seconds: i64) -> Event {

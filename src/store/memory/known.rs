@@ -1,9 +1,9 @@
-//! Certificates, what was notified about them, scans and notes.
+//! Certificates, what was notified about them, scans and checkpoints.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::{Commit, ListQuery, Note, RowWrite, Saved, ScanRecord, StoreError};
+use super::super::{Checkpoint, Commit, ListQuery, RowWrite, Saved, ScanRecord, StoreError};
 use crate::expiry::{Facts, RowId, Said, ScopeId, Status, StoredParts, StoredRow, Timestamp};
 
 /// Source, scope, and the window or key.
@@ -16,7 +16,7 @@ pub(super) struct Known {
     ledger: BTreeMap<RowId, Said>,
     conditions: BTreeMap<String, Timestamp>,
     scans: BTreeMap<Key, ScanRecord>,
-    notes: BTreeMap<Key, String>,
+    checkpoints: BTreeMap<Key, String>,
 }
 
 impl Known {
@@ -34,9 +34,9 @@ impl Known {
         for (source, scope) in &commit.unlisted {
             let stays = |key: &Key| (&key.0, &key.1) != (source, scope);
             self.scans.retain(|key, _| stays(key));
-            self.notes.retain(|key, _| stays(key));
+            self.checkpoints.retain(|key, _| stays(key));
         }
-        put(&mut self.notes, commit.notes.iter().map(note_entry));
+        put(&mut self.checkpoints, commit.checkpoints.iter().map(checkpoint_entry));
         self.scans.extend(commit.scans.iter().map(scan_entry));
         Ok(())
     }
@@ -79,10 +79,10 @@ impl Known {
             .collect()
     }
 
-    pub(super) fn notes(&self, source: &str) -> Vec<Note> {
-        let of_source = self.notes.iter().filter(|(key, _)| key.0 == source);
+    pub(super) fn checkpoints(&self, source: &str) -> Vec<Checkpoint> {
+        let of_source = self.checkpoints.iter().filter(|(key, _)| key.0 == source);
         of_source
-            .map(|((source, scope, key), value)| Note {
+            .map(|((source, scope, key), value)| Checkpoint {
                 source: source.clone(),
                 scope: scope.clone(),
                 key: key.clone(),
@@ -101,7 +101,7 @@ impl Known {
             self.ledger.remove(&row);
         }
         self.scans.retain(|key, _| sources.contains(&key.0));
-        self.notes.retain(|key, _| sources.contains(&key.0));
+        self.checkpoints.retain(|key, _| sources.contains(&key.0));
     }
 
     fn add_scopes(&mut self, new: &[(ScopeId, Arc<str>, Arc<str>)]) -> Result<(), StoreError> {
@@ -137,8 +137,11 @@ fn stored(write: &RowWrite) -> StoredRow {
     StoredRow::new(write.row, parts)
 }
 
-fn note_entry(note: &Note) -> (Key, Option<String>) {
-    ((note.source.clone(), note.scope.clone(), note.key.clone()), note.value.clone())
+fn checkpoint_entry(checkpoint: &Checkpoint) -> (Key, Option<String>) {
+    (
+        (checkpoint.source.clone(), checkpoint.scope.clone(), checkpoint.key.clone()),
+        checkpoint.value.clone(),
+    )
 }
 
 fn scan_entry(scan: &ScanRecord) -> (Key, ScanRecord) {

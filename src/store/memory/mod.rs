@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Batch, BatchUpdate, ChannelState, Commit, ListQuery, Note, Pending, Saved, ScanRecord, Store,
-    StoreError,
+    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved, ScanRecord,
+    Store, StoreError,
 };
 use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 
@@ -21,7 +21,7 @@ mod tests;
 use known::Known;
 use outbox::Outbox;
 
-/// Certificates or notes that are handed over at once.
+/// Certificates or checkpoints that are handed over at once.
 const CHUNK: usize = 4096;
 
 /// A store in memory. A clone is another handle to the same content, so a daemon can be stopped or dropped and another
@@ -105,13 +105,13 @@ impl Store for Memory {
         Ok(self.tables().known.saved().scans)
     }
 
-    async fn each_note(
+    async fn each_checkpoint(
         &self,
         source: &str,
-        each: &mut (dyn FnMut(Vec<Note>) + Send),
+        each: &mut (dyn FnMut(Vec<Checkpoint>) + Send),
     ) -> Result<(), StoreError> {
-        let notes = self.tables().known.notes(source);
-        hand_over(notes, each);
+        let checkpoints = self.tables().known.checkpoints(source);
+        hand_over(checkpoints, each);
         Ok(())
     }
 

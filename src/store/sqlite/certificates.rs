@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rusqlite::{Row, Transaction, params};
 
 use super::super::{ListQuery, Saved, ScanRecord, code};
+use super::Take;
 use super::failure::{Failure, Outcome};
-use super::readers::Take;
 use crate::expiry::{
     Facts, Fingerprint, Kind, RowId, Said, ScopeId, Status, StoredParts, StoredRow, Timestamp, Told,
 };

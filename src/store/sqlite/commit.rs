@@ -4,7 +4,7 @@ use rusqlite::{Transaction, params};
 
 use super::super::{Commit, RowWrite, ScanRecord, code};
 use super::failure::{Failure, Outcome};
-use super::{notes, outbox};
+use super::{checkpoints, outbox};
 use crate::expiry::{RowId, Said, Timestamp};
 
 const SCOPE: &str = "INSERT INTO scope (id, source, scope) VALUES (?1, ?2, ?3)";
@@ -77,9 +77,9 @@ pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<(
     outbox::enqueue(transaction, &commit.outbox)?;
     for (source, scope) in &commit.unlisted {
         transaction.prepare_cached(FORGET_SCANS)?.execute([source, scope])?;
-        notes::forget_scope(transaction, source, scope)?;
+        checkpoints::forget_scope(transaction, source, scope)?;
     }
-    notes::write(transaction, &commit.notes)?;
+    checkpoints::write(transaction, &commit.checkpoints)?;
     commit.scans.iter().try_for_each(|scan| write_scan(transaction, scan))
 }
 

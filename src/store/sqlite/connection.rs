@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::{Failure, Outcome};
-use super::{certificates, commit, forget, notes, outbox, schema};
+use super::{certificates, checkpoints, commit, forget, outbox, schema};
 
 /// How long a statement waits for a lock that another process holds for a moment.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
         certificates::STATEMENTS,
         commit::STATEMENTS,
         forget::STATEMENTS,
-        notes::STATEMENTS,
+        checkpoints::STATEMENTS,
         outbox::STATEMENTS,
     ]
     .concat()

@@ -17,7 +17,7 @@ impl Durability {
     /// What was sent, is to be sent, is gone or is proven survives a power cut. Certificates alone need only survive
     /// the process: a power cut costs a reread of what the provider lists anyway, and the scan record that would call
     /// them proven is itself written for a power cut, after them. Notes go with the certificates that were read
-    /// before them: the log is one file, so a power cut never leaves a note without those.
+    /// before them: the log is one file, so a power cut never leaves a checkpoint without those.
     pub(super) fn of(commit: &Commit) -> Self {
         let only_certificates = commit.removed.is_empty()
             && commit.ledger.is_empty()

@@ -24,14 +24,14 @@ const CERTIFICATES: &str = "
 
 const SCOPES: &str = "DELETE FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1))";
 
-const NOTES: &str = "
+const CHECKPOINTS: &str = "
     DELETE FROM note WHERE (source, scope, key) IN
         (SELECT source, scope, key FROM note WHERE source NOT IN (SELECT value FROM json_each(?1)) LIMIT ?2)";
 
 /// Every statement of this part.
-pub(super) const STATEMENTS: &[&str] = &[SCANS, LAST, LEDGER, CERTIFICATES, NOTES, SCOPES];
+pub(super) const STATEMENTS: &[&str] = &[SCANS, LAST, LEDGER, CERTIFICATES, CHECKPOINTS, SCOPES];
 
-/// Numbers of certificates, or notes, in one step.
+/// Numbers of certificates, or checkpoints, in one step.
 const STEP: i64 = 100_000;
 
 /// The sources that stay, in the form that the statements take.
@@ -51,9 +51,9 @@ impl Kept {
         Ok(transaction.prepare_cached(LAST)?.query_row([&self.0], |row| row.get(0))?)
     }
 
-    /// Drops notes, and answers whether there may be more.
-    pub(super) fn drop_notes(&self, transaction: &Transaction<'_>) -> Outcome<bool> {
-        Ok(transaction.prepare_cached(NOTES)?.execute(params![self.0, STEP])? > 0)
+    /// Drops checkpoints, and answers whether there may be more.
+    pub(super) fn drop_checkpoints(&self, transaction: &Transaction<'_>) -> Outcome<bool> {
+        Ok(transaction.prepare_cached(CHECKPOINTS)?.execute(params![self.0, STEP])? > 0)
     }
 
     /// Drops certificates and what was notified about them, from this number on, and returns where to go on.

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use rusqlite::Transaction;
 
 use super::{
-    Batch, BatchUpdate, ChannelState, Commit, ListQuery, Note, Pending, Saved, ScanRecord, Store,
-    StoreError,
+    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved, ScanRecord,
+    Store, StoreError,
 };
 use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 
@@ -22,7 +22,7 @@ mod durability;
 mod failure;
 mod file;
 mod forget;
-mod notes;
+mod checkpoints;
 mod outbox;
 mod readers;
 mod schema;
@@ -36,9 +36,12 @@ mod upgrades;
 use durability::Durability;
 use failure::Outcome;
 use forget::Kept;
-use readers::{Readers, Take};
+use readers::Readers;
 use writer::Writer;
 use writing::Writing;
+
+/// Takes a chunk, and answers whether more are wanted.
+type Take<'a, T> = &'a mut dyn FnMut(Vec<T>) -> bool;
 
 /// A store in one `SQLite` file.
 pub struct Sqlite {
@@ -167,14 +170,14 @@ impl Store for Sqlite {
         self.readers.read(certificates::scans).await
     }
 
-    async fn each_note(
+    async fn each_checkpoint(
         &self,
         source: &str,
-        each: &mut (dyn FnMut(Vec<Note>) + Send),
+        each: &mut (dyn FnMut(Vec<Checkpoint>) + Send),
     ) -> Result<(), StoreError> {
         let source = source.to_owned();
-        let work = move |transaction: &Transaction<'_>, take: Take<'_, Note>| {
-            notes::notes(transaction, &source, take)
+        let work = move |transaction: &Transaction<'_>, take: Take<'_, Checkpoint>| {
+            checkpoints::read(transaction, &source, take)
         };
         self.readers.stream(work, each).await
     }
@@ -183,10 +186,10 @@ impl Store for Sqlite {
         let kept = Kept::new(sources);
         let first = kept.clone();
         let last = self.write(Durability::Power, move |t| first.drop_scans(t)).await?;
-        let mut noted = true;
-        while noted {
+        let mut left = true;
+        while left {
             let step = kept.clone();
-            noted = self.write(Durability::Process, move |t| step.drop_notes(t)).await?;
+            left = self.write(Durability::Process, move |t| step.drop_checkpoints(t)).await?;
         }
         let mut from = 0;
         while last.is_some_and(|last| from <= last) {

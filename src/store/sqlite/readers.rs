@@ -7,6 +7,7 @@ use rusqlite::{Connection, Transaction};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::super::StoreError;
+use super::Take;
 use super::connection;
 use super::failure::Outcome;
 
@@ -15,9 +16,6 @@ const READERS: usize = 2;
 
 /// Chunks that wait to be taken; reading goes on meanwhile.
 const CHUNKS_AHEAD: usize = 2;
-
-/// Takes a chunk, and answers whether more are wanted.
-pub(super) type Take<'a, T> = &'a mut dyn FnMut(Vec<T>) -> bool;
 
 /// A few connections, each used by one call at a time.
 pub(super) struct Readers {

@@ -9,8 +9,8 @@ use rusqlite::types::Value;
 use tempfile::TempDir;
 
 use super::super::conformance::{
-    Place, agrees_with_memory, at, batch, conformance, input, note, notified, pending, row, rows,
-    scan, scope, serials, step, stored,
+    Place, agrees_with_memory, at, batch, checkpoint, conformance, input, notified, pending, row,
+    rows, scan, scope, serials, step, stored,
 };
 use super::*;
 
@@ -63,7 +63,7 @@ fn full_step(number: u32) -> Commit {
         rows: vec![row(number, number), row(number + 1000, number)],
         ledger: vec![(RowId(number), Some(notified(5, &["ops"])))],
         conditions: vec![(format!("condition-{number}"), Some(at(9)))],
-        notes: vec![note("iot", "all", &format!("key-{number}"), Some("value"))],
+        checkpoints: vec![checkpoint("iot", "all", &format!("key-{number}"), Some("value"))],
         scans: vec![scan("iot", &format!("window-{number}"), 100)],
         ..step(&[&format!("e{number}")], &["ops", "dev"])
     }
@@ -265,11 +265,17 @@ async fn an_older_schema_is_brought_up_to_date() {
     let store = Sqlite::open(&directory.path()).unwrap();
     let saved = store.saved().await.unwrap();
     assert_eq!(saved.scopes, [(ScopeId(7), "iot".to_owned(), "all".to_owned())]);
-    let notes = vec![note("iot", "all", "k", Some("v"))];
-    store.commit(Arc::new(Commit { notes: notes.clone(), ..Commit::default() })).await.unwrap();
-    assert_eq!(store.notes("iot").await.unwrap(), notes);
+    let checkpoints = vec![checkpoint("iot", "all", "k", Some("v"))];
+    store
+        .commit(Arc::new(Commit { checkpoints: checkpoints.clone(), ..Commit::default() }))
+        .await
+        .unwrap();
+    assert_eq!(store.checkpoints("iot").await.unwrap(), checkpoints);
     drop(store);
-    assert_eq!(Sqlite::open(&directory.path()).unwrap().notes("iot").await.unwrap(), notes);
+    assert_eq!(
+        Sqlite::open(&directory.path()).unwrap().checkpoints("iot").await.unwrap(),
+        checkpoints
+    );
 }
 
 #[tokio::test]
@@ -411,8 +417,8 @@ async fn the_first_sight_of_a_certificate_is_kept() {
 
 #[tokio::test]
 async fn only_certificates_alone_wait_for_the_next_step_to_survive_a_power_cut() {
-    let notes = vec![note("iot", "all", "k", Some("v"))];
-    let bulk = Commit { scopes: vec![scope(1, "iot", "all")], notes, ..rows_step(0..2) };
+    let checkpoints = vec![checkpoint("iot", "all", "k", Some("v"))];
+    let bulk = Commit { scopes: vec![scope(1, "iot", "all")], checkpoints, ..rows_step(0..2) };
     assert_eq!(Durability::of(&bulk), Durability::Process);
     for step in [
         Commit { removed: vec![RowId(1)], ..bulk.clone() },

@@ -54,7 +54,7 @@ async fn what_the_first_release_notified_is_not_forgotten() {
     assert_eq!((last.at.seconds(), &*last.told.join(",")), (1_795_784_754, "audit,night,ops"));
     let facts = store.facts(&[*row]).await.unwrap().remove(0).unwrap();
     assert_eq!((&*facts.source, &*facts.common_name), ("host", "late.example.org"));
-    assert_eq!(store.notes("plant").await.unwrap().len(), 21);
+    assert_eq!(store.checkpoints("plant").await.unwrap().len(), 21);
 }
 
 #[tokio::test]

@@ -185,8 +185,8 @@ async fn a_full_scan_that_goes_on_says_nothing_about_what_is_gone() {
 impl World {
     /// Returns the devices that were asked for, each with the time and the scan of it, as the store has them.
     async fn checked(&self) -> BTreeSet<(String, Option<String>)> {
-        let notes = self.notes().await.into_iter();
-        let checks = notes.filter(|note| note.key.starts_with("check/"));
-        checks.map(|note| (note.key, note.value)).collect()
+        let checkpoints = self.checkpoints().await.into_iter();
+        let checks = checkpoints.filter(|checkpoint| checkpoint.key.starts_with("check/"));
+        checks.map(|checkpoint| (checkpoint.key, checkpoint.value)).collect()
     }
 }

@@ -14,7 +14,7 @@ use notafter::metrics::{DaemonMetrics, Exposition, Format, Names, NamesError, Se
 use notafter::pipeline::{Command, Health, Inbox, Outputs, Parts, Pipeline, Settings, Watched};
 use notafter::scan::{Feed, Poll, ScanEvent, SourceStatus, scan};
 use notafter::source::{self, Source, Window};
-use notafter::store::{ListQuery, Note, Sqlite, Store};
+use notafter::store::{Checkpoint, ListQuery, Sqlite, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -207,8 +207,12 @@ impl World {
     async fn restore(&mut self, store: &dyn Store, feed: &Feed) {
         let mut mistakes = Mistakes::default();
         self.source = build(&self.config, &self.clock, &self.metrics, &mut mistakes);
-        for note in store.notes(self.kind).await.unwrap() {
-            feed.restore(&*self.source, &note.scope.into(), &[(note.key, note.value)]);
+        for checkpoint in store.checkpoints(self.kind).await.unwrap() {
+            feed.restore(
+                &*self.source,
+                &checkpoint.scope.into(),
+                &[(checkpoint.key, checkpoint.value)],
+            );
         }
     }
 
@@ -304,9 +308,9 @@ impl World {
         String::from_utf8(text).unwrap()
     }
 
-    /// Returns what the source noted.
-    pub(crate) async fn notes(&self) -> Vec<Note> {
-        self.running().store.notes(self.kind).await.unwrap()
+    /// Returns the checkpoints of the source and its scans.
+    pub(crate) async fn checkpoints(&self) -> Vec<Checkpoint> {
+        self.running().store.checkpoints(self.kind).await.unwrap()
     }
 
     /// Returns the scopes that have scan records.

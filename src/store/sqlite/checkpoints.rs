@@ -2,9 +2,9 @@
 
 use rusqlite::{Transaction, params};
 
-use super::super::Note;
+use super::super::Checkpoint;
+use super::Take;
 use super::failure::Outcome;
-use super::readers::Take;
 
 /// Notes that are handed over at once: some hundred KiB.
 const CHUNK: usize = 2048;
@@ -17,16 +17,17 @@ const FORGET: &str = "DELETE FROM note WHERE source = ?1 AND scope = ?2 AND key 
 
 const FORGET_SCOPE: &str = "DELETE FROM note WHERE source = ?1 AND scope = ?2";
 
-const NOTES: &str = "SELECT scope, key, value FROM note WHERE source = ?1 ORDER BY scope, key";
+const CHECKPOINTS: &str =
+    "SELECT scope, key, value FROM note WHERE source = ?1 ORDER BY scope, key";
 
 /// Every statement of this part.
-pub(super) const STATEMENTS: &[&str] = &[NOTE, FORGET, FORGET_SCOPE, NOTES];
+pub(super) const STATEMENTS: &[&str] = &[NOTE, FORGET, FORGET_SCOPE, CHECKPOINTS];
 
-/// Writes notes, and forgets those without a value.
-pub(super) fn write(transaction: &Transaction<'_>, notes: &[Note]) -> Outcome<()> {
+/// Writes checkpoints, and forgets those without a value.
+pub(super) fn write(transaction: &Transaction<'_>, checkpoints: &[Checkpoint]) -> Outcome<()> {
     let mut keep = transaction.prepare_cached(NOTE)?;
     let mut forget = transaction.prepare_cached(FORGET)?;
-    for Note { source, scope, key, value } in notes {
+    for Checkpoint { source, scope, key, value } in checkpoints {
         match value {
             Some(value) => keep.execute(params![source, scope, key, value])?,
             None => forget.execute(params![source, scope, key])?,
@@ -35,7 +36,7 @@ pub(super) fn write(transaction: &Transaction<'_>, notes: &[Note]) -> Outcome<()
     Ok(())
 }
 
-/// Forgets every note about a scope.
+/// Forgets every checkpoint of a scope.
 pub(super) fn forget_scope(
     transaction: &Transaction<'_>,
     source: &str,
@@ -45,24 +46,24 @@ pub(super) fn forget_scope(
     Ok(())
 }
 
-/// Hands over the notes of one source, by scope and key; stops early when nobody takes them any more.
-pub(super) fn notes(
+/// Hands over the checkpoints of one source, by scope and key; stops early when nobody takes them any more.
+pub(super) fn read(
     transaction: &Transaction<'_>,
     source: &str,
-    take: Take<'_, Note>,
+    take: Take<'_, Checkpoint>,
 ) -> Outcome<()> {
-    let mut statement = transaction.prepare_cached(NOTES)?;
+    let mut statement = transaction.prepare_cached(CHECKPOINTS)?;
     let mut rows = statement.query([source])?;
     let mut chunk = Vec::new();
     while let Some(row) = rows.next()? {
         let (scope, key, value) = (row.get(0)?, row.get(1)?, Some(row.get(2)?));
-        chunk.push(Note { source: source.to_owned(), scope, key, value });
+        chunk.push(Checkpoint { source: source.to_owned(), scope, key, value });
         if chunk.len() == CHUNK && !take(std::mem::take(&mut chunk)) {
             return Ok(());
         }
     }
     if !chunk.is_empty() && !take(chunk) {
-        tracing::debug!("nobody took the last notes");
+        tracing::debug!("nobody took the last checkpoints");
     }
     Ok(())
 }
