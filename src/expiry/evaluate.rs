@@ -16,7 +16,7 @@ pub struct Verdict {
     pub scope: ScopeId,
     /// The tightest rung that is crossed.
     pub rung: Rung,
-    /// Since when that rung is crossed.
+    /// Since when that rung may have been said: since it is crossed, by the fractions of this version or one before.
     pub crossed: Timestamp,
     /// The certificate's status: one that alerts.
     pub status: Status,

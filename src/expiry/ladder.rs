@@ -17,11 +17,22 @@ const UNITS: [(u32, char); 4] = [(DAY, 'd'), (3600, 'h'), (60, 'm'), (1, 's')];
 
 /// The part of a lifetime that a threshold is worth at most, in 480ths, by threshold in seconds.
 ///
-/// The five thresholds of the default ladder have the fractions 1/32, 1/16, 1/8, 1/5 and 1/3. Between two of them the
-/// fraction is interpolated in a straight line; below `1d` it falls to nothing with the threshold; above `30d` it
-/// rises to one half at `90d` and stays there. It never falls as the threshold grows, so a tighter rung is never
-/// looser after scaling.
-const FRACTIONS: [(u32, u64); 7] = [
+/// The five thresholds of the default ladder have the fractions 1/40, 1/20, 1/10, 1/6 and 1/4: clients that renew when a
+/// third of the lifetime is left are done before the loosest of them. Between two of them the fraction is interpolated in
+/// a straight line; below `1d` it falls to nothing with the threshold; above `30d` it rises to one half at `90d` and stays
+/// there. It never falls as the threshold grows, so a tighter rung is never looser after scaling.
+const FRACTIONS: Fractions = [
+    (0, 0),
+    (DAY, 12),
+    (3 * DAY, 24),
+    (7 * DAY, 48),
+    (14 * DAY, 80),
+    (30 * DAY, 120),
+    (90 * DAY, 240),
+];
+
+/// The fractions of versions before, none of which is smaller. Ledgers hold what was said by them: it is not said again.
+const FORMER_FRACTIONS: Fractions = [
     (0, 0),
     (DAY, 15),
     (3 * DAY, 30),
@@ -30,6 +41,9 @@ const FRACTIONS: [(u32, u64); 7] = [
     (30 * DAY, 160),
     (90 * DAY, 240),
 ];
+
+/// Parts of a lifetime by threshold.
+type Fractions = [(u32, u64); 7];
 
 /// How finely a 480th is divided. A fraction times a lifetime stays below 2^61.
 const PRECISION: u64 = 1 << 20;
@@ -165,7 +179,8 @@ impl Ladder {
             .find(|crossing| *crossing > now)
     }
 
-    /// Returns the tightest rung that is crossed: its place from the loosest, itself, and since when.
+    /// Returns the tightest rung that is crossed: its place from the loosest, itself, and since when it may have been
+    /// said, by this version or one before.
     pub(super) fn standing(
         &self,
         not_after: Timestamp,
@@ -176,8 +191,8 @@ impl Ladder {
             .iter()
             .enumerate()
             .rev()
-            .map(|(place, step)| (place, step.rung, step.crossing(not_after, lifetime)))
-            .find(|(_, _, crossing)| *crossing <= now)
+            .find(|(_, step)| step.crossing(not_after, lifetime) <= now)
+            .map(|(place, step)| (place, step.rung, step.sayable(not_after, lifetime)))
     }
 
     /// Returns the loosest threshold in seconds. No rung is crossed earlier before an end than this.
@@ -198,33 +213,40 @@ impl Default for Ladder {
     }
 }
 
-/// A rung with the part of a lifetime that it is worth at most, in divided 480ths.
+/// A rung with the part of a lifetime that it is worth at most, and was in versions before, in divided 480ths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Step {
     rung: Rung,
     fraction: u64,
+    former: u64,
 }
 
 impl Step {
     fn of(rung: Rung) -> Self {
-        Self { rung, fraction: fraction(rung.seconds()) }
+        let fraction = |fractions| fraction(fractions, rung.seconds());
+        Self { rung, fraction: fraction(&FRACTIONS), former: fraction(&FORMER_FRACTIONS) }
     }
 
     fn crossing(self, not_after: Timestamp, lifetime: Option<u32>) -> Timestamp {
-        not_after.plus(-i64::from(self.before_the_end(lifetime)))
+        not_after.plus(-i64::from(self.scaled(self.fraction, lifetime)))
     }
 
-    fn before_the_end(self, lifetime: Option<u32>) -> u32 {
+    /// Returns from when on it may have been said, by this version or one before.
+    fn sayable(self, not_after: Timestamp, lifetime: Option<u32>) -> Timestamp {
+        not_after.plus(-i64::from(self.scaled(self.fraction.max(self.former), lifetime)))
+    }
+
+    fn scaled(self, fraction: u64, lifetime: Option<u32>) -> u32 {
         let seconds = self.rung.seconds();
         let Some(lifetime) = lifetime else { return seconds };
-        let scaled = u64::from(lifetime) * self.fraction / WHOLE;
+        let scaled = u64::from(lifetime) * fraction / WHOLE;
         seconds.min(u32::try_from(scaled).unwrap_or(u32::MAX))
     }
 }
 
-fn fraction(seconds: u32) -> u64 {
+fn fraction(fractions: &Fractions, seconds: u32) -> u64 {
     let mut lower = (0, 0);
-    for (threshold, parts) in FRACTIONS {
+    for (threshold, parts) in *fractions {
         if seconds <= threshold {
             return between(lower, (threshold, parts), seconds);
         }
@@ -299,22 +321,61 @@ mod tests {
         assert_eq!(at(-1_000_000), Some(Rung::Expired));
     }
 
+    /// Seconds before the end at which the rungs of the default ladder are crossed.
+    fn crossings(lifetime: u32) -> [i64; 5] {
+        [30, 14, 7, 3, 1]
+            .map(|days| END.since(Rung::Before(days * DAY).crossing(END, Some(lifetime * DAY))))
+    }
+
     #[test]
-    fn short_lifetimes_shrink_the_rungs() {
+    fn rungs_shrink_to_a_quarter_and_less_of_a_short_lifetime() {
+        let day = i64::from(DAY);
+        for (lifetime, expected) in [
+            (6, [129_600, 86_400, 51_840, 25_920, 12_960]),
+            (47, [1_015_200, 676_800, 406_080, 203_040, 101_520]),
+            (90, [22 * day + day / 2, 14 * day, 7 * day, 3 * day, day]),
+            (100, [25 * day, 14 * day, 7 * day, 3 * day, day]),
+            (200, [30 * day, 14 * day, 7 * day, 3 * day, day]),
+            (398, [30 * day, 14 * day, 7 * day, 3 * day, day]),
+            (3650, [30 * day, 14 * day, 7 * day, 3 * day, day]),
+        ] {
+            let unscaled = [30, 14, 7, 3, 1].map(|days| days * day);
+            let capped: Vec<i64> =
+                expected.into_iter().zip(unscaled).map(|(at, most)| at.min(most)).collect();
+            assert_eq!(crossings(lifetime).to_vec(), capped, "{lifetime} days");
+        }
         let crossing =
             |rung, days: u32| END.since(Rung::Before(rung * DAY).crossing(END, Some(days * DAY)));
-        // 47 days: a third, a fifth, an eighth, a sixteenth and a thirty-second of it.
-        for (rung, seconds) in
-            [(30, 1_353_600), (14, 812_160), (7, 507_600), (3, 253_800), (1, 86_400)]
-        {
-            assert_eq!(crossing(rung, 47), seconds, "{rung}d of 47 days");
-        }
-        for (rung, seconds) in [(30, 172_800), (14, 103_680), (7, 64_800), (3, 32_400), (1, 16_200)]
-        {
-            assert_eq!(crossing(rung, 6), seconds, "{rung}d of 6 days");
-        }
-        assert_eq!(crossing(60, 90), 60 * 86_400 * 5 / 8, "5/12 of 90 days");
+        assert_eq!(crossing(60, 90), 60 * day * 9 / 16, "3/8 of 90 days");
+        assert_eq!(crossing(90, 90), 45 * day);
         assert_eq!(crossing(365, 365), 365 * 43_200, "never more than half a lifetime");
+    }
+
+    #[test]
+    fn a_certificate_that_is_renewed_when_a_third_is_left_is_never_on_a_rung() {
+        let ladder = Ladder::default();
+        for days in [6, 47, 90] {
+            let third = i64::from(days * DAY / 3);
+            assert_eq!(ladder.rung_at(END, Some(days * DAY), END.plus(-third)), None, "{days}");
+            // A day late, where days count.
+            let late = END.plus(-third + i64::from(days * DAY / 90));
+            assert_eq!(ladder.rung_at(END, Some(days * DAY), late), None, "{days}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_by_the_fractions_of_a_former_version_counts_as_said() {
+        let ladder = Ladder::default();
+        for days in [6, 47, 90, 398] {
+            let lifetime = Some(days * DAY);
+            for (rung, former) in [(30, 3), (14, 5), (7, 8), (3, 16), (1, 32)] {
+                let before = (rung * DAY).min(days * DAY / former);
+                let said = END.plus(-i64::from(before));
+                let now = Rung::Before(rung * DAY).crossing(END, lifetime);
+                let (_, standing, sayable) = ladder.standing(END, lifetime, now).unwrap();
+                assert_eq!((standing, sayable), (Rung::Before(rung * DAY), said), "{days}");
+            }
+        }
     }
 
     #[test]
@@ -325,7 +386,7 @@ mod tests {
         assert_eq!(ladder.rung_at(END, Some(2), END), Some(Rung::Expired));
         let close = Ladder::new(vec![10 * DAY, 10 * DAY + 1]).unwrap();
         assert_eq!(close.rung_at(END, Some(5), END), Some(Rung::Expired));
-        assert_eq!(close.rung_at(END, Some(7), END.plus(-1)), Some(Rung::Before(10 * DAY)));
+        assert_eq!(close.rung_at(END, Some(8), END.plus(-1)), Some(Rung::Before(10 * DAY)));
     }
 
     #[test]
