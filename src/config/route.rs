@@ -66,9 +66,10 @@ impl Matcher {
 
 fn scope(event: &Event) -> Option<&str> {
     match &event.topic {
-        Topic::InventoryShrunk { scope, .. } | Topic::InventoryRestored { scope, .. } => {
-            Some(scope)
-        }
+        Topic::InventoryShrunk { scope, .. }
+        | Topic::InventoryRestored { scope, .. }
+        | Topic::InventoryContradicts { scope, .. }
+        | Topic::InventoryConsistent { scope, .. } => Some(scope),
         _ => event.facts().map(|facts| facts.scope.as_str()),
     }
 }

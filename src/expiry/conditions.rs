@@ -12,6 +12,8 @@ pub enum Condition {
     Source(String),
     /// A scope from which too much is missing at once.
     Scope(String, String),
+    /// A scope whose list leaves out what is there when it is asked for.
+    Contradiction(String, String),
     /// A channel that cannot deliver.
     Channel(String),
     /// The machine's clock.
@@ -29,6 +31,9 @@ impl Condition {
         match self {
             Self::Source(source) => format!("source{SEPARATOR}{source}"),
             Self::Scope(source, scope) => format!("scope{SEPARATOR}{source}{SEPARATOR}{scope}"),
+            Self::Contradiction(source, scope) => {
+                format!("contradiction{SEPARATOR}{source}{SEPARATOR}{scope}")
+            }
             Self::Channel(channel) => format!("channel{SEPARATOR}{channel}"),
             Self::Clock => "clock".to_owned(),
             Self::Offset(source) => format!("offset{SEPARATOR}{source}"),
@@ -44,6 +49,9 @@ impl Condition {
         match (kind, first, second) {
             ("source", Some(source), None) => Some(Self::Source(source)),
             ("scope", Some(source), Some(scope)) => Some(Self::Scope(source, scope)),
+            ("contradiction", Some(source), Some(scope)) => {
+                Some(Self::Contradiction(source, scope))
+            }
             ("channel", Some(channel), None) => Some(Self::Channel(channel)),
             ("clock", None, None) => Some(Self::Clock),
             ("offset", Some(source), None) => Some(Self::Offset(source)),
@@ -55,9 +63,11 @@ impl Condition {
     const fn severity(&self) -> Severity {
         match self {
             Self::Offset(_) => Severity::Warning,
-            Self::Source(_) | Self::Scope(..) | Self::Channel(_) | Self::Clock => {
-                Severity::Critical
-            }
+            Self::Source(_)
+            | Self::Scope(..)
+            | Self::Contradiction(..)
+            | Self::Channel(_)
+            | Self::Clock => Severity::Critical,
         }
     }
 
@@ -65,7 +75,12 @@ impl Condition {
     fn recovery(&self) -> Option<Topic> {
         match self.clone() {
             Self::Source(source) => Some(Topic::SourceRecovered { source }),
-            Self::Scope(source, scope) => Some(Topic::InventoryRestored { source, scope }),
+            Self::Scope(source, scope) => {
+                Some(Topic::InventoryRestored { source, scope, accepted: None })
+            }
+            Self::Contradiction(source, scope) => {
+                Some(Topic::InventoryConsistent { source, scope })
+            }
             Self::Channel(channel) => Some(Topic::ChannelUp { channel }),
             Self::Clock => Some(Topic::ClockRecovered),
             // An offset that is small again needs no message: signatures were corrected all the time.
@@ -124,13 +139,14 @@ impl Conditions {
 
     /// A condition is over. Answers with what that changes, once, and only if it was raised.
     pub fn clear(&mut self, condition: &Condition) -> Option<Transition> {
+        self.end(condition, condition.recovery())
+    }
+
+    /// A condition is over, of which `topic` is reported. Answers with what that changes, once, and only if it was raised.
+    pub fn end(&mut self, condition: &Condition, topic: Option<Topic>) -> Option<Transition> {
         self.raised.remove(condition)?;
-        Some(Transition {
-            condition: condition.clone(),
-            raised: None,
-            topic: condition.recovery(),
-            severity: Severity::Info,
-        })
+        let (condition, severity) = (condition.clone(), Severity::Info);
+        Some(Transition { condition, raised: None, topic, severity })
     }
 
     /// Forgets what is about sources and channels that are not configured any more. Answers with what was forgotten,
@@ -153,6 +169,7 @@ mod tests {
         for condition in [
             Condition::Source("iot".into()),
             Condition::Scope("iot".into(), "mqtt-1:a/b".into()),
+            Condition::Contradiction("iot".into(), "mqtt-1:a/b".into()),
             Condition::Channel("ops".into()),
             Condition::Clock,
             Condition::Offset("iot".into()),

@@ -1,5 +1,6 @@
 //! Something worth saying, once.
 
+use super::absence::Accepted;
 use super::certificate::{Fingerprint, Kind, Sighting, Status, Timestamp};
 use super::ladder::Rung;
 
@@ -140,6 +141,24 @@ pub enum Topic {
         source: String,
         /// The scope.
         scope: String,
+        /// What is gone for good, because two scans agree about it; `None` when it is listed again.
+        accepted: Option<Accepted>,
+    },
+    /// A list leaves out certificates that are there when the provider is asked for them.
+    InventoryContradicts {
+        /// The source.
+        source: String,
+        /// The scope.
+        scope: String,
+        /// How many it leaves out.
+        unlisted: u64,
+    },
+    /// The list leaves out nothing any more that is there.
+    InventoryConsistent {
+        /// The source.
+        source: String,
+        /// The scope.
+        scope: String,
     },
     /// A channel cannot deliver. Said to the other channels.
     ChannelDown {
@@ -197,6 +216,8 @@ impl Event {
             Topic::SourceRecovered { .. } => "source.recovered",
             Topic::InventoryShrunk { .. } => "inventory.shrunk",
             Topic::InventoryRestored { .. } => "inventory.restored",
+            Topic::InventoryContradicts { .. } => "inventory.contradicts",
+            Topic::InventoryConsistent { .. } => "inventory.consistent",
             Topic::ChannelDown { .. } => "channel.down",
             Topic::ChannelUp { .. } => "channel.up",
             Topic::ClockSuspect { .. } => "clock.suspect",
@@ -228,6 +249,8 @@ impl Event {
             | Topic::SourceRecovered { source }
             | Topic::InventoryShrunk { source, .. }
             | Topic::InventoryRestored { source, .. }
+            | Topic::InventoryContradicts { source, .. }
+            | Topic::InventoryConsistent { source, .. }
             | Topic::ClockOffset { source, .. } => Some(source),
             Topic::ChannelDown { .. }
             | Topic::ChannelUp { .. }

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use super::Pipeline;
 use super::window_key::{WindowKey, part};
 use crate::expiry::{
-    Applied, Change, Coverage, Ends, Outcome, PointReads, Proof, Reason, Removal, RowId, ScopeId,
-    Seen, Sighting, Status, Timestamp,
+    Applied, Change, Coverage, Ends, Missing, Outcome, PointReads, Proof, Reason, Removal, RowId,
+    ScopeId, Seen, Sighting, Status, Timestamp,
 };
 use crate::scan::{Candidate, Report, ScanEvent};
 use crate::source::{Page, Slice, Window};
@@ -152,11 +152,13 @@ impl Pipeline {
         ends: Ends,
     ) -> anyhow::Result<Vec<Candidate>> {
         let scope = self.scope(source, &slice.scope);
-        let missing = self.absence.missing(&part(scope, slice), ends, &self.inventory);
-        if missing.removal == Removal::Frozen {
-            return Ok(Vec::new());
+        let Missing { mut rows, removal, unlisted } =
+            self.absence.missing(&part(scope, slice), ends, &self.inventory);
+        if removal == Removal::Frozen && !self.may_be_unlisted(source, slice, rows.len()) {
+            rows.clear();
         }
-        self.lookup_serials(missing.rows).await
+        rows.extend(unlisted);
+        self.lookup_serials(rows).await
     }
 
     /// Looks up the serials of missing certificates. What is not in the store yet is asked for next time.
@@ -191,6 +193,7 @@ impl Pipeline {
         self.sources.note_problem(source, report.problem());
         let missing = outcome.map_or(0, |outcome| outcome.missing);
         self.draft.scan(self.sources.record(key.clone(), report, missing));
+        self.raise_contradiction(source, &slice.scope, scope);
         match outcome {
             Some(Outcome { known, missing, removal: Removal::Frozen }) => {
                 self.update_scope_alarm(scope, &key, true);

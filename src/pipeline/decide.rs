@@ -177,6 +177,12 @@ impl Pipeline {
         self.report(transition);
     }
 
+    /// A condition is over, and `topic` is what is reported of it.
+    pub(super) fn end(&mut self, condition: &Condition, topic: Option<Topic>) {
+        let transition = self.checks.end(condition, topic);
+        self.report(transition);
+    }
+
     /// Drafts what a condition that began or ended changes, and the event about it.
     fn report(&mut self, transition: Option<Transition>) {
         let Some(Transition { condition, raised, topic, severity }) = transition else { return };

@@ -6,8 +6,13 @@ use std::sync::Arc;
 use super::Pipeline;
 use super::draft::ScopeNames;
 use super::window_key::WindowKey;
-use crate::expiry::{Condition, RowId, ScopeId, Topic};
+use crate::expiry::{Accepted, Condition, Doubt, RowId, ScopeId, Topic};
 use crate::scan::Candidate;
+use crate::source::Slice;
+
+/// The most certificates that are asked for although so many missing at once are not believed, where the list was known
+/// to leave some out before a restart.
+const MOST_UNLISTED: usize = 1000;
 
 impl Pipeline {
     /// Returns the number of a scope, giving it one when it is new.
@@ -25,7 +30,7 @@ impl Pipeline {
         scopes.map(|(id, source, scope)| (id, (Arc::clone(source), Arc::clone(scope)))).collect()
     }
 
-    /// Clears the alarm of a scope, once every part of it that is ever read is known to be sound.
+    /// Ends the alarms of a scope, once every part of it that is ever read is known to be sound.
     ///
     /// A part that is sound says nothing about another one, nor does a start that forgot which one was frozen.
     pub(super) fn update_scope_alarm(&mut self, scope: ScopeId, key: &WindowKey, frozen: bool) {
@@ -34,8 +39,42 @@ impl Pipeline {
             return;
         }
         if self.sources.is_sound(&key.source, &key.scope) {
-            self.clear(&Condition::Scope(key.source.to_string(), key.scope.to_string()));
+            self.end_scope_alarms(&key.source, &key.scope, scope);
         }
+    }
+
+    /// Nothing is frozen. What is missing from the list and there all the same is no agreement: that is said as what it
+    /// is, once two readings show it.
+    fn end_scope_alarms(&mut self, source: &str, scope: &str, id: ScopeId) {
+        let (shrunk, contradiction) = (shrunk(source, scope), contradiction(source, scope));
+        let Doubt { found, confirmed } = self.absence.doubt(id);
+        if found == 0 {
+            self.clear(&contradiction);
+        } else if confirmed == 0 {
+            return;
+        }
+        match self.absence.take_accepted(id) {
+            None if found > 0 => self.end(&shrunk, None),
+            accepted => self.end(&shrunk, Some(restored(source, scope, accepted))),
+        }
+    }
+
+    /// A list that left out certificates twice which are there is an alarm of its own.
+    pub(super) fn raise_contradiction(&mut self, source: &str, scope: &str, id: ScopeId) {
+        let Doubt { confirmed, .. } = self.absence.doubt(id);
+        if confirmed > 0 {
+            let (source, scope) = (source.to_owned(), scope.to_owned());
+            let condition = contradiction(&source, &scope);
+            self.raise(
+                condition,
+                Topic::InventoryContradicts { source, scope, unlisted: confirmed },
+            );
+        }
+    }
+
+    /// Returns whether so many missing certificates may be those that the list left out before a restart.
+    pub(super) fn may_be_unlisted(&self, source: &str, slice: &Slice, missing: usize) -> bool {
+        missing <= MOST_UNLISTED && self.checks.holds(&contradiction(source, &slice.scope))
     }
 
     /// So many certificates of a scope are missing at once that it is an alarm.
@@ -47,7 +86,7 @@ impl Pipeline {
         missing: u64,
     ) {
         let (source, scope) = (source.to_owned(), scope.to_owned());
-        let condition = Condition::Scope(source.clone(), scope.clone());
+        let condition = shrunk(&source, &scope);
         self.raise(condition, Topic::InventoryShrunk { source, scope, known, missing });
     }
 
@@ -81,10 +120,12 @@ impl Pipeline {
     pub(super) fn scopes_absent(&mut self, source: &str, absent: &[Arc<str>]) {
         for scope in absent {
             let Some(id) = self.inventory.find_scope(source, scope) else { continue };
+            let known = self.inventory.rows(id, None, None).count() as u64;
             if self.absence.scope_is_absent(id) {
                 self.drop_scope(source, id, scope);
+                let accepted = Some(Accepted { known, missing: known });
+                self.end(&shrunk(source, scope), Some(restored(source, scope, accepted)));
             } else {
-                let known = self.inventory.rows(id, None, None).count() as u64;
                 self.raise_scope_alarm(source, scope, known, known);
             }
         }
@@ -101,6 +142,7 @@ impl Pipeline {
             .collect();
         for (id, source, scope) in dropped {
             self.drop_scope(&source, id, &scope);
+            self.end(&shrunk(&source, &scope), None);
         }
     }
 
@@ -114,7 +156,7 @@ impl Pipeline {
         self.forget(&rows);
         self.absence.scope_is_listed(id);
         self.forget_scans(source, scope);
-        self.clear(&Condition::Scope(source.to_owned(), scope.to_owned()));
+        self.end(&contradiction(source, scope), None);
     }
 
     fn forget_scans(&mut self, source: &str, scope: &str) {
@@ -122,4 +164,16 @@ impl Pipeline {
             self.draft.forget_scope(source, scope);
         }
     }
+}
+
+fn shrunk(source: &str, scope: &str) -> Condition {
+    Condition::Scope(source.to_owned(), scope.to_owned())
+}
+
+fn contradiction(source: &str, scope: &str) -> Condition {
+    Condition::Contradiction(source.to_owned(), scope.to_owned())
+}
+
+fn restored(source: &str, scope: &str, accepted: Option<Accepted>) -> Topic {
+    Topic::InventoryRestored { source: source.to_owned(), scope: scope.to_owned(), accepted }
 }

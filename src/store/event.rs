@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::code;
-use crate::expiry::{Event, Facts, Fingerprint, Kind, Severity, Status, Timestamp, Topic};
+use crate::expiry::{
+    Accepted, Event, Facts, Fingerprint, Kind, Severity, Status, Timestamp, Topic,
+};
 
 /// Returns the event as text.
 pub(super) fn write(event: &Event) -> Result<String, String> {
@@ -43,18 +45,69 @@ struct EventRow<'a> {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum TopicRow<'a> {
-    Expiring { facts: FactsRow<'a>, rung: u32, leaves: Option<u64> },
-    Renewed { facts: FactsRow<'a>, successor: Cow<'a, str>, successor_not_after: i64 },
-    SourceStale { source: Cow<'a, str>, last_proven: Option<i64>, error: Option<Cow<'a, str>> },
-    SourceRecovered { source: Cow<'a, str> },
-    InventoryShrunk { source: Cow<'a, str>, scope: Cow<'a, str>, known: u64, missing: u64 },
-    InventoryRestored { source: Cow<'a, str>, scope: Cow<'a, str> },
-    ChannelDown { channel: Cow<'a, str>, code: Cow<'a, str>, hint: Cow<'a, str> },
-    ChannelUp { channel: Cow<'a, str> },
-    ClockSuspect { detail: Cow<'a, str> },
+    Expiring {
+        facts: FactsRow<'a>,
+        rung: u32,
+        leaves: Option<u64>,
+    },
+    Renewed {
+        facts: FactsRow<'a>,
+        successor: Cow<'a, str>,
+        successor_not_after: i64,
+    },
+    SourceStale {
+        source: Cow<'a, str>,
+        last_proven: Option<i64>,
+        error: Option<Cow<'a, str>>,
+    },
+    SourceRecovered {
+        source: Cow<'a, str>,
+    },
+    InventoryShrunk {
+        source: Cow<'a, str>,
+        scope: Cow<'a, str>,
+        known: u64,
+        missing: u64,
+    },
+    InventoryRestored {
+        source: Cow<'a, str>,
+        scope: Cow<'a, str>,
+        /// Absent where nothing is gone, and in events of before this was known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accepted: Option<AcceptedRow>,
+    },
+    InventoryContradicts {
+        source: Cow<'a, str>,
+        scope: Cow<'a, str>,
+        unlisted: u64,
+    },
+    InventoryConsistent {
+        source: Cow<'a, str>,
+        scope: Cow<'a, str>,
+    },
+    ChannelDown {
+        channel: Cow<'a, str>,
+        code: Cow<'a, str>,
+        hint: Cow<'a, str>,
+    },
+    ChannelUp {
+        channel: Cow<'a, str>,
+    },
+    ClockSuspect {
+        detail: Cow<'a, str>,
+    },
     ClockRecovered,
-    ClockOffset { source: Cow<'a, str>, seconds: i64 },
+    ClockOffset {
+        source: Cow<'a, str>,
+        seconds: i64,
+    },
     Test,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AcceptedRow {
+    known: u64,
+    missing: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -103,8 +156,18 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
             known: *known,
             missing: *missing,
         },
-        Topic::InventoryRestored { source, scope } => {
-            TopicRow::InventoryRestored { source: source.into(), scope: scope.into() }
+        Topic::InventoryRestored { source, scope, accepted } => TopicRow::InventoryRestored {
+            source: source.into(),
+            scope: scope.into(),
+            accepted: accepted.map(|Accepted { known, missing }| AcceptedRow { known, missing }),
+        },
+        Topic::InventoryContradicts { source, scope, unlisted } => TopicRow::InventoryContradicts {
+            source: source.into(),
+            scope: scope.into(),
+            unlisted: *unlisted,
+        },
+        Topic::InventoryConsistent { source, scope } => {
+            TopicRow::InventoryConsistent { source: source.into(), scope: scope.into() }
         }
         Topic::ChannelDown { channel, code, hint } => {
             TopicRow::ChannelDown { channel: channel.into(), code: code.into(), hint: hint.into() }
@@ -143,8 +206,18 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
             known,
             missing,
         },
-        TopicRow::InventoryRestored { source, scope } => {
-            Topic::InventoryRestored { source: source.into_owned(), scope: scope.into_owned() }
+        TopicRow::InventoryRestored { source, scope, accepted } => Topic::InventoryRestored {
+            source: source.into_owned(),
+            scope: scope.into_owned(),
+            accepted: accepted.map(|AcceptedRow { known, missing }| Accepted { known, missing }),
+        },
+        TopicRow::InventoryContradicts { source, scope, unlisted } => Topic::InventoryContradicts {
+            source: source.into_owned(),
+            scope: scope.into_owned(),
+            unlisted,
+        },
+        TopicRow::InventoryConsistent { source, scope } => {
+            Topic::InventoryConsistent { source: source.into_owned(), scope: scope.into_owned() }
         }
         TopicRow::ChannelDown { channel, code, hint } => Topic::ChannelDown {
             channel: channel.into_owned(),
@@ -237,7 +310,7 @@ mod tests {
             let event = any::event().new_tree(&mut runner).unwrap().current();
             kinds.insert(event.kind());
         }
-        assert_eq!(kinds.len(), 13, "{kinds:?}");
+        assert_eq!(kinds.len(), 15, "{kinds:?}");
     }
 
     #[test]

@@ -132,7 +132,15 @@ fn of_topic(event: &Event) -> Map<String, Value> {
         Topic::InventoryShrunk { source, scope, known, missing } => {
             json!({ "source": clean(source), "scope": clean(scope), "known": known, "missing": missing })
         }
-        Topic::InventoryRestored { source, scope } => {
+        Topic::InventoryRestored { source, scope, accepted } => json!({
+            "source": clean(source), "scope": clean(scope),
+            "known": accepted.map(|accepted| accepted.known),
+            "missing": accepted.map(|accepted| accepted.missing),
+        }),
+        Topic::InventoryContradicts { source, scope, unlisted } => {
+            json!({ "source": clean(source), "scope": clean(scope), "missing": unlisted })
+        }
+        Topic::InventoryConsistent { source, scope } => {
             json!({ "source": clean(source), "scope": clean(scope) })
         }
         Topic::ChannelDown { channel, code, hint } => {
@@ -371,7 +379,9 @@ mod tests {
             Topic::SourceStale { source: text(), last_proven: Some(NOW), error: None },
             Topic::SourceRecovered { source: text() },
             Topic::InventoryShrunk { source: text(), scope: text(), known: 9, missing: 8 },
-            Topic::InventoryRestored { source: text(), scope: text() },
+            Topic::InventoryRestored { source: text(), scope: text(), accepted: None },
+            Topic::InventoryContradicts { source: text(), scope: text(), unlisted: 2 },
+            Topic::InventoryConsistent { source: text(), scope: text() },
             Topic::ChannelDown { channel: text(), code: text(), hint: text() },
             Topic::ChannelUp { channel: text() },
             Topic::ClockSuspect { detail: text() },
@@ -401,7 +411,9 @@ mod tests {
         source.stale: ["error", "last_proven", "source"]
         source.recovered: ["source"]
         inventory.shrunk: ["known", "missing", "scope", "source"]
-        inventory.restored: ["scope", "source"]
+        inventory.restored: ["known", "missing", "scope", "source"]
+        inventory.contradicts: ["missing", "scope", "source"]
+        inventory.consistent: ["scope", "source"]
         channel.down: ["channel", "code", "hint"]
         channel.up: ["channel"]
         clock.suspect: ["detail"]

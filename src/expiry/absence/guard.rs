@@ -24,6 +24,15 @@ pub enum Removal {
     Agreed,
 }
 
+/// A loss that is believed because two proven scans agree about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Certificates that were known.
+    pub known: u64,
+    /// Those of them that are gone.
+    pub missing: u64,
+}
+
 /// What two readings have in common that can confirm each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Guarded {
@@ -65,6 +74,8 @@ const fn few(known: usize) -> usize {
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     frozen: BTreeMap<Guarded, Frozen>,
+    /// The largest loss of each scope that was believed since its removals were last frozen.
+    accepted: BTreeMap<ScopeId, Accepted>,
 }
 
 #[derive(Debug)]
@@ -102,7 +113,26 @@ impl Guard {
             let agreed = removal == Removal::Agreed;
             self.frozen.insert(Guarded::of(part), Frozen { missing, agreed });
         }
+        match removal {
+            Removal::Usual => {}
+            Removal::Frozen => drop(self.accepted.remove(&part.scope)),
+            Removal::Agreed => self.accept(part.scope, loss),
+        }
         removal
+    }
+
+    fn accept(&mut self, scope: ScopeId, loss: Loss) {
+        let accepted = Accepted { known: loss.known as u64, missing: loss.missing as u64 };
+        // The near window loses some of what the whole loses.
+        let known = self.accepted.entry(scope).or_insert(accepted);
+        if known.missing < accepted.missing {
+            *known = accepted;
+        }
+    }
+
+    /// Returns the loss that was believed since the scope was frozen, once.
+    pub(super) fn take_accepted(&mut self, scope: ScopeId) -> Option<Accepted> {
+        self.accepted.remove(&scope)
     }
 
     /// Returns whether some part of the scope lost too much and is not agreed upon.

@@ -6,6 +6,8 @@
 //! was missing and not there in two readings in a row it is gone. A whole scope that is not listed goes the same way
 //! ([`Absence::scope_is_absent`]).
 
+mod contradictions;
+mod fresh;
 mod guard;
 mod part;
 mod reading;
@@ -18,9 +20,12 @@ use std::collections::BTreeSet;
 
 use super::inventory::{Inventory, RowId, ScopeId};
 
-pub use guard::Removal;
+pub use contradictions::Doubt;
+pub use guard::{Accepted, Removal};
 pub use part::{Coverage, Ends, Part, Proof, Span, WindowName};
 
+use contradictions::Contradictions;
+use fresh::Fresh;
 use guard::Guard;
 use reading::Readings;
 use rows::Rows;
@@ -32,6 +37,9 @@ pub struct Missing {
     pub rows: Vec<RowId>,
     /// What becomes of them.
     pub removal: Removal,
+    /// Certificates that were not listed, and that were there all the same when they were last asked for. They are not
+    /// among the missing; whether they are there still is to be asked again.
+    pub unlisted: Vec<RowId>,
 }
 
 /// What a whole proven reading says about absence.
@@ -63,6 +71,8 @@ pub struct Absence {
     /// Certificates that were missing once, and not there when they were asked for.
     missed: Rows,
     guard: Guard,
+    contradictions: Contradictions,
+    fresh: Fresh,
     /// Scopes with certificates that the last poll found absent.
     absent_scopes: BTreeSet<ScopeId>,
 }
@@ -83,6 +93,8 @@ impl Absence {
     /// The reading lists certificates.
     pub fn list(&mut self, part: &Part, rows: &[RowId]) {
         self.readings.of(part).list(rows);
+        self.contradictions.settle(part.scope, rows);
+        self.fresh.list(rows);
         if !self.missed.is_empty() {
             self.keep(rows);
         }
@@ -92,17 +104,21 @@ impl Absence {
     pub fn missing(&mut self, part: &Part, ends: Ends, inventory: &Inventory) -> Missing {
         let reading = self.readings.of(part);
         let rows = reading.not_listed(part, ends, inventory);
+        let is_unlisted = |row: &RowId| self.contradictions.is_unlisted(part.scope, *row);
+        let (unlisted, rows): (Vec<RowId>, Vec<RowId>) = rows.into_iter().partition(is_unlisted);
         if !rows.is_empty() {
             reading.count_known(part, inventory);
         }
         reading.miss(&rows, self.guard.frozen(part));
         let removal = self.guard.judge(part, reading.loss());
-        Missing { rows, removal }
+        Missing { rows, removal, unlisted }
     }
 
     /// The reading ended. Only a complete one, in which nothing could hide a certificate, freezes or releases.
     pub fn end(&mut self, part: &Part, proof: Proof, inventory: &Inventory) -> Option<Outcome> {
         let mut reading = self.readings.take(part);
+        let in_scope = |row| inventory.row(row).is_some_and(|row| row.scope == part.scope);
+        self.fresh.end(in_scope, |row| reading.lists(row));
         if part.coverage == Coverage::Skimmed || proof == Proof::Incomplete {
             return None;
         }
@@ -117,6 +133,7 @@ impl Absence {
     pub fn point_reads(&mut self, part: &Part, answers: &PointReads) -> Vec<RowId> {
         self.find(part, &answers.present);
         self.keep(&answers.unasked);
+        self.contradictions.settle(part.scope, &answers.absent);
         self.miss(&answers.absent)
     }
 
@@ -131,6 +148,7 @@ impl Absence {
     /// These are there, whatever the list says: they are not missing from the reading under way.
     fn find(&mut self, part: &Part, rows: &[RowId]) {
         self.keep(rows);
+        self.contradictions.find(part.scope, rows, self.guard.frozen(part));
         if let Some(reading) = self.readings.under_way(part) {
             reading.find(rows);
         }
@@ -145,6 +163,34 @@ impl Absence {
     /// These are removed; their numbers may be given to others.
     pub fn forget(&mut self, rows: &[RowId]) {
         self.keep(rows);
+        self.contradictions.forget(rows);
+        self.fresh.forget(rows);
+    }
+
+    /// A certificate is new in its place, or has another end there.
+    pub fn appeared(&mut self, row: RowId) {
+        self.fresh.appear(row);
+    }
+
+    /// Returns whether two readings in a row showed a certificate as it is: what it replaces may be reported as renewed.
+    pub fn is_settled(&self, row: RowId) -> bool {
+        self.fresh.is_settled(row)
+    }
+
+    /// Returns whether a certificate was missing from the last reading and not there when it was asked for. Nothing is
+    /// reported of it until the next reading tells whether it is gone.
+    pub fn is_missed(&self, row: RowId) -> bool {
+        self.missed.contains(row)
+    }
+
+    /// Returns how many certificates of a scope are there although its list leaves them out.
+    pub fn doubt(&self, scope: ScopeId) -> Doubt {
+        self.contradictions.of(scope)
+    }
+
+    /// Returns the loss of a scope that was believed since its removals were frozen, once.
+    pub fn take_accepted(&mut self, scope: ScopeId) -> Option<Accepted> {
+        self.guard.take_accepted(scope)
     }
 
     /// Returns whether some part of the scope lost too much and is not agreed upon.

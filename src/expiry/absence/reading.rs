@@ -81,6 +81,10 @@ impl Reading {
             .collect()
     }
 
+    pub(super) fn lists(&self, row: RowId) -> bool {
+        self.listed.contains(row)
+    }
+
     /// These are missing; `before` were so when the part was frozen, if it is.
     pub(super) fn miss(&mut self, rows: &[RowId], before: Option<&Rows>) {
         for row in rows {
@@ -93,8 +97,8 @@ impl Reading {
     /// These are there after all.
     pub(super) fn find(&mut self, rows: &[RowId]) {
         for row in rows {
-            self.missing.remove(*row);
-            self.missing_count = self.missing_count.saturating_sub(1);
+            let counted = self.missing.remove(*row);
+            self.missing_count = self.missing_count.saturating_sub(usize::from(counted));
         }
     }
 

@@ -23,6 +23,10 @@ impl Rows {
         self.0.contains(row.0)
     }
 
+    pub(super) fn len(&self) -> u64 {
+        self.0.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

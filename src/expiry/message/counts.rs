@@ -49,11 +49,13 @@ const fn sort(topic: &Topic) -> Sort {
         Topic::Renewed { .. } => Sort::Renewed,
         Topic::SourceStale { .. }
         | Topic::InventoryShrunk { .. }
+        | Topic::InventoryContradicts { .. }
         | Topic::ChannelDown { .. }
         | Topic::ClockSuspect { .. }
         | Topic::ClockOffset { .. } => Sort::Fault,
         Topic::SourceRecovered { .. }
         | Topic::InventoryRestored { .. }
+        | Topic::InventoryConsistent { .. }
         | Topic::ChannelUp { .. }
         | Topic::ClockRecovered => Sort::Recovery,
         Topic::Test => Sort::Test,
@@ -112,6 +114,10 @@ const fn label(topic: &Topic, language: Language) -> &'static str {
         (Topic::InventoryShrunk { .. }, Zh) => "清单骤减",
         (Topic::InventoryRestored { .. }, En) => "inventory restored",
         (Topic::InventoryRestored { .. }, Zh) => "清单已恢复",
+        (Topic::InventoryContradicts { .. }, En) => "list incomplete",
+        (Topic::InventoryContradicts { .. }, Zh) => "清单不完整",
+        (Topic::InventoryConsistent { .. }, En) => "list complete again",
+        (Topic::InventoryConsistent { .. }, Zh) => "清单恢复完整",
         (Topic::ChannelDown { .. }, En) => "channel down",
         (Topic::ChannelDown { .. }, Zh) => "通道故障",
         (Topic::ChannelUp { .. }, En) => "channel up",

@@ -2,6 +2,7 @@
 
 use super::Language::{self, En, Zh};
 use super::words::{self, Label};
+use crate::expiry::absence::Accepted;
 use crate::expiry::certificate::{Kind, Status, Timestamp};
 use crate::expiry::event::{Event, Facts, Topic};
 use crate::expiry::text::{inert, iso};
@@ -45,11 +46,17 @@ impl Phrases {
             (Topic::InventoryShrunk { scope, known, missing, .. }, _) => {
                 self.shrunk(&format!("{name} / {}", inert(scope, NAME)), *known, *missing)
             }
-            (Topic::InventoryRestored { scope, .. }, En) => {
-                format!("{name} / {} agrees with its provider again", inert(scope, NAME))
+            (Topic::InventoryRestored { scope, accepted, .. }, _) => {
+                self.restored(&format!("{name} / {}", inert(scope, NAME)), *accepted)
             }
-            (Topic::InventoryRestored { scope, .. }, Zh) => {
-                format!("{name} / {} 与云端重新一致", inert(scope, NAME))
+            (Topic::InventoryContradicts { scope, unlisted, .. }, _) => {
+                self.contradicts(&format!("{name} / {}", inert(scope, NAME)), *unlisted)
+            }
+            (Topic::InventoryConsistent { scope, .. }, En) => {
+                format!("{name} / {} lists again what it left out", inert(scope, NAME))
+            }
+            (Topic::InventoryConsistent { scope, .. }, Zh) => {
+                format!("{name} / {} 的清单已恢复完整", inert(scope, NAME))
             }
             (Topic::ChannelDown { .. }, En) => format!("channel {name} cannot deliver"),
             (Topic::ChannelDown { .. }, Zh) => format!("通道 {name} 无法投递"),
@@ -184,6 +191,33 @@ impl Phrases {
         }
     }
 
+    fn restored(self, place: &str, accepted: Option<Accepted>) -> String {
+        match (accepted, self.language) {
+            (Some(Accepted { known, missing }), En) => {
+                format!(
+                    "{missing} of {known} certificates of {place} are gone, accepted after two scans"
+                )
+            }
+            (Some(Accepted { known, missing }), Zh) => {
+                format!("{place} 的 {known} 张证书中 {missing} 张已消失，两次扫描一致，已接受")
+            }
+            (None, En) => format!("{place} agrees with its provider again"),
+            (None, Zh) => format!("{place} 与云端重新一致"),
+        }
+    }
+
+    fn contradicts(self, place: &str, unlisted: u64) -> String {
+        match self.language {
+            En => {
+                let unlisted = words::counted(unlisted, "certificate");
+                format!(
+                    "{place} leaves {unlisted} out of its list that it has when asked, nothing is removed"
+                )
+            }
+            Zh => format!("{place} 的清单缺少 {unlisted} 张证书，但单独查询时存在，未移除"),
+        }
+    }
+
     fn offset(self, name: &str, seconds: i64) -> String {
         let span = seconds.unsigned_abs();
         match (self.language, seconds > 0) {
@@ -221,7 +255,18 @@ fn own_facts(topic: &Topic) -> Vec<(Label, String)> {
             (Label::Known, known.to_string()),
             (Label::Missing, missing.to_string()),
         ],
-        Topic::InventoryRestored { source, scope } => {
+        Topic::InventoryRestored { source, scope, accepted } => vec![
+            (Label::Source, inert(source, FACT)),
+            (Label::Scope, inert(scope, FACT)),
+            (Label::Known, number(accepted.map(|accepted| accepted.known))),
+            (Label::Missing, number(accepted.map(|accepted| accepted.missing))),
+        ],
+        Topic::InventoryContradicts { source, scope, unlisted } => vec![
+            (Label::Source, inert(source, FACT)),
+            (Label::Scope, inert(scope, FACT)),
+            (Label::Missing, unlisted.to_string()),
+        ],
+        Topic::InventoryConsistent { source, scope } => {
             vec![(Label::Source, inert(source, FACT)), (Label::Scope, inert(scope, FACT))]
         }
         Topic::ChannelDown { channel, code, hint } => vec![

@@ -1,4 +1,5 @@
 use super::*;
+use crate::expiry::absence::Accepted;
 use crate::expiry::certificate::Kind;
 use crate::expiry::event::Facts;
 
@@ -249,13 +250,67 @@ fn a_shrunken_inventory_is_told() {
     缺失: 4000
     <https://certs.example.com/?source=iot-prod>
     ");
-    insta::assert_snapshot!(said_of(Topic::InventoryRestored { source, scope }), @r"
+    let restored = |accepted| {
+        let (source, scope) = (source.clone(), scope.clone());
+        said_of(Topic::InventoryRestored { source, scope, accepted })
+    };
+    insta::assert_snapshot!(restored(Some(Accepted { known: 5, missing: 5 })), @r"
+    [notafter] 5 of 5 certificates of iot-prod / mqtt-1 are gone, accepted after two scans (warning)
+    Source: iot-prod
+    Scope: mqtt-1
+    Known: 5
+    Missing: 5
+    <https://certs.example.com/?source=iot-prod>
+
+    [notafter] iot-prod / mqtt-1 的 5 张证书中 5 张已消失，两次扫描一致，已接受 (warning)
+    来源: iot-prod
+    范围: mqtt-1
+    已知: 5
+    缺失: 5
+    <https://certs.example.com/?source=iot-prod>
+    ");
+    insta::assert_snapshot!(restored(None), @r"
     [notafter] iot-prod / mqtt-1 agrees with its provider again (warning)
     Source: iot-prod
     Scope: mqtt-1
     <https://certs.example.com/?source=iot-prod>
 
     [notafter] iot-prod / mqtt-1 与云端重新一致 (warning)
+    来源: iot-prod
+    范围: mqtt-1
+    <https://certs.example.com/?source=iot-prod>
+    ");
+}
+
+#[test]
+fn a_list_that_leaves_out_what_is_there_is_told() {
+    let (source, scope) = ("iot-prod".to_owned(), "mqtt-1".to_owned());
+    let contradicts = |unlisted| {
+        let (source, scope) = (source.clone(), scope.clone());
+        said_of(Topic::InventoryContradicts { source, scope, unlisted })
+    };
+    insta::assert_snapshot!(contradicts(2), @r"
+    [notafter] iot-prod / mqtt-1 leaves 2 certificates out of its list that it has when asked, nothing is removed (warning)
+    Source: iot-prod
+    Scope: mqtt-1
+    Missing: 2
+    <https://certs.example.com/?source=iot-prod>
+
+    [notafter] iot-prod / mqtt-1 的清单缺少 2 张证书，但单独查询时存在，未移除 (warning)
+    来源: iot-prod
+    范围: mqtt-1
+    缺失: 2
+    <https://certs.example.com/?source=iot-prod>
+    ");
+    assert!(contradicts(1).contains("leaves 1 certificate out of"), "{}", contradicts(1));
+    let consistent = Topic::InventoryConsistent { source: source.clone(), scope: scope.clone() };
+    insta::assert_snapshot!(said_of(consistent), @r"
+    [notafter] iot-prod / mqtt-1 lists again what it left out (warning)
+    Source: iot-prod
+    Scope: mqtt-1
+    <https://certs.example.com/?source=iot-prod>
+
+    [notafter] iot-prod / mqtt-1 的清单已恢复完整 (warning)
     来源: iot-prod
     范围: mqtt-1
     <https://certs.example.com/?source=iot-prod>

@@ -159,6 +159,20 @@ impl SelfChecks {
         self.conditions.clear(condition)
     }
 
+    /// A condition is over, and `topic` is what is reported of it.
+    pub(super) fn end(
+        &mut self,
+        condition: &Condition,
+        topic: Option<Topic>,
+    ) -> Option<Transition> {
+        self.conditions.end(condition, topic)
+    }
+
+    /// Returns whether a condition was reported and is not over.
+    pub(super) fn holds(&self, condition: &Condition) -> bool {
+        self.conditions.holds(condition)
+    }
+
     /// Forgets the conditions of sources and channels that are not configured any more. Answers with them.
     pub(super) fn follow(&mut self, settings: &Settings) -> Vec<Condition> {
         let source = |name: &str| settings.watched.iter().any(|source| source.name == name);
@@ -166,9 +180,10 @@ impl SelfChecks {
         let channels = &settings.config.channels;
         let channel = |name: &str| channels.iter().any(|channel| channel.name == name);
         self.conditions.retain(|condition| match condition {
-            Condition::Source(name) | Condition::Scope(name, _) | Condition::Offset(name) => {
-                source(name)
-            }
+            Condition::Source(name)
+            | Condition::Scope(name, _)
+            | Condition::Contradiction(name, _)
+            | Condition::Offset(name) => source(name),
             Condition::Channel(name) => channel(name),
             Condition::Clock => true,
         })

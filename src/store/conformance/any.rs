@@ -4,7 +4,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::expiry::{Event, Facts, Kind, Rung, Severity, Sighting, Status, Timestamp, Topic};
+use crate::expiry::{
+    Accepted, Event, Facts, Kind, Rung, Severity, Sighting, Status, Timestamp, Topic,
+};
 
 const AWKWARD: [&str; 9] =
     ["", " ", "\0", "a\0b", "'; DROP TABLE scope; --", "\"\\\n", "设备-7", "\u{202e}", "null"];
@@ -97,7 +99,16 @@ fn topic() -> BoxedStrategy<Topic> {
         (text(), text(), any::<u64>(), any::<u64>()).prop_map(|(source, scope, known, missing)| {
             Topic::InventoryShrunk { source, scope, known, missing }
         }),
-        (text(), text()).prop_map(|(source, scope)| Topic::InventoryRestored { source, scope }),
+        (text(), text(), option::of((any::<u64>(), any::<u64>()))).prop_map(
+            |(source, scope, accepted)| {
+                let accepted = accepted.map(|(known, missing)| Accepted { known, missing });
+                Topic::InventoryRestored { source, scope, accepted }
+            }
+        ),
+        (text(), text(), any::<u64>()).prop_map(|(source, scope, unlisted)| {
+            Topic::InventoryContradicts { source, scope, unlisted }
+        }),
+        (text(), text()).prop_map(|(source, scope)| Topic::InventoryConsistent { source, scope }),
         (text(), text(), text()).prop_map(|(channel, code, hint)| Topic::ChannelDown {
             channel,
             code,
