@@ -13,6 +13,24 @@ use crate::client::tencent::Whole;
 /// Values within values; what is nested deeper is refused, or reading it would overrun the stack.
 const DEEPEST: u8 = 100;
 
+/// Room for a text that begins to have escapes: it grows no more than once or twice.
+const ESCAPED: usize = 96;
+
+/// What each hexadecimal digit stands for; more than any of them for other bytes.
+const DIGITS: [u32; 256] = digits();
+
+#[expect(clippy::cast_possible_truncation, reason = "below 16")]
+const fn digits() -> [u32; 256] {
+    let mut digits = [1 << 16; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value] as usize] = value as u32;
+        digits[b"0123456789ABCDEF"[value] as usize] = value as u32;
+        value += 1;
+    }
+    digits
+}
+
 /// What is left to be read.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
@@ -140,16 +158,23 @@ impl<'a> Reader<'a> {
         self.take(b'"')?;
         match self.plain()? {
             (plain, b'"') => Some(Some(Cow::Borrowed(plain))),
-            (plain, _) => self.escaped(plain.to_vec()).map(|text| text.map(Cow::Owned)),
+            (plain, _) => self.escaped(plain).map(|text| text.map(Cow::Owned)),
         }
     }
 
     /// Reads the rest of a text from its first escape on, whose backslash was read.
     #[expect(clippy::option_option, reason = "the outer says whether it is JSON")]
-    fn escaped(&mut self, mut text: Vec<u8>) -> Option<Option<Vec<u8>>> {
+    fn escaped(&mut self, plain: &[u8]) -> Option<Option<Vec<u8>>> {
+        let mut text = Vec::with_capacity(plain.len() + ESCAPED);
+        text.extend_from_slice(plain);
         let mut whole = true;
         loop {
             whole &= self.escape(&mut text)?;
+            // Where there is one escape, the next character often is one too.
+            while let [b'\\', rest @ ..] = self.rest {
+                self.rest = rest;
+                whole &= self.escape(&mut text)?;
+            }
             let (plain, end) = self.plain()?;
             text.extend_from_slice(plain);
             if end == b'"' {
@@ -197,6 +222,10 @@ impl<'a> Reader<'a> {
             }
             code = 0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00);
         }
+        if let Ok(ascii @ 0..0x80) = u8::try_from(code) {
+            text.push(ascii);
+            return Some(true);
+        }
         let Some(character) = char::from_u32(code) else { return Some(false) };
         text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         Some(true)
@@ -205,7 +234,9 @@ impl<'a> Reader<'a> {
     fn four_digits(&mut self) -> Option<u32> {
         let (digits, rest) = self.rest.split_first_chunk::<4>()?;
         self.rest = rest;
-        digits.iter().try_fold(0, |code, digit| Some(code << 4 | char::from(*digit).to_digit(16)?))
+        let [first, second, third, fourth] = digits.map(|digit| DIGITS[usize::from(digit)]);
+        let code = first << 12 | second << 8 | third << 4 | fourth;
+        (code <= 0xFFFF).then_some(code)
     }
 
     fn number(&mut self) -> Option<&'a [u8]> {
