@@ -231,13 +231,12 @@ mod tests {
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::single())), @r#"
         "post" zh_cn "[notafter] 证书 www.example.com 将在 7 天后到期"
-        [{"tag":"text","text":"通用名: www.example.com"}]
-        [{"tag":"text","text":"来源: web-certs"}]
-        [{"tag":"text","text":"范围: all"}]
-        [{"tag":"text","text":"签发者: R11"}]
-        [{"tag":"text","text":"序列号: 04a1b2c3"}]
-        [{"tag":"text","text":"到期时间: 2026-01-08T00:00:00Z"}]
-        [{"tag":"text","text":"剩余天数: 7"}]
+        [{"tag":"text","text":"通用名称 (CN)：www.example.com"}]
+        [{"tag":"text","text":"来源：web-certs"}]
+        [{"tag":"text","text":"签发者：R11"}]
+        [{"tag":"text","text":"序列号：04a1b2c3"}]
+        [{"tag":"text","text":"到期时间：2026-01-08T00:00:00Z"}]
+        [{"tag":"text","text":"剩余天数：7"}]
         [{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"查看"}]
         [{"tag":"text","text":"id 0193e4b0-7d"}]
         "#);
@@ -253,9 +252,9 @@ mod tests {
         [{"tag":"text","text":"id 0193e4b0-7d"}]
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::list())), @r#"
-        "post" zh_cn "[notafter] 2 个事件: 2 个将到期"
-        [{"tag":"text","text":"*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs / all "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"查看"}]
-        [{"tag":"text","text":"b.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs / all "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"查看"}]
+        "post" zh_cn "[notafter] 2 个事件：2 个将到期"
+        [{"tag":"text","text":"*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"查看"}]
+        [{"tag":"text","text":"b.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"查看"}]
         [{"href":"https://certs.example.com/","tag":"a","text":"查看"}]
         [{"tag":"text","text":"id 0193e4b0-7d"}]
         "#);
@@ -276,14 +275,14 @@ mod tests {
         [{"tag":"text","text":"id 0193e4b0-7d"}]
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::digest(6))), @r#"
-        "post" zh_cn "[notafter] 6 个事件: 6 个将到期"
-        [{"tag":"text","text":"7d 内到期: 6"}]
-        [{"tag":"text","text":"svc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
-        [{"tag":"text","text":"svc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
-        [{"tag":"text","text":"svc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
-        [{"tag":"text","text":"svc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
-        [{"tag":"text","text":"svc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
-        [{"tag":"text","text":"svc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all"}]
+        "post" zh_cn "[notafter] 6 个事件：6 个将到期"
+        [{"tag":"text","text":"7 天内到期：6"}]
+        [{"tag":"text","text":"svc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
+        [{"tag":"text","text":"svc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
+        [{"tag":"text","text":"svc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
+        [{"tag":"text","text":"svc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
+        [{"tag":"text","text":"svc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
+        [{"tag":"text","text":"svc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
         [{"href":"https://certs.example.com/","tag":"a","text":"查看"}]
         [{"tag":"text","text":"id 0193e4b0-7d"}]
         "#);

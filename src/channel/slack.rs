@@ -192,7 +192,7 @@ mod tests {
         insta::assert_snapshot!(shown(&sample::zh(&sample::single())), @r#"
         {"text":"[notafter] 证书 www.example.com 将在 7 天后到期","unfurl_links":false,"unfurl_media":false}
         {"text":{"emoji":false,"text":"[notafter] 证书 www.example.com 将在 7 天后到期","type":"plain_text"},"type":"header"}
-        {"text":{"emoji":false,"text":"通用名: www.example.com\n来源: web-certs\n范围: all\n签发者: R11\n序列号: 04a1b2c3\n到期时间: 2026-01-08T00:00:00Z\n剩余天数: 7","type":"plain_text"},"type":"section"}
+        {"text":{"emoji":false,"text":"通用名称 (CN)：www.example.com\n来源：web-certs\n签发者：R11\n序列号：04a1b2c3\n到期时间：2026-01-08T00:00:00Z\n剩余天数：7","type":"plain_text"},"type":"section"}
         {"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"type":"actions"}
         {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
         "#);
@@ -208,9 +208,9 @@ mod tests {
         {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::list())), @r#"
-        {"text":"[notafter] 2 个事件: 2 个将到期","unfurl_links":false,"unfurl_media":false}
-        {"text":{"emoji":false,"text":"[notafter] 2 个事件: 2 个将到期","type":"plain_text"},"type":"header"}
-        {"text":{"emoji":false,"text":"*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs / all\nb.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs / all","type":"plain_text"},"type":"section"}
+        {"text":"[notafter] 2 个事件：2 个将到期","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":false,"text":"[notafter] 2 个事件：2 个将到期","type":"plain_text"},"type":"header"}
+        {"text":{"emoji":false,"text":"*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs\nb.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs","type":"plain_text"},"type":"section"}
         {"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"}
         {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
         "#);
@@ -226,9 +226,9 @@ mod tests {
         {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::digest(6))), @r#"
-        {"text":"[notafter] 6 个事件: 6 个将到期","unfurl_links":false,"unfurl_media":false}
-        {"text":{"emoji":false,"text":"[notafter] 6 个事件: 6 个将到期","type":"plain_text"},"type":"header"}
-        {"text":{"emoji":false,"text":"7d 内到期: 6\nsvc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all","type":"plain_text"},"type":"section"}
+        {"text":"[notafter] 6 个事件：6 个将到期","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":false,"text":"[notafter] 6 个事件：6 个将到期","type":"plain_text"},"type":"header"}
+        {"text":{"emoji":false,"text":"7 天内到期：6\nsvc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs\nsvc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs\nsvc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs\nsvc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs\nsvc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs\nsvc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs","type":"plain_text"},"type":"section"}
         {"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"}
         {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
         "#);

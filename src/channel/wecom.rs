@@ -83,8 +83,11 @@ fn markdown(page: &Page<'_>) -> String {
 
 /// Returns `text` in a code span, or only its value when it is a labelled fact.
 fn spans(text: &str) -> String {
-    match text.split_once(": ") {
-        Some((label, value)) => format!("{label}: `{value}`"),
+    // The colon of English, or that of Chinese: whichever comes first ends the label.
+    let colon = |colon: &str| text.find(colon).map(|at| at + colon.len());
+    let ends = [": ", "："].into_iter().filter_map(colon).min();
+    match ends.and_then(|end| text.split_at_checked(end)) {
+        Some((label, value)) => format!("{label}`{value}`"),
         None => format!("`{text}`"),
     }
 }
@@ -137,13 +140,12 @@ mod tests {
         insta::assert_snapshot!(content(&sample::zh(&sample::single())), @r"
         markdown_v2
         # [notafter] 证书 www.example.com 将在 7 天后到期
-        - 通用名: `www.example.com`
-        - 来源: `web-certs`
-        - 范围: `all`
-        - 签发者: `R11`
-        - 序列号: `04a1b2c3`
-        - 到期时间: `2026-01-08T00:00:00Z`
-        - 剩余天数: `7`
+        - 通用名称 (CN)：`www.example.com`
+        - 来源：`web-certs`
+        - 签发者：`R11`
+        - 序列号：`04a1b2c3`
+        - 到期时间：`2026-01-08T00:00:00Z`
+        - 剩余天数：`7`
 
         [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
 
@@ -165,9 +167,9 @@ mod tests {
         ");
         insta::assert_snapshot!(content(&sample::zh(&sample::list())), @r"
         markdown_v2
-        # [notafter] 2 个事件: 2 个将到期
-        - `*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs / all` [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
-        - `b.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs / all` [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        # [notafter] 2 个事件：2 个将到期
+        - `*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs` [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        - `b.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs` [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
 
         [查看](https://certs.example.com/)
 
@@ -194,14 +196,14 @@ mod tests {
         ");
         insta::assert_snapshot!(content(&sample::zh(&sample::digest(6))), @r"
         markdown_v2
-        # [notafter] 6 个事件: 6 个将到期
-        - 7d 内到期: `6`
-        - `svc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
-        - `svc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
-        - `svc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
-        - `svc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
-        - `svc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
-        - `svc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all`
+        # [notafter] 6 个事件：6 个将到期
+        - 7 天内到期：`6`
+        - `svc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
+        - `svc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
+        - `svc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
+        - `svc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
+        - `svc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
+        - `svc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
 
         [查看](https://certs.example.com/)
 

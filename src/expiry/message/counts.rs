@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Language::{self, En, Zh};
-use super::{Message, is_digest_only, words};
+use super::{is_digest_only, words};
 use crate::expiry::event::{Event, Topic};
 use crate::expiry::ladder::Rung;
 
@@ -29,7 +29,7 @@ pub(super) fn title(events: &[Event], language: Language) -> String {
     let total = u64::try_from(events.len()).unwrap_or(u64::MAX);
     match language {
         En => format!("{}: {}", words::counted(total, "event"), parts.join(", ")),
-        Zh => format!("{total} 个事件: {}", parts.join("，")),
+        Zh => format!("{total} 个事件：{}", parts.join("，")),
     }
 }
 
@@ -39,7 +39,10 @@ pub(super) fn lines(events: &[Event], language: Language) -> Vec<String> {
     for event in events {
         *counts.entry(bucket(event, language)).or_default() += 1;
     }
-    counts.into_iter().map(|((_, label), count)| format!("{label}: {count}")).collect()
+    let labelled = |((_, label), count): ((u64, String), u64)| {
+        words::labelled(&label, &count.to_string(), language)
+    };
+    counts.into_iter().map(labelled).collect()
 }
 
 const fn sort(topic: &Topic) -> Sort {
@@ -66,7 +69,7 @@ impl Sort {
     fn counted(self, count: u64, language: Language) -> String {
         match (self, language) {
             (Self::Expired, En) => format!("{count} expired"),
-            (Self::Expired, Zh) => format!("{count} 个已到期"),
+            (Self::Expired, Zh) => format!("{count} 个已过期"),
             (Self::Expiring, En) => format!("{count} expiring"),
             (Self::Expiring, Zh) => format!("{count} 个将到期"),
             (Self::Renewed, En) => format!("{count} renewed"),
@@ -88,13 +91,12 @@ fn bucket(event: &Event, language: Language) -> (u64, String) {
     match (&event.topic, language) {
         (_, En) if is_digest_only(event) => (AFTER_RUNGS, "inactive or pending".to_owned()),
         (_, Zh) if is_digest_only(event) => (AFTER_RUNGS, "未启用或待启用".to_owned()),
-        (Topic::Expiring { rung: Rung::Expired, .. }, En) => (0, "expired".to_owned()),
-        (Topic::Expiring { rung: Rung::Expired, .. }, Zh) => (0, "已到期".to_owned()),
-        (Topic::Expiring { rung: rung @ Rung::Before(seconds), .. }, _) => {
-            let word = Message::rung_word(*rung);
-            let label =
-                if language == En { format!("within {word}") } else { format!("{word} 内到期") };
-            (1 + u64::from(*seconds), label)
+        (Topic::Expiring { rung, .. }, _) => {
+            let order = match rung {
+                Rung::Expired => 0,
+                Rung::Before(seconds) => 1 + u64::from(*seconds),
+            };
+            (order, words::within(*rung, language))
         }
         (topic, _) => (AFTER_RUNGS + 1 + sort(topic) as u64, label(topic, language).to_owned()),
     }
@@ -107,7 +109,7 @@ const fn label(topic: &Topic, language: Language) -> &'static str {
         (Topic::Renewed { .. }, En) => "renewed",
         (Topic::Renewed { .. }, Zh) => "已续期",
         (Topic::SourceStale { .. }, En) => "source without a proven scan",
-        (Topic::SourceStale { .. }, Zh) => "来源缺少完整扫描",
+        (Topic::SourceStale { .. }, Zh) => "来源未能完整读取",
         (Topic::SourceRecovered { .. }, En) => "source recovered",
         (Topic::SourceRecovered { .. }, Zh) => "来源已恢复",
         (Topic::InventoryShrunk { .. }, En) => "inventory shrunk",

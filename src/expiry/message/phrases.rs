@@ -13,6 +13,10 @@ const NAME: usize = 64;
 const FACT: usize = 128;
 /// The most characters of somebody else's sentence.
 const SENTENCE: usize = 300;
+/// The scope of a source that is listed whole.
+const WHOLE: &str = "all";
+/// What the name of an MQTT instance begins with.
+const INSTANCE: &str = "mqtt-";
 
 /// Returns the name that a reader knows the event's subject by, inert.
 pub(super) fn name(event: &Event) -> String {
@@ -42,21 +46,21 @@ impl Phrases {
             (Topic::Renewed { .. }, Zh) => format!("证书 {name} 已续期"),
             (Topic::SourceStale { last_proven, .. }, _) => self.stale(&name, *last_proven),
             (Topic::SourceRecovered { .. }, En) => format!("source {name} has a proven scan again"),
-            (Topic::SourceRecovered { .. }, Zh) => format!("来源 {name} 已恢复完整扫描"),
+            (Topic::SourceRecovered { .. }, Zh) => format!("来源 {name} 已恢复完整读取"),
             (Topic::InventoryShrunk { scope, known, missing, .. }, _) => {
-                self.shrunk(&format!("{name} / {}", inert(scope, NAME)), *known, *missing)
+                self.shrunk(&self.place(&name, scope), *known, *missing)
             }
             (Topic::InventoryRestored { scope, accepted, .. }, _) => {
-                self.restored(&format!("{name} / {}", inert(scope, NAME)), *accepted)
+                self.restored(&self.place(&name, scope), *accepted)
             }
             (Topic::InventoryContradicts { scope, unlisted, .. }, _) => {
-                self.contradicts(&format!("{name} / {}", inert(scope, NAME)), *unlisted)
+                self.contradicts(&self.place(&name, scope), *unlisted)
             }
             (Topic::InventoryConsistent { scope, .. }, En) => {
-                format!("{name} / {} lists again what it left out", inert(scope, NAME))
+                format!("{} lists again what it left out", self.place(&name, scope))
             }
             (Topic::InventoryConsistent { scope, .. }, Zh) => {
-                format!("{name} / {} 的清单已恢复完整", inert(scope, NAME))
+                format!("{} 的清单已恢复完整", self.place(&name, scope))
             }
             (Topic::ChannelDown { .. }, En) => format!("channel {name} cannot deliver"),
             (Topic::ChannelDown { .. }, Zh) => format!("通道 {name} 无法投递"),
@@ -91,9 +95,10 @@ impl Phrases {
             _ => parts.push(self.when(facts.not_after)),
         }
         parts.extend(end.map(iso));
-        parts.push(format!("{} / {}", inert(&facts.source, NAME), inert(&facts.scope, NAME)));
+        parts.push(self.place(&inert(&facts.source, NAME), &facts.scope));
         if let Topic::Expiring { leaves: Some(leaves), .. } = &event.topic {
-            parts.push(format!("{}: {leaves}", Label::Leaves.word(self.language)));
+            let label = Label::Leaves.word(self.language);
+            parts.push(words::labelled(label, &leaves.to_string(), self.language));
         }
         if matches!(facts.status, Status::Inactive | Status::Pending) {
             parts.push(words::status(facts.status, self.language).to_owned());
@@ -112,32 +117,54 @@ impl Phrases {
                     (Label::Successor, inert(successor, FACT)),
                     (Label::SuccessorNotAfter, iso(*successor_not_after)),
                 ];
-                self.lines([&Self::identity(facts)[..], &new].concat())
+                self.lines([&self.identity(facts)[..], &new].concat())
             }
-            topic => self.lines(own_facts(topic)),
+            topic => self.lines(self.own_facts(topic)),
         }
     }
 
     fn lines(self, facts: Vec<(Label, String)>) -> Vec<String> {
         let filled = facts.into_iter().filter(|(_, value)| !value.is_empty());
-        filled.map(|(label, value)| format!("{}: {value}", label.word(self.language))).collect()
+        let labelled = |(label, value): (Label, String)| {
+            words::labelled(label.word(self.language), &value, self.language)
+        };
+        filled.map(labelled).collect()
     }
 
-    fn identity(facts: &Facts) -> Vec<(Label, String)> {
+    /// Returns a source, already inert, and its scope. The scope of a source that has one only says nothing.
+    fn place(self, source: &str, scope: &str) -> String {
+        match (self.language, scope) {
+            (Zh, WHOLE) => source.to_owned(),
+            _ => format!("{source} / {}", inert(scope, NAME)),
+        }
+    }
+
+    fn scope(self, scope: &str) -> (Label, String) {
+        match (self.language, scope) {
+            (Zh, WHOLE) => (Label::Scope, String::new()),
+            (_, scope) if scope.starts_with(INSTANCE) => (Label::Instance, inert(scope, FACT)),
+            (_, scope) => (Label::Scope, inert(scope, FACT)),
+        }
+    }
+
+    fn identity(self, facts: &Facts) -> Vec<(Label, String)> {
+        // The authority of a device is known by its serial, an authority's own issuer by its name.
+        let by_serial = facts.scope.starts_with(INSTANCE) && facts.kind != Kind::Ca;
+        let issuer = if by_serial { Label::IssuerSerial } else { Label::Issuer };
         vec![
             (Label::CommonName, inert(&facts.common_name, FACT)),
             (Label::Holder, inert(&facts.holder, FACT)),
             (Label::Unit, inert(&facts.unit, FACT)),
             (Label::Source, inert(&facts.source, FACT)),
-            (Label::Scope, inert(&facts.scope, FACT)),
-            (Label::Issuer, inert(&facts.issuer, FACT)),
+            self.scope(&facts.scope),
+            (issuer, inert(&facts.issuer, FACT)),
             (Label::Serial, inert(&facts.serial, FACT)),
             (Label::NotAfter, facts.not_after.map(iso).unwrap_or_default()),
         ]
     }
 
     fn certificate(self, facts: &Facts) -> Vec<(Label, String)> {
-        let mut all = Self::identity(facts);
+        let mut all = self.identity(facts);
         if let Some(end) = facts.not_after {
             let seconds = end.since(self.at);
             let label = if seconds > 0 { Label::DaysLeft } else { Label::DaysPast };
@@ -171,7 +198,53 @@ impl Phrases {
             (En, true) => format!("expires in {span}"),
             (En, false) => format!("expired {span} ago"),
             (Zh, true) => format!("将在 {span}后到期"),
-            (Zh, false) => format!("已到期 {span}"),
+            (Zh, false) => format!("已过期 {span}"),
+        }
+    }
+
+    /// Returns the facts of an event that is about the daemon itself.
+    fn own_facts(self, topic: &Topic) -> Vec<(Label, String)> {
+        match topic {
+            Topic::SourceStale { source, last_proven, error } => vec![
+                (Label::Source, inert(source, FACT)),
+                (Label::LastProven, last_proven.map(iso).unwrap_or_default()),
+                (Label::Error, inert(error.as_deref().unwrap_or_default(), SENTENCE)),
+            ],
+            Topic::SourceRecovered { source } => vec![(Label::Source, inert(source, FACT))],
+            Topic::InventoryShrunk { source, scope, known, missing } => vec![
+                (Label::Source, inert(source, FACT)),
+                self.scope(scope),
+                (Label::Known, known.to_string()),
+                (Label::Missing, missing.to_string()),
+            ],
+            Topic::InventoryRestored { source, scope, accepted } => vec![
+                (Label::Source, inert(source, FACT)),
+                self.scope(scope),
+                (Label::Known, number(accepted.map(|accepted| accepted.known))),
+                (Label::Missing, number(accepted.map(|accepted| accepted.missing))),
+            ],
+            Topic::InventoryContradicts { source, scope, unlisted } => vec![
+                (Label::Source, inert(source, FACT)),
+                self.scope(scope),
+                (Label::Missing, unlisted.to_string()),
+            ],
+            Topic::InventoryConsistent { source, scope } => {
+                vec![(Label::Source, inert(source, FACT)), self.scope(scope)]
+            }
+            Topic::ChannelDown { channel, code, hint } => vec![
+                (Label::Channel, inert(channel, FACT)),
+                (Label::Code, inert(code, FACT)),
+                (Label::Hint, inert(hint, SENTENCE)),
+            ],
+            Topic::ChannelUp { channel } => vec![(Label::Channel, inert(channel, FACT))],
+            Topic::ClockSuspect { detail } => vec![(Label::Detail, inert(detail, SENTENCE))],
+            Topic::ClockOffset { source, seconds } => {
+                vec![(Label::Source, inert(source, FACT)), (Label::Offset, seconds.to_string())]
+            }
+            Topic::Expiring { .. }
+            | Topic::Renewed { .. }
+            | Topic::ClockRecovered
+            | Topic::Test => Vec::new(),
         }
     }
 
@@ -179,8 +252,8 @@ impl Phrases {
         match (self.language, last_proven.map(iso)) {
             (En, Some(time)) => format!("source {name} has no proven scan since {time}"),
             (En, None) => format!("source {name} has never had a proven scan"),
-            (Zh, Some(time)) => format!("来源 {name} 自 {time} 起没有完整扫描"),
-            (Zh, None) => format!("来源 {name} 从未完成完整扫描"),
+            (Zh, Some(time)) => format!("来源 {name} 自 {time} 起未能完整读取"),
+            (Zh, None) => format!("来源 {name} 从未能完整读取"),
         }
     }
 
@@ -238,49 +311,4 @@ fn certificate_name(facts: &Facts) -> String {
 
 fn number(count: Option<u64>) -> String {
     count.map(|count| count.to_string()).unwrap_or_default()
-}
-
-/// Returns the facts of an event that is about the daemon itself.
-fn own_facts(topic: &Topic) -> Vec<(Label, String)> {
-    match topic {
-        Topic::SourceStale { source, last_proven, error } => vec![
-            (Label::Source, inert(source, FACT)),
-            (Label::LastProven, last_proven.map(iso).unwrap_or_default()),
-            (Label::Error, inert(error.as_deref().unwrap_or_default(), SENTENCE)),
-        ],
-        Topic::SourceRecovered { source } => vec![(Label::Source, inert(source, FACT))],
-        Topic::InventoryShrunk { source, scope, known, missing } => vec![
-            (Label::Source, inert(source, FACT)),
-            (Label::Scope, inert(scope, FACT)),
-            (Label::Known, known.to_string()),
-            (Label::Missing, missing.to_string()),
-        ],
-        Topic::InventoryRestored { source, scope, accepted } => vec![
-            (Label::Source, inert(source, FACT)),
-            (Label::Scope, inert(scope, FACT)),
-            (Label::Known, number(accepted.map(|accepted| accepted.known))),
-            (Label::Missing, number(accepted.map(|accepted| accepted.missing))),
-        ],
-        Topic::InventoryContradicts { source, scope, unlisted } => vec![
-            (Label::Source, inert(source, FACT)),
-            (Label::Scope, inert(scope, FACT)),
-            (Label::Missing, unlisted.to_string()),
-        ],
-        Topic::InventoryConsistent { source, scope } => {
-            vec![(Label::Source, inert(source, FACT)), (Label::Scope, inert(scope, FACT))]
-        }
-        Topic::ChannelDown { channel, code, hint } => vec![
-            (Label::Channel, inert(channel, FACT)),
-            (Label::Code, inert(code, FACT)),
-            (Label::Hint, inert(hint, SENTENCE)),
-        ],
-        Topic::ChannelUp { channel } => vec![(Label::Channel, inert(channel, FACT))],
-        Topic::ClockSuspect { detail } => vec![(Label::Detail, inert(detail, SENTENCE))],
-        Topic::ClockOffset { source, seconds } => {
-            vec![(Label::Source, inert(source, FACT)), (Label::Offset, seconds.to_string())]
-        }
-        Topic::Expiring { .. } | Topic::Renewed { .. } | Topic::ClockRecovered | Topic::Test => {
-            Vec::new()
-        }
-    }
 }

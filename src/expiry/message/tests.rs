@@ -84,13 +84,12 @@ fn one_certificate_is_told_with_its_facts() {
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
     [notafter] 证书 www.example.com 将在 7 天后到期 (warning)
-    通用名: www.example.com
-    来源: web-certs
-    范围: all
-    签发者: R11
-    序列号: 04a1b2c3
-    到期时间: 2026-01-08T00:00:00Z
-    剩余天数: 7
+    通用名称 (CN)：www.example.com
+    来源：web-certs
+    签发者：R11
+    序列号：04a1b2c3
+    到期时间：2026-01-08T00:00:00Z
+    剩余天数：7
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
 }
@@ -113,17 +112,68 @@ fn an_expired_certificate_is_told_with_its_facts() {
     Days past: 2
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
-    [notafter] 证书 meter 7%2F%40all 已到期 2 天 (critical)
-    持有者: meter 7%2F%40all
-    组织单元: plant-7
-    来源: web-certs
-    范围: all
-    签发者: R11
-    序列号: 04a1b2c3
-    到期时间: 2025-12-30T00:00:00Z
-    已过天数: 2
+    [notafter] 证书 meter 7%2F%40all 已过期 2 天 (critical)
+    持有者：meter 7%2F%40all
+    组织单元：plant-7
+    来源：web-certs
+    签发者：R11
+    序列号：04a1b2c3
+    到期时间：2025-12-30T00:00:00Z
+    已过天数：2
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
+}
+
+#[test]
+fn a_device_is_told_with_its_instance_and_the_authority_that_signed_it() {
+    let facts = Facts {
+        source: "iot-prod".into(),
+        scope: "mqtt-qgzaawn9".into(),
+        issuer: "00c5".into(),
+        kind: Kind::Device,
+        ..facts("meter 7", 1)
+    };
+    let topic = Topic::Expiring { facts: facts.clone(), rung: Rung::Before(86_400), leaves: None };
+    insta::assert_snapshot!(said_of(topic), @r"
+    [notafter] certificate meter 7 expires in 1 day (warning)
+    Common name: meter 7
+    Source: iot-prod
+    Scope: mqtt-qgzaawn9
+    Issuer: 00c5
+    Serial: 04a1b2c3
+    Not after: 2026-01-02T00:00:00Z
+    Days left: 1
+    <https://certs.example.com/?source=iot-prod&scope=mqtt-qgzaawn9&q=04a1b2c3>
+
+    [notafter] 证书 meter 7 将在 1 天后到期 (warning)
+    通用名称 (CN)：meter 7
+    来源：iot-prod
+    实例：mqtt-qgzaawn9
+    签发 CA 序列号：00c5
+    序列号：04a1b2c3
+    到期时间：2026-01-02T00:00:00Z
+    剩余天数：1
+    <https://certs.example.com/?source=iot-prod&scope=mqtt-qgzaawn9&q=04a1b2c3>
+    ");
+    let ca = Facts { kind: Kind::Ca, issuer: "Root CA".into(), ..facts };
+    let topic = Topic::Expiring { facts: ca, rung: Rung::Before(86_400), leaves: None };
+    let message =
+        Message::compose("id", NOW, Language::Zh, vec![event(Severity::Warning, topic)], None);
+    assert!(message.summary.contains(&"签发者：Root CA".to_owned()), "{:?}", message.summary);
+}
+
+#[test]
+fn a_rung_is_a_length_of_time_in_chinese() {
+    for (rung, words) in [
+        (Rung::Before(86_400), "1 天内到期"),
+        (Rung::Before(36 * 3600), "36 小时内到期"),
+        (Rung::Before(90 * 60), "90 分钟内到期"),
+        (Rung::Before(61), "61 秒内到期"),
+        (Rung::Before(0), "0 秒内到期"),
+        (Rung::Expired, "已过期"),
+    ] {
+        assert_eq!(words::within(rung, Language::Zh), words);
+    }
 }
 
 #[test]
@@ -143,14 +193,13 @@ fn a_ca_is_told_with_its_leaves() {
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
     [notafter] CA 证书 Root CA 将在 13 天后到期，涉及 1234 张有效证书 (warning)
-    通用名: Root CA
-    来源: web-certs
-    范围: all
-    签发者: R11
-    序列号: 04a1b2c3
-    到期时间: 2026-01-14T00:00:00Z
-    剩余天数: 13
-    随之失效的有效证书: 1234
+    通用名称 (CN)：Root CA
+    来源：web-certs
+    签发者：R11
+    序列号：04a1b2c3
+    到期时间：2026-01-14T00:00:00Z
+    剩余天数：13
+    随之失效的有效证书：1234
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
 }
@@ -170,14 +219,13 @@ fn a_renewal_names_the_successor() {
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
     [notafter] 证书 www.example.com 已续期 (info)
-    通用名: www.example.com
-    来源: web-certs
-    范围: all
-    签发者: R11
-    序列号: 04a1b2c3
-    到期时间: 2026-01-04T00:00:00Z
-    新证书: 05ffee
-    新的到期时间: 2026-04-01T00:00:00Z
+    通用名称 (CN)：www.example.com
+    来源：web-certs
+    签发者：R11
+    序列号：04a1b2c3
+    到期时间：2026-01-04T00:00:00Z
+    新证书：05ffee
+    新的到期时间：2026-04-01T00:00:00Z
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
 }
@@ -196,10 +244,10 @@ fn a_stale_source_is_told() {
     Last error: throttled%3A RequestLimitExceeded
     <https://certs.example.com/?source=iot-prod>
 
-    [notafter] 来源 iot-prod 自 2025-12-31T23:00:00Z 起没有完整扫描 (warning)
-    来源: iot-prod
-    上次完整扫描: 2025-12-31T23:00:00Z
-    最近的错误: throttled%3A RequestLimitExceeded
+    [notafter] 来源 iot-prod 自 2025-12-31T23:00:00Z 起未能完整读取 (warning)
+    来源：iot-prod
+    上次完整读取：2025-12-31T23:00:00Z
+    最近的错误：throttled%3A RequestLimitExceeded
     <https://certs.example.com/?source=iot-prod>
     ");
     insta::assert_snapshot!(said_of(Topic::SourceStale { source: "new".into(), last_proven: None, error: None }), @r"
@@ -207,8 +255,8 @@ fn a_stale_source_is_told() {
     Source: new
     <https://certs.example.com/?source=new>
 
-    [notafter] 来源 new 从未完成完整扫描 (warning)
-    来源: new
+    [notafter] 来源 new 从未能完整读取 (warning)
+    来源：new
     <https://certs.example.com/?source=new>
     ");
 }
@@ -220,8 +268,8 @@ fn a_recovered_source_is_told() {
     Source: iot-prod
     <https://certs.example.com/?source=iot-prod>
 
-    [notafter] 来源 iot-prod 已恢复完整扫描 (warning)
-    来源: iot-prod
+    [notafter] 来源 iot-prod 已恢复完整读取 (warning)
+    来源：iot-prod
     <https://certs.example.com/?source=iot-prod>
     ");
 }
@@ -244,10 +292,10 @@ fn a_shrunken_inventory_is_told() {
     <https://certs.example.com/?source=iot-prod>
 
     [notafter] iot-prod / mqtt-1 的 5000 张证书中缺失 4000 张，已暂停移除 (warning)
-    来源: iot-prod
-    范围: mqtt-1
-    已知: 5000
-    缺失: 4000
+    来源：iot-prod
+    实例：mqtt-1
+    已知：5000
+    缺失：4000
     <https://certs.example.com/?source=iot-prod>
     ");
     let restored = |accepted| {
@@ -263,10 +311,10 @@ fn a_shrunken_inventory_is_told() {
     <https://certs.example.com/?source=iot-prod>
 
     [notafter] iot-prod / mqtt-1 的 5 张证书中 5 张已消失，两次扫描一致，已接受 (warning)
-    来源: iot-prod
-    范围: mqtt-1
-    已知: 5
-    缺失: 5
+    来源：iot-prod
+    范围：mqtt-1
+    已知：5
+    缺失：5
     <https://certs.example.com/?source=iot-prod>
     ");
     insta::assert_snapshot!(restored(None), @r"
@@ -276,8 +324,8 @@ fn a_shrunken_inventory_is_told() {
     <https://certs.example.com/?source=iot-prod>
 
     [notafter] iot-prod / mqtt-1 与云端重新一致 (warning)
-    来源: iot-prod
-    范围: mqtt-1
+    来源：iot-prod
+    实例：mqtt-1
     <https://certs.example.com/?source=iot-prod>
     ");
 }
@@ -297,9 +345,9 @@ fn a_list_that_leaves_out_what_is_there_is_told() {
     <https://certs.example.com/?source=iot-prod>
 
     [notafter] iot-prod / mqtt-1 的清单缺少 2 张证书，但单独查询时存在，未移除 (warning)
-    来源: iot-prod
-    范围: mqtt-1
-    缺失: 2
+    来源：iot-prod
+    范围：mqtt-1
+    缺失：2
     <https://certs.example.com/?source=iot-prod>
     ");
     assert!(contradicts(1).contains("leaves 1 certificate out of"), "{}", contradicts(1));
@@ -311,8 +359,8 @@ fn a_list_that_leaves_out_what_is_there_is_told() {
     <https://certs.example.com/?source=iot-prod>
 
     [notafter] iot-prod / mqtt-1 的清单已恢复完整 (warning)
-    来源: iot-prod
-    范围: mqtt-1
+    来源：iot-prod
+    范围：mqtt-1
     <https://certs.example.com/?source=iot-prod>
     ");
 }
@@ -332,9 +380,9 @@ fn a_channel_going_down_and_up_is_told() {
     <https://certs.example.com/>
 
     [notafter] 通道 ops 无法投递 (warning)
-    通道: ops
-    代码: 19024
-    处理办法: set the option keyword to a word the robot asks for
+    通道：ops
+    代码：19024
+    处理办法：set the option keyword to a word the robot asks for
     <https://certs.example.com/>
     ");
     insta::assert_snapshot!(said_of(Topic::ChannelUp { channel: "ops".into() }), @r"
@@ -343,7 +391,7 @@ fn a_channel_going_down_and_up_is_told() {
     <https://certs.example.com/>
 
     [notafter] 通道 ops 恢复投递 (warning)
-    通道: ops
+    通道：ops
     <https://certs.example.com/>
     ");
 }
@@ -356,7 +404,7 @@ fn clock_trouble_is_told() {
     <https://certs.example.com/>
 
     [notafter] 本机时钟不可信，已停止判断到期 (warning)
-    详情: it jumped by 3600 s
+    详情：it jumped by 3600 s
     <https://certs.example.com/>
     ");
     insta::assert_snapshot!(said_of(Topic::ClockRecovered), @r"
@@ -373,8 +421,8 @@ fn clock_trouble_is_told() {
     <https://certs.example.com/?source=plant>
 
     [notafter] plant 的时钟比本机快 75 秒 (warning)
-    来源: plant
-    秒数: 75
+    来源：plant
+    秒数：75
     <https://certs.example.com/?source=plant>
     ");
     insta::assert_snapshot!(said_of(Topic::ClockOffset { source: "plant".into(), seconds: -75 }), @r"
@@ -384,8 +432,8 @@ fn clock_trouble_is_told() {
     <https://certs.example.com/?source=plant>
 
     [notafter] plant 的时钟比本机慢 75 秒 (warning)
-    来源: plant
-    秒数: -75
+    来源：plant
+    秒数：-75
     <https://certs.example.com/?source=plant>
     ");
 }
@@ -418,11 +466,11 @@ fn up_to_five_events_are_a_list() {
     - b.example.com · renewed · 2026-04-01T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     <https://certs.example.com/>
 
-    [notafter] 4 个事件: 1 个已到期，1 个将到期，1 个已续期，1 个故障 (critical)
-    - *.x.com · 已到期 1 天 · 2025-12-31T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
-    - a.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
-    - 来源 iot-prod 从未完成完整扫描 <https://certs.example.com/?source=iot-prod>
-    - b.example.com · 已续期 · 2026-04-01T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    [notafter] 4 个事件：1 个已过期，1 个将到期，1 个已续期，1 个故障 (critical)
+    - *.x.com · 已过期 1 天 · 2025-12-31T00:00:00Z · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - a.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - 来源 iot-prod 从未能完整读取 <https://certs.example.com/?source=iot-prod>
+    - b.example.com · 已续期 · 2026-04-01T00:00:00Z · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     <https://certs.example.com/>
     ");
 }
@@ -454,20 +502,20 @@ fn more_than_five_events_are_a_digest() {
     - new.example.com · renewed · 2026-04-01T00:00:00Z · web-certs / all
     <https://certs.example.com/>
 
-    [notafter] 8 个事件: 1 个已到期，5 个将到期，1 个已续期，1 个恢复 (critical)
-    已到期: 1
-    7d 内到期: 4
-    未启用或待启用: 1
-    已续期: 1
-    通道已恢复: 1
-    - gone.example.com · 已到期 3 天 · 2025-12-29T00:00:00Z · web-certs / all
-    - h3.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs / all
-    - h2.example.com · 将在 4 天后到期 · 2026-01-05T00:00:00Z · web-certs / all
-    - h1.example.com · 将在 5 天后到期 · 2026-01-06T00:00:00Z · web-certs / all
-    - h0.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs / all
+    [notafter] 8 个事件：1 个已过期，5 个将到期，1 个已续期，1 个恢复 (critical)
+    已过期：1
+    7 天内到期：4
+    未启用或待启用：1
+    已续期：1
+    通道已恢复：1
+    - gone.example.com · 已过期 3 天 · 2025-12-29T00:00:00Z · web-certs
+    - h3.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs
+    - h2.example.com · 将在 4 天后到期 · 2026-01-05T00:00:00Z · web-certs
+    - h1.example.com · 将在 5 天后到期 · 2026-01-06T00:00:00Z · web-certs
+    - h0.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs
     - 通道 ops 恢复投递
-    - spare.example.com · 将在 2 天后到期 · 2026-01-03T00:00:00Z · web-certs / all · 未启用
-    - new.example.com · 已续期 · 2026-04-01T00:00:00Z · web-certs / all
+    - spare.example.com · 将在 2 天后到期 · 2026-01-03T00:00:00Z · web-certs · 未启用
+    - new.example.com · 已续期 · 2026-04-01T00:00:00Z · web-certs
     <https://certs.example.com/>
     ");
 }

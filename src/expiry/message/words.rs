@@ -1,7 +1,9 @@
 //! The fixed words, in both languages.
 
 use super::Language::{self, En, Zh};
+use super::Message;
 use crate::expiry::certificate::Status;
+use crate::expiry::ladder::Rung;
 
 /// The constant that every message begins with, so that a robot's keyword filter lets all of them pass.
 const ENVELOPE: &str = "[notafter]";
@@ -71,6 +73,29 @@ pub(super) fn span(seconds: u64, language: Language) -> String {
     }
 }
 
+/// Returns what a digest calls the certificates on a rung: `within 7d`.
+pub(super) fn within(rung: Rung, language: Language) -> String {
+    match (language, rung) {
+        (En, Rung::Expired) => "expired".to_owned(),
+        (En, rung) => format!("within {}", Message::rung_word(rung)),
+        (Zh, Rung::Expired) => "已过期".to_owned(),
+        (Zh, Rung::Before(seconds)) => {
+            let units = [(86_400, "天"), (3600, "小时"), (60, "分钟")];
+            let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds % unit == 0);
+            let (unit, word) = whole.unwrap_or((1, "秒"));
+            format!("{} {word}内到期", seconds / unit)
+        }
+    }
+}
+
+/// Returns a line that says what a value is.
+pub(super) fn labelled(label: &str, value: &str, language: Language) -> String {
+    match language {
+        En => format!("{label}: {value}"),
+        Zh => format!("{label}：{value}"),
+    }
+}
+
 pub(super) const fn status(status: Status, language: Language) -> &'static str {
     match (language, status) {
         (En, status) => status.as_str(),
@@ -92,7 +117,11 @@ pub(super) enum Label {
     Unit,
     Source,
     Scope,
+    /// The scope of an MQTT service.
+    Instance,
     Issuer,
+    /// The issuer where it is known by the serial of its certificate.
+    IssuerSerial,
     Serial,
     NotAfter,
     DaysLeft,
@@ -125,8 +154,8 @@ impl Label {
             Self::Holder => "Holder",
             Self::Unit => "Unit",
             Self::Source => "Source",
-            Self::Scope => "Scope",
-            Self::Issuer => "Issuer",
+            Self::Scope | Self::Instance => "Scope",
+            Self::Issuer | Self::IssuerSerial => "Issuer",
             Self::Serial => "Serial",
             Self::NotAfter => "Not after",
             Self::DaysLeft => "Days left",
@@ -148,12 +177,14 @@ impl Label {
 
     const fn chinese(self) -> &'static str {
         match self {
-            Self::CommonName => "通用名",
+            Self::CommonName => "通用名称 (CN)",
             Self::Holder => "持有者",
             Self::Unit => "组织单元",
             Self::Source => "来源",
             Self::Scope => "范围",
+            Self::Instance => "实例",
             Self::Issuer => "签发者",
+            Self::IssuerSerial => "签发 CA 序列号",
             Self::Serial => "序列号",
             Self::NotAfter => "到期时间",
             Self::DaysLeft => "剩余天数",
@@ -161,7 +192,7 @@ impl Label {
             Self::Leaves => "随之失效的有效证书",
             Self::Successor => "新证书",
             Self::SuccessorNotAfter => "新的到期时间",
-            Self::LastProven => "上次完整扫描",
+            Self::LastProven => "上次完整读取",
             Self::Error => "最近的错误",
             Self::Known => "已知",
             Self::Missing => "缺失",
