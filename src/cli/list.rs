@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     /// Only this source.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Only what ends within this time, or has ended.
+    /// Only what expires within this time, or has expired.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     within: Option<Duration>,
     /// At most this many.

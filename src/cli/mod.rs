@@ -20,12 +20,12 @@ mod output;
 
 use crate::config::Environment;
 
-const EXIT_CODES: &str = "0 done; 1 failed; 2 wrong arguments; 3 a certificate ends within --fail-within; \
+const EXIT_CODES: &str = "0 done; 1 failed; 2 wrong arguments; 3 a certificate expires within --fail-within; \
                           78 mistakes in the configuration.";
 const VARIABLES: &str = "RUST_LOG sets what is logged, such as info or notafter=debug; STATE_DIRECTORY and \
                          CREDENTIALS_DIRECTORY are what systemd gives a service.";
 
-/// Knows when every certificate ends.
+/// Knows when every certificate expires.
 #[derive(Debug, Parser)]
 #[command(name = "notafter", version, max_term_width = 100)]
 #[command(after_long_help = format!("Exit codes: {EXIT_CODES}\n\nEnvironment: {VARIABLES}"))]
@@ -56,7 +56,7 @@ enum Command {
     Run,
     /// Reports every mistake in the configuration at once, with its place.
     Check(check::Arguments),
-    /// Scans every source once and prints what ends soonest.
+    /// Scans every source once and prints what expires soonest.
     Scan(scan::Arguments),
     /// Lists what the daemon knows, from its store, soonest first.
     List(list::Arguments),
@@ -74,8 +74,8 @@ enum Command {
 enum Exit {
     Done,
     Failed,
-    /// A certificate ends within `--fail-within`.
-    EndsSoon,
+    /// A certificate expires within `--fail-within`.
+    ExpiresSoon,
     /// The configuration has mistakes: starting again does not help (`EX_CONFIG` of sysexits.h).
     Configuration,
 }
@@ -85,7 +85,7 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
-            Self::EndsSoon => 3,
+            Self::ExpiresSoon => 3,
             Self::Configuration => 78,
         }
     }
@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn exit_codes() {
-        let codes = [Exit::Done, Exit::Failed, Exit::EndsSoon, Exit::Configuration].map(Exit::code);
+        let codes =
+            [Exit::Done, Exit::Failed, Exit::ExpiresSoon, Exit::Configuration].map(Exit::code);
         assert_eq!(codes, [0, 1, 3, 78]);
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Returns a listing of `rows`: what ends soonest first, what ends at an unknown time last.
+    /// Returns a listing of `rows`: what expires soonest first, what has no notAfter last.
     pub(super) fn soonest_first(
         mut rows: Vec<Facts>,
         now: Timestamp,
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_table_is_for_people() {
         insta::assert_snapshot!(printed(Format::Table, None), @r#"
-        ENDS                  IN      STATUS   KIND    SOURCE  SCOPE   SERIAL  NAME
+        EXPIRES               IN      STATUS   KIND    SOURCE  SCOPE   SERIAL  NAME
         2025-12-30T00:00:00Z  2d ago  active   device  iot     mqtt-1  01      pump, "7"
         2026-01-01T00:01:30Z  90s     active   device  iot     mqtt-1  03      =HYPERLINK("http://x") (pump, "7")
         2026-01-01T03:00:00Z  3h      active   device  iot     mqtt-1  02      \u{1b}[2J (pump, "7")
@@ -123,7 +123,7 @@ mod tests {
         unknown                       undated  device  iot     mqtt-1  05      no end (pump, "7")
         "#);
         insta::assert_snapshot!(printed(Format::Table, Some(1)), @r#"
-        ENDS                  IN      STATUS  KIND    SOURCE  SCOPE   SERIAL  NAME
+        EXPIRES               IN      STATUS  KIND    SOURCE  SCOPE   SERIAL  NAME
         2025-12-30T00:00:00Z  2d ago  active  device  iot     mqtt-1  01      pump, "7"
         and 4 more
         "#);

@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     /// Only this source; may be given several times.
     #[arg(long, value_name = "NAME")]
     source: Vec<String>,
-    /// Prints only what ends within this time, or has ended.
+    /// Prints only what expires within this time, or has expired.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     within: Option<Duration>,
     /// Prints at most this many; 50 in a table, all in other formats.
@@ -36,12 +36,12 @@ pub(super) struct Arguments {
     /// How to print them.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Exits with 3 when something ends within this time, or has ended, and is neither revoked nor replaced.
+    /// Exits with 3 when something expires within this time, or has expired, and is neither revoked nor replaced.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     fail_within: Option<Duration>,
 }
 
-/// Scans the sources one after the other and prints what ends soonest.
+/// Scans the sources one after the other and prints what expires soonest.
 pub(super) async fn scan(
     arguments: &Arguments,
     path: &Path,
@@ -152,14 +152,14 @@ fn facts(source: &str, collected: Collected) -> Vec<Facts> {
     sightings.map(|(scope, sighting)| output::facts(source, &scope, sighting)).collect()
 }
 
-/// A scan that failed or is partial comes first: what it did not see may end sooner.
+/// A scan that failed or is partial comes first: what it did not see may expire sooner.
 fn exit(rows: &[Facts], proven: bool, fail_within: Option<Duration>, now: Timestamp) -> Exit {
-    let ends_soon = |row: &Facts, within| {
+    let expires_soon = |row: &Facts, within| {
         row.status.alerts() && row.not_after.is_some_and(|end| end <= ahead(now, within))
     };
     match fail_within {
         _ if !proven => Exit::Failed,
-        Some(within) if rows.iter().any(|row| ends_soon(row, within)) => Exit::EndsSoon,
+        Some(within) if rows.iter().any(|row| expires_soon(row, within)) => Exit::ExpiresSoon,
         _ => Exit::Done,
     }
 }
@@ -173,7 +173,7 @@ fn print(
     if let Some(within) = arguments.within {
         let unknown = rows.iter().filter(|row| row.not_after.is_none()).count();
         if unknown > 0 {
-            writeln!(console.err, "certificates with an unknown end, not listed: {unknown}")?;
+            writeln!(console.err, "certificates without a notAfter, not listed: {unknown}")?;
         }
         rows.retain(|row| row.not_after.is_some_and(|end| end <= ahead(now, within)));
     }
@@ -219,9 +219,9 @@ mod tests {
     fn exits() {
         let week = Some(Duration::from_secs(7 * DAY));
         for (status, ends_in, proven, within, expected) in [
-            (Status::Active, Some(7), true, week, Exit::EndsSoon),
-            (Status::Active, Some(-1), true, week, Exit::EndsSoon),
-            (Status::Inactive, Some(3), true, week, Exit::EndsSoon),
+            (Status::Active, Some(7), true, week, Exit::ExpiresSoon),
+            (Status::Active, Some(-1), true, week, Exit::ExpiresSoon),
+            (Status::Inactive, Some(3), true, week, Exit::ExpiresSoon),
             (Status::Active, Some(8), true, week, Exit::Done),
             (Status::Active, Some(7), true, None, Exit::Done),
             (Status::Active, None, true, week, Exit::Done),
@@ -291,15 +291,15 @@ mod tests {
     #[test]
     fn a_window_leaves_out_the_unknown_and_says_so() {
         let (out, err) = printed(Some(Duration::from_secs(30 * DAY)));
-        assert_eq!(err, "certificates with an unknown end, not listed: 1\n");
+        assert_eq!(err, "certificates without a notAfter, not listed: 1\n");
         insta::assert_snapshot!(out, @r"
-        ENDS                  IN  STATUS  KIND    SOURCE  SCOPE  SERIAL  NAME
+        EXPIRES               IN  STATUS  KIND    SOURCE  SCOPE  SERIAL  NAME
         2026-01-04T00:00:00Z  3d  active  server  web     all    01      example.com
         ");
         let (out, err) = printed(None);
         assert_eq!(err, "");
         insta::assert_snapshot!(out, @r"
-        ENDS                  IN   STATUS   KIND    SOURCE  SCOPE  SERIAL  NAME
+        EXPIRES               IN   STATUS   KIND    SOURCE  SCOPE  SERIAL  NAME
         2026-01-04T00:00:00Z  3d   active   server  web     all    01      example.com
         2026-02-10T00:00:00Z  40d  active   server  web     all    01      example.com
         unknown                    undated  server  web     all    01      example.com

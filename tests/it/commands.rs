@@ -144,7 +144,7 @@ async fn scan_prints_what_the_providers_have() {
 
     let table = daemon.run(&["scan", "--source", "iot"]).await;
     assert_exit(&table, 0);
-    assert!(table.out.starts_with("ENDS "), "{}", table.out);
+    assert!(table.out.starts_with("EXPIRES "), "{}", table.out);
     assert!(table.out.lines().count() <= 52, "a table is for people:\n{}", table.out);
 
     let within =
@@ -153,7 +153,7 @@ async fn scan_prints_what_the_providers_have() {
     let soon = rows(&within.out);
     assert!(!soon.is_empty() && soon.len() < all.len());
     assert!(soon.iter().all(|row| row["remaining_seconds"].as_i64().unwrap() <= 30 * 86_400));
-    assert!(within.err.contains("unknown end, not listed"), "{}", within.err);
+    assert!(within.err.contains("without a notAfter, not listed"), "{}", within.err);
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn scan_says_by_its_exit_code_what_a_script_must_know() {
     let partial = daemon.run(&["scan", "--source", "iot", "--fail-within", "7d"]).await;
     assert_exit(&partial, 1);
     assert!(partial.err.contains("iot: the scan is partial"), "{}", partial.err);
-    assert!(partial.out.starts_with("ENDS "), "what was seen is printed:\n{}", partial.out);
+    assert!(partial.out.starts_with("EXPIRES "), "what was seen is printed:\n{}", partial.out);
     simulator.heal();
 
     daemon.set("SECRET_KEY", "not-the-key");

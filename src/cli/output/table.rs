@@ -6,7 +6,7 @@ use super::{Listing, printable};
 use crate::expiry::text::{cut_chars, iso};
 use crate::expiry::{Facts, Timestamp};
 
-const HEADER: [&str; 8] = ["ENDS", "IN", "STATUS", "KIND", "SOURCE", "SCOPE", "SERIAL", "NAME"];
+const HEADER: [&str; 8] = ["EXPIRES", "IN", "STATUS", "KIND", "SOURCE", "SCOPE", "SERIAL", "NAME"];
 /// Longer names push a line over the edge of every terminal.
 const LONGEST: usize = 64;
 

@@ -189,7 +189,7 @@ fn a_ca_is_told_with_its_leaves() {
     Serial: 04a1b2c3
     Not after: 2026-01-14T00:00:00Z
     Days left: 13
-    Active certificates that end with it: 1234
+    Active certificates that expire with it: 1234
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
     [notafter] CA 证书 Root CA 将在 13 天后到期，涉及 1234 张有效证书 (warning)
@@ -215,7 +215,7 @@ fn a_renewal_names_the_successor() {
     Serial: 04a1b2c3
     Not after: 2026-01-04T00:00:00Z
     Successor: 05ffee
-    New end: 2026-04-01T00:00:00Z
+    Successor expires: 2026-04-01T00:00:00Z
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
     [notafter] 证书 www.example.com 已续期 (info)

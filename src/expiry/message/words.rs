@@ -50,7 +50,7 @@ pub(super) const fn renewed(language: Language) -> &'static str {
 
 pub(super) const fn no_known_end(language: Language) -> &'static str {
     match language {
-        En => "has no known end",
+        En => "has no known notAfter",
         Zh => "到期时间未知",
     }
 }
@@ -160,9 +160,9 @@ impl Label {
             Self::NotAfter => "Not after",
             Self::DaysLeft => "Days left",
             Self::DaysPast => "Days past",
-            Self::Leaves => "Active certificates that end with it",
+            Self::Leaves => "Active certificates that expire with it",
             Self::Successor => "Successor",
-            Self::SuccessorNotAfter => "New end",
+            Self::SuccessorNotAfter => "Successor expires",
             Self::LastProven => "Last proven scan",
             Self::Error => "Last error",
             Self::Known => "Known",

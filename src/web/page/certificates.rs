@@ -1,4 +1,4 @@
-//! What ends soonest.
+//! What expires soonest.
 
 use maud::{Markup, html};
 
@@ -122,7 +122,7 @@ fn table(found: &Found, now: Timestamp) -> Markup {
     html! {
         table {
             thead { tr {
-                th { "Ends" } th { "Remaining" } th { "Status" } th { "Kind" } th { "Holder" }
+                th { "Expires" } th { "Remaining" } th { "Status" } th { "Kind" } th { "Holder" }
                 th { "Common name" } th { "Issuer" } th { "Serial" } th { "Source" } th { "Scope" }
             } }
             tbody { @for (row, facts) in &found.rows { (line(row, facts.as_ref(), now)) } }
@@ -136,12 +136,12 @@ fn line(row: &Row, facts: Option<&Facts>, now: Timestamp) -> Markup {
     html! {
         tr {
             @if let Some(end) = row.not_after {
-                td data-label="Ends" { (moment(end)) }
+                td data-label="Expires" { (moment(end)) }
                 td data-label="Remaining" {
                     span class=(urgency(row.status, end.since(now))) { (time_format::distance(end, now)) }
                 }
             } @else {
-                td data-label="Ends" { "unknown" }
+                td data-label="Expires" { "unknown" }
                 td data-label="Remaining" { "–" }
             }
             td data-label="Status" { (row.status.as_str()) }

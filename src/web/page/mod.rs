@@ -1,4 +1,4 @@
-//! The plain page: how the sources are, and what ends soonest. No script, nothing from elsewhere.
+//! The plain page: how the sources are, and what expires soonest. No script, nothing from elsewhere.
 
 use std::sync::Arc;
 
