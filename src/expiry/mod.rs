@@ -43,8 +43,8 @@ pub use conditions::{Condition, Conditions, Transition};
 pub use evaluate::{Evaluator, Verdict};
 pub use event::{Event, Facts, Severity, Topic};
 pub use inventory::{
-    Applied, BUCKETS, CaRow, Change, Inventory, Row, RowId, ScopeId, StoredParts, StoredRow, Sums,
-    SumsCache, View,
+    Applied, BUCKETS, CaRow, Change, Inventory, KindSums, Row, RowId, ScopeId, StoredParts,
+    StoredRow, Sums, SumsCache, View,
 };
 pub use ladder::{Ladder, LadderError, Rung};
 pub use message::{Detail, Entry, Language, Message};

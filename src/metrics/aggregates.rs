@@ -6,10 +6,7 @@ use std::sync::Arc;
 
 use super::families as f;
 use super::writer::{Format, Value, Writer, bound};
-use crate::expiry::{ScopeId, Status, Sums, Timestamp, View};
-
-/// The bounds of the buckets in [`Sums`], in days.
-const DAYS: [u32; 12] = [0, 1, 3, 7, 14, 30, 60, 90, 180, 365, 730, 1825];
+use crate::expiry::{BUCKETS, Kind, KindSums, ScopeId, Status, Sums, Timestamp, View};
 
 /// One scope with everything that is written about it.
 struct Scope<'a> {
@@ -66,58 +63,74 @@ fn authorities(view: &View, scope: ScopeId) -> BTreeMap<Arc<str>, Option<Timesta
 
 fn statuses<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()> {
     out.family(f::CERTIFICATES);
-    for scope in scopes {
-        let counts = scope.sums.map_or([0; 7], |sums| sums.by_status);
-        for (status, count) in Status::ALL.into_iter().zip(counts) {
-            out.sample(&scope.labels_and("status", status.as_str()), Value::Count(count))?;
+    for (scope, kind, sums) in kinds(scopes) {
+        let [source, name, kind] = scope.labels_and("kind", kind);
+        for (status, count) in Status::ALL.into_iter().zip(sums.by_status) {
+            let labels = [source, name, kind, ("status", status.as_str())];
+            out.sample(&labels, Value::Count(count))?;
         }
     }
     Ok(())
+}
+
+/// Returns every scope with every kind: where a scope is known, that it holds none of a kind is known as well.
+fn kinds<'a>(
+    scopes: &'a [Scope<'a>],
+) -> impl Iterator<Item = (&'a Scope<'a>, &'static str, KindSums)> {
+    scopes.iter().flat_map(|scope| {
+        let sums = scope.sums.map_or([KindSums::default(); Kind::ALL.len()], |sums| sums.kinds);
+        let kinds = Kind::ALL.into_iter().map(Kind::as_str).zip(sums);
+        kinds.map(move |(kind, sums)| (scope, kind, sums))
+    })
 }
 
 /// Writes the gauge histogram: one family where the format knows it, three where it does not.
 fn remaining<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()> {
-    let bounds = DAYS.map(|days| bound(f64::from(days) * 86_400.0));
+    let bounds = bounds();
     if out.format() == Format::OpenMetrics {
         out.family(f::REMAINING);
-        for scope in scopes {
-            buckets(scope, &bounds, "_bucket", out)?;
-            let (count, sum) = scope.sums.map_or((0, 0), |sums| (sums.count, sums.sum_remaining));
-            // The format forbids a negative sum where no bound is negative, and a count without a sum.
-            if sum >= 0 {
-                out.part("_gcount", &scope.labels(), None, Value::Count(count))?;
-                out.part("_gsum", &scope.labels(), None, Value::Wide(sum))?;
-            }
+        for (scope, kind, sums) in kinds(scopes) {
+            let labels = scope.labels_and("kind", kind);
+            buckets(&labels, &sums, &bounds, "_bucket", out)?;
+            out.part("_gcount", &labels, None, Value::Count(sums.count))?;
+            out.part("_gsum", &labels, None, Value::Wide(sums.sum_remaining))?;
         }
         return Ok(());
     }
     out.family(f::REMAINING_BUCKET);
-    for scope in scopes {
-        buckets(scope, &bounds, "", out)?;
+    for (scope, kind, sums) in kinds(scopes) {
+        buckets(&scope.labels_and("kind", kind), &sums, &bounds, "", out)?;
     }
     out.family(f::REMAINING_COUNT);
-    for scope in scopes {
-        out.sample(&scope.labels(), Value::Count(scope.sums.map_or(0, |sums| sums.count)))?;
+    for (scope, kind, sums) in kinds(scopes) {
+        out.sample(&scope.labels_and("kind", kind), Value::Count(sums.count))?;
     }
     out.family(f::REMAINING_SUM);
-    for scope in scopes {
-        let sum = scope.sums.map_or(0, |sums| sums.sum_remaining);
-        out.sample(&scope.labels(), Value::Wide(sum))?;
+    for (scope, kind, sums) in kinds(scopes) {
+        out.sample(&scope.labels_and("kind", kind), Value::Wide(sums.sum_remaining))?;
     }
     Ok(())
 }
 
+/// Returns the bounds of the buckets, as labels.
+fn bounds() -> [String; BUCKETS.len()] {
+    // Every one is a whole number of days that a float holds exactly.
+    BUCKETS.map(|seconds| {
+        bound(f64::from(i32::try_from(seconds / 86_400).unwrap_or(i32::MAX)) * 86_400.0)
+    })
+}
+
 fn buckets<W: Write>(
-    scope: &Scope<'_>,
+    labels: &[(&str, &str)],
+    sums: &KindSums,
     bounds: &[String],
     suffix: &str,
     out: &mut Writer<W>,
 ) -> io::Result<()> {
-    let (buckets, count) = scope.sums.map_or(([0; 12], 0), |sums| (sums.buckets, sums.count));
-    for (le, count) in bounds.iter().zip(buckets) {
-        out.part(suffix, &scope.labels(), Some(le), Value::Count(count))?;
+    for (le, count) in bounds.iter().zip(sums.buckets) {
+        out.part(suffix, labels, Some(le), Value::Count(count))?;
     }
-    out.part(suffix, &scope.labels(), Some("+Inf"), Value::Count(count))
+    out.part(suffix, labels, Some("+Inf"), Value::Count(sums.count))
 }
 
 fn months<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()> {
@@ -133,9 +146,9 @@ fn months<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()>
 
 fn earliest<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()> {
     out.family(f::EARLIEST);
-    for scope in scopes {
-        if let Some(earliest) = scope.sums.and_then(|sums| sums.earliest) {
-            out.sample(&scope.labels(), Value::Int(earliest.seconds()))?;
+    for (scope, kind, sums) in kinds(scopes) {
+        if let Some(earliest) = sums.earliest {
+            out.sample(&scope.labels_and("kind", kind), Value::Int(earliest.seconds()))?;
         }
     }
     Ok(())
@@ -169,7 +182,7 @@ mod tests {
     use super::super::parse::{parse, value};
     use super::super::testing::{Known, NOW, view};
     use super::*;
-    use crate::expiry::{Kind, SumsCache};
+    use crate::expiry::SumsCache;
 
     fn written(known: &[Known], format: Format) -> (String, View, BTreeMap<ScopeId, Sums>) {
         let view = view(1, known);
@@ -185,13 +198,13 @@ mod tests {
         let (text, ..) = written(&known, Format::Text);
         for line in [
             "# TYPE notafter_certificate_remaining_seconds_bucket untyped",
-            "notafter_certificate_remaining_seconds_bucket{source=\"s\",scope=\"all\",le=\"0.0\"} 0",
-            "notafter_certificate_remaining_seconds_bucket{source=\"s\",scope=\"all\",le=\"86400.0\"} 1",
-            "notafter_certificate_remaining_seconds_bucket{source=\"s\",scope=\"all\",le=\"+Inf\"} 1",
+            "notafter_certificate_remaining_seconds_bucket{source=\"s\",scope=\"all\",kind=\"device\",le=\"0.0\"} 0",
+            "notafter_certificate_remaining_seconds_bucket{source=\"s\",scope=\"all\",kind=\"device\",le=\"86400.0\"} 1",
+            "notafter_certificate_remaining_seconds_bucket{source=\"s\",scope=\"all\",kind=\"device\",le=\"+Inf\"} 1",
             "# TYPE notafter_certificate_remaining_seconds_gcount gauge",
-            "notafter_certificate_remaining_seconds_gcount{source=\"s\",scope=\"all\"} 1",
+            "notafter_certificate_remaining_seconds_gcount{source=\"s\",scope=\"all\",kind=\"device\"} 1",
             "# TYPE notafter_certificate_remaining_seconds_gsum gauge",
-            "notafter_certificate_remaining_seconds_gsum{source=\"s\",scope=\"all\"} 86400",
+            "notafter_certificate_remaining_seconds_gsum{source=\"s\",scope=\"all\",kind=\"device\"} 86400",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
@@ -199,17 +212,44 @@ mod tests {
     }
 
     #[test]
-    fn a_negative_sum_is_told_only_where_the_format_allows_it() {
+    fn a_negative_sum_is_written_in_both_formats() {
         let known = [Known::new("s", "all", "1").ends_in(-5)];
-        let (text, ..) = written(&known, Format::OpenMetrics);
-        let families = parse(&text, Format::OpenMetrics).unwrap();
-        let name = "notafter_certificate_remaining_seconds";
-        assert_eq!(value(&families, &format!("{name}_gsum"), &[]), None);
-        let infinite = value(&families, &format!("{name}_bucket"), &[("le", "+Inf")]);
-        assert_eq!(infinite.as_deref(), Some("1"));
+        for format in [Format::OpenMetrics, Format::Text] {
+            let (text, ..) = written(&known, format);
+            let families = parse(&text, format).unwrap();
+            let name = "notafter_certificate_remaining_seconds";
+            let sum = value(&families, &format!("{name}_gsum"), &[("kind", "device")]);
+            assert_eq!(sum.as_deref(), Some("-5"));
+        }
+    }
+
+    #[test]
+    fn what_ended_long_ago_is_told_apart_and_kinds_are() {
+        let known = [
+            Known::new("s", "all", "1").ends_in(-31 * 86_400),
+            Known::new("s", "all", "2").ends_in(-86_400),
+            Known::new("s", "all", "3").kind(Kind::Ca).ends_in(3 * 86_400),
+        ];
         let (text, ..) = written(&known, Format::Text);
         let families = parse(&text, Format::Text).unwrap();
-        assert_eq!(value(&families, &format!("{name}_gsum"), &[]).as_deref(), Some("-5"));
+        for (kind, le, expected) in [
+            ("device", "-2592000.0", "1"),
+            ("device", "0.0", "2"),
+            ("ca", "-2592000.0", "0"),
+            ("ca", "604800.0", "1"),
+            ("server", "+Inf", "0"),
+        ] {
+            let name = "notafter_certificate_remaining_seconds_bucket";
+            let found = value(&families, name, &[("kind", kind), ("le", le)]);
+            assert_eq!(found.as_deref(), Some(expected), "{kind} {le}");
+        }
+        for (kind, expected) in [("device", Some(-86_400)), ("ca", Some(259_200)), ("server", None)]
+        {
+            let name = "notafter_earliest_not_after_timestamp_seconds";
+            let found = value(&families, name, &[("kind", kind)]);
+            let expected = expected.map(|seconds| NOW.plus(seconds).seconds().to_string());
+            assert_eq!(found, expected, "{kind}");
+        }
     }
 
     #[test]
@@ -231,7 +271,8 @@ mod tests {
         let (text, ..) = written(&[Known::new("s", "all", "1").undated()], Format::Text);
         assert!(!text.contains("earliest_not_after"), "{text}");
         let families = parse(&text, Format::Text).unwrap();
-        let undated = value(&families, "notafter_certificates", &[("status", "undated")]);
+        let undated =
+            value(&families, "notafter_certificates", &[("kind", "device"), ("status", "undated")]);
         assert_eq!(undated.as_deref(), Some("1"));
     }
 
@@ -241,7 +282,7 @@ mod tests {
         #[test]
         fn what_is_written_equals_the_sums(
             rows in proptest::collection::vec(
-                (0_usize..3, -100_000_000_i64..300_000_000, 0_usize..7), 0..40),
+                (0_usize..3, -100_000_000_i64..300_000_000, 0_usize..7, 0_usize..4), 0..40),
             open_metrics in any::<bool>(),
         ) {
             let format = if open_metrics { Format::OpenMetrics } else { Format::Text };
@@ -249,9 +290,9 @@ mod tests {
             let known: Vec<_> = rows
                 .iter()
                 .enumerate()
-                .map(|(index, (scope, seconds, status))| {
+                .map(|(index, (scope, seconds, status, kind))| {
                     let (source, scope) = scopes[*scope];
-                    let known = Known::new(source, scope, &index.to_string());
+                    let known = Known::new(source, scope, &index.to_string()).kind(Kind::ALL[*kind]);
                     match Status::ALL[*status] {
                         Status::Undated => known.undated(),
                         status => known.status(status).ends_in(*seconds),
@@ -266,20 +307,25 @@ mod tests {
                 let find = |name: &str, label: (&str, &str)| {
                     value(&families, name, &[labels[0], labels[1], label])
                 };
-                for (status, count) in Status::ALL.iter().zip(sums.by_status) {
-                    let found = find("notafter_certificates", ("status", status.as_str()));
-                    prop_assert_eq!(found, Some(count.to_string()));
+                for (kind, sums) in Kind::ALL.into_iter().zip(&sums.kinds) {
+                    let kind = ("kind", kind.as_str());
+                    let find = |name: &str, label: (&str, &str)| {
+                        value(&families, name, &[labels[0], labels[1], kind, label])
+                    };
+                    for (status, count) in Status::ALL.iter().zip(sums.by_status) {
+                        let found = find("notafter_certificates", ("status", status.as_str()));
+                        prop_assert_eq!(found, Some(count.to_string()));
+                    }
+                    for (seconds, count) in BUCKETS.iter().zip(sums.buckets) {
+                        let le = format!("{seconds}.0");
+                        let name = "notafter_certificate_remaining_seconds_bucket";
+                        prop_assert_eq!(find(name, ("le", &le)), Some(count.to_string()));
+                    }
+                    let name = "notafter_certificate_remaining_seconds_gsum";
+                    prop_assert_eq!(find(name, kind), Some(sums.sum_remaining.to_string()));
+                    let name = "notafter_earliest_not_after_timestamp_seconds";
+                    prop_assert_eq!(find(name, kind), sums.earliest.map(|at| at.seconds().to_string()));
                 }
-                for (days, count) in DAYS.iter().zip(sums.buckets) {
-                    let le = format!("{}.0", u64::from(*days) * 86_400);
-                    let found = find("notafter_certificate_remaining_seconds_bucket", ("le", &le));
-                    prop_assert_eq!(found, Some(count.to_string()));
-                }
-                let sum = value(&families, "notafter_certificate_remaining_seconds_gsum", &labels);
-                let told = !open_metrics || sums.sum_remaining >= 0;
-                prop_assert_eq!(sum, told.then(|| sums.sum_remaining.to_string()));
-                let earliest = value(&families, "notafter_earliest_not_after_timestamp_seconds", &labels);
-                prop_assert_eq!(earliest, sums.earliest.map(|at| at.seconds().to_string()));
                 for ((year, month), count) in &sums.months {
                     let month = format!("{year:04}-{month:02}");
                     let found = find("notafter_certificates_expiring_in_month", ("expiry_month", &month));

@@ -148,8 +148,7 @@ mod tests {
         let mut shown = async || {
             let moment = exposition.prepare(&inventory.view(), &names, 9, NOW).await;
             let text = exposition.write(&moment, Format::Text, Vec::new()).unwrap();
-            let zero =
-                "notafter_certificates{source=\"iot\",scope=\"mqtt-empty\",status=\"active\"} 0";
+            let zero = "notafter_certificates{source=\"iot\",scope=\"mqtt-empty\",kind=\"device\",status=\"active\"} 0";
             let text = String::from_utf8(text).unwrap();
             (text.contains(zero), text.contains("mqtt-empty"))
         };

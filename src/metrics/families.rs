@@ -18,38 +18,38 @@ macro_rules! families {
 
 families! {
     CERTIFICATES, Gauge, "certificates",
-        "Certificates known, by status. Cached: as of the last poll.";
+        "Certificates known, by kind and status. Cached: as of the last poll.";
     REMAINING, GaugeHistogram, "certificate_remaining_seconds",
-        "Seconds that remain to active certificates, negative when ended; le=0.0 counts the ended ones. The distribution now, of ends cached at the last poll: never rate() it. Under OpenMetrics a negative sum is left out, and the count with it.";
+        "Seconds that remain to active certificates, negative when they have expired; le=0.0 counts the expired ones, le=-2592000.0 those that expired at least 30 days ago. The distribution now, of what was cached at the last poll: never rate() it.";
     REMAINING_BUCKET, Untyped, "certificate_remaining_seconds_bucket",
-        "Active certificates to which at most le seconds remain, cumulative. The distribution now, of ends cached at the last poll: never rate() it.";
+        "Active certificates to which at most le seconds remain, cumulative. The distribution now, of what was cached at the last poll: never rate() it.";
     REMAINING_COUNT, Gauge, "certificate_remaining_seconds_gcount",
         "Active certificates in the distribution. Cached: as of the last poll.";
     REMAINING_SUM, Gauge, "certificate_remaining_seconds_gsum",
-        "Sum of the seconds that remain to active certificates now; ended ones count negative. Ends are cached at the last poll.";
+        "Sum of the seconds that remain to active certificates now; expired ones count negative. Cached: as of the last poll.";
     EXPIRING_IN_MONTH, Gauge, "certificates_expiring_in_month",
-        "Active certificates by the UTC month that they end in. Cached: as of the last poll.";
+        "Active certificates by the UTC month that they expire in. Cached: as of the last poll.";
     EARLIEST, Gauge, "earliest_not_after_timestamp_seconds",
-        "Earliest end of an active certificate that has no successor, in Unix seconds. Cached: as of the last poll.";
+        "When the next active certificate without a successor expires, in Unix seconds; one that expired more than 30 days ago does not count. Cached: as of the last poll.";
     CA_NOT_AFTER, Gauge, "ca_not_after_timestamp_seconds",
-        "End of a certificate authority, by its serial, in Unix seconds; the earliest where several share a serial. Cached: as of the last poll.";
+        "When a certificate authority expires, by its serial, in Unix seconds; the earliest where several share a serial. Cached: as of the last poll.";
     OUTLIVING, Gauge, "certificates_outliving_issuer",
-        "Active certificates that end after the certificate authority that signed them, by its serial. Cached: as of the last poll.";
+        "Active certificates that expire after the certificate authority that signed them, by its serial. Cached: as of the last poll.";
     CERTIFICATE, Gauge, "certificate_not_after_timestamp_seconds",
-        "End of one certificate, in Unix seconds; cert is its serial. Only the soonest certificates of each source have one, see notafter_certificate_series_omitted. Cached: as of the last poll.";
+        "When one certificate expires, in Unix seconds; cert is its serial, with the beginning of its fingerprint where two in one place share it. Only those of each source that expire soonest have one, see notafter_certificate_series_omitted. Cached: as of the last poll.";
     CERTIFICATE_INFO, Info, "certificate_info",
         "What is known of one certificate; always 1. Cached: as of the last poll.";
     SERIES_LIMIT, Gauge, "certificate_series_limit",
         "Certificates of the source that may have series of their own.";
     SERIES_OMITTED, Gauge, "certificate_series_omitted",
-        "Certificates of the source with a known end that have no series of their own. Cached: as of the last poll.";
+        "Certificates of the source with a known notAfter that have no series of their own. Cached: as of the last poll.";
 
     ADDED, Counter, "certificates_added_total",
         "Certificates seen for the first time, since this process started.";
     GONE, Counter, "certificates_gone_total",
         "Certificates that a proven scan showed to be gone, since this process started.";
     RENEWED, Counter, "certificates_renewed_total",
-        "Certificates that got a successor or a later end, since this process started.";
+        "Certificates that got a successor or a later notAfter, since this process started.";
 
     SOURCE_UP, Gauge, "source_up",
         "Whether the last poll of the source succeeded (1) or failed (0). Absent before the first poll has ended.";
@@ -58,7 +58,7 @@ families! {
     SOURCE_SUCCESS, Gauge, "source_last_success_timestamp_seconds",
         "When the last successful poll of the source ended, in Unix seconds.";
     SOURCE_PROVEN, Gauge, "source_last_proven_scan_timestamp_seconds",
-        "When the last scan that proved itself complete ended, in Unix seconds. The window is `near` or `all`.";
+        "When the last scan that proved itself complete ended, in Unix seconds; 0 until there was one. The window is `near` or `all`.";
     SOURCE_INTERVAL, Gauge, "source_poll_interval_seconds",
         "Seconds between two scans of the window, as configured.";
     SOURCE_DURATION, Gauge, "source_scan_duration_seconds",

@@ -205,7 +205,10 @@ fn check_histogram(family: &Family) -> Result<(), String> {
         if !rising || total.is_none() || count.is_some() != sum.is_some() {
             return Err(format!("bad buckets: {group:?}"));
         }
-        if count.is_some() && count != total || sum.is_some_and(|sum| sum < 0.0) {
+        // A sum may be negative where a bound is (OpenMetrics 1.0, "GaugeHistogram").
+        let may_be_negative = buckets.first().is_some_and(|(bound, _)| *bound < 0.0);
+        if count.is_some() && count != total || sum.is_some_and(|sum| sum < 0.0 && !may_be_negative)
+        {
             return Err(format!("bad count or sum: {group:?}"));
         }
     }

@@ -1,5 +1,6 @@
 //! Series of single certificates: the soonest of each source, within a limit that is said aloud.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -44,7 +45,7 @@ struct Entry {
     status: Status,
 }
 
-/// Escaped labels: issuer and serial up to `identity`, then the names.
+/// Escaped labels: place, issuer and serial up to `identity`, then the names.
 #[derive(Clone)]
 struct Text {
     row_digest: u64,
@@ -168,16 +169,13 @@ impl Built {
 impl Text {
     fn of(facts: &Facts, row_digest: u64) -> Self {
         let mut labels = String::new();
-        labels.push(',');
-        push_label("issuer", &facts.issuer, &mut labels);
-        labels.push(',');
-        push_label("cert", &facts.serial, &mut labels);
+        push("place", &facts.place, &mut labels);
+        push("issuer", &facts.issuer, &mut labels);
+        push("cert", &cert(facts), &mut labels);
         let identity = labels.len();
-        let names = [("cn", &facts.common_name), ("holder", &facts.holder), ("unit", &facts.unit)];
-        for (name, value) in names {
-            labels.push(',');
-            push_label(name, cut(value), &mut labels);
-        }
+        push("cn", cut(&facts.common_name), &mut labels);
+        push("holder", cut(&facts.holder), &mut labels);
+        push("unit", cut(&facts.unit), &mut labels);
         Self { row_digest, labels: Arc::from(labels), identity }
     }
 
@@ -225,6 +223,25 @@ impl Listed {
             out.sample(&[("source", name)], Value::Count(source.omitted))?;
         }
         Ok(())
+    }
+}
+
+/// Appends a label. An empty one is left out, which means the same to Prometheus.
+fn push(name: &str, value: &str, labels: &mut String) {
+    if !value.is_empty() {
+        labels.push(',');
+        push_label(name, value, labels);
+    }
+}
+
+/// Returns what tells the certificate from others of its issuer and place: its serial; with the beginning of its
+/// fingerprint where another has that serial.
+fn cert(facts: &Facts) -> Cow<'_, str> {
+    match facts.fingerprint.filter(|_| facts.collides) {
+        None => Cow::Borrowed(&facts.serial),
+        Some([a, b, c, d, ..]) => {
+            Cow::Owned(format!("{}-{a:02x}{b:02x}{c:02x}{d:02x}", facts.serial))
+        }
     }
 }
 
@@ -362,6 +379,37 @@ mod tests {
         let mut series = Series::default();
         let listed = series.refresh(&view(1, &known), &Memory::of(&known), 9, NOW).await;
         assert_eq!(serials(&listed), ["twin"]);
+    }
+
+    #[tokio::test]
+    async fn a_place_and_what_tells_two_in_one_place_apart_are_labels() {
+        let file = |serial: &str, place: &str, fingerprint: u8, collides| {
+            let mut known = Known::new("s", "all", serial);
+            known.0.place = place.to_owned();
+            known.0.fingerprint = Some([fingerprint; 32]);
+            known.0.collides = collides;
+            known
+        };
+        let known = [
+            file("1", "/etc/a.pem", 0xAB, false),
+            file("1", "/etc/a.pem", 0xCD, true),
+            file("1", "/etc/b.pem", 0xAB, false),
+            Known::new("s", "all", "2"),
+        ];
+        let listed = Series::default().refresh(&view(1, &known), &Memory::of(&known), 9, NOW).await;
+        let mut out = Writer::new(Vec::new(), Format::Text);
+        listed.write(&[], &mut out).unwrap();
+        let text = String::from_utf8(out.finish().unwrap()).unwrap();
+        for labels in [
+            r#"source="s",scope="all",place="/etc/a.pem",cert="1""#,
+            r#"source="s",scope="all",place="/etc/a.pem",cert="1-cdcdcdcd""#,
+            r#"source="s",scope="all",place="/etc/b.pem",cert="1""#,
+            r#"source="s",scope="all",cert="2""#,
+        ] {
+            assert!(text.contains(&format!("{END}{{{labels}}} ")), "{labels}\n{text}");
+            let info = format!(r#"{INFO}{{{labels},kind="device",status="active"}} 1"#);
+            assert!(text.contains(&info), "{info}\n{text}");
+        }
     }
 
     #[test]

@@ -144,7 +144,10 @@ fn numbers(known: &[Known]) -> Vec<RowId> {
 fn row_digest(facts: &Facts) -> u64 {
     // Without the status: the row_digest covers what the provider said, and the core derives the status.
     let Facts { issuer, serial, common_name, holder, unit, not_after, .. } = facts;
-    let kept = format!("{issuer:?}{serial:?}{common_name:?}{holder:?}{unit:?}{not_after:?}");
+    let Facts { place, fingerprint, collides, .. } = facts;
+    let kept = format!(
+        "{issuer:?}{serial:?}{common_name:?}{holder:?}{unit:?}{not_after:?}{place:?}{fingerprint:?}{collides}"
+    );
     xxhash_rust::xxh3::xxh3_64(kept.as_bytes())
 }
 

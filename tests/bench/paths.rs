@@ -17,7 +17,7 @@ use notafter::clock::{SystemClock, SystemRandom};
 use notafter::config::{Environment, load};
 use notafter::expiry::{
     Change, Evaluator, Inventory, Ladder, Ledger, ScopeId, Sighting, Sightings, StoredParts,
-    StoredRow, SumsCache, plan,
+    StoredRow, Sums, SumsCache, plan,
 };
 use notafter::metrics::Format;
 use notafter::source::{self, Slice, Source, Window};
@@ -216,7 +216,7 @@ fn sums(turns: u64) -> anyhow::Result<()> {
     for _ in 0..turns {
         let mut cache = SumsCache::new();
         let sums = cache.refresh(&view, NOW);
-        ensure!(sums.values().map(|sums| sums.count).sum::<u64>() > 0, "nothing was summed up");
+        ensure!(sums.values().map(Sums::count).sum::<u64>() > 0, "nothing was summed up");
     }
     Ok(())
 }

@@ -221,7 +221,8 @@ impl Run<'_> {
         let proven = format!(
             r#"notafter_source_last_proven_scan_timestamp_seconds{{source="iot",scope="{INSTANCE}",window="all"}} "#
         );
-        daemon.sample(&proven).map(|_| ())
+        ensure!(daemon.sample(&proven)? > 0.0, "no scan of everything was proven");
+        Ok(())
     }
 
     fn tell(&mut self, what: &str, took: &Took, most: &Most) {

@@ -316,7 +316,7 @@ impl Chaos {
 }
 
 const SUPERSEDED: &str =
-    "notafter_certificates{source=\"iot\",scope=\"mqtt-a\",status=\"superseded\"}";
+    "notafter_certificates{source=\"iot\",scope=\"mqtt-a\",kind=\"device\",status=\"superseded\"}";
 
 #[tokio::test]
 async fn killed_at_random_points_nothing_is_lost_and_nothing_is_said_anew() {

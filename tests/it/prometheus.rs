@@ -172,10 +172,9 @@ async fn prometheus_answers_queries_over_what_the_daemon_says() {
 
     // The quantile lies in the bucket of the true one.
     let query =
-        "histogram_quantile(0.5, sum by (le) (notafter_certificate_remaining_seconds_bucket))";
+        "histogram_quantile(0.5, notafter_certificate_remaining_seconds_bucket{kind=\"device\"})";
     let median = prometheus.value(query).await;
-    let bucket =
-        "notafter_certificate_remaining_seconds_bucket{source=\"iot\",scope=\"mqtt-a\",le=";
+    let bucket = "notafter_certificate_remaining_seconds_bucket{source=\"iot\",scope=\"mqtt-a\",kind=\"device\",le=";
     let (_, body) = daemon.get("/metrics").await.unwrap();
     let total = sample(&body, &format!("{bucket}\"+Inf\"}}")).unwrap();
     let upper = body.lines().filter_map(|line| {

@@ -5,22 +5,26 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Datelike};
 
-use super::super::certificate::Timestamp;
-use super::chunk::Chunk;
+use super::super::certificate::{Kind, Timestamp};
+use super::chunk::{Chunk, Slot};
 use super::view::View;
 use super::{ScopeId, record::signers};
 
-/// Bounds of the histogram of remaining time, in seconds: 0, 1, 3, 7, 14, 30, 60, 90, 180 days, 1, 2 and 5 years of
-/// 365 days.
-pub const BUCKETS: [i64; 12] = {
-    let mut seconds = [0, 1, 3, 7, 14, 30, 60, 90, 180, 365, 730, 1825];
+/// Bounds of the histogram of remaining time, in seconds: 30 days ago, 0, 1, 3, 7, 14, 30, 60, 90, 180 days, 1, 2 and
+/// 5 years of 365 days.
+pub const BUCKETS: [i64; 13] = {
+    let mut seconds = [-30, 0, 1, 3, 7, 14, 30, 60, 90, 180, 365, 730, 1825];
     let mut place = 0;
     while place < seconds.len() {
-        seconds[place] *= 86_400;
+        seconds[place] *= DAY;
         place += 1;
     }
     seconds
 };
+
+const DAY: i64 = 86_400;
+/// What ended longer ago than this is history: it is counted, and no longer the earliest end.
+const LONG_ENDED: i64 = 30 * DAY;
 
 /// The authorities of a scope by the digest that their leaves carry: the serial and the latest end.
 pub(super) type Ends = BTreeMap<u64, (Arc<str>, Option<Timestamp>)>;
@@ -41,12 +45,18 @@ pub(super) fn signer_ends(view: &View, scope: ScopeId) -> Ends {
 /// The sums of one chunk that do not depend on the time.
 #[derive(Debug, Default)]
 pub(super) struct Fixed {
+    pub(super) kinds: [FixedKind; Kind::ALL.len()],
+    pub(super) months: BTreeMap<(i32, u8), u64>,
+    pub(super) outliving: BTreeMap<Arc<str>, u64>,
+}
+
+/// Those of one kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FixedKind {
     pub(super) by_status: [u64; 7],
     pub(super) count: u64,
     pub(super) ends: i128,
-    pub(super) earliest: Option<Timestamp>,
-    pub(super) months: BTreeMap<(i32, u8), u64>,
-    pub(super) outliving: BTreeMap<Arc<str>, u64>,
+    earliest: Option<i64>,
 }
 
 impl Fixed {
@@ -54,15 +64,17 @@ impl Fixed {
         let mut sums = Self::default();
         let mut days = Days::of(chunk);
         for slot in chunk.iter() {
+            let Some(kind) = sums.kinds.get_mut(slot.kind() as usize) else { continue };
             if let Some(count) =
-                slot.status().and_then(|status| sums.by_status.get_mut(status as usize))
+                slot.status().and_then(|status| kind.by_status.get_mut(status as usize))
             {
                 *count += 1;
             }
             let Some(end) = slot.not_after().filter(|_| slot.mark.is_active()) else { continue };
-            sums.count += 1;
-            sums.ends += i128::from(end.seconds());
-            sums.earliest = Some(sums.earliest.map_or(end, |earliest| earliest.min(end)));
+            kind.count += 1;
+            kind.ends += i128::from(end.seconds());
+            let seconds = end.seconds();
+            kind.earliest = Some(kind.earliest.map_or(seconds, |earliest| earliest.min(seconds)));
             days.count(end, &mut sums.months);
         }
         days.settle(&mut sums.months);
@@ -71,69 +83,107 @@ impl Fixed {
     }
 }
 
-/// The histogram of one chunk and the times between which it holds.
+/// The sums of one chunk that move with the time, and the times between which they hold.
 #[derive(Debug, Default)]
-pub(super) struct Histogram {
-    pub(super) buckets: [u64; 12],
+pub(super) struct Moving {
+    pub(super) kinds: [MovingKind; Kind::ALL.len()],
     from: i64,
     until: i64,
 }
 
-impl Histogram {
-    /// Counts the `active` active certificates of a chunk.
-    pub(super) fn of(chunk: &Chunk, active: u64, now: Timestamp) -> Self {
-        match chunk.ends() {
-            Some((earliest, latest)) if active > 0 => {
-                let place = |end: i64| {
-                    let remaining = end.saturating_sub(now.seconds());
-                    BUCKETS.partition_point(|bound| *bound < remaining)
-                };
-                match (place(earliest), place(latest)) {
-                    (low, high) if low == high => Self::of_one(low, earliest, active, now),
-                    _ => Self::of_many(chunk, now),
-                }
+/// Those of one kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MovingKind {
+    pub(super) buckets: [u64; BUCKETS.len()],
+    /// The earliest end that is not long ago.
+    pub(super) earliest: Option<Timestamp>,
+}
+
+impl Moving {
+    /// Counts the active certificates of a chunk.
+    pub(super) fn of(chunk: &Chunk, fixed: &Fixed, now: Timestamp) -> Self {
+        let mut sums = Self { from: now.seconds(), until: i64::MAX, ..Self::default() };
+        let Some((earliest, latest)) = chunk.ends() else { return sums };
+        let place = |end: i64| {
+            let remaining = end.saturating_sub(now.seconds());
+            BUCKETS.partition_point(|bound| *bound < remaining)
+        };
+        let (low, high) = (place(earliest), place(latest));
+        for (kind, fixed) in Kind::ALL.into_iter().zip(&fixed.kinds) {
+            let Some(first) = fixed.earliest else { continue };
+            let (buckets, until) = if low == high {
+                (of_one(low, fixed.count), crossing(low, earliest))
+            } else {
+                of_many(chunk, kind, now)
+            };
+            let earliest = not_long_ended(chunk, kind, first, now);
+            if let Some(sums) = sums.kinds.get_mut(kind as usize) {
+                *sums = MovingKind { buckets, earliest: earliest.map(Timestamp::from_seconds) };
             }
-            _ => Self { buckets: [0; 12], from: now.seconds(), until: i64::MAX },
+            let forgotten = earliest.map_or(i64::MAX, |end| end.saturating_add(LONG_ENDED + 1));
+            sums.until = sums.until.min(until).min(forgotten);
         }
-    }
-
-    /// All certificates lie between the same two bounds.
-    fn of_one(place: usize, earliest: i64, active: u64, now: Timestamp) -> Self {
-        let mut buckets = [0; 12];
-        buckets.iter_mut().skip(place).for_each(|bucket| *bucket = active);
-        let below = place.checked_sub(1).and_then(|below| BUCKETS.get(below));
-        let until = below.map_or(i64::MAX, |bound| earliest.saturating_sub(*bound));
-        Self { buckets, from: now.seconds(), until }
-    }
-
-    /// Goes through the certificates once for each bound, several at a step: that is several times as fast as finding
-    /// the place of each.
-    fn of_many(chunk: &Chunk, now: Timestamp) -> Self {
-        let active = chunk.iter().filter(|slot| slot.mark.is_active());
-        // More than 68 years away is beyond every bound, and looked at again after 63.
-        let remaining: Vec<i32> = active
-            .map(|slot| slot.end.saturating_sub(now.seconds()))
-            .map(|seconds| {
-                i32::try_from(seconds).unwrap_or(if seconds < 0 { i32::MIN } else { i32::MAX })
-            })
-            .collect();
-        let mut next = i32::MAX;
-        let buckets = BUCKETS.map(|bound| {
-            // The largest bound is 5 years, which fits.
-            let bound = i32::try_from(bound).unwrap_or(i32::MAX);
-            let beyond = |seconds: i32| if seconds > bound { seconds - bound } else { i32::MAX };
-            next = remaining.iter().fold(next, |next, seconds| next.min(beyond(*seconds)));
-            u64::from(remaining.iter().map(|seconds| u32::from(*seconds <= bound)).sum::<u32>())
-        });
-        let ended = next == i32::MAX;
-        let until = if ended { i64::MAX } else { now.seconds().saturating_add(i64::from(next)) };
-        Self { buckets, from: now.seconds(), until }
+        sums
     }
 
     /// Returns whether no certificate has crossed a bound since it was taken.
     pub(super) fn holds(&self, now: Timestamp) -> bool {
         (self.from..self.until).contains(&now.seconds())
     }
+}
+
+/// Counts certificates that all lie between the same two bounds.
+fn of_one(place: usize, active: u64) -> [u64; BUCKETS.len()] {
+    let mut buckets = [0; BUCKETS.len()];
+    buckets.iter_mut().skip(place).for_each(|bucket| *bucket = active);
+    buckets
+}
+
+/// Returns when the first of certificates that lie above the bound before `place` crosses it.
+fn crossing(place: usize, earliest: i64) -> i64 {
+    let below = place.checked_sub(1).and_then(|below| BUCKETS.get(below));
+    below.map_or(i64::MAX, |bound| earliest.saturating_sub(*bound))
+}
+
+/// Counts the active certificates of one kind, and returns when the first of them crosses a bound.
+///
+/// Goes through them once for each bound, several at a step: that is several times as fast as finding the place of each.
+fn of_many(chunk: &Chunk, kind: Kind, now: Timestamp) -> ([u64; BUCKETS.len()], i64) {
+    // More than 67 years away is beyond every bound, and looked at again after 62.
+    const FARTHEST: i32 = i32::MAX - 31 * 86_400;
+    let remaining: Vec<i32> = active(chunk, kind)
+        .map(|end| end.saturating_sub(now.seconds()))
+        .map(|seconds| {
+            i32::try_from(seconds).unwrap_or(if seconds < 0 { i32::MIN } else { FARTHEST })
+        })
+        .map(|seconds| seconds.min(FARTHEST))
+        .collect();
+    let mut next = i32::MAX;
+    let buckets = BUCKETS.map(|bound| {
+        // The largest bound is 5 years, which fits.
+        let bound = i32::try_from(bound).unwrap_or(i32::MAX);
+        let beyond = |seconds: i32| if seconds > bound { seconds - bound } else { i32::MAX };
+        next = remaining.iter().fold(next, |next, seconds| next.min(beyond(*seconds)));
+        u64::from(remaining.iter().map(|seconds| u32::from(*seconds <= bound)).sum::<u32>())
+    });
+    let ended = next == i32::MAX;
+    let until = if ended { i64::MAX } else { now.seconds().saturating_add(i64::from(next)) };
+    (buckets, until)
+}
+
+/// Returns the earliest end of the active certificates of one kind that did not end long ago; `first` is the earliest.
+fn not_long_ended(chunk: &Chunk, kind: Kind, first: i64, now: Timestamp) -> Option<i64> {
+    let long_ended = now.seconds().saturating_sub(LONG_ENDED);
+    if first >= long_ended {
+        return Some(first);
+    }
+    active(chunk, kind).filter(|end| *end >= long_ended).min()
+}
+
+/// Returns the ends of the active certificates of one kind.
+fn active(chunk: &Chunk, kind: Kind) -> impl Iterator<Item = i64> + '_ {
+    let is_active = move |slot: &Slot| slot.mark.is_active() && slot.kind() == kind;
+    chunk.iter().filter(is_active).map(|slot| slot.end)
 }
 
 fn outliving(chunk: &Chunk, signers: &Ends) -> BTreeMap<Arc<str>, u64> {
@@ -195,7 +245,7 @@ impl Days {
 }
 
 const fn day(seconds: i64) -> i64 {
-    seconds.div_euclid(86_400)
+    seconds.div_euclid(DAY)
 }
 
 /// The month that was met last: neighbours often end in the same one, and finding it is the dear part.

@@ -34,7 +34,7 @@ use super::certificate::{Kind, Status, Timestamp};
 
 pub(super) use chunk::{Chunk, row_at};
 pub use record::{StoredParts, StoredRow};
-pub use sums::{BUCKETS, Sums, SumsCache};
+pub use sums::{BUCKETS, KindSums, Sums, SumsCache};
 pub use view::{CaRow, View};
 pub use writer::Inventory;
 

@@ -139,7 +139,8 @@ impl World {
         let mut sums = Sums::default();
         let inside = |stored: &&Stored| stored.scope == scope;
         for stored in self.stored.values().filter(inside) {
-            sums.by_status[stored.status as usize] += 1;
+            let kind = &mut sums.kinds[stored.sighting.kind as usize];
+            kind.by_status[stored.status as usize] += 1;
             let Some(end) = stored.sighting.not_after else { continue };
             if stored.status == Status::Active {
                 self.add(&mut sums, stored, end, now);
@@ -150,12 +151,15 @@ impl World {
 
     fn add(&self, sums: &mut Sums, stored: &Stored, end: Timestamp, now: Timestamp) {
         let remaining = end.since(now);
-        sums.count += 1;
-        sums.sum_remaining += i128::from(remaining);
-        for (bucket, bound) in sums.buckets.iter_mut().zip(BUCKETS) {
+        let kind = &mut sums.kinds[stored.sighting.kind as usize];
+        kind.count += 1;
+        kind.sum_remaining += i128::from(remaining);
+        for (bucket, bound) in kind.buckets.iter_mut().zip(BUCKETS) {
             *bucket += u64::from(remaining <= bound);
         }
-        sums.earliest = Some(sums.earliest.map_or(end, |earliest| earliest.min(end)));
+        if remaining >= -30 * 86_400 {
+            kind.earliest = Some(kind.earliest.map_or(end, |earliest| earliest.min(end)));
+        }
         *sums.months.entry(month(end)).or_default() += 1;
         let signers = self.stored.values().filter(|ca| {
             ca.scope == stored.scope

@@ -3,33 +3,51 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::certificate::Timestamp;
+use super::super::certificate::{Kind, Timestamp};
 use super::ScopeId;
 use super::chunk::Chunk;
-use super::chunk_sums::{Ends, Fixed, Histogram, signer_ends};
+use super::chunk_sums::{Ends, Fixed, Moving, signer_ends};
 use super::view::View;
 
 pub use super::chunk_sums::BUCKETS;
 
-/// Sums over one scope at one moment. All but `by_status` count **active** certificates only, which always have a
+/// Sums over one scope at one moment. All but the statuses count **active** certificates only, which always have a
 /// known end; superseded ones are not active.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
+    /// The sums of each kind, in the order of [`Kind::ALL`].
+    pub kinds: [KindSums; Kind::ALL.len()],
+    /// Active certificates by the year and month, in UTC, that they end in.
+    pub months: BTreeMap<(i32, u8), u64>,
+    /// Active certificates that end after the authority in the same scope that signed them, by its serial.
+    pub outliving: BTreeMap<Arc<str>, u64>,
+}
+
+/// Sums over the certificates of one kind in one scope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KindSums {
     /// Certificates in each status, in the order of [`Status::ALL`](super::super::Status::ALL).
     pub by_status: [u64; 7],
     /// Active certificates with at most so much time remaining, for each bound in [`BUCKETS`]: cumulative, as
-    /// Prometheus has it; [`Sums::count`] is the bucket without a bound. Ended ones are in every bucket.
-    pub buckets: [u64; 12],
+    /// Prometheus has it; [`KindSums::count`] is the bucket without a bound.
+    pub buckets: [u64; BUCKETS.len()],
     /// Active certificates.
     pub count: u64,
     /// The sum of the seconds that remain to them; an ended one counts below zero.
     pub sum_remaining: i128,
-    /// Active certificates by the year and month, in UTC, that they end in.
-    pub months: BTreeMap<(i32, u8), u64>,
-    /// The earliest end of an active certificate.
+    /// The earliest end of an active certificate that ended at most 30 days ago, or has not ended.
     pub earliest: Option<Timestamp>,
-    /// Active certificates that end after the authority in the same scope that signed them, by its serial.
-    pub outliving: BTreeMap<Arc<str>, u64>,
+}
+
+impl Sums {
+    /// Returns how many active certificates there are.
+    pub fn count(&self) -> u64 {
+        self.kinds.iter().map(|kind| kind.count).sum()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.kinds.iter().all(|kind| kind.by_status == [0; 7])
+    }
 }
 
 /// Keeps the sums of every chunk until one of its certificates changes or crosses a bound.
@@ -39,8 +57,8 @@ pub struct Sums {
 pub struct SumsCache {
     parts: Vec<Part>,
     totals: BTreeMap<ScopeId, Sums>,
-    /// The sums of the ends, from which those of the remaining times follow.
-    ends: BTreeMap<ScopeId, i128>,
+    /// The sums of the ends by kind, from which those of the remaining times follow.
+    ends: BTreeMap<ScopeId, [i128; Kind::ALL.len()]>,
     signers: BTreeMap<ScopeId, (u64, Ends)>,
 }
 
@@ -51,7 +69,7 @@ struct Part {
     stamp: u64,
     signers: u64,
     fixed: Fixed,
-    histogram: Histogram,
+    moving: Moving,
 }
 
 impl SumsCache {
@@ -90,7 +108,7 @@ impl SumsCache {
         let Some(scope) = chunk.scope() else { return };
         let signers = self.signers.get(&scope).map_or(0, |(stamp, _)| *stamp);
         let known = (part.scope, part.stamp, part.signers) == (Some(scope), chunk.stamp(), signers);
-        if known && part.histogram.holds(now) {
+        if known && part.moving.holds(now) {
             return;
         }
         self.subtract(part);
@@ -99,7 +117,7 @@ impl SumsCache {
             let ends = self.signers.get(&scope).map_or(&nothing, |(_, ends)| ends);
             part.fixed = Fixed::of(chunk, ends);
         }
-        part.histogram = Histogram::of(chunk, part.fixed.count, now);
+        part.moving = Moving::of(chunk, &part.fixed, now);
         (part.scope, part.stamp, part.signers) = (Some(scope), chunk.stamp(), signers);
         self.add(part);
     }
@@ -107,52 +125,73 @@ impl SumsCache {
     fn add(&mut self, part: &Part) {
         let Some(scope) = part.scope else { return };
         let total = self.totals.entry(scope).or_default();
-        zip(&mut total.by_status, &part.fixed.by_status, |sum, count| *sum += count);
-        zip(&mut total.buckets, &part.histogram.buckets, |sum, count| *sum += count);
-        total.count += part.fixed.count;
+        let kinds = part.fixed.kinds.iter().zip(&part.moving.kinds);
+        for (total, (fixed, moving)) in total.kinds.iter_mut().zip(kinds) {
+            zip(&mut total.by_status, &fixed.by_status, |sum, count| *sum += count);
+            zip(&mut total.buckets, &moving.buckets, |sum, count| *sum += count);
+            total.count += fixed.count;
+        }
         for (month, count) in &part.fixed.months {
             *total.months.entry(*month).or_default() += count;
         }
         for (serial, count) in &part.fixed.outliving {
             *total.outliving.entry(Arc::clone(serial)).or_default() += count;
         }
-        *self.ends.entry(scope).or_default() += part.fixed.ends;
+        let ends = self.ends.entry(scope).or_default();
+        for (total, fixed) in ends.iter_mut().zip(&part.fixed.kinds) {
+            *total += fixed.ends;
+        }
     }
 
     fn subtract(&mut self, part: &Part) {
         let Some(scope) = part.scope else { return };
         let total = self.totals.entry(scope).or_default();
-        zip(&mut total.by_status, &part.fixed.by_status, |sum, count| *sum -= count);
-        zip(&mut total.buckets, &part.histogram.buckets, |sum, count| *sum -= count);
-        total.count -= part.fixed.count;
+        let kinds = part.fixed.kinds.iter().zip(&part.moving.kinds);
+        for (total, (fixed, moving)) in total.kinds.iter_mut().zip(kinds) {
+            zip(&mut total.by_status, &fixed.by_status, |sum, count| *sum -= count);
+            zip(&mut total.buckets, &moving.buckets, |sum, count| *sum -= count);
+            total.count -= fixed.count;
+        }
         for (month, count) in &part.fixed.months {
             *total.months.entry(*month).or_default() -= count;
         }
         for (serial, count) in &part.fixed.outliving {
             *total.outliving.entry(Arc::clone(serial)).or_default() -= count;
         }
-        *self.ends.entry(scope).or_default() -= part.fixed.ends;
+        let ends = self.ends.entry(scope).or_default();
+        for (total, fixed) in ends.iter_mut().zip(&part.fixed.kinds) {
+            *total -= fixed.ends;
+        }
     }
 
     /// Settles what parts cannot carry: the scopes that there are, minima, and sums that depend on the time.
     fn settle(&mut self, view: &View, now: Timestamp) {
         let scopes: BTreeSet<ScopeId> = view.scopes().map(|(scope, _, _)| scope).collect();
-        self.totals.retain(|scope, sums| scopes.contains(scope) || sums.by_status != [0; 7]);
+        self.totals.retain(|scope, sums| scopes.contains(scope) || !sums.is_empty());
         for scope in scopes {
             self.totals.entry(scope).or_default();
         }
-        self.totals.values_mut().for_each(|total| total.earliest = None);
-        for part in &self.parts {
-            let total = part.scope.and_then(|scope| self.totals.get_mut(&scope));
-            if let Some((total, end)) = total.zip(part.fixed.earliest) {
-                total.earliest = Some(total.earliest.map_or(end, |earliest| earliest.min(end)));
-            }
-        }
+        self.settle_earliest();
         for (scope, total) in &mut self.totals {
             let ends = self.ends.get(scope).copied().unwrap_or_default();
-            total.sum_remaining = ends - i128::from(total.count) * i128::from(now.seconds());
+            for (kind, ends) in total.kinds.iter_mut().zip(ends) {
+                kind.sum_remaining = ends - i128::from(kind.count) * i128::from(now.seconds());
+            }
             total.months.retain(|_, count| *count > 0);
             total.outliving.retain(|_, count| *count > 0);
+        }
+    }
+
+    fn settle_earliest(&mut self) {
+        let kinds = self.totals.values_mut().flat_map(|total| &mut total.kinds);
+        kinds.for_each(|kind| kind.earliest = None);
+        for part in &self.parts {
+            let total = part.scope.and_then(|scope| self.totals.get_mut(&scope));
+            let kinds = total.into_iter().flat_map(|total| &mut total.kinds);
+            for (total, moving) in kinds.zip(&part.moving.kinds) {
+                let both = [total.earliest, moving.earliest];
+                total.earliest = both.into_iter().flatten().min();
+            }
         }
     }
 }

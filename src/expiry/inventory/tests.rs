@@ -348,6 +348,28 @@ fn a_bound_is_crossed_in_its_very_second() {
 }
 
 #[test]
+fn what_ended_more_than_30_days_ago_is_no_longer_the_earliest_end_of_its_kind() {
+    let mut world = World::default();
+    world.apply(0, &device("01", "", Some(NOW)));
+    world.apply(0, &device("02", "", Some(NOW + 40 * DAY)));
+    world.apply(0, &Sighting { kind: Kind::Ca, ..device("ca", "", Some(NOW + DAY)) });
+    let view = world.inventory.view();
+    let mut cache = SumsCache::new();
+    for (after, device, ca) in [
+        (0, Some(0), Some(DAY)),
+        (30 * DAY, Some(0), Some(DAY)),
+        (30 * DAY + 1, Some(40 * DAY), Some(DAY)),
+        (31 * DAY, Some(40 * DAY), Some(DAY)),
+        (31 * DAY + 1, Some(40 * DAY), None),
+        (70 * DAY + 1, None, None),
+    ] {
+        let kinds = &cache.refresh(&view, at(NOW + after))[&ScopeId(1)].kinds;
+        let earliest = |kind: Kind| kinds[kind as usize].earliest.map(|end| end.seconds() - NOW);
+        assert_eq!((earliest(Kind::Device), earliest(Kind::Ca)), (device, ca), "{after}");
+    }
+}
+
+#[test]
 fn a_freed_number_rests_until_the_next_view_and_is_then_used_again() {
     let mut inventory = Inventory::new();
     let (scope, _) = inventory.scope("a", "all");
@@ -433,7 +455,7 @@ fn times_at_the_edge_of_the_range_do_no_harm() {
     let mut cache = SumsCache::new();
     for now in [i64::MIN, -1, 0, i64::MAX] {
         let sums = &cache.refresh(&view, at(now))[&scope];
-        assert_eq!((sums.count, sums.months.values().sum::<u64>()), (4, 1));
+        assert_eq!((sums.count(), sums.months.values().sum::<u64>()), (4, 1));
     }
     assert_eq!(view.soonest("a", 1, at(i64::MIN)).len(), 1);
     assert_eq!(view.row(RowId(u32::MAX)), None);

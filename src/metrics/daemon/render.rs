@@ -87,16 +87,33 @@ fn scopes<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
 fn windows<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
     out.family(f::SOURCE_PROVEN);
     for (name, source) in &counts.sources {
-        for (scope, known) in &source.lock().scopes {
-            for (window, last) in &known.windows {
-                if let Some(at) = last.proven {
-                    let labels = [("source", name.as_str()), ("scope", scope), ("window", window)];
-                    out.sample(&labels, time(at))?;
-                }
+        let source = source.lock();
+        for (scope, windows) in proven(&source) {
+            for (window, at) in windows {
+                let labels = [("source", name.as_str()), ("scope", scope), ("window", window)];
+                // Without the scope until one is known.
+                let labels = labels.iter().filter(|(_, value)| !value.is_empty());
+                out.sample(&labels.copied().collect::<Vec<_>>(), time(at))?;
             }
         }
     }
     Ok(())
+}
+
+/// Returns when each window of each scope was last proven: 1970 when it never was, so that an alert needs no second rule
+/// for a source that never worked. Such a source may have no scope yet.
+fn proven(source: &Known) -> BTreeMap<&str, BTreeMap<&str, Timestamp>> {
+    let never = Timestamp::from_seconds(0);
+    let unproven = || source.intervals.keys().map(|window| (window.as_str(), never));
+    if source.scopes.is_empty() {
+        return BTreeMap::from([("", unproven().collect())]);
+    }
+    let scopes = source.scopes.iter().map(|(scope, known)| {
+        let proven = known.windows.iter();
+        let proven = proven.filter_map(|(window, last)| Some((window.as_str(), last.proven?)));
+        (scope.as_str(), unproven().chain(proven).collect())
+    });
+    scopes.collect()
 }
 
 fn alerts<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {

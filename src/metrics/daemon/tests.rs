@@ -66,7 +66,6 @@ fn what_is_unknown_has_no_sample() {
         "source_up",
         "source_last_attempt_timestamp_seconds",
         "source_last_success_timestamp_seconds",
-        "source_last_proven_scan_timestamp_seconds",
         "source_scan_duration_seconds",
         "source_reported_certificates",
         "source_collected_certificates",
@@ -82,6 +81,27 @@ fn what_is_unknown_has_no_sample() {
     ] {
         assert_eq!(samples(&families, &format!("notafter_{name}")).len(), 0, "{name}");
     }
+}
+
+#[test]
+fn a_source_without_a_proven_scan_says_so_from_the_start() {
+    let name = "notafter_source_last_proven_scan_timestamp_seconds";
+    let metrics =
+        DaemonMetrics::new(&setup(&[("ssl", "tencent-ssl"), ("iot", "tencent-mqtt")], &[]));
+    metrics.interval("iot", "near", 60.0);
+    let never = |labels: &[(&str, &str)]| value(&read(&metrics), name, labels);
+    let (all, near) = (("window", "all"), ("window", "near"));
+    assert_eq!(never(&[("source", "ssl"), ("scope", "all"), all]).as_deref(), Some("0"));
+    // No scope is known before the first list of them.
+    assert_eq!(never(&[("source", "iot"), near]).as_deref(), Some("0"));
+    assert_eq!(samples(&read(&metrics), name).len(), 3);
+    metrics.proven("iot", "mqtt-1", "near", AT);
+    assert_eq!(
+        never(&[("source", "iot"), ("scope", "mqtt-1"), near]),
+        Some(AT.seconds().to_string())
+    );
+    assert_eq!(never(&[("source", "iot"), ("scope", "mqtt-1"), all]).as_deref(), Some("0"));
+    assert_eq!(samples(&read(&metrics), name).len(), 3);
 }
 
 #[test]
