@@ -46,7 +46,7 @@ impl<'a> Fields<'a> {
     /// Reads a string.
     pub fn string(&mut self, key: &'static str) -> Option<Placed<String>> {
         let node = self.node(key)?;
-        self.text(node, "a string")
+        self.text(node, key, "a string")
     }
 
     /// Reads a string that must be there and not be empty.
@@ -91,7 +91,7 @@ impl<'a> Fields<'a> {
             Value::Integer(Some(integer)) => u32::try_from(integer).ok().map(f64::from),
             Value::Float(float) => Some(float),
             _ => {
-                self.wrong_type(node, "a number of requests a second, such as `10` or `0.5`");
+                self.wrong_type(node, key, "a number of requests a second, such as `10` or `0.5`");
                 return None;
             }
         };
@@ -155,6 +155,14 @@ impl<'a> Fields<'a> {
         self.mistakes.push(span, text);
     }
 
+    /// Warns of a word that is none of those `known`: the provider may have new ones.
+    pub fn warn_unless_known(&mut self, what: &str, word: &Placed<String>, known: &[&str]) {
+        if !known.contains(&word.value.as_str()) {
+            let hint = super::spelling::known(&word.value, known);
+            self.warn(word.span.clone(), format!("unknown {what} {}; {hint}", quoted(&word.value)));
+        }
+    }
+
     /// Adds a warning of the kind's own.
     pub fn warn(&mut self, span: Span, text: impl Into<String>) {
         self.mistakes.warn(span, text);
@@ -185,18 +193,18 @@ impl<'a> Fields<'a> {
         self.table.0.get(key).map(|entry| &entry.node)
     }
 
-    fn text(&mut self, node: &Node, expected: &str) -> Option<Placed<String>> {
+    fn text(&mut self, node: &Node, key: &str, expected: &str) -> Option<Placed<String>> {
         let Value::String(text) = &node.value else {
-            self.wrong_type(node, expected);
+            self.wrong_type(node, key, expected);
             return None;
         };
         Some(Placed { value: text.clone(), span: node.span.clone() })
     }
 
-    fn wrong_type(&mut self, node: &Node, expected: &str) {
+    fn wrong_type(&mut self, node: &Node, key: &str, expected: &str) {
         self.mistake(
             node.span.clone(),
-            format!("expected {expected}, found {}", node.value.kind()),
+            format!("`{key}`: expected {expected}, found {}", node.value.kind()),
         );
     }
 }
@@ -294,18 +302,18 @@ mod tests {
         });
         insta::assert_snapshot!(mistakes, @r"
         x:5:1: missing key `gone`
-        x:6:8: expected a string, found an integer
+        x:6:8: `text`: expected a string, found an integer
         x:7:9: `empty` is empty
-        x:8:14: expected a string, found an integer
+        x:8:14: `list`: expected a string, found an integer
         x:9:10: `holes` holds an empty string
         x:10:7: `url` must begin with `https://`; plain http is accepted for this machine alone
         x:11:8: `rate` must be above 0
         x:12:7: `nan` must be above 0
-        x:13:8: expected a number of requests a second, such as `10` or `0.5`, found a string
-        x:14:19: expected a string, found an integer
+        x:13:8: `word`: expected a number of requests a second, such as `10` or `0.5`, found a string
+        x:14:19: `id`: expected a string, found an integer
         x:14:22: unknown key `nmae`; did you mean `name`? (known: id, name)
-        x:14:36: expected a table, found an integer
-        x:15:11: expected a table, found a list
+        x:14:36: `devices`: expected a table, found an integer
+        x:15:11: `headers`: expected a table, found a list
         ");
     }
 

@@ -273,17 +273,17 @@ max_series_per_source = 2000000
         x.toml:15:13: `full_scan`: write `every 10m`, or cron with 5 fields, or with 6, seconds first
         x.toml:16:1: missing key `kind`
         x.toml:18:1: unknown key `knd`; did you mean `kind`? (known: kind, name, options, schedule, timezone)
-        x.toml:19:12: `schedule`: not a cron expression: Component error: Number out of bounds.
+        x.toml:19:12: `schedule`: `61` is no minute: write 0 to 59, `*`, a list `1,2`, a range `1-5` or a step `*/2`
         x.toml:20:1: missing key `schedule`, such as `schedule = "every 1h"`
         x.toml:21:8: the name `web` is taken above
-        x.toml:22:8: expected a string, found an integer
+        x.toml:22:8: `kind`: expected a string, found an integer
         x.toml:26:12: `schedule`: this time never comes
-        x.toml:27:11: expected a table, found a string
+        x.toml:27:11: `options`: expected a table, found a string
         x.toml:29:18: `expired` is always the last rung; it may be left out
         x.toml:29:29: not a duration: write a number with its unit, such as `10m`, `36h` or `30d`
         x.toml:29:43: a rung is a whole number of seconds, above 0 and below 136 years
         x.toml:29:49: this rung is in the ladder already
-        x.toml:29:56: expected a string, found an integer
+        x.toml:29:56: `ladder`: expected a string, found an integer
         x.toml:30:14: `group_wait` must be at most 1h
         x.toml:31:12: unknown language `de`; known: en, zh
         x.toml:34:8: warning: no route leads to the channel `ops`
@@ -293,7 +293,7 @@ max_series_per_source = 2000000
         x.toml:37:56: unknown severity `warn`; known: info, warning, critical
         x.toml:37:77: unknown key `region`; known: common_name, holder, issuer, kind, organizational_unit, scope, severity, source
         x.toml:38:13: unknown channel `oops`; did you mean `ops`? (known: ops)
-        x.toml:39:12: expected `true` or `false`, found a string
+        x.toml:39:12: `continue`: expected `true` or `false`, found a string
         x.toml:40:1: missing key `channels`: the names of those to tell, or `[]` for nobody
         x.toml:41:20: `holder` is empty
         x.toml:43:25: `max_series_per_source` for 2 sources makes a scrape of about 2021 MiB, and scrapers refuse more than 16 MiB: write 15703 or less
@@ -308,7 +308,8 @@ max_series_per_source = 2000000
     #[test]
     fn a_syntax_error_has_a_place_and_no_text_of_the_line() {
         insta::assert_snapshot!(rendered("[server]\nlisten = \"a\nsecret = s3cr3t"), @r#"x.toml:2:12: invalid basic string, expected `"`"#);
-        insta::assert_snapshot!(rendered("a = 1\na = 2"), @"x.toml:2:1: duplicate key");
+        insta::assert_snapshot!(rendered("a = 1\na = 2"), @"x.toml:2:1: duplicate key `a`");
+        insta::assert_snapshot!(rendered("[server]\n[alerts]\n[server]"), @"x.toml:3:2: duplicate key `server`");
         insta::assert_snapshot!(rendered("[[source]"), @"x.toml:1:10: unclosed array table, expected `]`");
     }
 
@@ -317,6 +318,18 @@ max_series_per_source = 2000000
         insta::assert_snapshot!(rendered(""), @r"
         x.toml:1:1: missing key `source`: there is nothing to watch; add a `[[source]]`
         x.toml:1:1: warning: no channel is configured: alerts are off, and only metrics tell
+        ");
+    }
+
+    #[test]
+    fn what_is_legal_and_surely_not_meant_is_a_warning() {
+        let text = "[store]\nurl = 'sqlite:/does/not/exist/x.db'\n[[source]]\nname = 'm'\nkind = 'tencent-mqtt'\n\
+                    schedule = '0 9 1 * 1'\noptions.full_scan = 'every 1h'\n\
+                    [[channel]]\nname = 'ops'\nkind = 'slack'\n[[route]]\nchannels = ['ops']\n";
+        insta::assert_snapshot!(rendered(text), @r"
+        x.toml:2:7: warning: the directory of the store, `/does/not/exist`, does not exist: create it
+        x.toml:6:12: warning: `schedule`: day of month and day of week must both match, unlike in cron, where one of them is enough; write `*` for the one that does not matter
+        x.toml:7:21: warning: `full_scan` reads everything oftener than `schedule` reads what expires soon: make `schedule` the shorter one
         ");
     }
 
@@ -331,6 +344,12 @@ max_series_per_source = 2000000
         x.toml:7:8: warning: no route leads to the channel `ops`
         x.toml:10:1: warning: this route is never reached: a route above it matches everything and does not `continue`
         x.toml:13:1: warning: this route is never reached: a route above it matches everything and does not `continue`
+        ");
+        let moved =
+            "[[route]]\nchannels = ['ops']\n[[route]]\nmatch = {kind = 'ca'}\nchannels = []";
+        insta::assert_snapshot!(rendered(&format!("{SOURCE}{CHANNEL}{moved}")), @r"
+        x.toml:10:1: the last route must match everything: move the one to `ops`, which stands above and does, to the end
+        x.toml:10:1: warning: this route is never reached: a route above it matches everything and does not `continue`
         ");
         let ends = "[[route]]\nmatch = {kind = 'ca'}\nchannels = ['ops']\n";
         insta::assert_snapshot!(rendered(&format!("{SOURCE}{CHANNEL}{ends}")), @r#"x.toml:8:1: the last route must match everything: add `[[route]]` with `channels = ["ops"]` at the end"#);

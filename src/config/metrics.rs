@@ -1,12 +1,13 @@
 //! `[metrics]`: how many certificates have series of their own, and what that weighs.
 
-use super::spelling::quoted;
+use super::size::size;
 use super::{Fields, Metrics};
 
 const DEFAULT_SERIES: usize = 10_000;
 
-/// Some scrapers refuse more, or run out of memory; 16 MiB is the lowest limit seen in use.
-const BODY_BUDGET: usize = 16 * 1024 * 1024;
+const MEBIBYTE: usize = 1024 * 1024;
+/// Some scrapers refuse more, or run out of memory; 16 MiB is the lowest limit seen in use. Prometheus takes more.
+const DEFAULT_BYTES: usize = 16 * MEBIBYTE;
 /// One certificate has a timestamp of about 230 bytes and an info of about 300, with names of usual length.
 const BYTES_PER_CERTIFICATE: usize = 530;
 /// The sums of a source with a few scopes.
@@ -24,48 +25,95 @@ impl Metrics {
 
 /// Reads `[metrics]`. The default is lowered for many sources, so that what nobody wrote is never a mistake.
 pub(super) fn metrics(root: &mut Fields<'_>, sources: usize) -> Metrics {
-    let most = most_series(sources);
-    let default = Metrics { max_series_per_source: DEFAULT_SERIES.min(most) };
-    let Some((table, span)) = root.table("metrics") else { return default };
+    let Some((table, span)) = root.table("metrics") else {
+        return Metrics {
+            max_series_per_source: DEFAULT_SERIES.min(most_series(DEFAULT_BYTES, sources)),
+            max_scrape_bytes: DEFAULT_BYTES,
+        };
+    };
     let mut fields = root.inside(table, span);
-    let mut metrics = default;
-    if let Some(limit) = fields.count("max_series_per_source") {
-        metrics.max_series_per_source = limit.value;
-        if limit.value > most {
-            fields.mistake(limit.span, too_many(metrics, sources, most));
-        }
+    let max_scrape_bytes = scrape_bytes(&mut fields).unwrap_or(DEFAULT_BYTES);
+    let most = most_series(max_scrape_bytes, sources);
+    let written = fields.count("max_series_per_source");
+    let max_series_per_source = written.as_ref().map_or(DEFAULT_SERIES.min(most), |w| w.value);
+    let metrics = Metrics { max_series_per_source, max_scrape_bytes };
+    if let Some(written) = written.filter(|written| written.value > most) {
+        fields.mistake(written.span, too_many(metrics, sources, most));
     }
     fields.finish();
     metrics
 }
 
-fn most_series(sources: usize) -> usize {
-    (BODY_BUDGET / sources.max(1)).saturating_sub(BYTES_PER_SOURCE) / BYTES_PER_CERTIFICATE
+fn scrape_bytes(fields: &mut Fields<'_>) -> Option<usize> {
+    let text = fields.string("max_scrape_bytes")?;
+    match size(&text.value) {
+        Ok(bytes) => Some(bytes),
+        Err(why) => {
+            fields.mistake(text.span, format!("`max_scrape_bytes`: {why}"));
+            None
+        }
+    }
+}
+
+/// Returns how many series of each source fit.
+fn most_series(bytes: usize, sources: usize) -> usize {
+    (bytes / sources.max(1)).saturating_sub(BYTES_PER_SOURCE) / BYTES_PER_CERTIFICATE
 }
 
 fn too_many(metrics: Metrics, sources: usize, most: usize) -> String {
-    let mebibytes = metrics.estimated_bytes(sources) / (1024 * 1024);
+    let mebibytes = metrics.estimated_bytes(sources).div_ceil(MEBIBYTE);
+    let allowed = metrics.max_scrape_bytes / MEBIBYTE;
+    let sources = if sources == 1 { "one source".to_owned() } else { format!("{sources} sources") };
     format!(
-        "{} for {sources} sources makes a scrape of about {mebibytes} MiB, and scrapers refuse more than \
-         16 MiB: write {most} or less",
-        quoted("max_series_per_source")
+        "`max_series_per_source` for {sources} makes a scrape of about {mebibytes} MiB, more than the \
+         {allowed} MiB of `max_scrape_bytes`: write {most} or less, or, where your scraper takes it, \
+         `max_scrape_bytes = \"{mebibytes}MiB\"`"
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Environment, load};
 
     #[test]
     fn the_default_fits_three_sources_and_shrinks_for_more() {
         for (sources, most) in
             [(0, 31_531), (1, 31_531), (3, 10_428), (4, 7_790), (100, 192), (1_000, 0)]
         {
-            assert_eq!(most_series(sources), most, "{sources} sources");
+            assert_eq!(most_series(DEFAULT_BYTES, sources), most, "{sources} sources");
         }
         for sources in [1, 3, 4, 100] {
-            let fullest = Metrics { max_series_per_source: most_series(sources) };
-            assert!(fullest.estimated_bytes(sources) <= BODY_BUDGET, "{sources} sources");
+            let fullest = Metrics {
+                max_series_per_source: most_series(DEFAULT_BYTES, sources),
+                max_scrape_bytes: DEFAULT_BYTES,
+            };
+            assert!(fullest.estimated_bytes(sources) <= DEFAULT_BYTES, "{sources} sources");
         }
+    }
+
+    #[test]
+    fn who_scrapes_with_prometheus_may_raise_the_bound() {
+        let config = |metrics: &str| {
+            let source = "[[source]]\nname = 's'\nkind = 'files'\nschedule = 'every 1h'\n";
+            let channel = "[[channel]]\nname = 'c'\nkind = 'slack'\n[[route]]\nchannels = ['c']\n";
+            let text = format!("{source}{channel}[metrics]\n{metrics}\n");
+            let (config, mistakes) = load(&text, &Environment::of([]), |_| None);
+            (config.unwrap().metrics, mistakes.render("x", &text))
+        };
+        let (metrics, mistakes) =
+            config("max_scrape_bytes = '64MiB'\nmax_series_per_source = 100000");
+        assert_eq!((metrics.max_series_per_source, mistakes.as_str()), (100_000, ""));
+        let (_, mistakes) = config("max_series_per_source = 100000");
+        assert_eq!(
+            mistakes,
+            "x:11:25: `max_series_per_source` for one source makes a scrape of about 51 MiB, more than the 16 MiB \
+             of `max_scrape_bytes`: write 31531 or less, or, where your scraper takes it, \
+             `max_scrape_bytes = \"51MiB\"`\n"
+        );
+        let (metrics, _) = config("max_scrape_bytes = '1MiB'");
+        assert_eq!(metrics.max_series_per_source, 1854);
+        let (_, mistakes) = config("max_scrape_bytes = '1 fortnight'");
+        assert!(mistakes.contains("`max_scrape_bytes`: not a size"), "{mistakes}");
     }
 }

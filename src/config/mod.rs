@@ -17,6 +17,7 @@ mod secret;
 mod fields;
 mod address;
 mod duration;
+mod size;
 mod glob;
 mod spelling;
 mod mistakes;
@@ -176,4 +177,6 @@ pub struct Matcher {
 pub struct Metrics {
     /// How many certificates of each source have series of their own, soonest first.
     pub max_series_per_source: usize,
+    /// How many bytes a scrape may have, by estimate, before compression.
+    pub max_scrape_bytes: usize,
 }

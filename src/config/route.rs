@@ -177,7 +177,18 @@ fn check_ends(root: &mut Fields<'_>, routes: &[Placed<Route>], channels: &[Chann
             root.mistake(place, format!("no route leads to a channel: {add}"));
         }
         (Some(last), _) if !last.value.matcher.is_empty() => {
-            root.mistake(last.span.clone(), format!("the last route must match everything: {add}"));
+            let above = routes.iter().rev().find(|route| route.value.matcher.is_empty());
+            let mend = above.map_or(add, |route| {
+                let to = match route.value.channels.as_slice() {
+                    [] => "nobody".to_owned(),
+                    channels => quoted(&channels.join(", ")),
+                };
+                format!("move the one to {to}, which stands above and does, to the end")
+            });
+            root.mistake(
+                last.span.clone(),
+                format!("the last route must match everything: {mend}"),
+            );
         }
         (Some(_), _) => {}
     }

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use croner::parser::{CronParser, Seconds};
 
 use super::duration;
+use super::spelling::quoted;
 
 /// A year: more is surely a slip, and timers stay far from their limits.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
@@ -40,6 +41,38 @@ impl Schedule {
     }
 }
 
+impl Schedule {
+    /// Returns the time between two polls, on the average; `None` where it cannot be told.
+    pub(super) fn mean_interval(&self) -> Option<Duration> {
+        // Enough for a leap year's worth of a weekly expression, and for the gaps of any other.
+        const TICKS: u32 = 60;
+        let (expression, timezone) = match self {
+            Self::Every(interval) => return Some(*interval),
+            Self::Cron { expression, timezone } => (expression, timezone),
+        };
+        let cron = parser().parse(expression).ok()?;
+        let start = timezone.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).earliest()?;
+        let first = cron.find_next_occurrence(&start, true).ok()?;
+        let mut last = first;
+        for _ in 0..TICKS {
+            last = cron.find_next_occurrence(&last, false).ok()?;
+        }
+        Some((last - first).to_std().ok()? / TICKS)
+    }
+
+    /// Returns what is legal and surely not meant.
+    pub(super) fn surprise(&self) -> Option<&'static str> {
+        let Self::Cron { expression, .. } = self else { return None };
+        let fields: Vec<_> = expression.split_whitespace().collect();
+        let chosen =
+            |position: usize| fields.get(position).is_some_and(|f| !matches!(*f, "*" | "?"));
+        (chosen(3) && chosen(5)).then_some(
+            "day of month and day of week must both match, unlike in cron, where one of them is enough; \
+             write `*` for the one that does not matter",
+        )
+    }
+}
+
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -62,14 +95,43 @@ fn every(interval: &str) -> Result<Schedule, String> {
 
 fn cron(text: &str, timezone: Tz) -> Result<Schedule, String> {
     let expression = six_fields(text)?;
-    // As the scheduler itself parses, so that what is accepted here runs there.
-    let parser = CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).build();
-    let cron =
-        parser.parse(&expression).map_err(|error| format!("not a cron expression: {error}"))?;
+    let parser = parser();
+    let cron = parser.parse(&expression).map_err(|_| wrong_field(&parser, &expression))?;
     let some_day = timezone.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).earliest();
     match some_day.map(|day| cron.find_next_occurrence(&day, true)) {
         Some(Err(_)) => Err("this time never comes".to_owned()),
         _ => Ok(Schedule::Cron { expression, timezone }),
+    }
+}
+
+/// Parses as the scheduler itself does, so that what is accepted here runs there.
+fn parser() -> CronParser {
+    CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).build()
+}
+
+/// The fields of an expression: their names and what may stand in them.
+const FIELDS: [(&str, &str); 6] = [
+    ("second", "0 to 59"),
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day of month", "1 to 31, or L for the last"),
+    ("month", "1 to 12, or JAN to DEC"),
+    ("day of week", "0 to 7, Sunday being 0 and 7, or SUN to SAT"),
+];
+
+/// Says which field is wrong: the first that is also wrong alone.
+fn wrong_field(parser: &CronParser, expression: &str) -> String {
+    let is_wrong = |(position, field): &(usize, &str)| {
+        let alone = (0..FIELDS.len()).map(|other| if other == *position { *field } else { "*" });
+        parser.parse(&alone.collect::<Vec<_>>().join(" ")).is_err()
+    };
+    let wrong = expression.split_whitespace().enumerate().find(is_wrong);
+    match wrong.and_then(|(position, field)| Some((field, FIELDS.get(position)?))) {
+        Some((field, (name, allowed))) => format!(
+            "{} is no {name}: write {allowed}, `*`, a list `1,2`, a range `1-5` or a step `*/2`",
+            quoted(field)
+        ),
+        None => "the fields of this cron expression do not go together".to_owned(),
     }
 }
 
@@ -118,7 +180,40 @@ mod tests {
         check("hourly", Err(unclear));
         check("", Err(unclear));
         check("* * * * * * *", Err(unclear));
-        check("61 * * * *", Err("not a cron expression: Component error: Number out of bounds."));
+        let how = "`*`, a list `1,2`, a range `1-5` or a step `*/2`";
+        for (text, field) in [
+            ("61 * * * *", "`61` is no minute: write 0 to 59"),
+            ("99 * * * * *", "`99` is no second: write 0 to 59"),
+            ("0 24 * * *", "`24` is no hour: write 0 to 23"),
+            ("0 9 0 * *", "`0` is no day of month: write 1 to 31, or L for the last"),
+            ("0 9 * JANUARY *", "`JANUARY` is no month: write 1 to 12, or JAN to DEC"),
+            (
+                "0 9 * * mo",
+                "`mo` is no day of week: write 0 to 7, Sunday being 0 and 7, or SUN to SAT",
+            ),
+            ("a b * * *", "`a` is no minute: write 0 to 59"),
+        ] {
+            check(text, Err(&format!("{field}, {how}")));
+        }
+    }
+
+    #[test]
+    fn means_of_intervals() {
+        for (text, hours) in [("every 7h", 7), ("@daily", 24), ("0 */6 * * *", 6), ("@weekly", 168)]
+        {
+            let schedule = Schedule::parse(text, Tz::UTC).unwrap();
+            assert_eq!(schedule.mean_interval(), Some(Duration::from_hours(hours)), "{text}");
+        }
+    }
+
+    #[test]
+    fn both_kinds_of_day_are_a_surprise() {
+        for (text, expected) in
+            [("0 9 1 * 1", true), ("0 9 * * 1", false), ("0 9 1 * ?", false), ("every 1h", false)]
+        {
+            let schedule = Schedule::parse(text, Tz::UTC).unwrap();
+            assert_eq!(schedule.surprise().is_some(), expected, "{text}");
+        }
     }
 
     proptest! {

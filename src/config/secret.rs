@@ -97,12 +97,27 @@ impl Secret {
 
 /// Names the variable, unless it does not look like one: then somebody may have put the secret itself there.
 fn variable(name: &str) -> String {
-    let usual = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    if name.contains('_') && name.bytes().all(usual) {
+    if is_plainly_a_name(name) {
         format!("environment variable `{name}`")
     } else {
-        "the environment variable that is named here".to_owned()
+        "the environment variable that is named here (not repeated: it may be the secret itself)"
+            .to_owned()
     }
+}
+
+/// `FEISHU_URL`, `feishu_url`, `TOKEN` and `TOKEN2` are names. Keys mix their letters, or have digits among them; the
+/// ids of Tencent and AWS begin with `AKID` and `AKIA`.
+fn is_plainly_a_name(name: &str) -> bool {
+    const LONGEST: usize = 64;
+    let letters = name.trim_end_matches(|last: char| last.is_ascii_digit());
+    let all = |text: &str, is: fn(&u8) -> bool| text.bytes().all(|byte| is(&byte) || byte == b'_');
+    let digits = name.len() - letters.len();
+    let worded = name.contains('_') && name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
+    let upper = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    name.len() <= LONGEST
+        && !name.starts_with("AKI")
+        && (worded && (all(name, upper) || all(letters, u8::is_ascii_lowercase))
+            || letters.len() > 2 && digits <= 2 && all(letters, u8::is_ascii_uppercase))
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, String> {
@@ -143,11 +158,31 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_that_is_not_set_is_named() {
+        for name in ["FEISHU_URL", "feishu_url", "TOKEN", "TOKEN2", "S3_KEY", "_KEY", "slack_url_2"]
+        {
+            let error = outcome(SecretRef::Env(name.to_owned()), &Environment::of([])).unwrap_err();
+            assert_eq!(error, format!("environment variable `{name}` is not set"));
+        }
+    }
+
+    #[test]
     fn a_secret_in_the_place_of_a_name_is_not_repeated() {
-        for literal in ["AKIDz8krbsJ5yKBZQpn74WFk", "hunter2", "AKIDZZZ9"] {
+        for literal in [
+            "AKIDz8krbsJ5yKBZQpn74WFk",
+            "hunter2",
+            "AKIDZZZ9",
+            "S3CRET",
+            "correcthorse",
+            "xoxb_T0ken",
+        ] {
             let error =
                 outcome(SecretRef::Env(literal.to_owned()), &Environment::of([])).unwrap_err();
-            assert_eq!(error, "the environment variable that is named here is not set");
+            assert_eq!(
+                error,
+                "the environment variable that is named here (not repeated: it may be the secret itself) \
+                 is not set"
+            );
         }
     }
 

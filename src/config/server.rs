@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::address::base;
-use super::{Environment, Fields, Placed, Server, StoreUrl};
+use super::spelling::quoted;
+use super::{Environment, Fields, Placed, Server, Span, StoreUrl};
 
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10793);
@@ -61,13 +62,30 @@ pub(super) fn store(root: &mut Fields<'_>) -> StoreUrl {
     let mut store = default();
     if let Some(text) = fields.string("url") {
         match store_url(&text.value, environment) {
-            Ok(url) => store = url,
+            Ok(url) => {
+                absent_directory(&mut fields, &url, text.span);
+                store = url;
+            }
             // Never the text itself: the URL of a database may hold a password.
             Err(why) => fields.mistake(text.span, why),
         }
     }
     fields.finish();
     store
+}
+
+/// Warns where the directory of the store is not there. One that may not be looked at may be there.
+fn absent_directory(fields: &mut Fields<'_>, store: &StoreUrl, span: Span) {
+    let StoreUrl::Sqlite(path) = store;
+    let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
+        return;
+    };
+    let found = directory.metadata();
+    if found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        let shown = quoted(&directory.to_string_lossy());
+        fields
+            .warn(span, format!("the directory of the store, {shown}, does not exist: create it"));
+    }
 }
 
 fn store_url(text: &str, environment: &Environment) -> Result<StoreUrl, String> {

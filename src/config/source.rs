@@ -6,7 +6,7 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::name::unique_name;
 use super::spelling::{nearest, quoted};
-use super::{Fields, FullScanDefault, Options, Schedule, SourceConfig};
+use super::{Fields, FullScanDefault, Options, Placed, Schedule, SourceConfig};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -35,12 +35,13 @@ fn source(
     let kind = fields.required_string("kind");
     let zone = timezone(fields);
     fields.require("schedule", ", such as `schedule = \"every 1h\"`");
-    let schedule = schedule(fields, "schedule", zone);
+    let schedule = schedule(fields, "schedule", zone).map(|schedule| schedule.value);
     let mut options = options(fields);
     fields.report_unknown();
     let kind = kind?;
-    let full_scan = full_scan_default(&kind.value)
-        .map(|default| full_scan(fields, &mut options, zone).unwrap_or(Schedule::Every(default)));
+    let full_scan = full_scan_default(&kind.value).map(|default| {
+        full_scan(fields, &mut options, zone, schedule.as_ref()).unwrap_or(Schedule::Every(default))
+    });
     // What is missing has been reported: nothing is read with these stand-ins.
     let (name, schedule) = (name.unwrap_or_default(), schedule.unwrap_or(Schedule::Every(DAY)));
     Some(SourceConfig { name, kind, schedule, full_scan, options })
@@ -56,20 +57,39 @@ pub(super) fn options(fields: &mut Fields<'_>) -> Options {
     Options { table, span, environment, taken: &[] }
 }
 
-fn full_scan(fields: &mut Fields<'_>, options: &mut Options, zone: Tz) -> Option<Schedule> {
+fn full_scan(
+    fields: &mut Fields<'_>,
+    options: &mut Options,
+    zone: Tz,
+    near: Option<&Schedule>,
+) -> Option<Schedule> {
     let written = {
         let mut inside = fields.inside(&options.table, options.span.clone());
         schedule(&mut inside, "full_scan", zone)
     };
     options.table.0.remove("full_scan");
     options.taken = &["full_scan"];
-    written
+    let written = written?;
+    let intervals = written.value.mean_interval().zip(near.and_then(Schedule::mean_interval));
+    if intervals.is_some_and(|(full, near)| full < near) {
+        fields.warn(
+            written.span,
+            "`full_scan` reads everything oftener than `schedule` reads what expires soon: \
+             make `schedule` the shorter one",
+        );
+    }
+    Some(written.value)
 }
 
-fn schedule(fields: &mut Fields<'_>, key: &'static str, zone: Tz) -> Option<Schedule> {
+fn schedule(fields: &mut Fields<'_>, key: &'static str, zone: Tz) -> Option<Placed<Schedule>> {
     let text = fields.string(key)?;
     match Schedule::parse(&text.value, zone) {
-        Ok(schedule) => Some(schedule),
+        Ok(value) => {
+            if let Some(surprise) = value.surprise() {
+                fields.warn(text.span.clone(), format!("`{key}`: {surprise}"));
+            }
+            Some(Placed { value, span: text.span })
+        }
         Err(why) => {
             fields.mistake(text.span, format!("`{key}`: {why}"));
             None

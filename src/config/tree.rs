@@ -6,6 +6,7 @@ use std::fmt;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::spelling::quoted;
 use super::{Mistakes, Span};
 
 /// A table: its keys, sorted, with their values.
@@ -77,7 +78,10 @@ pub(super) fn parse(text: &str, mistakes: &mut Mistakes) -> Option<Table> {
         Ok(root) => Some(table(root.get_ref())),
         Err(error) => {
             let end = text.len();
-            mistakes.push(error.span().unwrap_or(end..end), error.message());
+            let span = error.span().unwrap_or(end..end);
+            let key = text.get(span.clone()).filter(|_| error.message() == "duplicate key");
+            let which = key.map(|key| format!(" {}", quoted(key))).unwrap_or_default();
+            mistakes.push(span, format!("{}{which}", error.message()));
             None
         }
     }

@@ -47,12 +47,12 @@ impl<'a> Fields<'a> {
     ) -> Option<Placed<Vec<Placed<String>>>> {
         let node = self.node(key)?;
         let Value::Array(items) = &node.value else {
-            self.wrong_type(node, "a list of strings, such as `[\"a\", \"b\"]`");
+            self.wrong_type(node, key, "a list of strings, such as `[\"a\", \"b\"]`");
             return None;
         };
         let mut texts = Vec::new();
         for item in items {
-            match self.text(item, "a string") {
+            match self.text(item, key, "a string") {
                 Some(text) if text.value.trim().is_empty() => {
                     self.mistake(text.span, format!("`{key}` holds an empty string"));
                 }
@@ -78,7 +78,7 @@ impl<'a> Fields<'a> {
     pub(in crate::config) fn count(&mut self, key: &'static str) -> Option<Placed<usize>> {
         let node = self.node(key)?;
         let Value::Integer(integer) = node.value else {
-            self.wrong_type(node, "a whole number");
+            self.wrong_type(node, key, "a whole number");
             return None;
         };
         let Some(value) = integer.and_then(|integer| usize::try_from(integer).ok()) else {
@@ -92,7 +92,7 @@ impl<'a> Fields<'a> {
     pub(in crate::config) fn boolean(&mut self, key: &'static str) -> Option<bool> {
         let node = self.node(key)?;
         let Value::Boolean(value) = node.value else {
-            self.wrong_type(node, "`true` or `false`");
+            self.wrong_type(node, key, "`true` or `false`");
             return None;
         };
         Some(value)
@@ -102,7 +102,7 @@ impl<'a> Fields<'a> {
     pub(in crate::config) fn table(&mut self, key: &'static str) -> Option<(&'a Table, Span)> {
         let node = self.node(key)?;
         let Value::Table(table) = &node.value else {
-            self.wrong_type(node, "a table");
+            self.wrong_type(node, key, "a table");
             return None;
         };
         Some((table, node.span.clone()))
@@ -115,14 +115,14 @@ impl<'a> Fields<'a> {
     ) -> Option<Vec<(&'a Table, Span)>> {
         let node = self.node(key)?;
         let Value::Array(items) = &node.value else {
-            self.wrong_type(node, &format!("a list of tables, each under `[[{key}]]`"));
+            self.wrong_type(node, key, &format!("a list of tables, each under `[[{key}]]`"));
             return None;
         };
         let mut tables = Vec::new();
         for item in items {
             match &item.value {
                 Value::Table(table) => tables.push((table, item.span.clone())),
-                _ => self.wrong_type(item, "a table"),
+                _ => self.wrong_type(item, key, "a table"),
             }
         }
         Some(tables)

@@ -62,6 +62,29 @@ const OVERLAP: u64 = 10;
 /// How long is believed what an instance holds and how its filter works.
 const BELIEVED: Duration = Duration::from_hours(24);
 
+/// The vendor's regions. A new one is a warning and no mistake.
+const REGIONS: [&str; 19] = [
+    "ap-bangkok",
+    "ap-beijing",
+    "ap-chengdu",
+    "ap-chongqing",
+    "ap-guangzhou",
+    "ap-hongkong",
+    "ap-jakarta",
+    "ap-mumbai",
+    "ap-nanjing",
+    "ap-seoul",
+    "ap-shanghai",
+    "ap-shanghai-fsi",
+    "ap-shenzhen-fsi",
+    "ap-singapore",
+    "ap-tokyo",
+    "eu-frankfurt",
+    "na-ashburn",
+    "na-siliconvalley",
+    "sa-saopaulo",
+];
+
 /// Builds the source, or reports what is wrong with its options.
 fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Source>> {
     let region = fields.required_string("region");
@@ -69,6 +92,8 @@ fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<A
         && !region.value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     {
         fields.mistake(region.span.clone(), "a region is written like `ap-guangzhou`");
+    } else if let Some(region) = &region {
+        fields.warn_unless_known("region", region, &REGIONS);
     }
     let instances = fields.strings("instances").map(|instances| instances.value);
     let account = Account::read(&mut fields, &SERVICE);
