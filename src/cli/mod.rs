@@ -22,8 +22,9 @@ use crate::config::Environment;
 
 const EXIT_CODES: &str = "0 done; 1 failed; 2 wrong arguments; 3 a certificate expires within --fail-within; \
                           78 mistakes in the configuration.";
-const VARIABLES: &str = "RUST_LOG sets what is logged, such as info or notafter=debug; STATE_DIRECTORY and \
-                         CREDENTIALS_DIRECTORY are what systemd gives a service.";
+const VARIABLES: &str = "RUST_LOG sets what is logged, such as info or notafter=debug; SSL_CERT_FILE and SSL_CERT_DIR \
+                         name more authorities to trust, HTTPS_PROXY and NO_PROXY the way out; STATE_DIRECTORY, \
+                         CREDENTIALS_DIRECTORY and JOURNAL_STREAM are what systemd gives a service.";
 
 /// Knows when every certificate expires.
 #[derive(Debug, Parser)]
@@ -48,6 +49,9 @@ struct Common {
         default_value = "/etc/notafter/notafter.toml"
     )]
     config: PathBuf,
+    /// How the log on standard error looks.
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: logging::LogFormat,
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,8 +97,8 @@ impl Exit {
 
 /// Where a command writes.
 struct Console<'a> {
-    out: &'a mut dyn Write,
-    err: &'a mut dyn Write,
+    out: &'a mut (dyn Write + Send),
+    err: &'a mut (dyn Write + Send),
     /// Whether somebody watches `err`.
     watched: bool,
 }
@@ -110,8 +114,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let environment = Environment::process();
-    logging::start(&environment, matches!(cli.command, Command::Run));
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    logging::start(&environment, matches!(cli.command, Command::Run), cli.common.log_format);
+    let mut out = io::BufWriter::new(io::stdout());
     let mut err = io::stderr();
     let watched = err.is_terminal();
     let mut console = Console { out: &mut out, err: &mut err, watched };

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 
 pub(super) use crate::expiry::text::printable;
-use crate::expiry::{Facts, Sighting, Timestamp};
+use crate::expiry::{Facts, Fingerprint, Sighting, Timestamp};
 
 mod csv;
 mod json;
@@ -20,6 +20,57 @@ pub(super) enum Format {
     Json,
     /// With a header; for spreadsheets.
     Csv,
+}
+
+impl Format {
+    /// Returns how many certificates are printed where nobody said: more lines than that are not read by anybody.
+    pub(super) fn default_limit(self) -> Option<usize> {
+        (self == Self::Table).then_some(50)
+    }
+}
+
+/// Prints certificates as they come, for programs: however many there are, few are held.
+pub(super) struct Printer<'a> {
+    csv: bool,
+    now: Timestamp,
+    out: &'a mut (dyn Write + Send),
+    is_empty: bool,
+}
+
+impl<'a> Printer<'a> {
+    /// Begins to print.
+    pub(super) fn begin(
+        csv: bool,
+        now: Timestamp,
+        out: &'a mut (dyn Write + Send),
+    ) -> io::Result<Self> {
+        if csv {
+            csv::header(out)?;
+        } else {
+            out.write_all(b"[")?;
+        }
+        Ok(Self { csv, now, out, is_empty: true })
+    }
+
+    /// Prints some more.
+    pub(super) fn rows(&mut self, rows: &[Facts]) -> io::Result<()> {
+        if self.csv {
+            csv::rows(rows, self.out)?;
+        } else {
+            json::rows(rows, self.is_empty, self.now, self.out)?;
+        }
+        self.is_empty &= rows.is_empty();
+        Ok(())
+    }
+
+    /// Prints the end.
+    pub(super) fn end(self) -> io::Result<()> {
+        match (self.csv, self.is_empty) {
+            (true, _) => Ok(()),
+            (false, true) => self.out.write_all(b"]\n"),
+            (false, false) => self.out.write_all(b"\n]\n"),
+        }
+    }
 }
 
 /// Certificates and how to print them.
@@ -42,12 +93,13 @@ impl Listing {
     }
 
     /// Prints it.
-    pub(super) fn print(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            Format::Table => table::print(self, out),
-            Format::Json => json::print(self, out),
-            Format::Csv => csv::print(self, out),
+    pub(super) fn print(&self, format: Format, out: &mut (dyn Write + Send)) -> io::Result<()> {
+        if format == Format::Table {
+            return table::print(self, out);
         }
+        let mut printer = Printer::begin(format == Format::Csv, self.now, out)?;
+        printer.rows(self.shown())?;
+        printer.end()
     }
 
     fn shown(&self) -> &[Facts] {
@@ -60,10 +112,14 @@ impl Listing {
     }
 }
 
+fn hex(fingerprint: &Fingerprint) -> String {
+    fingerprint.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Unknown is never zero: it is after everything that is known.
-fn order(row: &Facts) -> (bool, Option<Timestamp>, &str, &str, &str, &str) {
+fn order(row: &Facts) -> (bool, Option<Timestamp>, [&str; 5]) {
     let end = row.not_after;
-    (end.is_none(), end, &row.source, &row.scope, &row.issuer, &row.serial)
+    (end.is_none(), end, [&row.source, &row.scope, &row.issuer, &row.serial, &row.place])
 }
 
 /// Returns what a scan saw in the shape that the store gives.
@@ -130,11 +186,48 @@ mod tests {
     }
 
     #[test]
+    fn what_is_printed_as_it_comes_is_what_is_printed_at_once() {
+        let rows = vec![row("01", Some(1), "a"), row("02", Some(2), "b"), row("03", None, "c")];
+        let now = Timestamp::from_seconds(NOW);
+        for format in [Format::Json, Format::Csv] {
+            let (mut one, mut many) = (Vec::new(), Vec::new());
+            Listing::soonest_first(rows.clone(), now, None).print(format, &mut one).unwrap();
+            let mut printer = Printer::begin(format == Format::Csv, now, &mut many).unwrap();
+            rows.chunks(1).for_each(|row| printer.rows(row).unwrap());
+            printer.rows(&[]).unwrap();
+            printer.end().unwrap();
+            assert_eq!(String::from_utf8(many).unwrap(), String::from_utf8(one).unwrap());
+        }
+    }
+
+    #[test]
+    fn every_part_of_an_identity_is_in_the_id() {
+        let plain = row("01", Some(1), "a");
+        let placed = Facts { place: "/a.pem".to_owned(), ..plain.clone() };
+        let second = Facts { fingerprint: Some([7; 32]), collides: true, ..placed.clone() };
+        let ids = [
+            plain.id(),
+            Facts { source: "other".to_owned(), ..plain.clone() }.id(),
+            Facts { scope: "other".to_owned(), ..plain.clone() }.id(),
+            Facts { issuer: "other".to_owned(), ..plain.clone() }.id(),
+            row("02", Some(1), "a").id(),
+            placed.id(),
+            second.id(),
+        ];
+        let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len());
+        assert!(ids.iter().all(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())));
+        let same = Facts { status: Status::Revoked, not_after: None, ..plain.clone() };
+        assert_eq!(same.id(), plain.id(), "what changes is no part of it");
+        assert_eq!(Facts { collides: false, ..second }.id(), placed.id());
+    }
+
+    #[test]
     fn json_is_a_list_of_objects() {
         insta::assert_snapshot!(printed(Format::Json, Some(2)), @r#"
         [
-        {"source":"iot","scope":"mqtt-1","issuer":"ca-1","serial":"01","kind":"device","status":"active","common_name":"","holder":"pump, \"7\"","unit":"","not_before":null,"not_after":"2025-12-30T00:00:00Z","remaining_seconds":-172800},
-        {"source":"iot","scope":"mqtt-1","issuer":"ca-1","serial":"03","kind":"device","status":"active","common_name":"=HYPERLINK(\"http://x\")","holder":"pump, \"7\"","unit":"","not_before":null,"not_after":"2026-01-01T00:01:30Z","remaining_seconds":90}
+        {"id":"3773e1aafe2a263455181f932c060186","source":"iot","scope":"mqtt-1","place":"","issuer":"ca-1","serial":"01","fingerprint":null,"kind":"device","status":"active","common_name":null,"holder":"pump, \"7\"","organizational_unit":null,"not_before":null,"not_after":"2025-12-30T00:00:00Z","remaining_seconds":-172800},
+        {"id":"e316a53e00d758e21e8cb1d4e7daf33e","source":"iot","scope":"mqtt-1","place":"","issuer":"ca-1","serial":"03","fingerprint":null,"kind":"device","status":"active","common_name":"=HYPERLINK(\"http://x\")","holder":"pump, \"7\"","organizational_unit":null,"not_before":null,"not_after":"2026-01-01T00:01:30Z","remaining_seconds":90}
         ]
         "#);
         let all: serde_json::Value = serde_json::from_str(&printed(Format::Json, None)).unwrap();
@@ -146,12 +239,12 @@ mod tests {
     #[test]
     fn csv_cells_are_never_formulas() {
         insta::assert_snapshot!(printed(Format::Csv, None), @r#"
-        source,scope,issuer,serial,kind,status,common_name,holder,unit,not_before,not_after
-        iot,mqtt-1,ca-1,01,device,active,,"pump, ""7""",,,2025-12-30T00:00:00Z
-        iot,mqtt-1,ca-1,03,device,active,"'=HYPERLINK(""http://x"")","pump, ""7""",,,2026-01-01T00:01:30Z
-        iot,mqtt-1,ca-1,02,device,active,\u{1b}[2J,"pump, ""7""",,,2026-01-01T03:00:00Z
-        iot,mqtt-1,ca-1,04,device,active,证书\u{202e}gpj.exe,"pump, ""7""",,,2026-02-10T00:00:00Z
-        iot,mqtt-1,ca-1,05,device,undated,no end,"pump, ""7""",,,
+        id,source,scope,place,issuer,serial,fingerprint,kind,status,common_name,holder,organizational_unit,not_before,not_after
+        3773e1aafe2a263455181f932c060186,iot,mqtt-1,,ca-1,01,,device,active,,"pump, ""7""",,,2025-12-30T00:00:00Z
+        e316a53e00d758e21e8cb1d4e7daf33e,iot,mqtt-1,,ca-1,03,,device,active,"'=HYPERLINK(""http://x"")","pump, ""7""",,,2026-01-01T00:01:30Z
+        0130d1ce56ca6fd006211440e31aca2a,iot,mqtt-1,,ca-1,02,,device,active,\u{1b}[2J,"pump, ""7""",,,2026-01-01T03:00:00Z
+        a6e60cdfc6313c4b249ebba16e182381,iot,mqtt-1,,ca-1,04,,device,active,证书\u{202e}gpj.exe,"pump, ""7""",,,2026-02-10T00:00:00Z
+        b7633720631b44c47077bf2937784da1,iot,mqtt-1,,ca-1,05,,device,undated,no end,"pump, ""7""",,,
         "#);
     }
 

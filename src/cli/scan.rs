@@ -19,9 +19,6 @@ use crate::expiry::{Facts, Timestamp};
 use crate::scan::{Collected, collect};
 use crate::source::Source;
 
-/// More lines than this are not read.
-const TABLE_LIMIT: usize = 50;
-
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// Only this source; may be given several times.
@@ -101,10 +98,11 @@ async fn watch(
     }
     let mut shown: Option<Instant> = None;
     let mut failure = Ok(());
+    let mut progress = Progress::default();
     let outcome = collect(&*source, &SystemClock, |read, total| {
         if shown.is_none_or(|shown| shown.elapsed() >= Duration::from_millis(100)) {
             shown = Some(Instant::now());
-            failure = progress(name, read, total, console.err);
+            failure = progress.show(name, (read, total), console.err);
         }
     })
     .await;
@@ -114,11 +112,26 @@ async fn watch(
     Ok(outcome)
 }
 
-fn progress(name: &str, read: u64, total: u64, err: &mut dyn Write) -> io::Result<()> {
-    // A total may lie; the line must not.
-    let percent = read.saturating_mul(100).checked_div(total).unwrap_or(0).min(100);
-    write!(err, "\r\u{1b}[K{name}: {read} of {total}, {percent} %")?;
-    err.flush()
+/// How far a scan is. Totals grow as scopes and kinds are come to, and what was read does not become less by that: the
+/// line stands still until it is further than it was.
+#[derive(Default)]
+struct Progress {
+    percent: u64,
+}
+
+impl Progress {
+    fn show(
+        &mut self,
+        name: &str,
+        (read, total): (u64, u64),
+        err: &mut dyn Write,
+    ) -> io::Result<()> {
+        // A total may lie; the line must not.
+        let percent = read.saturating_mul(100).checked_div(total).unwrap_or(0).min(100);
+        self.percent = self.percent.max(percent);
+        write!(err, "\r\u{1b}[K{name}: {read} of {}, {} %", total.max(read), self.percent)?;
+        err.flush()
+    }
 }
 
 /// Says what was not as it should be, and returns whether the scan is proven.
@@ -177,8 +190,8 @@ fn print(
         }
         rows.retain(|row| row.not_after.is_some_and(|end| end <= ahead(now, within)));
     }
-    let default = (arguments.format == Format::Table).then_some(TABLE_LIMIT);
-    let listing = Listing::soonest_first(rows, now, arguments.limit.or(default));
+    let limit = arguments.limit.or(arguments.format.default_limit());
+    let listing = Listing::soonest_first(rows, now, limit);
     listing.print(arguments.format, console.out)
 }
 
@@ -307,14 +320,19 @@ mod tests {
     }
 
     #[test]
-    fn progress_never_says_more_than_all() {
-        let shown = |read, total| {
+    fn progress_never_goes_back_and_never_says_more_than_all() {
+        let mut progress = Progress::default();
+        for (read, total, expected) in [
+            (0, 0, "0 of 0, 0 %"),
+            (100, 150, "100 of 150, 66 %"),
+            // Another scope is come to.
+            (110, 350, "110 of 350, 66 %"),
+            (250, 350, "250 of 350, 71 %"),
+            (400, 350, "400 of 400, 100 %"),
+        ] {
             let mut err = Vec::new();
-            progress("web", read, total, &mut err).unwrap();
-            String::from_utf8(err).unwrap()
-        };
-        assert_eq!(shown(50, 200), "\r\u{1b}[Kweb: 50 of 200, 25 %");
-        assert_eq!(shown(300, 200), "\r\u{1b}[Kweb: 300 of 200, 100 %");
-        assert_eq!(shown(5, 0), "\r\u{1b}[Kweb: 5 of 0, 0 %");
+            progress.show("web", (read, total), &mut err).unwrap();
+            assert_eq!(String::from_utf8(err).unwrap(), format!("\r\u{1b}[Kweb: {expected}"));
+        }
     }
 }

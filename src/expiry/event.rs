@@ -2,6 +2,7 @@
 
 use super::absence::Accepted;
 use super::certificate::{Fingerprint, Kind, Sighting, Status, Timestamp};
+use super::inventory::{id_of, identity_of};
 use super::ladder::Rung;
 
 /// How much an event asks of the reader.
@@ -86,6 +87,13 @@ impl Facts {
             not_before: sighting.not_before,
             not_after: sighting.not_after,
         }
+    }
+
+    /// Returns the certificate's id: the 128-bit digest of its identity, in hex.
+    pub fn id(&self) -> String {
+        let fingerprint = self.fingerprint.filter(|_| self.collides);
+        let identity = identity_of(&self.issuer, &self.serial, &self.place, fingerprint);
+        format!("{:032x}", id_of((&self.source, &self.scope), identity))
     }
 }
 

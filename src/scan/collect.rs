@@ -9,7 +9,7 @@ use super::event::{Feed, ScanEvent};
 use super::{Poll, scan};
 use crate::client::concurrency;
 use crate::clock::Clock;
-use crate::expiry::{Kind, Rejected, Sighting};
+use crate::expiry::{Fingerprint, Kind, Rejected, Sighting};
 use crate::source::{Source, Window};
 
 /// Everything that one scan saw.
@@ -51,10 +51,13 @@ pub async fn collect(
     gathered.finish(poll)
 }
 
+/// Scope, place, issuer, serial, and the fingerprint where a place needs it.
+type Identity = (Arc<str>, String, String, String, Option<Fingerprint>);
+
 #[derive(Default)]
 struct Gathered {
     collected: Collected,
-    places: HashMap<(Arc<str>, String, String), usize>,
+    positions: HashMap<Identity, usize>,
     totals: BTreeMap<(Arc<str>, Option<Kind>), u64>,
     read: u64,
 }
@@ -86,9 +89,12 @@ impl Gathered {
     }
 
     fn keep(&mut self, scope: &Arc<str>, sighting: Sighting) {
-        let key = (Arc::clone(scope), sighting.issuer.clone(), sighting.serial.clone());
-        let place = *self.places.entry(key).or_insert(self.collected.sightings.len());
-        match self.collected.sightings.get_mut(place) {
+        let (place, issuer, serial) =
+            (sighting.place.clone(), sighting.issuer.clone(), sighting.serial.clone());
+        let fingerprint = sighting.fingerprint.filter(|_| sighting.collides);
+        let key = (Arc::clone(scope), place, issuer, serial, fingerprint);
+        let position = *self.positions.entry(key).or_insert(self.collected.sightings.len());
+        match self.collected.sightings.get_mut(position) {
             Some(slot) => slot.1 = sighting,
             None => self.collected.sightings.push((Arc::clone(scope), sighting)),
         }

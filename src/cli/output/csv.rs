@@ -2,40 +2,52 @@
 
 use std::io::{self, Write};
 
-use super::{Listing, printable};
+use super::printable;
 use crate::expiry::Facts;
 use crate::expiry::text::iso;
 
-const HEADER: [&str; 11] = [
+const HEADER: [&str; 14] = [
+    "id",
     "source",
     "scope",
+    "place",
     "issuer",
     "serial",
+    "fingerprint",
     "kind",
     "status",
     "common_name",
     "holder",
-    "unit",
+    "organizational_unit",
     "not_before",
     "not_after",
 ];
 
-/// Prints a header and a line for each certificate. An unknown time is an empty cell.
-pub(super) fn print(listing: &Listing, out: &mut dyn Write) -> io::Result<()> {
+/// Prints the header.
+pub(super) fn header(out: &mut dyn Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(HEADER)?;
-    for row in listing.shown() {
+    writer.flush()
+}
+
+/// Prints a line for each certificate. What is not known is an empty cell.
+pub(super) fn rows(rows: &[Facts], out: &mut dyn Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    for row in rows {
         writer.write_record(cells(row))?;
     }
     writer.flush()
 }
 
-fn cells(row: &Facts) -> [String; 11] {
+fn cells(row: &Facts) -> [String; HEADER.len()] {
     [
+        row.id(),
         cell(&row.source),
         cell(&row.scope),
+        cell(&row.place),
         cell(&row.issuer),
         cell(&row.serial),
+        row.fingerprint.as_ref().map(super::hex).unwrap_or_default(),
         row.kind.to_string(),
         row.status.to_string(),
         cell(&row.common_name),

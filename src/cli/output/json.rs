@@ -1,52 +1,66 @@
-//! JSON.
+//! JSON: the objects of the API.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::Listing;
 use crate::expiry::text::iso;
 use crate::expiry::{Facts, Timestamp};
 
+/// What is not known is `null`.
 #[derive(Serialize)]
 struct Item<'a> {
+    id: String,
     source: &'a str,
     scope: &'a str,
+    place: &'a str,
     issuer: &'a str,
     serial: &'a str,
+    fingerprint: Option<String>,
     kind: &'static str,
     status: &'static str,
-    common_name: &'a str,
-    holder: &'a str,
-    unit: &'a str,
+    common_name: Option<&'a str>,
+    holder: Option<&'a str>,
+    organizational_unit: Option<&'a str>,
     not_before: Option<String>,
     not_after: Option<String>,
     remaining_seconds: Option<i64>,
 }
 
-/// Prints one list, an object a line.
-pub(super) fn print(listing: &Listing, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "[")?;
-    for (index, row) in listing.shown().iter().enumerate() {
-        write!(out, "{}", if index == 0 { "\n" } else { ",\n" })?;
-        serde_json::to_writer(&mut *out, &item(row, listing.now))?;
+/// Prints objects of one list, one a line; `first` when none was printed before.
+pub(super) fn rows(
+    rows: &[Facts],
+    first: bool,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for (index, row) in rows.iter().enumerate() {
+        out.write_all(if first && index == 0 { b"\n" } else { b",\n" })?;
+        serde_json::to_writer(&mut *out, &item(row, now))?;
     }
-    writeln!(out, "{}]", if listing.shown().is_empty() { "" } else { "\n" })
+    Ok(())
 }
 
 fn item(row: &Facts, now: Timestamp) -> Item<'_> {
     Item {
+        id: row.id(),
         source: &row.source,
         scope: &row.scope,
+        place: &row.place,
         issuer: &row.issuer,
         serial: &row.serial,
+        fingerprint: row.fingerprint.as_ref().map(super::hex),
         kind: row.kind.as_str(),
         status: row.status.as_str(),
-        common_name: &row.common_name,
-        holder: &row.holder,
-        unit: &row.unit,
+        common_name: known(&row.common_name),
+        holder: known(&row.holder),
+        organizational_unit: known(&row.unit),
         not_before: row.not_before.map(iso),
         not_after: row.not_after.map(iso),
         remaining_seconds: row.not_after.map(|end| end.since(now)),
     }
+}
+
+fn known(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }

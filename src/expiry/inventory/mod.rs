@@ -34,6 +34,7 @@ use super::certificate::{Kind, Status, Timestamp};
 
 pub(super) use chunk::{Chunk, row_at};
 pub use record::{StoredParts, StoredRow};
+pub(super) use record::{id_of, identity_of};
 pub use sums::{BUCKETS, KindSums, Sums, SumsCache};
 pub use view::{CaRow, View};
 pub use writer::Inventory;

@@ -206,7 +206,7 @@ impl Record {
 
 /// Returns the digest of an identity: of issuer and serial, of the place where there is one, and of the fingerprint where
 /// a place needs it.
-pub(super) fn identity_of(
+pub(in super::super) fn identity_of(
     issuer: &str,
     serial: &str,
     place: &str,
@@ -218,6 +218,13 @@ pub(super) fn identity_of(
         None => joined(&[issuer, serial, place], xxh3_128),
         Some(fingerprint) => joined(&[issuer, serial, place, &fingerprint], xxh3_128),
     }
+}
+
+/// Returns what a certificate is known by outside: the digest of its identity, with that of its source and scope.
+///
+/// A certificate is found by it in any scope, whose part is taken off first.
+pub(in super::super) fn id_of(scope: (&str, &str), identity: u128) -> u128 {
+    joined(&[scope.0.as_bytes(), scope.1.as_bytes()], xxh3_128) ^ identity
 }
 
 /// Returns the digest inside a scope of an identity whose digest is known.

@@ -33,6 +33,13 @@ const LIST: &str = "
     WHERE c.not_after IS NOT NULL AND (?1 IS NULL OR s.source = ?1) AND (?2 IS NULL OR c.not_after < ?2)
     ORDER BY c.not_after, c.id LIMIT ?3";
 
+const LIST_ALL: &str = "
+    SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
+           c.not_before, c.not_after, c.place, c.fingerprint, c.collides
+    FROM certificate c CROSS JOIN scope s ON s.id = c.scope_id
+    WHERE (?1 IS NULL OR s.source = ?1) AND (?2 IS NULL OR c.not_after < ?2)
+    ORDER BY c.not_after IS NULL, c.not_after, c.id LIMIT ?3";
+
 const SCOPES: &str = "SELECT id, source, scope FROM scope ORDER BY id";
 
 const LEDGER: &str = "SELECT certificate_id, rung, at, told FROM ledger ORDER BY certificate_id";
@@ -44,7 +51,8 @@ const SCANS: &str = r#"
     FROM scan ORDER BY source, scope, "window""#;
 
 /// Every statement of this part.
-pub(super) const STATEMENTS: &[&str] = &[ROWS, FACTS, LIST, SCOPES, LEDGER, CONDITIONS, SCANS];
+pub(super) const STATEMENTS: &[&str] =
+    &[ROWS, FACTS, LIST, LIST_ALL, SCOPES, LEDGER, CONDITIONS, SCANS];
 
 /// Hands over every certificate, in the order of their numbers; stops early when nobody takes them any more.
 pub(super) fn rows(
@@ -52,10 +60,17 @@ pub(super) fn rows(
     take: Take<'_, (ScopeId, StoredRow)>,
 ) -> Outcome<()> {
     let mut statement = transaction.prepare_cached(ROWS)?;
-    let mut rows = statement.query([])?;
+    in_chunks(statement.query([])?, stored_row, take)
+}
+
+fn in_chunks<T>(
+    mut rows: rusqlite::Rows<'_>,
+    read: impl Fn(&Row<'_>) -> Outcome<T>,
+    take: Take<'_, T>,
+) -> Outcome<()> {
     let mut chunk = Vec::with_capacity(CHUNK);
     while let Some(row) = rows.next()? {
-        chunk.push(stored_row(row)?);
+        chunk.push(read(row)?);
         if chunk.len() == CHUNK {
             let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
             if !take(full) {
@@ -86,6 +101,18 @@ pub(super) fn list(transaction: &Transaction<'_>, query: &ListQuery) -> Outcome<
     let mut statement = transaction.prepare_cached(LIST)?;
     let parameters = params![query.source, query.ends_before.map(Timestamp::seconds), limit];
     collect(statement.query(parameters)?, read_facts)
+}
+
+/// Hands over the same, in chunks, and those without a known end as well, last.
+pub(super) fn each_listed(
+    transaction: &Transaction<'_>,
+    query: &ListQuery,
+    take: Take<'_, Facts>,
+) -> Outcome<()> {
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let mut statement = transaction.prepare_cached(LIST_ALL)?;
+    let parameters = params![query.source, query.ends_before.map(Timestamp::seconds), limit];
+    in_chunks(statement.query(parameters)?, read_facts, take)
 }
 
 /// Reads back everything but the certificates.

@@ -80,6 +80,20 @@ impl Sqlite {
         Ok(Self { writer: None, readers: Readers::new(connection, path) })
     }
 
+    /// Hands over chunks of what `query` lists, soonest first; without a time in it those without a known end as well,
+    /// last. Stops when `each` wants no more.
+    pub async fn each_listed(
+        &self,
+        query: &ListQuery,
+        each: &mut (dyn FnMut(Vec<Facts>) -> bool + Send),
+    ) -> Result<(), StoreError> {
+        let query = query.clone();
+        let work = move |transaction: &Transaction<'_>, take: Take<'_, Facts>| {
+            certificates::each_listed(transaction, &query, take)
+        };
+        self.readers.stream(work, each).await
+    }
+
     async fn write<T: Send + 'static>(
         &self,
         durability: Durability,
@@ -112,6 +126,10 @@ impl Store for Sqlite {
         &self,
         each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
     ) -> Result<(), StoreError> {
+        let each = &mut |chunk| {
+            each(chunk);
+            true
+        };
         self.readers.stream(certificates::rows, each).await
     }
 
@@ -178,6 +196,10 @@ impl Store for Sqlite {
         let source = source.to_owned();
         let work = move |transaction: &Transaction<'_>, take: Take<'_, Checkpoint>| {
             checkpoints::read(transaction, &source, take)
+        };
+        let each = &mut |chunk| {
+            each(chunk);
+            true
         };
         self.readers.stream(work, each).await
     }

@@ -55,18 +55,14 @@ impl Readers {
         tokio::task::spawn_blocking(job).await.map_err(|_| closed())?
     }
 
-    /// Does `work` on one consistent state, and hands over chunks as they are read.
+    /// Does `work` on one consistent state, and hands over chunks as they are read, until `each` wants no more.
     pub(super) async fn stream<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>, Take<'_, T>) -> Outcome<()> + Send + 'static,
-        each: &mut (dyn FnMut(Vec<T>) + Send),
+        each: &mut (dyn FnMut(Vec<T>) -> bool + Send),
     ) -> Result<(), StoreError> {
         if self.in_place {
-            let take = &mut |chunk| {
-                each(chunk);
-                true
-            };
-            return self.read_here(|transaction| work(transaction, take));
+            return self.read_here(|transaction| work(transaction, &mut |chunk| each(chunk)));
         }
         let (taker, chunks) = mpsc::channel(CHUNKS_AHEAD);
         let reading = self.read(move |transaction| {
@@ -92,9 +88,14 @@ impl Readers {
     }
 }
 
-async fn hand_over<T>(mut chunks: mpsc::Receiver<Vec<T>>, each: &mut (dyn FnMut(Vec<T>) + Send)) {
+async fn hand_over<T>(
+    mut chunks: mpsc::Receiver<Vec<T>>,
+    each: &mut (dyn FnMut(Vec<T>) -> bool + Send),
+) {
     while let Some(chunk) = chunks.recv().await {
-        each(chunk);
+        if !each(chunk) {
+            break;
+        }
     }
 }
 
