@@ -7,14 +7,15 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::file::{File, deps};
+use super::online::{Rights, ask};
 use super::output::printable;
 use super::{Console, Exit};
-use crate::config::{Config, Environment, SourceConfig, StoreUrl};
-use crate::source::{Source, SourceError, Window};
+use crate::client::{Deps, Meter};
+use crate::config::{Config, Environment, StoreUrl};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// Makes one signed call to each source as well, and prints what it may see.
+    /// Makes one signed call for each right that a source needs as well, and prints what it may see.
     #[arg(long)]
     online: bool,
 }
@@ -29,7 +30,9 @@ pub(super) async fn check(
     let Some(mut file) = File::read(path, environment, console)? else {
         return Ok(Exit::Configuration);
     };
-    let sources = file.build_all(&deps()?);
+    let rights = Arc::new(Rights::default());
+    let meter = Arc::clone(&rights) as Arc<dyn Meter>;
+    let sources = file.build_all(&Deps { meter, ..deps()? });
     if !file.is_good(console)? {
         return Ok(Exit::Configuration);
     }
@@ -39,7 +42,12 @@ pub(super) async fn check(
     }
     let mut exit = Exit::Done;
     for (config, source) in sources {
-        if !call(&config, &source, console.out).await? {
+        let (good, seen) = ask(&config.name, &*source, &rights).await;
+        for line in seen {
+            writeln!(console.out, "online    {}: {}", config.name, printable(&line))?;
+        }
+        console.out.flush()?;
+        if !good {
             exit = Exit::Failed;
         }
     }
@@ -73,45 +81,11 @@ fn summary(config: &Config, warnings: usize, out: &mut dyn Write) -> io::Result<
     )
 }
 
-/// Asks for the first page, and says what came back.
-async fn call(
-    config: &SourceConfig,
-    source: &Arc<dyn Source>,
-    out: &mut dyn Write,
-) -> io::Result<bool> {
-    let answer = first_page(source.as_ref()).await;
-    let (good, text) = match answer {
-        Ok(seen) => (true, seen),
-        Err(error) => (false, error.to_string()),
-    };
-    writeln!(out, "online    {}: {}", config.name, printable(&text))?;
-    out.flush()?;
-    Ok(good)
-}
-
-async fn first_page(source: &dyn Source) -> Result<String, SourceError> {
-    let slices = source.slices(Window::All).await?;
-    let Some(first) = slices.first() else { return Ok("may read, and sees no scope".to_owned()) };
-    let page = source.page(first, 0).await?;
-    let mut scopes: Vec<_> = slices.iter().map(|slice| &slice.scope).collect();
-    scopes.sort_unstable();
-    scopes.dedup();
-    Ok(format!(
-        "may read; scopes: {}; entries in the first, {}: {}; not understood on its first page: {}",
-        scopes.len(),
-        first.scope,
-        page.total,
-        page.rejected.len()
-    ))
-}
-
 #[cfg(test)]
 mod tests {
-    use async_trait::async_trait;
-
     use super::*;
     use crate::config::load;
-    use crate::source::{self, Page, Slice};
+    use crate::source;
 
     #[test]
     fn a_summary_of_what_would_run() {
@@ -139,49 +113,5 @@ mod tests {
         routes    5
         scrape    at most about 16.0 MiB, with 7790 certificates of each source
         ");
-    }
-
-    /// A provider that lists two scopes, or refuses.
-    struct Fake {
-        refuses: bool,
-    }
-
-    #[async_trait]
-    impl Source for Fake {
-        async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
-            let slice = |scope: &str| Slice::whole(&scope.into(), window, 100, 10);
-            Ok(vec![slice("mqtt-\u{1b}1"), slice("mqtt-\u{1b}1"), slice("mqtt-2")])
-        }
-
-        async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
-            assert_eq!(offset, 0);
-            if self.refuses {
-                return Err(SourceError::Refused("AuthFailure.SecretIdNotFound".to_owned()));
-            }
-            Ok(Page { total: 20_000, ..Page::default() })
-        }
-    }
-
-    async fn called(refuses: bool) -> (bool, String) {
-        let text = "[[source]]\nname='iot'\nkind='tencent-mqtt'\nschedule='@daily'";
-        let config = load(text, &Environment::of([]), |_| None).0.unwrap().sources.remove(0);
-        let source: Arc<dyn Source> = Arc::new(Fake { refuses });
-        let mut out = Vec::new();
-        let good = call(&config, &source, &mut out).await.unwrap();
-        (good, String::from_utf8(out).unwrap())
-    }
-
-    #[tokio::test]
-    async fn a_call_says_what_may_be_seen() {
-        let (good, said) = called(false).await;
-        assert!(good);
-        assert_eq!(
-            said,
-            "online    iot: may read; scopes: 2; entries in the first, mqtt-\\u{1b}1: 20000; \
-             not understood on its first page: 0\n"
-        );
-        let (good, said) = called(true).await;
-        assert!(!good);
-        assert_eq!(said, "online    iot: refused: AuthFailure.SecretIdNotFound\n");
     }
 }

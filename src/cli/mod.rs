@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 mod arguments;
 mod run;
 mod check;
+mod online;
 mod scan;
 mod list;
 mod channel;
@@ -23,7 +24,7 @@ use crate::config::Environment;
 const EXIT_CODES: &str = "0 done; 1 failed; 2 wrong arguments; 3 a certificate expires within --fail-within; \
                           78 mistakes in the configuration.";
 const VARIABLES: &str = "RUST_LOG sets what is logged, such as info or notafter=debug; SSL_CERT_FILE and SSL_CERT_DIR \
-                         name more authorities to trust, HTTPS_PROXY and NO_PROXY the way out; STATE_DIRECTORY, \
+                         name the authorities to trust, HTTPS_PROXY and NO_PROXY the way out; STATE_DIRECTORY, \
                          CREDENTIALS_DIRECTORY and JOURNAL_STREAM are what systemd gives a service.";
 
 /// Knows when every certificate expires.

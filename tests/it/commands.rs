@@ -90,6 +90,10 @@ async fn check_online_says_what_each_source_may_see() {
         let line = format!("online    {source}: may read; scopes: 1; ");
         assert!(ran.out.contains(&line), "{line}\n{}", ran.out);
     }
+    let total =
+        simulator.mqtt().count("mqtt-a") + simulator.mqtt().authorities("mqtt-a").len() as u64;
+    let line = format!("online    iot: may read; scopes: 1; entries in all: {total};");
+    assert!(ran.out.contains(&line), "{line}\n{}", ran.out);
     daemon.set("SECRET_KEY", "not-the-key");
     let ran = daemon.run(&["check", "--online"]).await;
     assert_exit(&ran, 1);
@@ -100,6 +104,30 @@ async fn check_online_says_what_each_source_may_see() {
     assert!(line("iot").contains("AuthFailure.SignatureFailure"), "{}", line("iot"));
     assert!(line("web").contains("AuthFailure.SignatureFailure"), "{}", line("web"));
     assert!(line("plant").contains("may read"), "{}", line("plant"));
+}
+
+/// Without one of them a scan is partial, or a certificate that is gone is never known to be.
+#[tokio::test]
+async fn check_online_asks_for_each_right_that_a_source_needs() {
+    let simulator = simulator().await;
+    let daemon = prepared(&simulator);
+    for action in [
+        "DescribeInstanceList",
+        "DescribeInstance",
+        "DescribeDeviceCertificates",
+        "DescribeDeviceCertificate",
+        "DescribeCaCertificates",
+    ] {
+        let denied = Fault::Code("UnauthorizedOperation");
+        simulator.fault_on(Service::Mqtt, action, denied, Times::Always);
+        let ran = daemon.run(&["check", "--online"]).await;
+        assert_exit(&ran, 1);
+        let told = ran.out.lines().filter(|line| line.starts_with("online    iot: "));
+        let told: Vec<_> = told.collect();
+        assert!(told.iter().any(|line| line.contains(action)), "{action}: {told:#?}");
+        assert!(!told.iter().any(|line| line.contains("may read")), "{action}: {told:#?}");
+        simulator.heal();
+    }
 }
 
 fn rows(text: &str) -> Vec<Value> {
@@ -139,7 +167,7 @@ async fn scan_prints_what_the_providers_have() {
     let csv = daemon.run(&["scan", "--source", "iot", "--format", "csv"]).await;
     assert_exit(&csv, 0);
     let mut reader = csv::Reader::from_reader(csv.out.as_bytes());
-    assert_eq!(reader.headers().unwrap().get(3), Some("serial"));
+    assert_eq!(reader.headers().unwrap().get(5), Some("serial"));
     assert_eq!(reader.records().map(Result::unwrap).count() as u64, mqtt);
 
     let table = daemon.run(&["scan", "--source", "iot"]).await;
@@ -195,14 +223,24 @@ async fn list_reads_beside_the_running_daemon() {
     daemon.start();
     let proven = "notafter_source_last_proven_scan_timestamp_seconds{source=\"iot\",scope=\"mqtt-a\",window=\"all\"}";
     daemon.until(proven, |at| at > 0.0).await;
-    let list = ["list", "--source", "iot", "--limit", "100000", "--format", "json"];
-    let ran = daemon.run(&list).await;
-    assert_exit(&ran, 0);
-    let listed = rows(&ran.out);
     let mut truth = simulator.mqtt().truth("mqtt-a");
     truth.extend(simulator.mqtt().authorities("mqtt-a"));
-    let dated = truth.iter().filter(|row| row.not_after.is_some()).count();
-    assert_eq!(listed.len(), dated);
+    let json = daemon.run(&["list", "--source", "iot", "--format", "json"]).await;
+    assert_exit(&json, 0);
+    let listed = rows(&json.out);
+    assert_eq!(listed.len(), truth.len(), "everything, without being asked for it");
+    let ids: std::collections::BTreeSet<_> = listed.iter().map(|row| row["id"].as_str()).collect();
+    assert_eq!(ids.len(), listed.len());
+    let ends: Vec<_> = listed.iter().map(|row| row["remaining_seconds"].as_i64()).collect();
+    assert!(
+        ends.is_sorted_by_key(|end| (end.is_none(), *end)),
+        "unknown is after all that is known"
+    );
+    let csv = daemon.run(&["list", "--source", "iot", "--format", "csv"]).await;
+    assert_eq!(csv::Reader::from_reader(csv.out.as_bytes()).records().count(), truth.len());
+    let table = daemon.run(&["list", "--source", "iot"]).await;
+    assert_eq!(table.out.lines().count(), 52, "{}", table.out);
+    assert!(table.out.ends_with("and more: `--limit N` prints more of them, `--format csv` all\n"));
     let within = daemon.run(&["list", "--within", "7d", "--format", "csv", "--limit", "9"]).await;
     assert_exit(&within, 0);
     assert!((2..=10).contains(&within.out.lines().count()), "{}", within.out);
