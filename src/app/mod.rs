@@ -107,7 +107,9 @@ impl App {
             ready: ready.subscribe(),
             max_series_per_source: limit.subscribe(),
         };
-        let (mut edges, stop) = (JoinSet::new(), CancellationToken::new());
+        let address = listener.local_addr()?;
+        let (known, mut edges) = (state.view.clone(), JoinSet::new());
+        let stop = CancellationToken::new();
         let web_stop = stop.clone();
         edges.spawn(async move { web::serve(listener, state, web_stop).await.map_err(Into::into) });
         service::watch(&mut edges, pulse, stop.clone());
@@ -115,7 +117,16 @@ impl App {
         ready.send_replace(true);
         service::tell(&[sd_notify::NotifyState::Ready]);
         let (file, config) = (self.file, self.plan.config);
-        Ok(Daemon { core, parts, edges, stop, reloads, limit, file, config })
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            configuration = %file.path.display(),
+            %address,
+            sources = config.sources.len(),
+            channels = config.channels.len(),
+            certificates = known.borrow().len(),
+            "notafter has started"
+        );
+        Ok(Daemon { core, parts, edges, stop, reloads, limit, file, started: config })
     }
 }
 
@@ -129,7 +140,8 @@ struct Daemon {
     reloads: mpsc::Receiver<Reload>,
     limit: watch::Sender<usize>,
     file: ConfigFile,
-    config: Arc<Config>,
+    /// The configuration that it began with: what a reload cannot change is as it says.
+    started: Arc<Config>,
 }
 
 impl Daemon {

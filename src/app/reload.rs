@@ -1,32 +1,53 @@
 //! Another configuration while the daemon runs.
 
-use std::sync::Arc;
-
 use tokio::sync::oneshot;
 
 use super::Daemon;
+use crate::config::{Config, StoreUrl};
 
-/// A request to read the configuration again, and where the answer goes.
-pub(super) type Reload = oneshot::Sender<Result<(), String>>;
+/// A request to read the configuration again, and where the answer goes: what was done, or the mistakes.
+pub(super) type Reload = oneshot::Sender<Result<String, String>>;
 
 impl Daemon {
     /// Reads the configuration again. Everything is checked before anything is stopped.
-    pub(super) async fn reload(&mut self) -> Result<(), String> {
+    pub(super) async fn reload(&mut self) -> Result<String, String> {
         let now = self.parts.clock.now();
         let plan = self.file.read().inspect_err(|mistakes| {
             self.parts.metrics.reload(false, now);
             tracing::error!("the configuration has mistakes and was not loaded:\n{mistakes}");
         })?;
-        if plan.config.server.listen != self.config.server.listen
-            || plan.config.store != self.config.store
-        {
-            tracing::warn!("`server.listen` and `store.url` take effect at the next start only");
-        }
-        self.config = Arc::clone(&plan.config);
+        let left = unchangeable(&self.started, &plan.config);
         self.limit.send_replace(plan.config.metrics.max_series_per_source);
         self.core.reload(&plan).await.map_err(|error| format!("{error:#}"))?;
         self.parts.metrics.reload(true, now);
-        tracing::info!("the configuration was loaded again");
-        Ok(())
+        match left.as_str() {
+            "" => {
+                tracing::info!("the configuration was loaded again");
+                Ok("the configuration is reloaded".to_owned())
+            }
+            left => {
+                let done = format!("{left}; everything else of the configuration is in effect");
+                tracing::warn!("{done}");
+                Ok(done)
+            }
+        }
     }
+}
+
+/// Says which settings a running daemon cannot change, although the file has other ones than it `started` with; empty
+/// when there are none.
+fn unchangeable(started: &Config, wanted: &Config) -> String {
+    let StoreUrl::Sqlite(store) = &started.store;
+    let fixed = [
+        (
+            started.server.listen != wanted.server.listen,
+            format!("`server.listen` stays {} until the next start", started.server.listen),
+        ),
+        (
+            started.store != wanted.store,
+            format!("`store.url` stays sqlite:{} until the next start", store.display()),
+        ),
+    ];
+    let left = fixed.into_iter().filter(|(differs, _)| *differs).map(|(_, text)| text);
+    left.collect::<Vec<_>>().join("; ")
 }

@@ -31,7 +31,7 @@ pub(super) async fn run(
             return Ok(Exit::Configuration);
         }
     };
-    console.err.write_all(plan.warnings.as_bytes())?;
+    plan.warnings.lines().for_each(|warning| tracing::warn!("{warning}"));
     let asked = asked_to_end()?;
     let deps = Deps::open(&plan.config, metrics).await?;
     App::new(deps, file, plan).run(asked).await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::Pipeline;
+use super::poll_counts::Counts;
 use super::window_key::{WindowKey, part};
 use crate::expiry::{
     Applied, Change, Coverage, Ends, Missing, Outcome, PointReads, Proof, Reason, Removal, RowId,
@@ -44,7 +45,7 @@ impl Pipeline {
                 self.point_reads(source, &slice, &PointReads { absent, present, unasked });
             }
             ScanEvent::Polled { window, started, proven, error, offset, .. } => {
-                tracing::debug!(%source, window = window.as_str(), proven, "poll ended");
+                self.log_poll(source, window, started, proven);
                 self.checks.observe_offset(source, offset);
                 self.polled(source, started, error);
             }
@@ -80,6 +81,10 @@ impl Pipeline {
         }
         self.absence.list(&part(scope, slice), &rows);
         self.parts.metrics.added(source, &slice.scope, added);
+        let counts = self.polls.of(source, slice.window);
+        counts.rows += rows.len() as u64;
+        counts.new += added;
+        counts.rejected += page.rejected.len() as u64;
         self.count_rejected(source, page);
     }
 
@@ -183,6 +188,7 @@ impl Pipeline {
         let scope = self.scope(source, &slice.scope);
         let gone = self.absence.point_reads(&part(scope, slice), answers);
         self.parts.metrics.gone(source, &slice.scope, gone.len() as u64);
+        self.polls.of(source, slice.window).gone += gone.len() as u64;
         self.forget(&gone);
     }
 
@@ -192,6 +198,7 @@ impl Pipeline {
         let outcome = self.absence.end(&part(scope, slice), proof(report), &self.inventory);
         self.sources.note_problem(source, report.problem());
         let missing = outcome.map_or(0, |outcome| outcome.missing);
+        self.polls.of(source, slice.window).missing += missing;
         self.draft.scan(self.sources.record(key.clone(), report, missing));
         self.raise_contradiction(source, &slice.scope, scope);
         match outcome {
@@ -203,6 +210,17 @@ impl Pipeline {
             None if is_sound_skim(report) => self.update_scope_alarm(scope, &key, false),
             None => {}
         }
+    }
+
+    /// Says in one line what a poll did.
+    fn log_poll(&mut self, source: &Arc<str>, window: Window, started: Timestamp, proven: bool) {
+        let Counts { rows, new, gone, missing, rejected } = self.polls.take(source, window);
+        let seconds = self.parts.clock.now().since(started);
+        let window = window.as_str();
+        tracing::info!(
+            %source, window, rows, new, gone, missing, rejected, proven, seconds,
+            "the poll ended"
+        );
     }
 
     fn polled(&mut self, source: &str, started: Timestamp, error: Option<String>) {

@@ -5,7 +5,7 @@
 //! and notifies nothing twice.
 //!
 //! Reading order: `apply` (what the events of a scan do) and `scopes` (what becomes of a scope that is not listed),
-//! `source_status` (how every source is doing), `decide` (what is notified) and `self_checks` (what is wrong with the
+//! `source_status` (how every source is doing), `poll_counts` (what the log says of a poll), `decide` (what is notified) and `self_checks` (what is wrong with the
 //! daemon itself), `draft` (the commit being written), `commit` (how it becomes durable and is shown), `due` (when the
 //! pipeline turns by itself).
 
@@ -28,6 +28,7 @@ mod commit;
 mod decide;
 mod draft;
 mod due;
+mod poll_counts;
 mod scopes;
 mod self_checks;
 mod source_status;
@@ -40,6 +41,7 @@ pub use source_status::last_reads;
 use commit::Saver;
 use draft::Draft;
 use due::Due;
+use poll_counts::PollCounts;
 use self_checks::SelfChecks;
 use source_status::SourceStatuses;
 
@@ -139,6 +141,7 @@ pub struct Pipeline {
     inventory: Inventory,
     absence: Absence,
     sources: SourceStatuses,
+    polls: PollCounts,
     evaluator: Evaluator,
     ledger: Ledger,
     checks: SelfChecks,
@@ -167,6 +170,7 @@ impl Pipeline {
             absence: Absence::default(),
             draft: Draft::default(),
             due: Due::default(),
+            polls: PollCounts::default(),
             parts,
             settings,
             outputs,
@@ -263,6 +267,8 @@ impl Pipeline {
     fn follow_settings(&mut self) {
         self.drop_unwatched_scopes();
         self.sources.follow(&self.settings.watched);
+        let watched = &self.settings.watched;
+        self.polls.retain(|name| watched.iter().any(|source| source.name == name));
         for condition in self.checks.follow(&self.settings) {
             self.draft.condition(condition.key(), None);
         }

@@ -56,7 +56,7 @@ pub(super) fn part(scope: ScopeId, slice: &Slice) -> Part {
     Part { scope, kind: slice.kind, span: slice.within, window, coverage: slice.coverage }
 }
 
-const fn window_name(window: Window) -> WindowName {
+pub(super) const fn window_name(window: Window) -> WindowName {
     match window {
         Window::Near { .. } => WindowName::Near,
         Window::All => WindowName::All,

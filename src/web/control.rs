@@ -29,7 +29,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Result<&'static 
 pub(super) async fn reload(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
-) -> Result<&'static str, Problem> {
+) -> Result<String, Problem> {
     if is_cross_site(&headers) {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
@@ -41,7 +41,7 @@ pub(super) async fn reload(
         return Err(Problem::busy("another reload is under way, or the daemon is stopping"));
     }
     match timeout(shared.limits.answer, answered).await {
-        Ok(Ok(Ok(()))) => Ok("the configuration is reloaded\n"),
+        Ok(Ok(Ok(done))) => Ok(done + "\n"),
         Ok(Ok(Err(mistakes))) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, mistakes)),
         Ok(Err(_)) => Err(Problem::busy("the daemon is stopping")),
         Err(_) => Err(Problem::busy("the reload takes long; the log will tell how it went")),

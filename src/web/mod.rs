@@ -48,7 +48,7 @@ pub struct State {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Takes the wish for a reload, and answers with the mistakes when there are any.
-    pub reload: mpsc::Sender<oneshot::Sender<Result<(), String>>>,
+    pub reload: mpsc::Sender<oneshot::Sender<Result<String, String>>>,
     /// Whether the store is open and the first view is published.
     pub ready: watch::Receiver<bool>,
     /// How many certificates of each source have series of their own.

@@ -94,9 +94,19 @@ impl Daemon {
 
     /// Starts the daemon; its log goes to `log` in the folder.
     pub(crate) fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// Starts the daemon with more arguments.
+    pub(crate) fn start_with(&mut self, arguments: &[&str]) {
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap();
-        let child = self.command(&["run"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let child = self
+            .command(&[&["run"], arguments].concat())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         self.child = Some(child);
     }
 

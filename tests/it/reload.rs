@@ -96,7 +96,8 @@ async fn a_good_configuration_takes_over_and_nothing_is_said_again() {
     daemon.configure(&format!("{}{iot}{files}{}", alerts(""), ops()));
     daemon.signal("HUP");
     daemon.until("notafter_source_up{source=\"own\"}", |up| up == 1.0).await;
-    let active = "notafter_certificates{source=\"own\",scope=\"all\",status=\"active\"}";
+    let active =
+        "notafter_certificates{source=\"own\",scope=\"all\",kind=\"server\",status=\"active\"}";
     daemon.until(active, |count| count == 1.0).await;
     polled_again(&daemon).await;
     let (_, body) = daemon.get("/metrics").await.unwrap();
@@ -209,6 +210,29 @@ async fn a_first_channel_is_told_what_nobody_was_told_before() {
     assert_eq!(daemon.post("/-/reload").await.0, 200);
     let said = || heard(&simulator).iter().any(|event| event.kind == "certificate.expired");
     eventually("what is due is said", async || said().then_some(())).await;
+    assert!(daemon.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_reload_says_which_settings_it_could_not_change() {
+    let simulator = simulator().await;
+    let mut daemon = Daemon::prepared("", &environment(&simulator));
+    let config = format!("{}{}{}", alerts(""), iot(&simulator), ops());
+    daemon.configure(&config);
+    daemon.start();
+    daemon.ready().await;
+    let port = daemon.port;
+    daemon.port = crate::harness::free_port();
+    daemon.configure(&config);
+    daemon.port = port;
+    let told = format!(
+        "`server.listen` stays 127.0.0.1:{port} until the next start; everything else of the configuration is in effect"
+    );
+    assert_eq!(daemon.post("/-/reload").await, (200, format!("{told}\n")));
+    assert!(daemon.log().contains(&told), "{}", daemon.log());
+    assert!(!daemon.log().contains("the configuration was loaded again"));
+    daemon.configure(&config);
+    assert_eq!(daemon.post("/-/reload").await.1, "the configuration is reloaded\n");
     assert!(daemon.stop().await.success());
 }
 

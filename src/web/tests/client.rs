@@ -12,7 +12,7 @@ use super::super::*;
 use crate::metrics::testing::{Known, Memory, NOW, view};
 use crate::metrics::{Setup, SourceSetup};
 
-type Reloads = mpsc::Receiver<oneshot::Sender<Result<(), String>>>;
+type Reloads = mpsc::Receiver<oneshot::Sender<Result<String, String>>>;
 
 /// A running server, and what it is fed from.
 pub(super) struct Server {

@@ -76,7 +76,7 @@ async fn a_stop_lets_the_request_under_way_end_and_takes_no_other() {
     // The listener is gone once a connection is refused.
     let refused = async { while TcpStream::connect(server.address).await.is_ok() {} };
     tokio::time::timeout(Duration::from_mins(1), refused).await.unwrap();
-    waiting.send(Ok(())).unwrap();
+    waiting.send(Ok(String::new())).unwrap();
     assert_eq!(answer(&mut stream).await.status, 200);
     let ended = tokio::time::timeout(Duration::from_mins(1), server.tasks.join_next());
     ended.await.unwrap().unwrap().unwrap();

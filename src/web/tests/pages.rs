@@ -70,8 +70,8 @@ async fn errors_are_problem_documents() {
 async fn a_reload_tells_how_it_went() {
     let mut server = start(&[], Limits::default()).await;
     for (method, result, status) in [
-        ("POST", Ok(()), 200),
-        ("PUT", Ok(()), 200),
+        ("POST", Ok("`server.listen` stays 127.0.0.1:1 until the next start".to_owned()), 200),
+        ("PUT", Ok("the configuration is reloaded".to_owned()), 200),
         ("POST", Err("line 3: unknown key `regoin`\nline 9: bad".to_owned()), 422),
     ] {
         let mut stream = server.connect().await;
@@ -80,8 +80,9 @@ async fn a_reload_tells_how_it_went() {
         wish.send(result.clone()).unwrap();
         let answer = answer(&mut stream).await;
         assert_eq!(answer.status, status);
-        if let Err(mistakes) = result {
-            assert_eq!(problem(&answer).1, mistakes);
+        match result {
+            Ok(done) => assert_eq!(answer.text(), done + "\n"),
+            Err(mistakes) => assert_eq!(problem(&answer).1, mistakes),
         }
     }
 }
