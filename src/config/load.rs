@@ -102,7 +102,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 25);
+        assert_eq!(switched, 26);
     }
 
     #[test]
@@ -296,7 +296,7 @@ max_series_per_source = 2000000
         x.toml:39:12: `continue`: expected `true` or `false`, found a string
         x.toml:40:1: missing key `channels`: the names of those to tell, or `[]` for nobody
         x.toml:41:20: `holder` is empty
-        x.toml:43:25: `max_series_per_source` for 2 sources makes a scrape of about 2021 MiB, and scrapers refuse more than 16 MiB: write 15703 or less
+        x.toml:43:25: `max_series_per_source` for 2 sources makes a scrape of about 2022 MiB, more than the 16 MiB of `max_scrape_bytes`: write 15703 or less, or, where your scraper takes it, `max_scrape_bytes = "2022MiB"`
         "#);
     }
 

@@ -15,6 +15,9 @@ use super::spelling::quoted;
 pub(super) const HOW: &str =
     "write `{ env = \"NAME\" }`, `{ file = \"/path\" }` or `{ credential = \"name\" }`";
 
+/// What the unit calls the folder that it hands over.
+const FOLDER: &str = "notafter";
+
 /// More than any key, token or URL has; a path that leads to something endless is not read to its end.
 const LARGEST: u64 = 64 * 1024;
 
@@ -89,9 +92,16 @@ impl Secret {
 
     fn credential(&self, name: &str) -> Result<Zeroizing<String>, String> {
         let directory = self.environment.credentials_directory().ok_or(
-            "cannot be read: $CREDENTIALS_DIRECTORY is not set; give it with LoadCredential= in the unit",
+            "cannot be read: $CREDENTIALS_DIRECTORY is not set; give it with LoadCredential= in the unit, or with \
+             CREDENTIALS_DIRECTORY=/etc/notafter/credentials in front of a command",
         )?;
-        read(&directory.join(name))
+        let path = directory.join(name);
+        if path.exists() {
+            return read(&path);
+        }
+        // So systemd names the files of a folder that is handed over as `notafter` (systemd.exec(5), LoadCredential=).
+        let of_folder = directory.join(format!("{FOLDER}_{name}"));
+        read(if of_folder.exists() { &of_folder } else { &path })
     }
 }
 
@@ -230,9 +240,24 @@ mod tests {
         assert_eq!(
             outcome(credential(), &Environment::of([])),
             Err("credential `key` cannot be read: $CREDENTIALS_DIRECTORY is not set; \
-                 give it with LoadCredential= in the unit"
+                 give it with LoadCredential= in the unit, or with \
+                 CREDENTIALS_DIRECTORY=/etc/notafter/credentials in front of a command"
                 .to_owned())
         );
+    }
+
+    #[test]
+    fn a_credential_of_a_folder_is_found_by_the_name_of_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let given =
+            Environment::of([("CREDENTIALS_DIRECTORY", directory.path().to_str().unwrap())]);
+        let credential = || outcome(SecretRef::Credential("key".to_owned()), &given);
+        let missing = credential().unwrap_err();
+        assert!(missing.starts_with("credential `key` cannot be read: No such file"), "{missing}");
+        fs::write(directory.path().join("notafter_key"), "of the folder").unwrap();
+        assert_eq!(credential(), Ok("of the folder".to_owned()));
+        fs::write(directory.path().join("key"), "of its own").unwrap();
+        assert_eq!(credential(), Ok("of its own".to_owned()));
     }
 
     #[test]
