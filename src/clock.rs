@@ -1,13 +1,17 @@
 //! The only place that asks what time it is, and the only source of chance.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::expiry::Timestamp;
 
-/// Tells the wall clock time.
+/// Tells the wall clock time, and what it can be held against.
 pub trait Clock: Send + Sync {
     /// Returns milliseconds since 1970-01-01T00:00:00Z.
     fn millis(&self) -> i64;
+
+    /// Returns how long the machine is up, the time that it slept included. Setting the wall clock does not move it.
+    fn uptime(&self) -> Duration;
 
     /// Returns the time in whole seconds.
     fn now(&self) -> Timestamp {
@@ -35,7 +39,19 @@ impl Clock for SystemClock {
     fn millis(&self) -> i64 {
         chrono::Utc::now().timestamp_millis()
     }
+
+    fn uptime(&self) -> Duration {
+        let time = rustix::time::clock_gettime(UPTIME);
+        let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+        Duration::new(seconds.unwrap_or(0), nanos.unwrap_or(0))
+    }
 }
+
+/// Goes on while the machine sleeps.
+#[cfg(target_os = "linux")]
+const UPTIME: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const UPTIME: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 
 /// A clock that starts at a given time and moves with tokio's, so that a paused runtime moves both together.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +73,60 @@ impl Clock for SteadyClock {
         self.origin_millis.saturating_add(i64::try_from(elapsed).unwrap_or(i64::MAX))
     }
 
+    fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     fn earliest(&self) -> Timestamp {
         Timestamp::from_millis(self.origin_millis)
+    }
+}
+
+/// A steady clock that is set and that sleeps when a test says so.
+#[derive(Debug)]
+pub struct BentClock {
+    steady: SteadyClock,
+    earliest: Timestamp,
+    bend: AtomicI64,
+    slept: AtomicI64,
+}
+
+impl BentClock {
+    /// Returns a clock that shows `origin` now, of a program that was made at `earliest`.
+    pub fn starting_at(origin: Timestamp, earliest: Timestamp) -> Self {
+        let steady = SteadyClock::starting_at(origin);
+        Self { steady, earliest, bend: AtomicI64::new(0), slept: AtomicI64::new(0) }
+    }
+
+    /// Sets the wall clock to so many seconds after the right time.
+    pub fn bend(&self, seconds: i64) {
+        self.bend.store(seconds, Ordering::Relaxed);
+    }
+
+    /// The machine sleeps for so many seconds: nobody's timers move meanwhile.
+    pub fn sleep(&self, seconds: i64) {
+        self.slept.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// Returns the right time, whatever this clock shows.
+    pub fn right(&self) -> Timestamp {
+        self.steady.now().plus(self.slept.load(Ordering::Relaxed))
+    }
+}
+
+impl Clock for BentClock {
+    fn millis(&self) -> i64 {
+        let moved = self.bend.load(Ordering::Relaxed) + self.slept.load(Ordering::Relaxed);
+        self.steady.millis().saturating_add(moved.saturating_mul(1000))
+    }
+
+    fn uptime(&self) -> Duration {
+        let slept = u64::try_from(self.slept.load(Ordering::Relaxed)).unwrap_or(0);
+        self.steady.uptime() + Duration::from_secs(slept)
+    }
+
+    fn earliest(&self) -> Timestamp {
+        self.earliest
     }
 }
 
@@ -138,6 +206,21 @@ mod tests {
         assert!(ids.is_sorted(), "{ids:?}");
         assert_ne!(SystemRandom.uuid(5), SystemRandom.uuid(5));
         assert_eq!(ids.map(|id| id.get_version_num()), [7; 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_machine_counts_on_whatever_its_wall_clock_shows() {
+        let before = SystemClock.uptime();
+        assert!(before > Duration::ZERO);
+        assert!(SystemClock.uptime() >= before);
+        let clock = BentClock::starting_at(Timestamp::from_seconds(500), BUILT);
+        clock.bend(-400);
+        clock.sleep(70);
+        assert_eq!(
+            (clock.now(), clock.right()),
+            (Timestamp::from_seconds(170), Timestamp::from_seconds(570))
+        );
+        assert_eq!((clock.uptime().as_secs(), clock.earliest()), (70, BUILT));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use notafter::client::http::Http;
 use notafter::client::limiter::Limiters;
@@ -71,6 +72,10 @@ struct Fixed(i64);
 impl Clock for Fixed {
     fn millis(&self) -> i64 {
         self.0 * 1000
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

@@ -34,6 +34,10 @@ impl Clock for Stopped {
     fn millis(&self) -> i64 {
         NOW.seconds() * 1000
     }
+
+    fn uptime(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Starts a server that knows `known`.
