@@ -28,6 +28,10 @@ pub use renewal::{Renewal, Renewals, plan_renewed};
 /// Up to this long before the end an active certificate is critical.
 const CRITICAL_SECONDS: u32 = 3 * 86_400;
 
+/// An entry of the ledger from further ahead than this, in seconds, was written when the clock was wrong. A clock that is
+/// trusted may be off by as much: what was sent then was sent.
+const TRUSTED_ERROR: i64 = 3600;
+
 /// Channels that were notified.
 pub type Told = Arc<[Arc<str>]>;
 
@@ -68,6 +72,8 @@ pub enum DecisionReason {
     /// What was notified cannot have been about this end: its rung was crossed only later. So it is with an end that was
     /// unknown for a while and came back as another one.
     EndChanged,
+    /// The ledger has an entry from the future: what was notified then was not true.
+    FromTheFuture,
     /// This rung or a tighter one was notified.
     AlreadySaid,
 }
@@ -79,6 +85,7 @@ impl DecisionReason {
             Self::FirstSight => "first_sight",
             Self::TighterRung => "tighter_rung",
             Self::EndChanged => "end_changed",
+            Self::FromTheFuture => "from_the_future",
             Self::AlreadySaid => "already_said",
         }
     }
@@ -86,7 +93,7 @@ impl DecisionReason {
     /// Returns whether it is a reason to notify.
     pub const fn notifies(self) -> bool {
         match self {
-            Self::FirstSight | Self::TighterRung | Self::EndChanged => true,
+            Self::FirstSight | Self::TighterRung | Self::EndChanged | Self::FromTheFuture => true,
             Self::AlreadySaid => false,
         }
     }
@@ -96,7 +103,7 @@ impl DecisionReason {
 pub fn plan(evaluator: &mut Evaluator, view: &View, now: Timestamp, ledger: &Ledger) -> Plan {
     let mut notices = Vec::new();
     evaluator.due(view, now, |verdict| {
-        let reason = reason(&verdict, ledger);
+        let reason = reason(&verdict, now, ledger);
         if reason.notifies() {
             notices.push(Notice { verdict, reason });
         }
@@ -119,9 +126,10 @@ pub fn severity(status: Status, rung: Rung) -> Severity {
 }
 
 /// Returns why a verdict is notified, or is not.
-fn reason(verdict: &Verdict, ledger: &Ledger) -> DecisionReason {
+fn reason(verdict: &Verdict, now: Timestamp, ledger: &Ledger) -> DecisionReason {
     match ledger.last(verdict.row) {
         None => DecisionReason::FirstSight,
+        Some((_, at)) if at > now.plus(TRUSTED_ERROR) => DecisionReason::FromTheFuture,
         Some((rung, _)) if verdict.rung.is_tighter_than(rung) => DecisionReason::TighterRung,
         Some((_, at)) if at < verdict.crossed => DecisionReason::EndChanged,
         Some(_) => DecisionReason::AlreadySaid,

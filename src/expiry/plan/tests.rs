@@ -264,6 +264,35 @@ fn an_end_that_comes_back_as_another_one_has_its_own_ladder() {
 }
 
 #[test]
+fn what_was_said_in_the_future_is_void_and_the_true_rungs_are_said() {
+    let mut story = Story::new();
+    let step = Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 20 * DAY)).into() };
+    story.world.apply(0, &device("01", "", Some(NOW + 20 * DAY)));
+    let said = Said { rung: Rung::Expired, at: at(NOW + 400 * DAY), told: told("ops") };
+    story.ledger.set(RowId(0), said.clone());
+    story.stored.insert(RowId(0), said);
+    story.step(&step);
+    assert_eq!(story.ledger.get(RowId(0)).unwrap().at, at(NOW), "it is overwritten");
+    for _ in 0..30 {
+        story.now += DAY;
+        story.step(&Step::Restart);
+    }
+    let rungs: Vec<_> = story.said.iter().map(|(_, rung)| *rung).collect();
+    assert_eq!(rungs, [days(30), days(14), days(7), days(3), days(1), Rung::Expired]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_within_what_is_trusted_says_nothing_again() {
+    let mut story = Story::new();
+    let step = Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 2 * DAY)).into() };
+    story.step(&step);
+    story.now -= 3600;
+    story.step(&Step::Restart);
+    story.step(&step);
+    assert_eq!(story.said.len(), 1);
+}
+
+#[test]
 fn a_successor_is_said_as_renewed_once_and_mutes() {
     let mut story = Story::new();
     let old = device("01", "pump", Some(NOW + 2 * DAY));
@@ -397,7 +426,7 @@ fn every_decision_has_its_reason() {
         not_after: at(NOW + 40 * DAY),
     };
     let mut ledger = Ledger::new();
-    assert_eq!(reason(&verdict(days(30), NOW), &ledger), DecisionReason::FirstSight);
+    assert_eq!(reason(&verdict(days(30), NOW), at(NOW), &ledger), DecisionReason::FirstSight);
     ledger.set(RowId(1), Said { rung: days(14), at: at(NOW), told: told("ops") });
     for (rung, crossed, expected) in [
         (days(7), NOW, DecisionReason::TighterRung),
@@ -405,7 +434,11 @@ fn every_decision_has_its_reason() {
         (days(30), NOW - 1, DecisionReason::AlreadySaid),
         (days(30), NOW + 1, DecisionReason::EndChanged),
     ] {
-        assert_eq!(reason(&verdict(rung, crossed), &ledger), expected, "{rung} at {crossed}");
+        assert_eq!(
+            reason(&verdict(rung, crossed), at(NOW), &ledger),
+            expected,
+            "{rung} at {crossed}"
+        );
     }
 }
 
