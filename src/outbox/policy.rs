@@ -29,6 +29,9 @@ const RETESTS: [Duration; 3] =
     [Duration::from_mins(15), Duration::from_hours(1), Duration::from_hours(6)];
 /// The wait after a request whose fate is not known.
 const AMBIGUOUS: Duration = Duration::from_mins(1);
+/// No wait is longer: the longest of those above, and the tenth that a pause of the same length is spread over. Stored
+/// times are held against it, since a clock that was wrong made them.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(6 * 66);
 /// Pauses that a service asks for again and again double up to this, or to ten times the first.
 const LONGEST_GROWN_PAUSE: Duration = Duration::from_mins(10);
 

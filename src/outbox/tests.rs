@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::channel::{Channel, Pace, Receipt, SendError};
-use crate::clock::SteadyClock;
+use crate::clock::BentClock;
 use crate::expiry::{
     Detail, Event, Facts, Kind, Message, RowId, Rung, ScopeId, Severity, Status, StoredRow, Topic,
 };
@@ -177,7 +177,7 @@ enum Act {
 
 /// A channel that takes a second for each message, follows its script and then delivers everything.
 struct Script {
-    clock: SteadyClock,
+    clock: Arc<BentClock>,
     acts: Mutex<VecDeque<Act>>,
     sent: Mutex<Vec<(i64, Message)>>,
     destination: String,
@@ -264,7 +264,7 @@ impl Watcher for Notes {
 
 struct Bench {
     store: Arc<Memory>,
-    clock: SteadyClock,
+    clock: Arc<BentClock>,
     notes: Arc<Notes>,
     shared: Shared,
     commits: watch::Sender<u64>,
@@ -276,12 +276,12 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let (store, notes) = (Arc::new(Memory::default()), Arc::new(Notes::default()));
-        let clock = SteadyClock::starting_at(NOW);
+        let clock = Arc::new(BentClock::starting_at(NOW, NOW));
         let (commits, commits_seen) = watch::channel(0);
         let (reports_sender, reports) = mpsc::channel(8);
         let shared = Shared {
             store: Arc::clone(&store) as Arc<dyn Store>,
-            clock: Arc::new(clock),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
             watcher: Arc::clone(&notes) as Arc<dyn Watcher>,
             random: Arc::new(Counter(Mutex::new(0))),
             pacers: Pacers::default(),
@@ -305,7 +305,7 @@ impl Bench {
         acts: impl IntoIterator<Item = Act>,
     ) -> Arc<Script> {
         let channel = Arc::new(Script {
-            clock: self.clock,
+            clock: Arc::clone(&self.clock),
             acts: Mutex::new(acts.into_iter().collect()),
             sent: Mutex::default(),
             destination: destination.to_owned(),
@@ -648,6 +648,36 @@ async fn a_killed_process_keeps_the_schedule_and_the_report() {
     bench.pass(3600).await;
     assert_eq!(ops.sent(), sent(&[(931, "a", 1), (4532, "a", 1)]));
     assert_eq!(bench.reports.try_recv(), Ok(Report::Up { channel: "ops".into() }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_send_in_the_future_does_not_wait_for_it() {
+    let mut bench = Bench::new();
+    bench.clock.bend(300 * 86_400);
+    let ops = bench.start("ops", [retry(), retry(), retry()]);
+    bench.commit(&["e"], &["ops"]).await;
+    bench.pass(31).await;
+    assert_eq!(ops.sent().len(), 1);
+    bench.clock.bend(0);
+    bench.pass(600).await;
+    assert_eq!(bench.outcomes("ops").last().map(String::as_str), Some(DELIVERED));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_that_was_stored_in_the_future_is_waited_for_as_long_as_a_wait_can_be() {
+    for failure in [retry, down] {
+        let mut bench = Bench::new();
+        bench.clock.bend(300 * 86_400);
+        bench.start("ops", [failure()]);
+        bench.commit(&["e"], &["ops"]).await;
+        bench.pass(31).await;
+        bench.kill().await;
+        bench.clock.bend(0);
+        let ops = bench.start("ops", []);
+        bench.pass(policy::LONGEST_WAIT.as_secs() + 60).await;
+        assert_eq!(ops.sent().len(), 1);
+        assert_eq!(bench.outcomes("ops").last().map(String::as_str), Some(DELIVERED));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! One channel's worker: gather, freeze, send, record.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::pace::Pacer;
-use super::policy::{Attempt, Decision, Streak};
+use super::policy::{Attempt, Decision, LONGEST_WAIT, Streak};
 use super::{DEAD, DELIVERED, Report, Settings, Shared};
 use crate::channel::{Channel, Receipt, SendError};
 use crate::expiry::{Detail, Event, Message, Timestamp};
@@ -43,6 +44,9 @@ pub struct Worker {
     /// The event that the others wait with and since when: it is not held longer than is right, whatever the wall clock
     /// says.
     oldest: Option<(i64, Instant)>,
+    /// The times that are waited for, and until when at the latest: a wait is as long as it was made, whatever the wall
+    /// clock is set to.
+    waits: BTreeMap<Timestamp, Instant>,
     /// The outcome and code that were logged last.
     logged: Option<String>,
     store_failed: bool,
@@ -73,6 +77,7 @@ impl Worker {
             streak: Streak::default(),
             duplicate: false,
             oldest: None,
+            waits: BTreeMap::new(),
             logged: None,
             store_failed: false,
         }
@@ -113,7 +118,8 @@ impl Worker {
 
     /// Does what is due, and returns how long nothing will be; `None`: until something is committed.
     async fn step(&mut self, stop: &CancellationToken) -> Result<Option<Duration>, StoreError> {
-        if let Some(wait) = self.state.gate_until.and_then(|until| self.until(until)) {
+        let gate = self.state.gate_until;
+        if let Some(wait) = gate.and_then(|until| self.until(until)) {
             self.count_backlog().await?;
             return Ok(Some(wait));
         }
@@ -199,6 +205,7 @@ impl Worker {
         }
         self.duplicate |= decision.streak.ambiguous;
         (self.state, self.streak) = (decision.state, decision.streak);
+        self.waits.clear();
     }
 
     fn compose(&self, job: &Job) -> Message {
@@ -376,9 +383,12 @@ impl Worker {
     }
 
     /// Returns how long it is until `time`, if it is still to come.
-    fn until(&self, time: Timestamp) -> Option<Duration> {
+    fn until(&mut self, time: Timestamp) -> Option<Duration> {
         let millis = time.seconds().saturating_mul(1000).saturating_sub(self.shared.clock.millis());
-        u64::try_from(millis).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
+        let left = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+        let now = Instant::now();
+        let latest = *self.waits.entry(time).or_insert_with(|| now + left.min(LONGEST_WAIT));
+        Some(left.min(latest - now)).filter(|left| !left.is_zero())
     }
 
     /// Sleeps until the pause is over, something is committed, or `stop`.
