@@ -20,8 +20,8 @@ use super::timer::{Fire, Timers};
 use crate::clock::Clock;
 use crate::expiry::Timestamp;
 
-/// How often a cron timer is compared with its expression.
-const COMPARE_EVERY: Duration = Duration::from_hours(1);
+/// How often a cron timer is compared with its expression: a wall clock that is set must not put off its next tick.
+const COMPARE_EVERY: Duration = Duration::from_mins(1);
 
 /// Room for jobs that are due at once; the scheduler loses what does not fit.
 const JOBS_AT_ONCE: usize = 4096;
@@ -82,9 +82,11 @@ impl Timers for Scheduler {
         let mut scheduler = self.running().await?;
         loop {
             tokio::time::sleep(COMPARE_EVERY).await;
-            let wanted = next_after(expression, timezone, self.clock.now());
+            let now = self.clock.now();
+            let wanted = next_after(expression, timezone, now);
             let planned = scheduler.next_tick_for_job(id).await.ok().flatten();
-            if planned.map(|at| at.timestamp()) == wanted.map(Timestamp::seconds) {
+            let planned = planned.map(|at| Timestamp::from_seconds(at.timestamp()));
+            if agree(planned, wanted, now) {
                 continue;
             }
             self.remove(id).await;
@@ -109,6 +111,14 @@ impl Timers for Scheduler {
         if let Err(error) = scheduler.clone().shutdown().await {
             tracing::debug!(%error, "the scheduler was already stopped");
         }
+    }
+}
+
+/// Returns whether what is planned is what the expression wants. What is planned for now is about to fire.
+fn agree(planned: Option<Timestamp>, wanted: Option<Timestamp>, now: Timestamp) -> bool {
+    match (planned, wanted) {
+        (Some(planned), Some(wanted)) => planned <= now || planned.since(wanted).abs() < 60,
+        (planned, wanted) => planned == wanted,
     }
 }
 
@@ -147,6 +157,22 @@ mod tests {
             () = tokio::time::sleep(Duration::from_secs(20)) => panic!("it never fired"),
         }
         scheduler.stop().await;
+    }
+
+    #[test]
+    fn a_tick_that_is_planned_for_another_time_than_is_wanted_is_planned_again() {
+        let at = |seconds| Some(Timestamp::from_seconds(seconds));
+        let now = Timestamp::from_seconds(1_000);
+        for (planned, wanted, expected) in [
+            (at(1_060), at(1_060), true),
+            (at(1_000), at(1_060), true),
+            (at(1_000 + 400 * 86_400), at(1_001), false),
+            (at(4_600), at(8_200), false),
+            (None, at(1_060), false),
+            (None, None, true),
+        ] {
+            assert_eq!(agree(planned, wanted, now), expected, "{planned:?} {wanted:?}");
+        }
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::expiry::Timestamp;
 
 /// The longest sleep before the wall clock is looked at again: it may jump.
-const LONGEST_SLEEP: Duration = Duration::from_hours(1);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
 /// What a timer does at each tick. It must not block.
 pub type Fire = Arc<dyn Fn() + Send + Sync>;
@@ -51,11 +51,12 @@ impl ComputedTimers {
         Self { clock }
     }
 
-    async fn sleep_until(&self, tick: Timestamp) {
+    /// Sleeps until the tick, or until the clock was set back so far that another one comes before it.
+    async fn sleep_until(&self, tick: Timestamp, earlier: impl Fn(Timestamp) -> bool) {
         loop {
             let millis = tick.seconds().saturating_mul(1000).saturating_sub(self.clock.millis());
             match u64::try_from(millis) {
-                Ok(millis) if millis > 0 => {
+                Ok(millis) if millis > 0 && !earlier(self.clock.now()) => {
                     tokio::time::sleep(Duration::from_millis(millis).min(LONGEST_SLEEP)).await;
                 }
                 _ => return,
@@ -69,9 +70,13 @@ impl Timers for ComputedTimers {
     async fn cron(&self, expression: &str, timezone: Tz, fire: Fire) -> anyhow::Result<()> {
         let mut last = self.clock.now();
         while let Some(tick) = next_after(expression, timezone, last) {
-            self.sleep_until(tick).await;
-            fire();
-            last = tick.max(self.clock.now());
+            let next = |now| next_after(expression, timezone, now);
+            self.sleep_until(tick, |now| now < last && next(now) < Some(tick)).await;
+            let now = self.clock.now();
+            if now >= tick {
+                fire();
+            }
+            last = now;
         }
         // An expression with a year in it, which is over.
         std::future::pending().await
@@ -83,7 +88,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::clock::SteadyClock;
+    use crate::clock::{BentClock, SteadyClock};
 
     /// 2027-01-15T08:00:00Z.
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -114,5 +119,22 @@ mod tests {
         let utc = "UTC".parse().unwrap();
         let fired = fired(4 * 3600, |fire| timers.cron("0 30 * * * *", utc, fire)).await;
         assert_eq!(fired, [1800, 5400, 9000, 12600]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_back_puts_no_tick_off() {
+        let clock = Arc::new(BentClock::starting_at(NOW, NOW));
+        let timers = ComputedTimers::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        clock.bend(300 * 86_400);
+        let set = async {
+            tokio::time::sleep(Duration::from_mins(10)).await;
+            clock.bend(0);
+            std::future::pending::<()>().await;
+        };
+        let utc = "UTC".parse().unwrap();
+        let fired = fired(4 * 3600, async |fire| {
+            tokio::join!(timers.cron("0 30 * * * *", utc, fire), set).0
+        });
+        assert_eq!(fired.await, [1800, 5400, 9000, 12600]);
     }
 }
