@@ -2,6 +2,7 @@
 //! without secrets.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -17,8 +18,26 @@ use crate::expiry::Timestamp;
 pub struct ClockOffset {
     /// In seconds.
     pub seconds: i64,
-    /// When the answer came that shows it.
+    /// When the answer came that shows it, by the clock that it is held against.
     pub seen: Timestamp,
+    /// How long the machine was up then: our clock may be set later.
+    pub uptime: Duration,
+    /// Whose account was asked, as a digest: sources of one account hear the same clock.
+    pub account: u64,
+}
+
+impl ClockOffset {
+    /// Returns the provider's time minus ours, in seconds, for a clock that shows `wall` when the machine is up for
+    /// `uptime`.
+    pub fn at(&self, wall: Timestamp, uptime: Duration) -> i64 {
+        let passed = i64::try_from(self.age(uptime).as_secs()).unwrap_or(i64::MAX);
+        self.seen.plus(self.seconds).plus(passed).since(wall)
+    }
+
+    /// Returns how long ago the answer came when the machine is up for `uptime`.
+    pub fn age(&self, uptime: Duration) -> Duration {
+        uptime.saturating_sub(self.uptime)
+    }
 }
 
 /// Makes the calls of one source.
@@ -97,10 +116,11 @@ impl Caller {
     }
 
     /// Remembers the provider's clock, and reports it when it changes.
-    fn observe_clock(&self, response: &Response) {
+    fn observe_clock(&self, response: &Response, account: u64) {
         let Some(seconds) = self.offset(response) else { return };
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.last = Some(ClockOffset { seconds, seen: self.deps.clock.now() });
+        let (seen, uptime) = (self.deps.clock.now(), self.deps.clock.uptime());
+        clock.last = Some(ClockOffset { seconds, seen, uptime, account });
         // Dates are whole seconds: a difference of one says nothing.
         if clock.reported.is_none_or(|reported| seconds.abs_diff(reported) > 1) {
             clock.reported = Some(seconds);
@@ -114,7 +134,7 @@ impl Attempt<'_> {
     pub(super) async fn send(&self, request: Request) -> Result<Response, CallError> {
         let response = self.caller.deps.http.send(request).await;
         let response = response.map_err(|error| CallError::from_http(self.action, &error))?;
-        self.caller.observe_clock(&response);
+        self.caller.observe_clock(&response, self.limiter.account());
         Ok(response)
     }
 

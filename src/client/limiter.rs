@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// A window is a little longer than a second, so that two requests that travel at different speeds do not
 /// meet in one second of the provider's. It costs 0.4 % of the rate.
@@ -41,7 +41,7 @@ impl Limiters {
             return limiter.clone();
         }
         by_key.retain(|_, limiter| !limiter.is_forgotten());
-        let limiter = Limiter::new(rate);
+        let limiter = Limiter::new(rate, account);
         by_key.insert(key, limiter.clone());
         limiter
     }
@@ -66,15 +66,23 @@ pub struct Limiter {
 
 #[derive(Debug)]
 struct Shared {
+    /// A digest of the account that it counts for.
+    account: u64,
     /// Callers wait here in the order they came; only the first looks at the time.
     turn: tokio::sync::Mutex<()>,
     pace: Mutex<Pace>,
 }
 
 impl Limiter {
-    fn new(rate: f64) -> Self {
+    fn new(rate: f64, account: &str) -> Self {
         let pace = Mutex::new(Pace::new(rate, Instant::now()));
-        Self { shared: Arc::new(Shared { turn: tokio::sync::Mutex::new(()), pace }) }
+        let (account, turn) = (xxh3_64(account.as_bytes()), tokio::sync::Mutex::new(()));
+        Self { shared: Arc::new(Shared { account, turn, pace }) }
+    }
+
+    /// Returns a digest of the account that it counts for.
+    pub fn account(&self) -> u64 {
+        self.shared.account
     }
 
     /// Waits until the next request may be sent.
@@ -368,6 +376,14 @@ mod tests {
         let seconds = started.elapsed().as_secs();
         assert!((60..300).contains(&seconds), "{seconds}");
         assert!((limiter.rate() - 10.0).abs() < 1e-9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn limiters_of_one_account_know_that_they_are() {
+        let limiters = Limiters::default();
+        let account = |name, region, action| limiters.get(name, region, action, 1.0).account();
+        assert_eq!(account("a", "here", "List"), account("a", "there", "Read"));
+        assert_ne!(account("a", "here", "List"), account("b", "here", "List"));
     }
 
     #[tokio::test(start_paused = true)]

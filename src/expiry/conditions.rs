@@ -62,12 +62,12 @@ impl Condition {
     /// Returns how much it asks of the reader.
     const fn severity(&self) -> Severity {
         match self {
-            Self::Offset(_) => Severity::Warning,
             Self::Source(_)
             | Self::Scope(..)
             | Self::Contradiction(..)
             | Self::Channel(_)
-            | Self::Clock => Severity::Critical,
+            | Self::Clock
+            | Self::Offset(_) => Severity::Critical,
         }
     }
 
@@ -137,6 +137,13 @@ impl Conditions {
         Some(Transition { condition, raised: Some(now), topic: Some(topic), severity })
     }
 
+    /// A condition that was raised still holds, and is reported again.
+    pub fn remind(&self, condition: Condition, topic: Topic) -> Option<Transition> {
+        let raised = Some(*self.raised.get(&condition)?);
+        let severity = condition.severity();
+        Some(Transition { condition, raised, topic: Some(topic), severity })
+    }
+
     /// A condition is over. Answers with what that changes, once, and only if it was raised.
     pub fn clear(&mut self, condition: &Condition) -> Option<Transition> {
         self.end(condition, condition.recovery())
@@ -187,9 +194,12 @@ mod tests {
         let topic = Topic::SourceStale { source: "iot".into(), last_proven: None, error: None };
         assert_eq!(conditions.clear(&condition), None);
         assert!(conditions.raise(condition.clone(), topic.clone(), now).is_some());
-        assert_eq!(conditions.raise(condition.clone(), topic, now), None);
+        assert_eq!(conditions.raise(condition.clone(), topic.clone(), now), None);
+        let again = conditions.remind(condition.clone(), topic.clone()).unwrap();
+        assert_eq!((again.raised, again.topic), (Some(now), Some(topic.clone())));
         let over = conditions.clear(&condition).unwrap();
         assert_eq!(over.topic, Some(Topic::SourceRecovered { source: "iot".into() }));
+        assert_eq!(conditions.remind(condition.clone(), topic), None);
         assert_eq!(conditions.clear(&condition), None);
     }
 }

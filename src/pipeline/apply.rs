@@ -33,7 +33,10 @@ impl Pipeline {
                 let scope = self.scope(source, &slice.scope);
                 self.absence.begin(&part(scope, &slice));
             }
-            ScanEvent::Page { slice, page } => self.apply_page(source, &slice, &page),
+            ScanEvent::Page { slice, page, offset } => {
+                self.checks.observe_offset(source, offset);
+                self.apply_page(source, &slice, &page);
+            }
             ScanEvent::Checkpoint { scope, checkpoints } => {
                 self.draft.checkpoints(source, &scope, checkpoints);
             }

@@ -24,10 +24,18 @@ impl Pipeline {
         if self.checks.clock_is_trusted() {
             self.notify_renewed(self.parts.clock.now()).await?;
         }
+        self.draft_good_time(false);
         let (commit, changed) = self.draft.take();
         let view = changed.then(|| Arc::new(self.inventory.view()));
         self.saver.begin(commit, view);
         Ok(())
+    }
+
+    /// Drafts the last good time, so that the next start can tell whether its clock is right.
+    pub(super) fn draft_good_time(&mut self, at_the_end: bool) {
+        if let Some((key, at)) = self.checks.good_time(at_the_end) {
+            self.draft.condition(key, Some(at));
+        }
     }
 
     /// Waits for the transaction in flight and publishes what it wrote.

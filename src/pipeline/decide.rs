@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::draft::{AlertChanges, BATCH};
+use super::self_checks::Moment;
 use super::{Health, Pipeline};
 use crate::config::Config;
 use crate::expiry::{
@@ -16,14 +17,15 @@ use crate::metrics::ActiveAlerts;
 impl Pipeline {
     /// Evaluates what may have changed and drafts what is to be notified.
     pub(super) async fn decide(&mut self) -> anyhow::Result<()> {
-        let now = self.parts.clock.now();
-        let clock = self.checks.check_clock(now, Instant::now());
+        let moment = self.moment();
+        let now = moment.wall;
+        let clock = self.checks.check_clock(moment);
         self.report(clock);
         if !self.checks.clock_is_trusted() {
             return Ok(());
         }
-        self.check_sources(now);
-        self.check_offsets(now);
+        self.check_sources(moment);
+        self.check_offsets(moment);
         self.notify_renewed(now).await?;
         self.notify_rungs(now).await
     }
@@ -148,7 +150,7 @@ impl Pipeline {
         self.parts.metrics.alerts_active(counts.collect());
     }
 
-    fn check_sources(&mut self, now: Timestamp) {
+    fn check_sources(&mut self, now: Moment) {
         let watched = self.settings.watched.clone();
         for source in &watched {
             let transition = self.checks.check_source(source, &self.sources, now);
@@ -156,7 +158,7 @@ impl Pipeline {
         }
     }
 
-    fn check_offsets(&mut self, now: Timestamp) {
+    fn check_offsets(&mut self, now: Moment) {
         for transition in self.checks.check_offsets(now) {
             self.report(Some(transition));
         }

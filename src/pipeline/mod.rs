@@ -42,7 +42,7 @@ use commit::Saver;
 use draft::Draft;
 use due::Due;
 use poll_counts::PollCounts;
-use self_checks::SelfChecks;
+use self_checks::{Moment, SelfChecks};
 use source_status::SourceStatuses;
 
 /// A source as the pipeline has to know it.
@@ -159,13 +159,13 @@ impl Pipeline {
     ) -> Result<Self, StoreError> {
         let saved = parts.store.saved().await?;
         let inventory = read_back(&*parts.store, &saved).await?;
+        let checks = SelfChecks::new(&saved, moment(&*parts.clock), parts.clock.earliest());
         let mut sources = SourceStatuses::new(Arc::clone(&parts.metrics));
         sources.restore(saved.scans);
-        let (now, earliest) = (parts.clock.now(), parts.clock.earliest());
         let mut pipeline = Self {
             saver: Saver::new(Arc::clone(&parts.store)),
             evaluator: Evaluator::new(settings.config.alerts.ladder.clone()),
-            checks: SelfChecks::new(&saved.conditions, now, earliest),
+            checks,
             ledger: saved.ledger.into_iter().collect(),
             absence: Absence::default(),
             draft: Draft::default(),
@@ -202,6 +202,7 @@ impl Pipeline {
         while let Ok((source, event)) = inbox.events.try_recv() {
             self.apply(&source, event).await?;
         }
+        self.draft_good_time(true);
         self.save().await?;
         self.settle().await
     }
@@ -240,15 +241,22 @@ impl Pipeline {
     /// Returns when the next certificate crosses a rung, the next source is stale or the clock is trusted again,
     /// whichever is first.
     fn next_due(&self) -> Option<Instant> {
+        let now = self.moment();
         if !self.checks.clock_is_trusted() {
-            return self.checks.held_until();
+            let held = self.checks.held_for(now.uptime)?;
+            return Instant::now().checked_add(held);
         }
         let crossing = self.evaluator.next_crossing(self.inventory.version());
-        let stale = self.checks.next_deadline(&self.settings.watched, &self.sources);
+        let stale = self.checks.next_deadline(&self.settings.watched, &self.sources, now);
         let at = [crossing, stale].into_iter().flatten().min()?;
         let millis = at.seconds().saturating_mul(1000).saturating_sub(self.parts.clock.millis());
         let wait = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
         Instant::now().checked_add(wait)
+    }
+
+    /// Returns this moment.
+    fn moment(&self) -> Moment {
+        moment(&*self.parts.clock)
     }
 
     fn handle(&mut self, command: Command) {
@@ -274,6 +282,10 @@ impl Pipeline {
         }
         self.publish_sources();
     }
+}
+
+fn moment(clock: &dyn Clock) -> Moment {
+    Moment { wall: clock.now(), uptime: clock.uptime() }
 }
 
 /// Reads every certificate into an inventory.

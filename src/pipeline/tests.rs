@@ -16,6 +16,8 @@ use crate::scan::{Candidate, LastRead, Reading, Report};
 use crate::source::{Page, Slice, Window};
 use crate::store::{Checkpoint, ListQuery, Sqlite};
 
+mod clock;
+
 /// 2027-01-15T08:00:00Z.
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const DAY: i64 = 86_400;
@@ -95,7 +97,7 @@ impl Bench {
         self.apply(ScanEvent::Begin { slice: Arc::clone(slice) }).await;
         let sightings = sightings.into_iter().collect();
         let page = Page { sightings, ..Page::default() };
-        self.apply(ScanEvent::Page { slice: Arc::clone(slice), page }).await;
+        self.apply(ScanEvent::Page { slice: Arc::clone(slice), page, offset: None }).await;
         let mut candidates = Vec::new();
         // As scans do: what is not proven covers nothing.
         if report.proven() && report.reading.unreadable == 0 {
@@ -143,12 +145,19 @@ impl Bench {
 }
 
 async fn restored(store: &Arc<Sqlite>) -> (Pipeline, watch::Receiver<Arc<View>>) {
+    let clock = Arc::new(SteadyClock::starting_at(NOW));
+    restored_at(Arc::clone(store) as Arc<dyn Store>, clock).await
+}
+
+async fn restored_at(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+) -> (Pipeline, watch::Receiver<Arc<View>>) {
     let metrics =
         Arc::new(DaemonMetrics::new(&Setup { sources: Vec::new(), channels: Vec::new() }));
-    let clock = Arc::new(SteadyClock::starting_at(NOW));
     let exposition = Arc::new(Exposition::new(Arc::clone(&metrics)));
     let random = Arc::new(SystemRandom);
-    let parts = Parts { store: Arc::clone(store) as Arc<dyn Store>, metrics, clock, random };
+    let parts = Parts { store, metrics, clock, random };
     let outputs = Outputs {
         view: watch::Sender::new(Arc::new(Inventory::new().view())),
         sources: watch::Sender::default(),
@@ -184,6 +193,11 @@ fn whole(slice: &Arc<Slice>, total: u64) -> Report {
 fn polled(offset: Option<ClockOffset>) -> ScanEvent {
     let (window, started, ended) = (Window::All, NOW, NOW);
     ScanEvent::Polled { window, started, ended, proven: false, error: None, offset }
+}
+
+/// What the provider of an account shows in answer to a daemon that has just started.
+fn offset(account: u64, seconds: i64) -> ClockOffset {
+    ClockOffset { seconds, seen: NOW, uptime: Duration::ZERO, account }
 }
 
 fn device(serial: &str, days: i64) -> Sighting {
@@ -251,7 +265,7 @@ async fn steps_of_a_source_that_nobody_watches_change_nothing() {
     bench.apply(noted("mqtt-1", "k")).await;
     let all = slice("mqtt-1", Window::All);
     let page = Page { sightings: [device("a", 300)].into_iter().collect(), ..Page::default() };
-    bench.apply(ScanEvent::Page { slice: all, page }).await;
+    bench.apply(ScanEvent::Page { slice: all, page, offset: None }).await;
     assert!(bench.pipeline.draft.is_empty());
 }
 
@@ -361,7 +375,7 @@ async fn messages_know_what_is_drafted_and_not_saved() {
     let later = Sighting { unit: "plant-7".into(), ..device("a", 400) };
     let sightings = [later, device("c", 300)].into_iter().collect();
     let page = Page { sightings, ..Page::default() };
-    bench.apply(ScanEvent::Page { slice: all, page }).await;
+    bench.apply(ScanEvent::Page { slice: all, page, offset: None }).await;
     let rows: Vec<RowId> = bench.pipeline.inventory.view().rows().map(|(row, _)| row).collect();
     bench.pipeline.draft.remove(&[], vec![(rows[1], Status::Superseded)]);
     let unknown = RowId(77);
@@ -422,7 +436,7 @@ async fn rejected_rows_are_no_proof_and_tell_the_last_error() {
     let rejected = vec![Rejected { reason: crate::expiry::Reason::BadField, what }];
     let page = Page { rejected, ..Page::default() };
     bench.apply(ScanEvent::Begin { slice: Arc::clone(&all) }).await;
-    bench.apply(ScanEvent::Page { slice: Arc::clone(&all), page }).await;
+    bench.apply(ScanEvent::Page { slice: Arc::clone(&all), page, offset: None }).await;
     let mut report = whole(&all, 1);
     (report.reading.unreadable, report.reading.unknown) = (1, 1);
     bench.apply(ScanEvent::End { report }).await;
@@ -437,7 +451,7 @@ async fn rejected_rows_are_no_proof_and_tell_the_last_error() {
 async fn a_providers_clock_comes_with_the_poll() {
     let mut bench = Bench::new().await;
     for (seconds, events) in [(60, 0), (120, 1), (130, 1), (0, 1), (-120, 2)] {
-        bench.apply(polled(Some(ClockOffset { seconds, seen: NOW }))).await;
+        bench.apply(polled(Some(offset(1, seconds)))).await;
         // A poll without an answer says nothing of the clock.
         bench.apply(polled(None)).await;
         bench.pipeline.decide().await.unwrap();
@@ -502,7 +516,7 @@ impl Bench {
         self.apply(ScanEvent::Planned { window: slice.window, slices }).await;
         self.apply(ScanEvent::Begin { slice: Arc::clone(slice) }).await;
         let page = Page { sightings: sightings.into_iter().collect(), ..Page::default() };
-        self.apply(ScanEvent::Page { slice: Arc::clone(slice), page }).await;
+        self.apply(ScanEvent::Page { slice: Arc::clone(slice), page, offset: None }).await;
         let (missing, answer) = oneshot::channel();
         let covered = Arc::clone(slice);
         self.apply(ScanEvent::Covered { slice: covered, ends: Ends::All, missing }).await;

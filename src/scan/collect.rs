@@ -65,7 +65,7 @@ struct Gathered {
 impl Gathered {
     fn apply(&mut self, event: ScanEvent) {
         match event {
-            ScanEvent::Page { slice, page } => {
+            ScanEvent::Page { slice, page, .. } => {
                 // Pages of windows count their window; the first page counts everything.
                 let total = self.totals.entry((Arc::clone(&slice.scope), slice.kind)).or_default();
                 *total = page.total.max(*total);

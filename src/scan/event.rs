@@ -45,6 +45,8 @@ pub enum ScanEvent {
         slice: Arc<Slice>,
         /// The page.
         page: Page,
+        /// What the answer showed of the provider's clock: certificates are judged before the poll ends.
+        offset: Option<ClockOffset>,
     },
     /// These ends of the slice were read whole since it began.
     Covered {

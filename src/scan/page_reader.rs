@@ -217,7 +217,8 @@ impl<'a> Attempt<'a> {
             Some(offset + self.stride_after(received))
         };
         let checkpoints = std::mem::take(&mut page.checkpoints);
-        feed.give(ScanEvent::Page { slice: Arc::clone(self.slice), page }).await?;
+        let (slice, offset) = (Arc::clone(self.slice), pages.source.clock_offset());
+        feed.give(ScanEvent::Page { slice, page, offset }).await?;
         feed.keep(pages.source, &self.slice.scope, checkpoints).await?;
         Ok(next)
     }
