@@ -56,7 +56,8 @@ pub trait Store: Send + Sync {
     async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<(), StoreError>;
 
     /// Records how a batch ended or goes on, and the channel's state with it. For a batch that is not there, or has
-    /// ended, only the state is recorded.
+    /// ended, only the state is recorded. When one ends, what was sent 90 days before is forgotten, and what was given up
+    /// 400 days before.
     async fn settle(
         &self,
         channel: &str,

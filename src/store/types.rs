@@ -7,6 +7,9 @@ use crate::expiry::{Event, RowId, Said, ScopeId, Sighting, Status, Timestamp};
 /// What was delivered is kept for this long, in seconds, so that it can be explained.
 pub(super) const KEPT: i64 = 90 * 86_400;
 
+/// What was given up is kept for this long, in seconds: whoever looks for what was not said has a year.
+pub(super) const KEPT_DEAD: i64 = 400 * 86_400;
+
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -47,6 +47,7 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     outbox::counts_what_waits(fresh()).await;
     outbox::keeps_the_state_of_a_channel(fresh()).await;
     outbox::forgets_what_was_sent_after_ninety_days(fresh()).await;
+    outbox::forgets_what_was_given_up_after_four_hundred_days(fresh()).await;
 }
 
 pub(crate) const fn at(seconds: i64) -> Timestamp {

@@ -172,3 +172,23 @@ pub(super) async fn forgets_what_was_sent_after_ninety_days(place: impl Place) {
     send_next("b3", 91).await;
     assert_eq!(ids(&pending(&*store, "ops").await), ["e1"]);
 }
+
+pub(super) async fn forgets_what_was_given_up_after_four_hundred_days(place: impl Place) {
+    const DAY: i64 = 86_400;
+    let store = place.open().await;
+    store.commit(Arc::new(step(&["e1", "e2", "e3", "e4"], &["ops"]))).await.unwrap();
+    let end_next = async |id: &str, update: BatchUpdate| {
+        let delivery = pending(&*store, "ops").await[0].delivery;
+        store.freeze(&[delivery], &batch(id)).await.unwrap();
+        store.settle("ops", id, &update, &ChannelState::default()).await.unwrap();
+        store.commit(Arc::new(step(&["e1", "e2"], &["ops"]))).await.unwrap();
+    };
+    let dead = |days: i64| BatchUpdate::Dead { at: at(days * DAY), code: "gone".to_owned() };
+    end_next("b1", dead(0)).await;
+    end_next("b2", dead(300)).await;
+    end_next("b3", BatchUpdate::Delivered { at: at(400 * DAY) }).await;
+    assert_eq!(ids(&pending(&*store, "ops").await), ["e4"]);
+    // Also where nothing is ever delivered.
+    end_next("b4", dead(401)).await;
+    assert_eq!(ids(&pending(&*store, "ops").await), ["e1"]);
+}

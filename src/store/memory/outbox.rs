@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::types::KEPT;
+use super::super::types::{KEPT, KEPT_DEAD};
 use super::super::{Batch, BatchUpdate, ChannelState, Pending, StoreError};
 use crate::expiry::{Event, Timestamp};
 
@@ -13,12 +13,17 @@ pub(super) struct Outbox {
     events: BTreeMap<String, Event>,
     /// Event and channel of every delivery, those that ended included.
     deliveries: BTreeSet<(String, String)>,
-    /// Event and channel of what was delivered, by when and number.
-    sent: BTreeMap<(Timestamp, i64), (String, String)>,
+    /// What was delivered.
+    sent: Ended,
+    /// What was given up.
+    dead: Ended,
     /// By channel and id.
     batches: BTreeMap<(String, String), Batch>,
     states: BTreeMap<String, ChannelState>,
 }
+
+/// Event, channel and batch of deliveries, by when they ended and their number.
+type Ended = BTreeMap<(Timestamp, i64), (String, String, String)>;
 
 struct Waiting {
     event: String,
@@ -100,7 +105,11 @@ impl Outbox {
                 return Err(StoreError::Damaged(text));
             }
             // Its deliveries stay known, so that they are not enqueued again.
-            BatchUpdate::Dead { .. } => drop(self.end(channel, batch)),
+            BatchUpdate::Dead { at, .. } => {
+                let ended = self.end(channel, batch, *at);
+                self.dead.extend(ended);
+                self.forget_what_ended_long_before(*at);
+            }
         }
         self.states.insert(channel.to_owned(), state.clone());
         Ok(())
@@ -120,29 +129,48 @@ impl Outbox {
     }
 
     fn delivered(&mut self, channel: &str, batch: &str, at: Timestamp) {
-        let ended = self.end(channel, batch);
-        let sent = ended.into_iter().map(|(number, one)| ((at, number), (one.event, one.channel)));
-        self.sent.extend(sent);
+        let ended = self.end(channel, batch, at);
+        self.sent.extend(ended);
         self.batches.remove(&key(channel, batch));
-        self.forget_sent_before(at.plus(-KEPT));
+        self.forget_what_ended_long_before(at);
     }
 
-    fn end(&mut self, channel: &str, batch: &str) -> Vec<(i64, Waiting)> {
+    fn end(&mut self, channel: &str, batch: &str, at: Timestamp) -> Ended {
         let member = |one: &Waiting| one.channel == channel && one.batch.as_deref() == Some(batch);
-        self.waiting.extract_if(.., |_, one| member(one)).collect()
+        let ended = self.waiting.extract_if(.., |_, one| member(one));
+        let named = |one: Waiting| (one.event, one.channel, batch.to_owned());
+        ended.map(|(number, one)| ((at, number), named(one))).collect()
     }
 
-    fn forget_sent_before(&mut self, before: Timestamp) {
-        while let Some(oldest) = self.sent.first_entry().filter(|one| one.key().0 < before) {
-            let delivery = oldest.remove();
-            self.deliveries.remove(&delivery);
-            let event = delivery.0;
-            let mut others = self.deliveries.range((event.clone(), String::new())..);
-            if others.next().is_none_or(|(other, _)| *other != event) {
-                self.events.remove(&event);
-            }
+    fn forget_what_ended_long_before(&mut self, now: Timestamp) {
+        let sent = take_before(&mut self.sent, now.plus(-KEPT));
+        let dead = take_before(&mut self.dead, now.plus(-KEPT_DEAD));
+        for (event, channel, batch) in sent.chain(dead) {
+            self.forget(event, channel, &batch);
         }
     }
+
+    fn forget(&mut self, event: String, channel: String, batch: &str) {
+        let is_member =
+            |one: &Waiting| one.channel == channel && one.batch.as_deref() == Some(batch);
+        if !self.waiting.values().any(is_member) {
+            self.batches.remove(&key(&channel, batch));
+        }
+        self.deliveries.remove(&(event.clone(), channel));
+        let mut others = self.deliveries.range((event.clone(), String::new())..);
+        if others.next().is_none_or(|(other, _)| *other != event) {
+            self.events.remove(&event);
+        }
+    }
+}
+
+/// Takes out what ended before then.
+fn take_before(
+    ended: &mut Ended,
+    before: Timestamp,
+) -> impl Iterator<Item = (String, String, String)> + use<> {
+    let kept = ended.split_off(&(before, i64::MIN));
+    std::mem::replace(ended, kept).into_values()
 }
 
 fn key(channel: &str, batch: &str) -> (String, String) {

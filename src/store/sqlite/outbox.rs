@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, Transaction, params};
 
-use super::super::types::KEPT;
+use super::super::types::{KEPT, KEPT_DEAD};
 use super::super::{Batch, BatchUpdate, ChannelState, Pending, event};
 use super::certificates::{all, collect, maybe_time, number, text, time};
 use super::failure::{Failure, Outcome};
@@ -61,10 +61,19 @@ const STATE: &str = "
 const STATE_OF: &str =
     "SELECT gate_until, down, failures, last_success FROM channel_state WHERE channel = ?1";
 
-const CLEAR: &str = "
+const CLEAR_SENT: &str = "
     DELETE FROM delivery WHERE id IN
         (SELECT id FROM delivery WHERE state = 'sent' AND settled_at < ?1 ORDER BY settled_at LIMIT ?2)
-    RETURNING event";
+    RETURNING event, channel, batch";
+
+const CLEAR_DEAD: &str = "
+    DELETE FROM delivery WHERE id IN
+        (SELECT id FROM delivery WHERE state = 'dead' AND settled_at < ?1 ORDER BY settled_at LIMIT ?2)
+    RETURNING event, channel, batch";
+
+const CLEAR_BATCH: &str = "
+    DELETE FROM batch WHERE id = ?1 AND channel = ?2 AND NOT EXISTS
+        (SELECT 1 FROM delivery WHERE batch = ?1 AND channel = ?2 AND state = 'pending')";
 
 const CLEAR_EVENT: &str = "
     DELETE FROM event WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM delivery WHERE event = ?1)";
@@ -85,7 +94,9 @@ pub(super) const STATEMENTS: &[&str] = &[
     FORGET_BATCH,
     STATE,
     STATE_OF,
-    CLEAR,
+    CLEAR_SENT,
+    CLEAR_DEAD,
+    CLEAR_BATCH,
     CLEAR_EVENT,
 ];
 
@@ -170,10 +181,11 @@ pub(super) fn settle(
         BatchUpdate::Retry(next) => {
             return Err(Failure::Rule(format!("batch {batch} cannot become {}", next.id)));
         }
-        // The batch stays: an operator's retry uses the same id.
+        // The batch stays as long: an operator's retry uses the same id.
         BatchUpdate::Dead { at, code } => {
             let dead = params![batch, channel, at.seconds(), code];
-            transaction.prepare_cached(DEAD)?.execute(dead)?;
+            let settled = transaction.prepare_cached(DEAD)?.execute(dead)?;
+            clear(transaction, *at, settled.saturating_add(CLEARED))?;
         }
     }
     write_state(transaction, channel, state)
@@ -228,14 +240,21 @@ fn write_state(transaction: &Transaction<'_>, channel: &str, state: &ChannelStat
     Ok(())
 }
 
-/// Clears away what was delivered long ago, a bounded piece at a time, and events that nothing points to any more.
+/// Clears away what ended long ago, a bounded piece at a time, with batches and events that nothing points to any more.
 fn clear(transaction: &Transaction<'_>, now: Timestamp, limit: usize) -> Outcome<()> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let before = now.plus(-KEPT).seconds();
-    let mut statement = transaction.prepare_cached(CLEAR)?;
-    let events = collect(statement.query([before, limit])?, |row| Ok(row.get::<_, i64>(0)?))?;
+    let mut batch = transaction.prepare_cached(CLEAR_BATCH)?;
     let mut event = transaction.prepare_cached(CLEAR_EVENT)?;
-    events.into_iter().try_for_each(|number| event.execute([number]).map(drop))?;
+    for (sql, kept) in [(CLEAR_SENT, KEPT), (CLEAR_DEAD, KEPT_DEAD)] {
+        let mut ended = transaction.prepare_cached(sql)?;
+        let rows = ended.query([now.plus(-kept).seconds(), limit])?;
+        let cleared =
+            collect(rows, |row| Ok((row.get::<_, i64>(0)?, text(row, 1)?, text(row, 2)?)))?;
+        for (number, channel, id) in cleared {
+            batch.execute([&id, &channel])?;
+            event.execute([number])?;
+        }
+    }
     Ok(())
 }
 
@@ -267,7 +286,9 @@ mod tests {
             (PENDING, "INDEX delivery_pending (channel=?)"),
             (SENT, "INDEX delivery_frozen (batch=?)"),
             (DEAD, "INDEX delivery_frozen (batch=?)"),
-            (CLEAR, "INDEX delivery_sent (settled_at<?)"),
+            (CLEAR_SENT, "INDEX delivery_sent (settled_at<?)"),
+            (CLEAR_DEAD, "INDEX delivery_dead (settled_at<?)"),
+            (CLEAR_BATCH, "INDEX delivery_frozen (batch=?)"),
             (FREEZE, "INTEGER PRIMARY KEY (rowid=?)"),
         ] {
             let plan = plan(sql);

@@ -261,7 +261,7 @@ async fn an_older_schema_is_brought_up_to_date() {
     older.execute_batch("INSERT INTO scope VALUES (7, 'iot', 'all')").unwrap();
     drop(older);
     let error = Sqlite::open_read_only(&directory.path()).map(drop).unwrap_err();
-    assert!(error.to_string().contains("schema version 1 and this build needs 3"), "{error}");
+    assert!(error.to_string().contains("schema version 1 and this build needs 4"), "{error}");
     let store = Sqlite::open(&directory.path()).unwrap();
     let saved = store.saved().await.unwrap();
     assert_eq!(saved.scopes, [(ScopeId(7), "iot".to_owned(), "all".to_owned())]);
@@ -286,7 +286,7 @@ async fn a_newer_schema_is_refused() {
     other.pragma_update(None, "user_version", 99).unwrap();
     for opened in [Sqlite::open(&directory.path()), Sqlite::open_read_only(&directory.path())] {
         let error = opened.map(drop).unwrap_err();
-        assert!(matches!(error, StoreError::TooNew { found: 99, known: 3 }), "{error}");
+        assert!(matches!(error, StoreError::TooNew { found: 99, known: 4 }), "{error}");
     }
 }
 
@@ -371,7 +371,7 @@ async fn only_the_owner_may_read_the_files_and_the_log_is_emptied() {
 }
 
 #[tokio::test]
-async fn what_was_sent_is_forgotten_after_ninety_days_and_what_is_dead_is_kept() {
+async fn what_was_sent_is_forgotten_after_ninety_days_and_what_is_dead_after_four_hundred() {
     const DAY: i64 = 86_400;
     let directory = Directory::new();
     let store = Sqlite::open(&directory.path()).unwrap();
@@ -399,6 +399,12 @@ async fn what_was_sent_is_forgotten_after_ninety_days_and_what_is_dead_is_kept()
     settle("b6", "dev", delivered(182)).await;
     // e3 and e4 have gone with their last deliveries.
     assert_eq!(left(), (2, 3, 1));
+    store.commit(Arc::new(step(&["e5", "e6"], &["dev"]))).await.unwrap();
+    settle("b7", "dev", BatchUpdate::Dead { at: at(400 * DAY), code: "no".to_owned() }).await;
+    assert_eq!(left(), (3, 3, 2));
+    // A whole batch goes, with what it held.
+    settle("b8", "dev", BatchUpdate::Dead { at: at(401 * DAY), code: "no".to_owned() }).await;
+    assert_eq!(left(), (2, 2, 2));
 }
 
 #[tokio::test]
