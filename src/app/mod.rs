@@ -92,7 +92,7 @@ impl App {
         let timers = Arc::new(Scheduler::new(Arc::clone(&clock)));
         let parts = Parts { store, metrics: Arc::clone(&metrics), clock, random };
         let wiring = Wiring::new(parts.clone(), timers, &self.plan);
-        let Readers { view, sources, exposition, pulse } = wiring.readers();
+        let Readers { view, sources, exposition, writable: _, pulse } = wiring.readers();
         let (reload, reloads) = mpsc::channel(1);
         let ready = watch::Sender::new(false);
         let limit = watch::Sender::new(self.plan.config.metrics.max_series_per_source);

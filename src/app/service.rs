@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Without a turn of the pipeline for this long, the watchdog is no longer fed. It turns once a minute at least.
+/// Without a turn of the pipeline for this long, the watchdog is no longer fed. It turns once a minute at least; while it
+/// waits for a store that cannot write now, the wait says so.
 const SILENCE: Duration = Duration::from_secs(90);
 
 /// Tells systemd, where there is one.

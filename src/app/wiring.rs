@@ -48,6 +48,8 @@ pub struct Readers {
     pub sources: watch::Receiver<Arc<Vec<SourceStatus>>>,
     /// What scrapes are made with.
     pub exposition: Arc<Exposition>,
+    /// Whether the store takes what is written.
+    pub writable: watch::Receiver<bool>,
     /// When the pipeline last turned round.
     pub pulse: watch::Receiver<Instant>,
 }
@@ -63,6 +65,7 @@ impl Wiring {
             exposition: Arc::new(Exposition::new(Arc::clone(&parts.metrics))),
             sources: watch::Sender::default(),
             outbox: watch::Sender::new(0),
+            writable: watch::Sender::new(true),
             pulse: watch::Sender::new(Instant::now()),
         };
         let (view, commits) = (outputs.view.subscribe(), outputs.outbox.subscribe());
@@ -79,6 +82,7 @@ impl Wiring {
             view: self.outputs.view.subscribe(),
             sources: self.outputs.sources.subscribe(),
             exposition: Arc::clone(&self.outputs.exposition),
+            writable: self.outputs.writable.subscribe(),
             pulse: self.outputs.pulse.subscribe(),
         }
     }

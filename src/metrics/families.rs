@@ -83,6 +83,8 @@ families! {
     CHANNEL_UP, Gauge, "channel_up",
         "Whether the channel delivers (1) or is down (0). Absent before the first verdict.";
 
+    STORE_UP, Gauge, "store_up",
+        "Whether the store took what was last written (1) or cannot write now (0): a full disk, a lock that another program holds, or no answer for 10 seconds. Nothing is lost meanwhile.";
     BUILD, Info, "build_info",
         "Which build of notafter this is; always 1.";
     RELOAD_OK, Gauge, "config_last_reload_successful",

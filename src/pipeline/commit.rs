@@ -3,14 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-use super::Pipeline;
+use super::{Outputs, Pipeline};
 use crate::expiry::View;
+use crate::metrics::DaemonMetrics;
 use crate::store::{Commit, Store, StoreError};
 
 /// Longest pause between two tries to write.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How often somebody who waits for the store says that they still do.
+const PULSE: Duration = Duration::from_secs(10);
+
+/// A store that has not answered for this long hangs: nobody says any more that it is waited for, and the watchdog bites.
+const HANG: Duration = Duration::from_mins(5);
 
 impl Pipeline {
     /// Hands the draft to the store, and publishes what it wrote of the one before.
@@ -71,23 +80,67 @@ pub(super) struct Saved {
     pub(super) has_events: bool,
 }
 
+/// Who learns whether the store takes what is written.
+#[derive(Clone)]
+pub(super) struct Witness {
+    metrics: Arc<DaemonMetrics>,
+    writable: watch::Sender<bool>,
+    pulse: watch::Sender<Instant>,
+    /// When the store last answered, whatever it said.
+    answered: watch::Sender<Instant>,
+}
+
+impl Witness {
+    /// The store is there, and nothing was written yet.
+    pub(super) fn new(metrics: &Arc<DaemonMetrics>, outputs: &Outputs) -> Self {
+        let witness = Self {
+            metrics: Arc::clone(metrics),
+            writable: outputs.writable.clone(),
+            pulse: outputs.pulse.clone(),
+            answered: watch::Sender::new(Instant::now()),
+        };
+        witness.answered(true);
+        witness
+    }
+
+    fn answered(&self, written: bool) {
+        self.answered.send_replace(Instant::now());
+        self.writable(written);
+    }
+
+    /// Nothing was answered for a while.
+    fn waited(&self) {
+        self.writable(false);
+        if self.answered.borrow().elapsed() < HANG {
+            self.pulse.send_replace(Instant::now());
+        }
+    }
+
+    fn writable(&self, writable: bool) {
+        self.writable.send_replace(writable);
+        self.metrics.store_up(writable);
+    }
+}
+
 /// One transaction in flight.
 pub(super) struct Saver {
     store: Arc<dyn Store>,
+    witness: Witness,
     flight: Option<Saved>,
     /// Holds at most the one task that writes, so that the pipeline goes on meanwhile.
     writing: JoinSet<Result<(), StoreError>>,
 }
 
 impl Saver {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, flight: None, writing: JoinSet::new() }
+    pub(super) fn new(store: Arc<dyn Store>, witness: Witness) -> Self {
+        Self { store, witness, flight: None, writing: JoinSet::new() }
     }
 
     /// Begins to write. The transaction before must be finished.
     pub(super) fn begin(&mut self, commit: Commit, view: Option<Arc<View>>) {
         self.flight = Some(Saved { view, has_events: !commit.outbox.is_empty() });
-        self.writing.spawn(write(Arc::clone(&self.store), Arc::new(commit)));
+        self.witness.answered.send_replace(Instant::now());
+        self.writing.spawn(write(Arc::clone(&self.store), Arc::new(commit), self.witness.clone()));
     }
 
     /// Returns whether a transaction is in flight.
@@ -95,10 +148,20 @@ impl Saver {
         self.flight.is_some()
     }
 
-    /// Waits until the transaction in flight is durable.
+    /// Waits until the transaction in flight is durable. The watchdog is told meanwhile, for as long as the store answers:
+    /// a restart would not free the disk.
     pub(super) async fn finish(&mut self) -> Result<Option<Saved>, StoreError> {
-        match self.writing.join_next().await {
-            Some(Ok(Ok(()))) => Ok(self.flight.take()),
+        let ended = loop {
+            match tokio::time::timeout(PULSE, self.writing.join_next()).await {
+                Ok(ended) => break ended,
+                Err(_) => self.witness.waited(),
+            }
+        };
+        match ended {
+            Some(Ok(Ok(()))) => {
+                self.witness.answered(true);
+                Ok(self.flight.take())
+            }
             Some(Ok(Err(error))) => Err(error),
             Some(Err(panic)) => Err(StoreError::Unavailable(panic.to_string())),
             None => Ok(None),
@@ -108,11 +171,16 @@ impl Saver {
 
 /// Writes until it is durable. A full disk is waited for: the draft is kept, the scans wait behind it, and readers keep
 /// the last state that was saved.
-async fn write(store: Arc<dyn Store>, commit: Arc<Commit>) -> Result<(), StoreError> {
+async fn write(
+    store: Arc<dyn Store>,
+    commit: Arc<Commit>,
+    witness: Witness,
+) -> Result<(), StoreError> {
     let mut pause = Duration::from_secs(1);
     loop {
         match store.commit(Arc::clone(&commit)).await {
             Err(error @ (StoreError::Full(_) | StoreError::Unavailable(_))) => {
+                witness.answered(false);
                 tracing::error!(%error, "nothing was written and nothing is lost; trying again in {pause:?}");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -127,9 +195,6 @@ mod tests {
     use std::collections::VecDeque;
     use std::sync::Mutex;
 
-    use async_trait::async_trait;
-    use tokio::time::Instant;
-
     use super::*;
     use crate::expiry::{
         Event, Facts, Inventory, RowId, ScopeId, Severity, StoredRow, Timestamp, Topic,
@@ -138,12 +203,15 @@ mod tests {
         Batch, BatchUpdate, ChannelState, Checkpoint, ListQuery, Pending, Saved as Stored,
         ScanRecord,
     };
+    use async_trait::async_trait;
 
     /// A store that only writes, and answers as scripted, then well.
     #[derive(Default)]
     struct Script {
         answers: Mutex<VecDeque<StoreError>>,
         commits: Mutex<Vec<Arc<Commit>>>,
+        /// Whether it never answers once the script has ended.
+        hangs: bool,
     }
 
     #[async_trait]
@@ -152,6 +220,9 @@ mod tests {
             self.commits.lock().unwrap().push(commit);
             let answer = self.answers.lock().unwrap().pop_front();
             assert!(!matches!(answer, Some(StoreError::TooNew { .. })), "scripted");
+            if answer.is_none() && self.hangs {
+                return std::future::pending().await;
+            }
             answer.map_or(Ok(()), Err)
         }
 
@@ -211,8 +282,37 @@ mod tests {
 
     fn saver(answers: impl IntoIterator<Item = StoreError>) -> (Saver, Arc<Script>) {
         let answers = Mutex::new(answers.into_iter().collect());
-        let store = Arc::new(Script { answers, commits: Mutex::default() });
-        (Saver::new(Arc::clone(&store) as Arc<dyn Store>), store)
+        let store = Arc::new(Script { answers, ..Script::default() });
+        let saver = Saver::new(Arc::clone(&store) as Arc<dyn Store>, witness());
+        (saver, store)
+    }
+
+    fn witness() -> Witness {
+        Witness {
+            metrics: Arc::new(DaemonMetrics::new(&crate::metrics::Setup::default())),
+            writable: watch::Sender::new(true),
+            pulse: watch::Sender::new(Instant::now()),
+            answered: watch::Sender::new(Instant::now()),
+        }
+    }
+
+    /// Waits for the saver as the pipeline does, and returns the longest time without a pulse within `limit`.
+    async fn silence(saver: &mut Saver, limit: Duration) -> Duration {
+        let (witness, end) = (saver.witness.clone(), Instant::now() + limit);
+        witness.pulse.send_replace(Instant::now());
+        let mut longest = Duration::ZERO;
+        let watch = async {
+            while Instant::now() < end {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                longest = longest.max(witness.pulse.borrow().elapsed());
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = saver.finish() => {}
+            () = watch => {}
+        }
+        longest
     }
 
     fn event() -> Commit {
@@ -265,5 +365,29 @@ mod tests {
         let (mut saver, _) = self::saver([StoreError::TooNew { found: 2, known: 1 }]);
         saver.begin(event(), None);
         assert!(matches!(saver.finish().await, Err(StoreError::Unavailable(_))), "it panicked");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_watchdog_is_told_while_the_disk_is_full_and_readers_that_nothing_is_written() {
+        let (mut saver, _) = saver((0..40).map(|_| full()));
+        let mut writable = saver.witness.writable.subscribe();
+        saver.begin(event(), None);
+        let hours = Duration::from_hours(2);
+        let (silence, ()) = tokio::join!(silence(&mut saver, hours), async {
+            writable.wait_for(|writable| !writable).await.unwrap();
+        });
+        assert!(silence <= PULSE + Duration::from_secs(1), "{silence:?}");
+        assert!(*writable.borrow_and_update(), "it was written in the end");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_never_answers_is_not_waited_for_without_end() {
+        let store = Arc::new(Script { hangs: true, ..Script::default() });
+        let mut saver = Saver::new(store, witness());
+        saver.begin(event(), None);
+        let silence = silence(&mut saver, Duration::from_mins(20)).await;
+        let most = Duration::from_mins(20) - HANG;
+        assert!(silence >= most, "{silence:?}");
+        assert!(!*saver.witness.writable.borrow());
     }
 }

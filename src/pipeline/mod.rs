@@ -38,7 +38,7 @@ mod tests;
 
 pub use source_status::last_reads;
 
-use commit::Saver;
+use commit::{Saver, Witness};
 use draft::Draft;
 use due::Due;
 use poll_counts::PollCounts;
@@ -116,7 +116,9 @@ pub struct Outputs {
     pub sources: watch::Sender<Arc<Vec<SourceStatus>>>,
     /// Counts transactions that put something into the outbox.
     pub outbox: watch::Sender<u64>,
-    /// When the pipeline last turned round, for the watchdog.
+    /// Whether the store takes what is written.
+    pub writable: watch::Sender<bool>,
+    /// When the pipeline last turned round, or said that it waits for the store, for the watchdog.
     pub pulse: watch::Sender<Instant>,
 }
 
@@ -163,7 +165,7 @@ impl Pipeline {
         let mut sources = SourceStatuses::new(Arc::clone(&parts.metrics));
         sources.restore(saved.scans);
         let mut pipeline = Self {
-            saver: Saver::new(Arc::clone(&parts.store)),
+            saver: Saver::new(Arc::clone(&parts.store), Witness::new(&parts.metrics, &outputs)),
             evaluator: Evaluator::new(settings.config.alerts.ladder.clone()),
             checks,
             ledger: saved.ledger.into_iter().collect(),

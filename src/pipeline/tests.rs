@@ -162,6 +162,7 @@ async fn restored_at(
         view: watch::Sender::new(Arc::new(Inventory::new().view())),
         sources: watch::Sender::default(),
         outbox: watch::Sender::new(0),
+        writable: watch::Sender::new(true),
         pulse: watch::Sender::new(Instant::now()),
         exposition,
     };

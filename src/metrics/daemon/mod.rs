@@ -65,6 +65,7 @@ struct Counts {
     sources: BTreeMap<String, Source>,
     channels: BTreeMap<String, Channel>,
     alerts: BTreeMap<(Arc<str>, Arc<str>, String), u64>,
+    store_up: Option<bool>,
     reload: Option<bool>,
     reloaded_at: Option<Timestamp>,
 }
@@ -76,6 +77,7 @@ impl DaemonMetrics {
             sources: BTreeMap::new(),
             channels: BTreeMap::new(),
             alerts: BTreeMap::new(),
+            store_up: None,
             reload: None,
             reloaded_at: None,
         };
@@ -218,6 +220,11 @@ impl DaemonMetrics {
     /// Keeps whether a channel delivers.
     pub fn channel_up(&self, channel: &str, up: bool) {
         self.channel(channel, |channel| channel.lock().up = Some(up));
+    }
+
+    /// Keeps whether the store takes what is written.
+    pub fn store_up(&self, up: bool) {
+        self.write().store_up = Some(up);
     }
 
     /// Keeps how the last attempt to load the configuration ended, and when.

@@ -146,6 +146,10 @@ fn channels<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
 fn config<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
     out.family(f::BUILD);
     out.sample(&[("version", env!("CARGO_PKG_VERSION"))], Value::Count(1))?;
+    out.family(f::STORE_UP);
+    if let Some(up) = counts.store_up {
+        out.sample(&[], flag(up))?;
+    }
     out.family(f::RELOAD_OK);
     if let Some(successful) = counts.reload {
         out.sample(&[], flag(successful))?;

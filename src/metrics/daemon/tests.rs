@@ -76,6 +76,7 @@ fn what_is_unknown_has_no_sample() {
         "notifications_pending",
         "notifications_oldest_pending_timestamp_seconds",
         "notifications_last_success_timestamp_seconds",
+        "store_up",
         "config_last_reload_successful",
         "config_last_reload_success_timestamp_seconds",
     ] {
@@ -169,6 +170,7 @@ fn what_a_channel_and_the_configuration_do_is_told() {
     metrics.channel_up("ops", false);
     metrics.reload(true, AT);
     metrics.reload(false, AT.plus(9));
+    metrics.store_up(false);
     let alert = |source: &str, rung: &str, count| ActiveAlerts {
         source: Arc::from(source),
         scope: Arc::from("all"),
@@ -185,6 +187,7 @@ fn what_a_channel_and_the_configuration_do_is_told() {
         ("notifications_oldest_pending_timestamp_seconds", &channel, "1795305600"),
         ("notifications_last_success_timestamp_seconds", &channel, "1795305601"),
         ("channel_up", &channel, "0"),
+        ("store_up", &[], "0"),
         ("config_last_reload_successful", &[], "0"),
         ("config_last_reload_success_timestamp_seconds", &[], "1795305600"),
         ("alerts_active", &[("source", "s"), ("scope", "all"), ("rung", "3d")], "5"),

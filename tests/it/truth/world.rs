@@ -170,6 +170,7 @@ impl World {
             exposition: Arc::new(Exposition::new(Arc::clone(&self.metrics))),
             sources: watch::Sender::new(Arc::default()),
             outbox: watch::Sender::new(0),
+            writable: watch::Sender::new(true),
             pulse: watch::Sender::new(Instant::now()),
         };
         let (view, sources) = (outputs.view.subscribe(), outputs.sources.subscribe());
