@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
-use crate::config::{Config, StoreUrl};
+use crate::config::{Config, Hosts, StoreUrl};
 use crate::metrics::DaemonMetrics;
 use crate::pipeline::Parts;
 use crate::schedule::Scheduler;
@@ -92,10 +92,11 @@ impl App {
         let timers = Arc::new(Scheduler::new(Arc::clone(&clock)));
         let parts = Parts { store, metrics: Arc::clone(&metrics), clock, random };
         let wiring = Wiring::new(parts.clone(), timers, &self.plan);
-        let Readers { view, sources, exposition, writable: _, pulse } = wiring.readers();
+        let Readers { view, sources, exposition, writable, pulse } = wiring.readers();
         let (reload, reloads) = mpsc::channel(1);
         let ready = watch::Sender::new(false);
         let limit = watch::Sender::new(self.plan.config.metrics.max_series_per_source);
+        let hosts = watch::Sender::new(Arc::new(self.plan.config.server.hosts.clone()));
         let state = web::State {
             view,
             metrics,
@@ -105,6 +106,8 @@ impl App {
             clock: Arc::clone(&parts.clock),
             reload,
             ready: ready.subscribe(),
+            writable,
+            hosts: hosts.subscribe(),
             max_series_per_source: limit.subscribe(),
         };
         let address = listener.local_addr()?;
@@ -126,7 +129,7 @@ impl App {
             certificates = known.borrow().len(),
             "notafter has started"
         );
-        Ok(Daemon { core, parts, edges, stop, reloads, limit, file, started: config })
+        Ok(Daemon { core, parts, edges, stop, reloads, limit, hosts, file, started: config })
     }
 }
 
@@ -139,6 +142,7 @@ struct Daemon {
     stop: CancellationToken,
     reloads: mpsc::Receiver<Reload>,
     limit: watch::Sender<usize>,
+    hosts: watch::Sender<Arc<Hosts>>,
     file: ConfigFile,
     /// The configuration that it began with: what a reload cannot change is as it says.
     started: Arc<Config>,

@@ -1,5 +1,7 @@
 //! Another configuration while the daemon runs.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::Daemon;
@@ -18,6 +20,7 @@ impl Daemon {
         })?;
         let left = unchangeable(&self.started, &plan.config);
         self.limit.send_replace(plan.config.metrics.max_series_per_source);
+        self.hosts.send_replace(Arc::new(plan.config.server.hosts.clone()));
         self.core.reload(&plan).await.map_err(|error| format!("{error:#}"))?;
         self.parts.metrics.reload(true, now);
         match left.as_str() {

@@ -55,7 +55,7 @@ mod tests {
     use chrono_tz::Tz;
 
     use super::*;
-    use crate::config::{Matcher, Schedule, StoreUrl};
+    use crate::config::{Hosts, Matcher, Schedule, StoreUrl};
     use crate::expiry::{Language, Severity};
 
     fn full_scan(kind: &str) -> Option<Duration> {
@@ -102,7 +102,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 26);
+        assert_eq!(switched, 27);
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
     }
 
     const EVERYTHING: &str = r#"
-server = { listen = "[::1]:9", external_url = "https://certs.example.com/x/" }
+server = { listen = "[::1]:9", external_url = "https://certs.example.com/x/", hosts = ["*.svc"] }
 store.url = "sqlite:/srv/x.db"
 [[source]]
 name = "iot.prod_1"
@@ -167,7 +167,10 @@ max_series_per_source = 0
         let config = config.unwrap();
         assert_eq!(mistakes.render("x.toml", EVERYTHING), "");
         assert_eq!(config.server.listen.to_string(), "[::1]:9");
-        assert_eq!(config.server.external_url.unwrap().as_str(), "https://certs.example.com/x");
+        let external_url = config.server.external_url.unwrap();
+        assert_eq!(external_url.as_str(), "https://certs.example.com/x");
+        let hosts = Hosts::new(vec!["*.svc".to_owned()], Some(&external_url));
+        assert_eq!(config.server.hosts, hosts);
         assert_eq!(config.store, StoreUrl::Sqlite("/srv/x.db".into()));
         let [source] = config.sources.as_slice() else { panic!("one source") };
         let cron = |expression: &str| Schedule::Cron {
@@ -265,7 +268,7 @@ max_series_per_source = 2000000
         x.toml:3:10: not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`
         x.toml:4:16: `external_url` must not hold a user name or a password
         x.toml:5:19: `web_config_file` is not supported yet: listen on loopback behind a proxy that terminates TLS and checks who asks
-        x.toml:6:1: unknown key `port`; known: external_url, listen, web_config_file
+        x.toml:6:1: unknown key `port`; known: external_url, hosts, listen, web_config_file
         x.toml:8:7: this kind of store is not known: write `sqlite:PATH`, such as `sqlite:notafter.db` or `sqlite:/var/lib/notafter/notafter.db`
         x.toml:10:8: `IoT` is not a name: a name is 1 to 64 of a-z, 0-9, `_`, `.` and `-`, and begins with a letter or a digit
         x.toml:12:12: `schedule`: not a duration: write a number with its unit, such as `10m`, `36h` or `30d`

@@ -19,6 +19,7 @@ mod address;
 mod duration;
 mod size;
 mod glob;
+mod hosts;
 mod spelling;
 mod mistakes;
 mod tree;
@@ -28,6 +29,7 @@ pub use address::is_loopback;
 pub use duration::duration;
 pub use environment::Environment;
 pub use fields::Fields;
+pub use hosts::{HostName, Hosts};
 pub use load::{load, load_file};
 pub use mistakes::{Mistake, Mistakes};
 pub use schedule::Schedule;
@@ -92,6 +94,8 @@ pub struct Server {
     pub listen: std::net::SocketAddr,
     /// The base of links in messages.
     pub external_url: Option<url::Url>,
+    /// The names under which it may be asked.
+    pub hosts: Hosts,
 }
 
 /// Where state is kept.

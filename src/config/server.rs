@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::address::base;
 use super::spelling::quoted;
-use super::{Environment, Fields, Placed, Server, Span, StoreUrl};
+use super::{Environment, Fields, Hosts, Placed, Server, Span, StoreUrl, hosts};
 
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10793);
@@ -13,7 +13,7 @@ const DEFAULT_STORE: &str = "notafter.db";
 
 /// Reads `[server]`.
 pub(super) fn server(root: &mut Fields<'_>) -> Server {
-    let mut server = Server { listen: DEFAULT_LISTEN, external_url: None };
+    let mut server = Server { listen: DEFAULT_LISTEN, external_url: None, hosts: Hosts::default() };
     let Some((table, span)) = root.table("server") else { return server };
     let mut fields = root.inside(table, span);
     if let Some(listen) = fields.string("listen") {
@@ -25,6 +25,7 @@ pub(super) fn server(root: &mut Fields<'_>) -> Server {
             Err(why) => fields.mistake(text.span, format!("`external_url` {why}")),
         }
     }
+    server.hosts = Hosts::new(hosts::patterns(&mut fields), server.external_url.as_ref());
     if let Some(file) = fields.string("web_config_file") {
         fields.mistake(
             file.span,

@@ -17,7 +17,9 @@ pub(super) struct Limits {
     pub(super) scrape: Duration,
     /// Scrapes at the same time.
     pub(super) scrapes: usize,
-    /// Connections at the same time; more wait to be accepted.
+    /// Bytes that the body of a request may have.
+    pub(super) body_bytes: u64,
+    /// Connections at the same time; for more, idle ones give way.
     pub(super) connections: usize,
     /// For what is under way when the daemon stops.
     pub(super) drain: Duration,
@@ -32,6 +34,7 @@ impl Default for Limits {
             answer: Duration::from_secs(30),
             scrape: Duration::from_mins(1),
             scrapes: 4,
+            body_bytes: 64 * 1024,
             connections: 256,
             drain: Duration::from_secs(10),
         }

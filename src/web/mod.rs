@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -15,22 +16,27 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::clock::Clock;
+use crate::config::Hosts;
 use crate::expiry::View;
 use crate::metrics::{DaemonMetrics, Exposition, Names};
 use crate::scan::SourceStatus;
 
+mod answer;
 mod control;
+mod door;
 mod limits;
 mod negotiate;
 mod page;
 mod write_timeout;
 mod problem;
 mod scrape;
+mod seats;
 mod server;
 mod time_format;
 #[cfg(test)]
 mod tests;
 
+use door::Door;
 use limits::Limits;
 
 /// What the pages are made from.
@@ -51,6 +57,10 @@ pub struct State {
     pub reload: mpsc::Sender<oneshot::Sender<Result<String, String>>>,
     /// Whether the store is open and the first view is published.
     pub ready: watch::Receiver<bool>,
+    /// Whether the store takes what is written.
+    pub writable: watch::Receiver<bool>,
+    /// The names under which this server may be asked.
+    pub hosts: watch::Receiver<Arc<Hosts>>,
     /// How many certificates of each source have series of their own.
     pub max_series_per_source: watch::Receiver<usize>,
 }
@@ -68,6 +78,7 @@ pub async fn serve(
 /// What every handler sees.
 struct Shared {
     state: State,
+    door: Door,
     scrapes: Arc<Semaphore>,
     limits: Limits,
 }
@@ -79,7 +90,8 @@ async fn serve_within(
     stop: CancellationToken,
 ) {
     let scrapes = Arc::new(Semaphore::new(limits.scrapes));
-    let shared = Arc::new(Shared { state, scrapes, limits });
+    let door = Door::new(state.hosts.clone(), limits.body_bytes);
+    let shared = Arc::new(Shared { state, door, scrapes, limits });
     server::run(listener, router(shared), limits, stop).await;
 }
 
@@ -97,6 +109,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/-/reload", post(control::reload).put(control::reload))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&shared), door::guard))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(nosniff)
         .with_state(shared)

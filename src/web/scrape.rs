@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::Compression;
@@ -27,13 +27,9 @@ const WAITING: usize = 4;
 /// Answers a scrape.
 pub(super) async fn scrape(
     State(shared): State<Arc<Shared>>,
-    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (format, gzip) = (negotiate::format(&headers), negotiate::gzip(&headers));
-    if method == Method::HEAD {
-        return Ok(answer(format, gzip, Body::empty()));
-    }
     let Ok(permit) = Arc::clone(&shared.scrapes).try_acquire_owned() else {
         return Err(Problem::busy("too many scrapes at once; scrape from fewer places"));
     };

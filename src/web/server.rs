@@ -3,21 +3,26 @@
 //! Plain HTTP/1 only: hyper's automatic detection of the version has no timeout, so a client that says nothing would
 //! keep its connection for ever.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
+use super::answer::Answer;
 use super::limits::Limits;
+use super::seats::{Seat, Seats};
 use super::write_timeout::WriteTimeout;
 
 /// How long to wait after the system refused to hand over a connection, as it does when descriptors run out.
@@ -30,7 +35,7 @@ pub(super) async fn run(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let room = Arc::new(Semaphore::new(limits.connections));
+    let seats = Seats::new(limits.connections);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut builder = http1::Builder::new();
@@ -38,17 +43,17 @@ pub(super) async fn run(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(limits.head_bytes);
-    while let Some((permit, stream)) =
-        stop.run_until_cancelled(next(&listener, &room, &mut connections)).await
+    while let Some((stream, seat)) =
+        stop.run_until_cancelled(next(&listener, &seats, &mut connections)).await
     {
-        let io = TokioIo::new(WriteTimeout::new(stream, limits.stall));
-        let connection = builder.serve_connection(io, TowerToHyperService::new(router.clone()));
+        let io = WriteTimeout::new(stream, limits.stall, Arc::clone(&seat.unread));
+        let leave = seat.leave.clone();
+        let connection = builder.serve_connection(TokioIo::new(io), service(&router, seat));
         let connection = graceful.watch(connection);
         connections.spawn(async move {
-            if let Err(error) = connection.await {
+            if let Some(Err(error)) = leave.run_until_cancelled(connection).await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(permit);
         });
     }
     drop(listener);
@@ -58,25 +63,38 @@ pub(super) async fn run(
     connections.shutdown().await;
 }
 
-/// Waits for room and then for a connection; forgets connections that have ended meanwhile.
+/// Returns what answers the requests of one connection, which is at work meanwhile.
+fn service(
+    router: &Router,
+    seat: Arc<Seat>,
+) -> impl Service<Request<Incoming>, Response = Response<Answer>, Error = Infallible, Future: Send> + use<>
+{
+    let router = router.clone();
+    service_fn(move |request| {
+        let (work, answer) = (seat.work(), router.clone().oneshot(request));
+        async move { answer.await.map(|answer| answer.map(|body| Answer::new(body, work))) }
+    })
+}
+
+/// Waits for a connection and then for a place; forgets connections that have ended meanwhile.
 async fn next(
     listener: &TcpListener,
-    room: &Arc<Semaphore>,
+    seats: &Arc<Seats>,
     connections: &mut JoinSet<()>,
-) -> (tokio::sync::OwnedSemaphorePermit, TcpStream) {
-    let permit = Arc::clone(room).acquire_owned().await.expect("the semaphore is never closed");
+) -> (TcpStream, Arc<Seat>) {
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             Some(ended) = connections.join_next(), if !connections.is_empty() => {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a connection's task ended badly");
                 }
                 continue;
             }
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => return (permit, stream),
+            Ok((stream, _)) => return (stream, seats.take().await),
             Err(error) => after_refusal(&error).await,
         }
     }

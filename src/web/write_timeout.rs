@@ -2,6 +2,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,12 +16,18 @@ pub(super) struct WriteTimeout {
     stream: TcpStream,
     patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Set while a write makes no progress.
+    unread: Arc<AtomicBool>,
 }
 
 impl WriteTimeout {
-    /// Waits at most `patience` for each write.
-    pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, patience, stalled: None }
+    /// Waits at most `patience` for each write, and says in `unread` that it waits.
+    pub(super) const fn new(
+        stream: TcpStream,
+        patience: Duration,
+        unread: Arc<AtomicBool>,
+    ) -> Self {
+        Self { stream, patience, stalled: None, unread }
     }
 
     fn with_deadline<T>(
@@ -28,6 +36,7 @@ impl WriteTimeout {
         attempt: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let attempt = attempt(Pin::new(&mut self.stream), cx);
+        self.unread.store(attempt.is_pending(), Ordering::Relaxed);
         if attempt.is_ready() {
             self.stalled = None;
             return attempt;

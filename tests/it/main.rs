@@ -8,6 +8,7 @@ mod chats;
 mod commands;
 mod crash;
 mod daemon;
+mod doors;
 mod fleet;
 mod rates;
 mod harness;

@@ -12,6 +12,9 @@ use super::super::*;
 use crate::metrics::testing::{Known, Memory, NOW, view};
 use crate::metrics::{Setup, SourceSetup};
 
+/// What a request is for where a test does not say.
+const HOST: &str = "host: localhost\r\n";
+
 type Reloads = mpsc::Receiver<oneshot::Sender<Result<String, String>>>;
 
 /// A running server, and what it is fed from.
@@ -21,6 +24,8 @@ pub(super) struct Server {
     pub(super) sources: watch::Sender<Arc<Vec<SourceStatus>>>,
     pub(super) names: Arc<Memory>,
     pub(super) ready: watch::Sender<bool>,
+    pub(super) writable: watch::Sender<bool>,
+    pub(super) hosts: watch::Sender<Arc<Hosts>>,
     pub(super) reloads: Reloads,
     pub(super) stop: CancellationToken,
     pub(super) tasks: JoinSet<()>,
@@ -49,6 +54,8 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     let (view, views) = watch::channel(Arc::new(view(1, known)));
     let (sources, statuses) = watch::channel(Arc::default());
     let (ready, readiness) = watch::channel(false);
+    let (writable, can_write) = watch::channel(true);
+    let (hosts, named) = watch::channel(Arc::default());
     let (limit, max_series_per_source) = watch::channel(1_000_000);
     let (reload, reloads) = mpsc::channel(1);
     let metrics = Arc::new(DaemonMetrics::new(&setup));
@@ -61,6 +68,8 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
         clock: Arc::new(Stopped),
         reload,
         ready: readiness,
+        writable: can_write,
+        hosts: named,
         max_series_per_source,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -68,7 +77,19 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(serve_within(listener, state, limits, stop.clone()));
-    Server { address, view, sources, names, ready, reloads, stop, tasks, _limit: limit }
+    Server {
+        address,
+        view,
+        sources,
+        names,
+        ready,
+        writable,
+        hosts,
+        reloads,
+        stop,
+        tasks,
+        _limit: limit,
+    }
 }
 
 /// An answer, taken apart.
@@ -110,7 +131,8 @@ impl Server {
 
 /// Sends one request, after which the server closes the connection.
 pub(super) async fn send(stream: &mut TcpStream, request: &str, headers: &[&str]) {
-    let mut head = format!("{request} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n");
+    let host = if headers.iter().any(|header| header.starts_with("host:")) { "" } else { HOST };
+    let mut head = format!("{request} HTTP/1.1\r\n{host}connection: close\r\n");
     for header in headers {
         head.push_str(header);
         head.push_str("\r\n");

@@ -2,5 +2,6 @@
 
 mod client;
 mod connections;
+mod doors;
 mod pages;
 mod scrapes;

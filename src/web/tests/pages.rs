@@ -43,6 +43,12 @@ async fn health_and_readiness() {
     assert_eq!(problem(&server.get("/-/ready").await).0, 503);
     server.ready.send(true).unwrap();
     assert_eq!(server.get("/-/ready").await.status, 200);
+    server.writable.send(false).unwrap();
+    let answer = server.get("/-/ready").await;
+    assert_eq!(problem(&answer), (503, "the store cannot be written; the log says why".to_owned()));
+    assert_eq!(server.get("/-/healthy").await.status, 200);
+    server.writable.send(true).unwrap();
+    assert_eq!(server.get("/-/ready").await.status, 200);
 }
 
 #[tokio::test]

@@ -1,0 +1,178 @@
+//! Who is let in: requests that name this server, and changes that its own pages ask for.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_LENGTH, HOST, HeaderName, ORIGIN};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::watch;
+
+use super::Shared;
+use super::problem::Problem;
+use crate::config::{HostName, Hosts};
+
+/// Refused names that are logged; whoever tries more of them does not fill the log.
+const LOGGED: usize = 32;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Looks at every request before its handler does.
+pub(super) struct Door {
+    hosts: watch::Receiver<Arc<Hosts>>,
+    body_bytes: u64,
+    refused: Mutex<BTreeSet<String>>,
+}
+
+/// Lets a request through to its handler, or answers why not.
+pub(super) async fn guard(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match shared.door.admit(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+impl Door {
+    pub(super) const fn new(hosts: watch::Receiver<Arc<Hosts>>, body_bytes: u64) -> Self {
+        Self { hosts, body_bytes, refused: Mutex::new(BTreeSet::new()) }
+    }
+
+    fn admit(&self, request: &Request) -> Result<(), Problem> {
+        let hosts = Arc::clone(&self.hosts.borrow());
+        for name in names(request)? {
+            self.knows(&hosts, &name)?;
+        }
+        let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
+        if is_change && is_cross_site(request.headers(), &hosts) {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "a page of another site may not ask for a change",
+            ));
+        }
+        self.holds(request.headers())
+    }
+
+    fn knows(&self, hosts: &Hosts, name: &HostName) -> Result<(), Problem> {
+        if hosts.answer_to(name) {
+            return Ok(());
+        }
+        let HostName::Domain(name) = name else { return Ok(()) };
+        if self.is_new(name) {
+            tracing::warn!(
+                "a request for `{name}` was refused; if that is a name of this server, add \
+                 `hosts = [\"{name}\"]` to `[server]`"
+            );
+        }
+        Err(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            format!("`{name}` is not a name of this server; `[server] hosts` says which are"),
+        ))
+    }
+
+    fn is_new(&self, name: &str) -> bool {
+        // A set is whole whenever somebody sees it.
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.len() < LOGGED && refused.insert(name.to_owned())
+    }
+
+    /// No handler reads a body, so one is wanted for politeness only.
+    fn holds(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        let length = length.and_then(|length| length.parse::<u64>().ok());
+        if length.is_some_and(|length| length > self.body_bytes) {
+            let detail = format!("a body may have {} bytes", self.body_bytes);
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        Ok(())
+    }
+}
+
+/// Returns every name that the request is for. None of them may be another's.
+///
+/// An HTTP/1.0 request may come without one, as probes of older load balancers do: every browser sends one, so it is no
+/// page that asks.
+fn names(request: &Request) -> Result<Vec<HostName>, Problem> {
+    let bad = |detail| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let stated: Vec<&HeaderValue> = request.headers().get_all(HOST).iter().collect();
+    let is_missing = stated.is_empty() && request.version() != Version::HTTP_10;
+    if is_missing || stated.len() > 1 {
+        return Err(bad("one Host header is wanted"));
+    }
+    let stated = stated.into_iter().map(|host| host.to_str().unwrap_or_default());
+    let target = request.uri().authority().map(|authority| authority.as_str());
+    stated
+        .chain(target)
+        .map(|host| HostName::parse(host).ok_or_else(|| bad("the host is not one")))
+        .collect()
+}
+
+/// Tells whether a browser sent this for a page of another site. What is no browser sends neither header.
+fn is_cross_site(headers: &HeaderMap, hosts: &Hosts) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    if let Some(site) = text(SEC_FETCH_SITE) {
+        return site != "same-origin" && site != "none";
+    }
+    let Some(origin) = text(ORIGIN) else { return false };
+    let here = text(HOST).unwrap_or_default();
+    let is_here =
+        origin.split_once("://").is_some_and(|(_, place)| place.eq_ignore_ascii_case(here));
+    // A proxy in front may ask under another name than the browser asked it.
+    !is_here && !hosts.is_external(origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::*;
+
+    fn headers(list: &[(&str, &str)]) -> HeaderMap {
+        let pair = |(name, value): &(&str, &str)| {
+            (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())
+        };
+        list.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn a_change_is_asked_for_by_a_page_of_this_server() {
+        let url = Url::parse("https://outer.example/x").unwrap();
+        let hosts = Hosts::new(Vec::new(), Some(&url));
+        for (list, expected) in [
+            (&[("host", "h:1")][..], false),
+            (&[("host", "h:1"), ("origin", "http://h:1")], false),
+            (&[("host", "H:1"), ("origin", "https://h:1")], false),
+            (&[("host", "inner:1"), ("origin", "https://outer.example")], false),
+            (&[("host", "inner:1"), ("origin", "http://outer.example")], true),
+            (&[("host", "h:1"), ("origin", "http://h:2")], true),
+            (&[("host", "h:1"), ("origin", "http://evil.example")], true),
+            (&[("host", "h:1"), ("origin", "null")], true),
+            (&[("origin", "http://h:1")], true),
+            (&[("host", "h:1"), ("origin", "\u{e9}")], true),
+            (&[("sec-fetch-site", "cross-site"), ("host", "h"), ("origin", "http://h")], true),
+            (&[("sec-fetch-site", "same-site")], true),
+            (&[("sec-fetch-site", "none")], false),
+            (
+                &[("sec-fetch-site", "same-origin"), ("host", "inner"), ("origin", "http://outer")],
+                false,
+            ),
+        ] {
+            assert_eq!(is_cross_site(&headers(list), &hosts), expected, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_name_is_logged_once_and_not_without_end() {
+        let (_sender, hosts) = watch::channel(Arc::default());
+        let door = Door::new(hosts, 0);
+        assert!(door.is_new("evil.example"));
+        assert!(!door.is_new("evil.example"));
+        let more = (0..1000).filter(|number| door.is_new(&format!("{number}.example"))).count();
+        assert_eq!(more, LOGGED - 1);
+    }
+}
