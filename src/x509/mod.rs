@@ -11,6 +11,7 @@ use crate::expiry::{Fingerprint, Kind, Timestamp};
 use pem::Block;
 
 pub mod pem;
+mod text;
 
 /// What a certificate says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +99,7 @@ fn distinguished_name(name: &X509Name<'_>) -> String {
 }
 
 fn first_text<'a>(mut found: impl Iterator<Item = &'a AttributeTypeAndValue<'a>>) -> String {
-    found.find_map(|value| value.as_str().ok()).unwrap_or_default().to_owned()
+    found.find_map(|value| text::of(value.attr_value())).unwrap_or_default()
 }
 
 /// Writes the bytes of an ASN.1 integer as hex, without the zero byte that only marks it positive.
@@ -163,7 +164,8 @@ fn kind(certificate: &X509Certificate<'_>) -> Kind {
 #[cfg(test)]
 mod tests {
     use rcgen::{
-        BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+        BasicConstraints, CertificateParams, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa,
+        KeyPair,
     };
 
     use super::*;
@@ -198,6 +200,23 @@ mod tests {
         assert_eq!(facts.not_before, Timestamp::from_seconds(1_736_294_400));
         assert_eq!(facts.not_after, Timestamp::from_seconds(2_051_827_200));
         assert!(facts.issuer.contains("设备 1"), "{}", facts.issuer);
+    }
+
+    #[test]
+    fn names_in_old_character_sets_are_read() {
+        use rcgen::string::{BmpString, TeletexString, UniversalString};
+        let values = [
+            DnValue::BmpString(BmpString::try_from("plant-7").unwrap()),
+            DnValue::TeletexString(TeletexString::try_from("plant-7").unwrap()),
+            DnValue::UniversalString(UniversalString::try_from("plant-7").unwrap()),
+        ];
+        for value in values {
+            let mut params = params(&["a.example"]);
+            params.distinguished_name.push(DnType::CommonName, value.clone());
+            params.distinguished_name.push(DnType::OrganizationalUnitName, value);
+            let facts = made(&params);
+            assert_eq!((facts.common_name.as_str(), facts.unit.as_str()), ("plant-7", "plant-7"));
+        }
     }
 
     #[test]
