@@ -303,19 +303,22 @@ pub enum Reason {
     BadCertificate,
     /// A file or entry that cannot be read.
     Unreadable,
+    /// A place that is named and not there.
+    Missing,
     /// A row outside the slice that was asked for.
     OutsideSlice,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unidentified,
         Self::BadTime,
         Self::BadField,
         Self::UnknownStatus,
         Self::BadCertificate,
         Self::Unreadable,
+        Self::Missing,
         Self::OutsideSlice,
     ];
 
@@ -328,6 +331,7 @@ impl Reason {
             Self::UnknownStatus => "unknown_status",
             Self::BadCertificate => "bad_certificate",
             Self::Unreadable => "unreadable",
+            Self::Missing => "missing",
             Self::OutsideSlice => "outside_slice",
         }
     }

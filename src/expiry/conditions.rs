@@ -14,6 +14,8 @@ pub enum Condition {
     Scope(String, String),
     /// A scope whose list leaves out what is there when it is asked for.
     Contradiction(String, String),
+    /// A place of a source that cannot be read.
+    Place(String, String),
     /// A channel that cannot deliver.
     Channel(String),
     /// The machine's clock.
@@ -34,6 +36,7 @@ impl Condition {
             Self::Contradiction(source, scope) => {
                 format!("contradiction{SEPARATOR}{source}{SEPARATOR}{scope}")
             }
+            Self::Place(source, place) => format!("place{SEPARATOR}{source}{SEPARATOR}{place}"),
             Self::Channel(channel) => format!("channel{SEPARATOR}{channel}"),
             Self::Clock => "clock".to_owned(),
             Self::Offset(source) => format!("offset{SEPARATOR}{source}"),
@@ -52,6 +55,7 @@ impl Condition {
             ("contradiction", Some(source), Some(scope)) => {
                 Some(Self::Contradiction(source, scope))
             }
+            ("place", Some(source), Some(place)) => Some(Self::Place(source, place)),
             ("channel", Some(channel), None) => Some(Self::Channel(channel)),
             ("clock", None, None) => Some(Self::Clock),
             ("offset", Some(source), None) => Some(Self::Offset(source)),
@@ -62,6 +66,7 @@ impl Condition {
     /// Returns how much it asks of the reader.
     const fn severity(&self) -> Severity {
         match self {
+            Self::Place(..) => Severity::Warning,
             Self::Source(_)
             | Self::Scope(..)
             | Self::Contradiction(..)
@@ -81,6 +86,7 @@ impl Condition {
             Self::Contradiction(source, scope) => {
                 Some(Topic::InventoryConsistent { source, scope })
             }
+            Self::Place(source, place) => Some(Topic::PlaceReadable { source, place }),
             Self::Channel(channel) => Some(Topic::ChannelUp { channel }),
             Self::Clock => Some(Topic::ClockRecovered),
             // An offset that is small again needs no message: signatures were corrected all the time.
@@ -120,6 +126,15 @@ impl Conditions {
     /// Returns whether it was raised and is not over.
     pub fn holds(&self, condition: &Condition) -> bool {
         self.raised.contains_key(condition)
+    }
+
+    /// Returns the places of a source that are known to be unreadable.
+    pub fn places(&self, source: &str) -> Vec<String> {
+        let of_source = self.raised.keys().filter_map(|condition| match condition {
+            Condition::Place(name, place) if name == source => Some(place.clone()),
+            _ => None,
+        });
+        of_source.collect()
     }
 
     /// A condition holds. Answers with what that changes, the first time.
@@ -177,6 +192,7 @@ mod tests {
             Condition::Source("iot".into()),
             Condition::Scope("iot".into(), "mqtt-1:a/b".into()),
             Condition::Contradiction("iot".into(), "mqtt-1:a/b".into()),
+            Condition::Place("files".into(), "/etc/\u{1f}a".into()),
             Condition::Channel("ops".into()),
             Condition::Clock,
             Condition::Offset("iot".into()),

@@ -132,6 +132,22 @@ pub enum Topic {
         /// The source.
         source: String,
     },
+    /// A place cannot be read: what is known there is kept, and a change of it would not be seen.
+    PlaceUnreadable {
+        /// The source that looks at it.
+        source: String,
+        /// The place.
+        place: String,
+        /// What is wrong, and what to do.
+        error: String,
+    },
+    /// The place is read again.
+    PlaceReadable {
+        /// The source that looks at it.
+        source: String,
+        /// The place.
+        place: String,
+    },
     /// A scope shrank so much at once that removals are frozen.
     InventoryShrunk {
         /// The source.
@@ -222,6 +238,8 @@ impl Event {
             Topic::Renewed { .. } => "certificate.renewed",
             Topic::SourceStale { .. } => "source.stale",
             Topic::SourceRecovered { .. } => "source.recovered",
+            Topic::PlaceUnreadable { .. } => "place.unreadable",
+            Topic::PlaceReadable { .. } => "place.readable",
             Topic::InventoryShrunk { .. } => "inventory.shrunk",
             Topic::InventoryRestored { .. } => "inventory.restored",
             Topic::InventoryContradicts { .. } => "inventory.contradicts",
@@ -255,6 +273,8 @@ impl Event {
             Topic::Expiring { facts, .. } | Topic::Renewed { facts, .. } => Some(&facts.source),
             Topic::SourceStale { source, .. }
             | Topic::SourceRecovered { source }
+            | Topic::PlaceUnreadable { source, .. }
+            | Topic::PlaceReadable { source, .. }
             | Topic::InventoryShrunk { source, .. }
             | Topic::InventoryRestored { source, .. }
             | Topic::InventoryContradicts { source, .. }

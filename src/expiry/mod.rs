@@ -35,8 +35,8 @@ mod message;
 pub mod text;
 
 pub use absence::{
-    Absence, Accepted, Coverage, Doubt, Ends, Missing, Outcome, Part, PointReads, Proof, Removal,
-    Span, WindowName,
+    Absence, Accepted, Coverage, Doubt, Ends, Look, LostPlaces, Missing, Outcome, Part, PlaceState,
+    PointReads, Proof, Removal, Span, WindowName,
 };
 pub use certificate::{Fingerprint, Kind, Reason, Rejected, Sighting, Status, Timestamp};
 pub use conditions::{Condition, Conditions, Transition};

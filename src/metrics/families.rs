@@ -69,6 +69,10 @@ families! {
         "Distinct certificates that were read. Cached: as of the last scan of the whole scope, or of the near window until there was one.";
     SOURCE_MISSING, Gauge, "source_scan_missing",
         "Certificates that the provider counted and did not list, in the last scan; the larger number where windows differ.";
+    SOURCE_PLACES, Gauge, "source_places",
+        "Places that the source looked at in its last poll, by what came of it: read, missing, unreadable or broken. Absent for sources that look at none.";
+    GLOBS_WITHOUT_MATCH, Gauge, "source_globs_without_match",
+        "Globs of the source that matched nothing in its last poll. Absent for sources without globs.";
     SOURCE_CLOCK_OFFSET, Gauge, "source_clock_offset_seconds",
         "The provider's clock minus ours in seconds, from the Date of its last answer.";
 

@@ -83,6 +83,10 @@ impl Pipeline {
             rows.push(row);
         }
         self.absence.list(&part(scope, slice), &rows);
+        if let Some(places) = &page.places {
+            self.absence.look(&part(scope, slice), &places.looked);
+            self.apply_places(source, scope, places, &rows);
+        }
         self.parts.metrics.added(source, &slice.scope, added);
         let counts = self.polls.of(source, slice.window);
         counts.rows += rows.len() as u64;
@@ -198,6 +202,7 @@ impl Pipeline {
     fn end_slice(&mut self, source: &Arc<str>, report: &Report) {
         let (slice, key) = (&report.slice, WindowKey::of(source, &report.slice));
         let scope = self.scope(source, &slice.scope);
+        let report = &self.judged(&part(scope, slice), report);
         let outcome = self.absence.end(&part(scope, slice), proof(report), &self.inventory);
         self.sources.note_problem(source, report.problem());
         let missing = outcome.map_or(0, |outcome| outcome.missing);

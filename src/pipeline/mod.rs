@@ -4,7 +4,8 @@
 //! views. One transaction holds inventory changes, ledger and outbox, so that a crash at any moment loses nothing
 //! and notifies nothing twice.
 //!
-//! Reading order: `apply` (what the events of a scan do) and `scopes` (what becomes of a scope that is not listed),
+//! Reading order: `apply` (what the events of a scan do), `places` (what a look at places does) and `scopes` (what becomes of a
+//! scope that is not listed),
 //! `source_status` (how every source is doing), `poll_counts` (what the log says of a poll), `decide` (what is notified) and `self_checks` (what is wrong with the
 //! daemon itself), `draft` (the commit being written), `commit` (how it becomes durable and is shown), `due` (when the
 //! pipeline turns by itself).
@@ -28,6 +29,7 @@ mod commit;
 mod decide;
 mod draft;
 mod due;
+mod places;
 mod poll_counts;
 mod scopes;
 mod self_checks;

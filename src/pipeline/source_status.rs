@@ -8,7 +8,11 @@ use super::window_key::WindowKey;
 use crate::expiry::{Timestamp, WindowName};
 use crate::metrics::{DaemonMetrics, ScopesBySource};
 use crate::scan::{LastRead, Report, ScanStatus, SourceStatus};
+use crate::source::Places;
 use crate::store::ScanRecord;
+
+/// Places with something wrong that are named for readers and in the log.
+const NAMED: usize = 10;
 
 /// What is known of the configured sources.
 pub(super) struct SourceStatuses {
@@ -138,6 +142,16 @@ impl SourceStatuses {
         if let Some(source) = self.sources.get_mut(source) {
             source.problem = source.problem.take().or(problem);
         }
+    }
+
+    /// Keeps the first places with something wrong for readers, and logs those that are new.
+    pub(super) fn keep_places(&mut self, source: &str, places: &Places) {
+        let Some(Source { status, .. }) = self.sources.get_mut(source) else { return };
+        let problems: Vec<String> = places.problems().take(NAMED).collect();
+        for problem in problems.iter().filter(|problem| !status.problems.contains(problem)) {
+            tracing::warn!(source, "{}", problem.replace(char::is_control, " "));
+        }
+        status.problems = problems;
     }
 
     /// A poll ended.

@@ -17,6 +17,7 @@ use crate::source::{Page, Slice, Window};
 use crate::store::{Checkpoint, ListQuery, Sqlite};
 
 mod clock;
+mod places;
 
 /// 2027-01-15T08:00:00Z.
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);

@@ -10,7 +10,7 @@ use super::{Poll, scan};
 use crate::client::concurrency;
 use crate::clock::Clock;
 use crate::expiry::{Fingerprint, Kind, Rejected, Sighting};
-use crate::source::{Source, Window};
+use crate::source::{Places, Source, Window};
 
 /// Everything that one scan saw.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Collected {
     pub proven: bool,
     /// What kept slices from being proven, in words.
     pub problems: Vec<String>,
+    /// What was found at the places of a source that looks at places.
+    pub places: Option<Places>,
 }
 
 /// Scans the whole of `source`, reporting to `progress` the rows read and the provider's total so far. When nothing could
@@ -70,6 +72,7 @@ impl Gathered {
                 let total = self.totals.entry((Arc::clone(&slice.scope), slice.kind)).or_default();
                 *total = page.total.max(*total);
                 self.collected.rejected.extend(page.rejected);
+                self.collected.places = page.places.or(self.collected.places.take());
                 for sighting in page.sightings.owned() {
                     self.keep(&slice.scope, sighting);
                 }

@@ -45,6 +45,8 @@ pub struct SourceStatus {
     pub last_attempt: Option<Timestamp>,
     /// What went wrong in the last poll. Never a secret.
     pub last_error: Option<String>,
+    /// The first places of it that cannot be read, are broken or are not there, by name, each with the reason.
+    pub problems: Vec<String>,
     /// The last scan of each scope and window.
     pub scans: Vec<ScanStatus>,
 }

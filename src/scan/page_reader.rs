@@ -217,10 +217,12 @@ impl<'a> Attempt<'a> {
             Some(offset + self.stride_after(received))
         };
         let checkpoints = std::mem::take(&mut page.checkpoints);
+        let unproven = page.places.as_ref().and_then(|places| places.unproven.clone());
         let (slice, offset) = (Arc::clone(self.slice), pages.source.clock_offset());
         feed.give(ScanEvent::Page { slice, page, offset }).await?;
         feed.keep(pages.source, &self.slice.scope, checkpoints).await?;
-        Ok(next)
+        // What was seen has been handed on; nothing follows about what was not.
+        unproven.map_or(Ok(next), |why| Err(SourceError::Unavailable(why)))
     }
 
     fn count(&mut self, offset: u64, page: &Page) {

@@ -72,7 +72,10 @@ impl Reading {
             page.rejected.iter().filter(|row| counts(row.reason)).count() as u64
         };
         self.last_total = page.total;
-        self.unreadable += rejected(hides_a_certificate);
+        // A place that was not seen hides what is in it and nothing else: the page says which.
+        if page.places.is_none() {
+            self.unreadable += rejected(hides_a_certificate);
+        }
         self.unknown += rejected(is_an_unknown_certificate);
         self.outside += rejected(|reason| reason == Reason::OutsideSlice);
     }
@@ -181,7 +184,7 @@ fn hides_a_certificate(reason: Reason) -> bool {
         Reason::Unidentified | Reason::BadField | Reason::BadCertificate | Reason::Unreadable => {
             true
         }
-        Reason::BadTime | Reason::UnknownStatus | Reason::OutsideSlice => false,
+        Reason::BadTime | Reason::UnknownStatus | Reason::Missing | Reason::OutsideSlice => false,
     }
 }
 

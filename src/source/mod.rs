@@ -20,7 +20,7 @@ mod tencent_ssl;
 mod sent;
 
 pub use crate::expiry::{Coverage, Span};
-pub use slice::{Checkpoint, Page, Slice, Window};
+pub use slice::{Checkpoint, Page, Places, Slice, Window};
 
 /// A provider that lists certificates.
 ///
@@ -54,6 +54,11 @@ pub trait Source: Send + Sync {
     /// Returns what its last answers showed of the provider's clock, where they show anything.
     fn clock_offset(&self) -> Option<ClockOffset> {
         None
+    }
+
+    /// Returns what the configuration names and is not there, for who checks it.
+    async fn warnings(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Returns whether a full scan was broken off that is worth going on with soon.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::expiry::{Coverage, Kind, Rejected, Sightings, Span, Timestamp};
+use crate::expiry::{Coverage, Kind, Look, PlaceState, Rejected, Sightings, Span, Timestamp};
 
 /// Something to be found again after a restart: its key, and what is kept under it; `None` forgets.
 pub type Checkpoint = (String, Option<String>);
@@ -95,4 +95,27 @@ pub struct Page {
     pub undated: Vec<u64>,
     /// What the source wants to find again, once the page is saved.
     pub checkpoints: Vec<Checkpoint>,
+    /// Of a source that looks at places: what it found at each. Such a source answers with all of them in one page.
+    pub places: Option<Places>,
+}
+
+/// What a source that looks at places found there.
+///
+/// Each place is proven by itself: one that was not seen keeps what is known of it, and hides nothing elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// Every place that was looked at, in order.
+    pub looked: Vec<Look>,
+    /// Patterns of places that match none.
+    pub globs_without_match: Vec<String>,
+    /// Why nothing at all can be told about absence, if so.
+    pub unproven: Option<String>,
+}
+
+impl Places {
+    /// Returns what is wrong with places, one line for each, in the order of the places.
+    pub fn problems(&self) -> impl Iterator<Item = String> {
+        let wrong = self.looked.iter().filter(|look| look.state != PlaceState::Read);
+        wrong.map(|look| format!("{}: {}", look.place, look.why))
+    }
 }

@@ -63,6 +63,15 @@ enum TopicRow<'a> {
     SourceRecovered {
         source: Cow<'a, str>,
     },
+    PlaceUnreadable {
+        source: Cow<'a, str>,
+        place: Cow<'a, str>,
+        error: Cow<'a, str>,
+    },
+    PlaceReadable {
+        source: Cow<'a, str>,
+        place: Cow<'a, str>,
+    },
     InventoryShrunk {
         source: Cow<'a, str>,
         scope: Cow<'a, str>,
@@ -150,6 +159,14 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
             error: error.as_deref().map(Cow::Borrowed),
         },
         Topic::SourceRecovered { source } => TopicRow::SourceRecovered { source: source.into() },
+        Topic::PlaceUnreadable { source, place, error } => TopicRow::PlaceUnreadable {
+            source: source.into(),
+            place: place.into(),
+            error: error.into(),
+        },
+        Topic::PlaceReadable { source, place } => {
+            TopicRow::PlaceReadable { source: source.into(), place: place.into() }
+        }
         Topic::InventoryShrunk { source, scope, known, missing } => TopicRow::InventoryShrunk {
             source: source.into(),
             scope: scope.into(),
@@ -199,6 +216,14 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
         },
         TopicRow::SourceRecovered { source } => {
             Topic::SourceRecovered { source: source.into_owned() }
+        }
+        TopicRow::PlaceUnreadable { source, place, error } => Topic::PlaceUnreadable {
+            source: source.into_owned(),
+            place: place.into_owned(),
+            error: error.into_owned(),
+        },
+        TopicRow::PlaceReadable { source, place } => {
+            Topic::PlaceReadable { source: source.into_owned(), place: place.into_owned() }
         }
         TopicRow::InventoryShrunk { source, scope, known, missing } => Topic::InventoryShrunk {
             source: source.into_owned(),
@@ -310,7 +335,7 @@ mod tests {
             let event = any::event().new_tree(&mut runner).unwrap().current();
             kinds.insert(event.kind());
         }
-        assert_eq!(kinds.len(), 15, "{kinds:?}");
+        assert_eq!(kinds.len(), 17, "{kinds:?}");
     }
 
     #[test]

@@ -129,6 +129,12 @@ fn of_topic(event: &Event) -> Map<String, Value> {
             "error": error.as_deref().map(clean),
         }),
         Topic::SourceRecovered { source } => json!({ "source": clean(source) }),
+        Topic::PlaceUnreadable { source, place, error } => {
+            json!({ "source": clean(source), "place": clean(place), "error": clean(error) })
+        }
+        Topic::PlaceReadable { source, place } => {
+            json!({ "source": clean(source), "place": clean(place) })
+        }
         Topic::InventoryShrunk { source, scope, known, missing } => {
             json!({ "source": clean(source), "scope": clean(scope), "known": known, "missing": missing })
         }
@@ -378,6 +384,8 @@ mod tests {
             },
             Topic::SourceStale { source: text(), last_proven: Some(NOW), error: None },
             Topic::SourceRecovered { source: text() },
+            Topic::PlaceUnreadable { source: text(), place: text(), error: text() },
+            Topic::PlaceReadable { source: text(), place: text() },
             Topic::InventoryShrunk { source: text(), scope: text(), known: 9, missing: 8 },
             Topic::InventoryRestored { source: text(), scope: text(), accepted: None },
             Topic::InventoryContradicts { source: text(), scope: text(), unlisted: 2 },
@@ -410,6 +418,8 @@ mod tests {
         certificate.renewed: ["certificate", "days_left", "dedup_key", "problem_key", "scope", "seconds_left", "source", "successor"]
         source.stale: ["error", "last_proven", "source"]
         source.recovered: ["source"]
+        place.unreadable: ["error", "place", "source"]
+        place.readable: ["place", "source"]
         inventory.shrunk: ["known", "missing", "scope", "source"]
         inventory.restored: ["known", "missing", "scope", "source"]
         inventory.contradicts: ["missing", "scope", "source"]

@@ -66,7 +66,8 @@ impl Loss {
     }
 }
 
-const fn few(known: usize) -> usize {
+/// Returns how many of so many may be missing at any time.
+pub(super) const fn few(known: usize) -> usize {
     if known / SHARE > FEW { known / SHARE } else { FEW }
 }
 

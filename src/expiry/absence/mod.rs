@@ -1,7 +1,8 @@
 //! Why a certificate is gone: which ones a proven reading did not list, and when that is believed.
 //!
 //! The way of a certificate that is not listed: a reading of its part begins ([`Absence::begin`]) and lists others
-//! ([`Absence::list`]); some ends are read whole and it is not among them ([`Absence::missing`]), unless so many are
+//! ([`Absence::list`]), and says which places it could not see ([`Absence::look`]): what is known there is not missing.
+//! Some ends are read whole and the certificate is not among them ([`Absence::missing`]), unless so many are
 //! missing that the guard freezes removals (`guard`); the provider is asked for it ([`Absence::point_reads`]); when it
 //! was missing and not there in two readings in a row it is gone. A whole scope that is not listed goes the same way
 //! ([`Absence::scope_is_absent`]).
@@ -10,6 +11,7 @@ mod contradictions;
 mod fresh;
 mod guard;
 mod part;
+mod places;
 mod reading;
 mod rows;
 
@@ -23,6 +25,7 @@ use super::inventory::{Inventory, RowId, ScopeId};
 pub use contradictions::Doubt;
 pub use guard::{Accepted, Removal};
 pub use part::{Coverage, Ends, Part, Proof, Span, WindowName};
+pub use places::{Look, LostPlaces, PlaceState};
 
 use contradictions::Contradictions;
 use fresh::Fresh;
@@ -100,9 +103,27 @@ impl Absence {
         }
     }
 
-    /// Some ends were read whole: says what is missing from them.
+    /// The reading looked at places.
+    pub fn look(&mut self, part: &Part, looks: &[Look]) {
+        let unseen = &mut self.readings.of(part).unseen;
+        looks.iter().for_each(|look| unseen.note(look));
+    }
+
+    /// Returns how many places the reading lost sight of, when they are so many that it proves nothing.
+    pub fn lost_places(&mut self, part: &Part, inventory: &Inventory) -> Option<LostPlaces> {
+        self.readings.of(part).lost_places(part, inventory)
+    }
+
+    /// Some ends were read whole: says what is missing from them. What is in a place that was not seen is not, nor was
+    /// it missing before.
     pub fn missing(&mut self, part: &Part, ends: Ends, inventory: &Inventory) -> Missing {
+        let hidden = self.readings.of(part).unseen.hidden(part, inventory);
+        self.keep(&hidden);
         let reading = self.readings.of(part);
+        if reading.lost_places(part, inventory).is_some() {
+            let (rows, unlisted) = (Vec::new(), Vec::new());
+            return Missing { rows, removal: Removal::Frozen, unlisted };
+        }
         let rows = reading.not_listed(part, ends, inventory);
         let is_unlisted = |row: &RowId| self.contradictions.is_unlisted(part.scope, *row);
         let (unlisted, rows): (Vec<RowId>, Vec<RowId>) = rows.into_iter().partition(is_unlisted);

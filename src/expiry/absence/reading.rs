@@ -6,6 +6,7 @@ use super::super::certificate::Kind;
 use super::super::inventory::{Inventory, RowId, ScopeId};
 use super::guard::Loss;
 use super::part::{Ends, Part, WindowName};
+use super::places::{LostPlaces, Unseen};
 use super::rows::Rows;
 
 /// What tells two readings apart that go on side by side.
@@ -36,6 +37,8 @@ pub(super) struct Readings(BTreeMap<Reader, Reading>);
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     listed: Rows,
+    /// Places that it could not see.
+    pub(super) unseen: Unseen,
     pub(super) missing: Rows,
     missing_count: usize,
     /// Those of the missing that were not missing when the part was frozen.
@@ -78,11 +81,17 @@ impl Reading {
         inventory
             .rows(part.scope, part.kind, within)
             .filter(|row| !self.listed.contains(*row) && (ends != Ends::Unknown || undated(row)))
+            .filter(|row| !self.unseen.hides(*row, inventory))
             .collect()
     }
 
     pub(super) fn lists(&self, row: RowId) -> bool {
         self.listed.contains(row)
+    }
+
+    /// Returns how many places it lost sight of, when they are more than may be at any time.
+    pub(super) fn lost_places(&self, part: &Part, inventory: &Inventory) -> Option<LostPlaces> {
+        self.unseen.lost(part, inventory, &self.listed)
     }
 
     /// These are missing; `before` were so when the part was frozen, if it is.

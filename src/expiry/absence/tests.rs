@@ -1,6 +1,8 @@
 use super::super::certificate::{Kind, Sighting, Status, Timestamp};
 use super::*;
 
+mod places;
+
 const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 86_400;
 

@@ -51,12 +51,14 @@ const fn sort(topic: &Topic) -> Sort {
         Topic::Expiring { .. } => Sort::Expiring,
         Topic::Renewed { .. } => Sort::Renewed,
         Topic::SourceStale { .. }
+        | Topic::PlaceUnreadable { .. }
         | Topic::InventoryShrunk { .. }
         | Topic::InventoryContradicts { .. }
         | Topic::ChannelDown { .. }
         | Topic::ClockSuspect { .. }
         | Topic::ClockOffset { .. } => Sort::Fault,
         Topic::SourceRecovered { .. }
+        | Topic::PlaceReadable { .. }
         | Topic::InventoryRestored { .. }
         | Topic::InventoryConsistent { .. }
         | Topic::ChannelUp { .. }
@@ -112,6 +114,10 @@ const fn label(topic: &Topic, language: Language) -> &'static str {
         (Topic::SourceStale { .. }, Zh) => "来源未能完整读取",
         (Topic::SourceRecovered { .. }, En) => "source recovered",
         (Topic::SourceRecovered { .. }, Zh) => "来源已恢复",
+        (Topic::PlaceUnreadable { .. }, En) => "place not readable",
+        (Topic::PlaceUnreadable { .. }, Zh) => "位置无法读取",
+        (Topic::PlaceReadable { .. }, En) => "place readable again",
+        (Topic::PlaceReadable { .. }, Zh) => "位置恢复可读",
         (Topic::InventoryShrunk { .. }, En) => "inventory shrunk",
         (Topic::InventoryShrunk { .. }, Zh) => "清单骤减",
         (Topic::InventoryRestored { .. }, En) => "inventory restored",

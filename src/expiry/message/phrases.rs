@@ -47,6 +47,18 @@ impl Phrases {
             (Topic::SourceStale { last_proven, .. }, _) => self.stale(&name, *last_proven),
             (Topic::SourceRecovered { .. }, En) => format!("source {name} has a proven scan again"),
             (Topic::SourceRecovered { .. }, Zh) => format!("来源 {name} 已恢复完整读取"),
+            (Topic::PlaceUnreadable { place, .. }, En) => {
+                format!("source {name} cannot read {}", inert(place, NAME))
+            }
+            (Topic::PlaceUnreadable { place, .. }, Zh) => {
+                format!("来源 {name} 无法读取 {}", inert(place, NAME))
+            }
+            (Topic::PlaceReadable { place, .. }, En) => {
+                format!("source {name} reads {} again", inert(place, NAME))
+            }
+            (Topic::PlaceReadable { place, .. }, Zh) => {
+                format!("来源 {name} 恢复读取 {}", inert(place, NAME))
+            }
             (Topic::InventoryShrunk { scope, known, missing, .. }, _) => {
                 self.shrunk(&self.place(&name, scope), *known, *missing)
             }
@@ -211,6 +223,14 @@ impl Phrases {
                 (Label::Error, inert(error.as_deref().unwrap_or_default(), SENTENCE)),
             ],
             Topic::SourceRecovered { source } => vec![(Label::Source, inert(source, FACT))],
+            Topic::PlaceUnreadable { source, place, error } => vec![
+                (Label::Source, inert(source, FACT)),
+                (Label::Place, inert(place, FACT)),
+                (Label::Error, inert(error, SENTENCE)),
+            ],
+            Topic::PlaceReadable { source, place } => {
+                vec![(Label::Source, inert(source, FACT)), (Label::Place, inert(place, FACT))]
+            }
             Topic::InventoryShrunk { source, scope, known, missing } => vec![
                 (Label::Source, inert(source, FACT)),
                 self.scope(scope),

@@ -275,6 +275,37 @@ fn a_recovered_source_is_told() {
 }
 
 #[test]
+fn a_place_that_cannot_be_read_is_told_with_what_to_do() {
+    let (source, place) = ("machine".to_owned(), "pki.pem".to_owned());
+    let error = "Permission denied".to_owned();
+    let closed = Topic::PlaceUnreadable { source: source.clone(), place: place.clone(), error };
+    insta::assert_snapshot!(said_of(closed), @r"
+    [notafter] source machine cannot read pki.pem (warning)
+    Source: machine
+    Place: pki.pem
+    Last error: Permission denied
+    <https://certs.example.com/?source=machine>
+
+    [notafter] 来源 machine 无法读取 pki.pem (warning)
+    来源：machine
+    位置：pki.pem
+    最近的错误：Permission denied
+    <https://certs.example.com/?source=machine>
+    ");
+    insta::assert_snapshot!(said_of(Topic::PlaceReadable { source, place }), @r"
+    [notafter] source machine reads pki.pem again (warning)
+    Source: machine
+    Place: pki.pem
+    <https://certs.example.com/?source=machine>
+
+    [notafter] 来源 machine 恢复读取 pki.pem (warning)
+    来源：machine
+    位置：pki.pem
+    <https://certs.example.com/?source=machine>
+    ");
+}
+
+#[test]
 fn a_shrunken_inventory_is_told() {
     let (source, scope) = ("iot-prod".to_owned(), "mqtt-1".to_owned());
     let shrunk = Topic::InventoryShrunk {

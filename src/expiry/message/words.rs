@@ -119,6 +119,7 @@ pub(super) enum Label {
     Scope,
     /// The scope of an MQTT service.
     Instance,
+    Place,
     Issuer,
     /// The issuer where it is known by the serial of its certificate.
     IssuerSerial,
@@ -155,6 +156,7 @@ impl Label {
             Self::Unit => "Unit",
             Self::Source => "Source",
             Self::Scope | Self::Instance => "Scope",
+            Self::Place => "Place",
             Self::Issuer | Self::IssuerSerial => "Issuer",
             Self::Serial => "Serial",
             Self::NotAfter => "Not after",
@@ -183,6 +185,7 @@ impl Label {
             Self::Source => "来源",
             Self::Scope => "范围",
             Self::Instance => "实例",
+            Self::Place => "位置",
             Self::Issuer => "签发者",
             Self::IssuerSerial => "签发 CA 序列号",
             Self::Serial => "序列号",

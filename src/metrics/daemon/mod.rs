@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::client::{Action, Meter, Outcome};
-use crate::expiry::{Reason, Timestamp};
+use crate::expiry::{PlaceState, Reason, Timestamp};
 
 mod channel;
 mod counters;
@@ -164,6 +164,22 @@ impl DaemonMetrics {
     /// Counts rows that could not be understood.
     pub fn rejected(&self, source: &str, reason: Reason, count: u64) {
         self.source(source, |source| source.rejected(reason, count));
+    }
+
+    /// Keeps what came of the places that a source looked at, and how many of its globs matched nothing.
+    pub fn places(
+        &self,
+        source: &str,
+        states: impl Iterator<Item = PlaceState>,
+        globs_without_match: u64,
+    ) {
+        let mut counts: BTreeMap<_, u64> = PlaceState::ALL.map(|state| (state, 0)).into();
+        states.for_each(|state| *counts.entry(state).or_default() += 1);
+        self.source(source, |source| {
+            let mut known = source.lock();
+            known.places = Some(counts);
+            known.globs_without_match = Some(globs_without_match);
+        });
     }
 
     /// Counts a timer that fired in vain because the last scan was still running.

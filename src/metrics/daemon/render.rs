@@ -17,6 +17,7 @@ impl DaemonMetrics {
         let mut gathered = self.process.gather();
         let counts = self.read();
         source_gauges(&counts, out)?;
+        places(&counts, out)?;
         scopes(&counts, out)?;
         windows(&counts, out)?;
         alerts(&counts, out)?;
@@ -32,11 +33,12 @@ type Gauge<T> = (Family<'static>, fn(&T) -> Option<Value>);
 type GaugeByWindow = (Family<'static>, fn(&Known) -> &BTreeMap<String, f64>);
 
 fn source_gauges<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
-    let gauges: [Gauge<Known>; 4] = [
+    let gauges: [Gauge<Known>; 5] = [
         (f::SOURCE_UP, |known| known.up.map(flag)),
         (f::SOURCE_ATTEMPT, |known| known.attempt.map(time)),
         (f::SOURCE_SUCCESS, |known| known.success.map(time)),
         (f::SOURCE_CLOCK_OFFSET, |known| known.clock_offset.map(Value::Int)),
+        (f::GLOBS_WITHOUT_MATCH, |known| known.globs_without_match.map(Value::Count)),
     ];
     for (family, read) in gauges {
         out.family(family);
@@ -57,6 +59,17 @@ fn source_gauges<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<(
                 let labels = [("source", name.as_str()), ("window", window)];
                 out.sample(&labels, Value::Float(*seconds))?;
             }
+        }
+    }
+    Ok(())
+}
+
+fn places<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
+    out.family(f::SOURCE_PLACES);
+    for (name, source) in &counts.sources {
+        for (state, count) in source.lock().places.iter().flatten() {
+            let labels = [("source", name.as_str()), ("state", state.as_str())];
+            out.sample(&labels, Value::Count(*count))?;
         }
     }
     Ok(())

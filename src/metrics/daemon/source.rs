@@ -7,7 +7,7 @@ use prometheus::{Histogram, IntCounter, IntCounterVec, Opts, Registry};
 
 use super::{SourceSetup, counters};
 use crate::client::{Action, Outcome};
-use crate::expiry::{Reason, Timestamp};
+use crate::expiry::{PlaceState, Reason, Timestamp};
 
 /// The counts of one source.
 pub(super) struct Source {
@@ -27,6 +27,8 @@ pub(super) struct Known {
     pub(super) attempt: Option<Timestamp>,
     pub(super) success: Option<Timestamp>,
     pub(super) clock_offset: Option<i64>,
+    pub(super) places: Option<BTreeMap<PlaceState, u64>>,
+    pub(super) globs_without_match: Option<u64>,
     pub(super) intervals: BTreeMap<String, f64>,
     pub(super) durations: BTreeMap<String, f64>,
     pub(super) scopes: BTreeMap<String, Scope>,

@@ -212,6 +212,11 @@ impl SelfChecks {
         self.conditions.holds(condition)
     }
 
+    /// Returns the places of a source that were reported as unreadable.
+    pub(super) fn unreadable_places(&self, source: &str) -> Vec<String> {
+        self.conditions.places(source)
+    }
+
     /// Forgets the conditions of sources and channels that are not configured any more. Answers with them.
     pub(super) fn follow(&mut self, settings: &Settings) -> Vec<Condition> {
         let source = |name: &str| settings.watched.iter().any(|source| source.name == name);
@@ -222,6 +227,7 @@ impl SelfChecks {
             Condition::Source(name)
             | Condition::Scope(name, _)
             | Condition::Contradiction(name, _)
+            | Condition::Place(name, _)
             | Condition::Offset(name) => source(name),
             Condition::Channel(name) => channel(name),
             Condition::Clock => true,

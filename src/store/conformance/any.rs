@@ -96,6 +96,12 @@ fn topic() -> BoxedStrategy<Topic> {
             |(source, last_proven, error)| Topic::SourceStale { source, last_proven, error }
         ),
         text().prop_map(|source| Topic::SourceRecovered { source }),
+        (text(), text(), text()).prop_map(|(source, place, error)| Topic::PlaceUnreadable {
+            source,
+            place,
+            error
+        }),
+        (text(), text()).prop_map(|(source, place)| Topic::PlaceReadable { source, place }),
         (text(), text(), any::<u64>(), any::<u64>()).prop_map(|(source, scope, known, missing)| {
             Topic::InventoryShrunk { source, scope, known, missing }
         }),

@@ -25,6 +25,7 @@ fn polled() -> SourceStatus {
         up: Some(false),
         last_attempt: Some(NOW.plus(-60)),
         last_error: Some("unavailable: <b>bold</b>".to_owned()),
+        problems: Vec::new(),
         scans: vec![ScanStatus {
             scope: "all".to_owned(),
             window: "all".to_owned(),
