@@ -11,7 +11,8 @@ use super::online::{Rights, ask};
 use super::output::printable;
 use super::{Console, Exit};
 use crate::client::{Deps, Meter};
-use crate::config::{Config, Environment, StoreUrl};
+use crate::config::{Config, Environment, SourceConfig, StoreUrl};
+use crate::source::Source;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -36,7 +37,8 @@ pub(super) async fn check(
     if !file.is_good(console)? {
         return Ok(Exit::Configuration);
     }
-    summary(&file.config, file.warnings(), console.out)?;
+    let warnings = if arguments.online { 0 } else { warn(&sources, console.err).await? };
+    summary(&file.config, file.warnings() + warnings, console.out)?;
     if !arguments.online {
         return Ok(Exit::Done);
     }
@@ -52,6 +54,21 @@ pub(super) async fn check(
         }
     }
     Ok(exit)
+}
+
+/// Warns of what the configuration names and is not there. Answers with how many warnings that makes.
+async fn warn(
+    sources: &[(SourceConfig, Arc<dyn Source>)],
+    err: &mut (dyn Write + Send),
+) -> io::Result<usize> {
+    let mut count = 0;
+    for (config, source) in sources {
+        for warning in source.warnings().await {
+            writeln!(err, "{}: warning: {}", config.name, printable(&warning))?;
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 fn summary(config: &Config, warnings: usize, out: &mut dyn Write) -> io::Result<()> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use super::output::wrong_places;
 use crate::client::{Action, Meter, Outcome};
 use crate::expiry::Kind;
 use crate::source::{Page, Presence, Slice, Source, SourceError, Window};
@@ -87,6 +88,7 @@ impl Seen {
         };
         self.total = self.total.saturating_add(page.total);
         self.rejected += page.rejected.len();
+        self.failures.extend(page.places.iter().flat_map(wrong_places));
         if slice.kind != Some(Kind::Ca) && self.serial.is_none() {
             self.serial = page.sightings.iter().next().map(|sighting| sighting.serial.to_owned());
         }

@@ -6,10 +6,14 @@ use clap::ValueEnum;
 
 pub(super) use crate::expiry::text::printable;
 use crate::expiry::{Facts, Fingerprint, Sighting, Timestamp};
+use crate::source::Places;
 
 mod csv;
 mod json;
 mod table;
+
+/// Places with something wrong that are named.
+const NAMED: usize = 10;
 
 /// How certificates are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -120,6 +124,15 @@ fn hex(fingerprint: &Fingerprint) -> String {
 fn order(row: &Facts) -> (bool, Option<Timestamp>, [&str; 5]) {
     let end = row.not_after;
     (end.is_none(), end, [&row.source, &row.scope, &row.issuer, &row.serial, &row.place])
+}
+
+/// Returns the first places of a source with something wrong, with the reason, and its globs that match nothing.
+pub(super) fn wrong_places(places: &Places) -> Vec<String> {
+    let wrong: Vec<String> = places.problems().collect();
+    let more = wrong.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| format!("and {more} more places"));
+    let globs = places.globs_without_match.iter().map(|glob| format!("`{glob}` matches nothing"));
+    wrong.into_iter().take(NAMED).chain(more).chain(globs).collect()
 }
 
 /// Returns what a scan saw in the shape that the store gives.

@@ -15,9 +15,9 @@ use super::output::{self, Format, Listing, printable};
 use super::{Console, Exit};
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, SourceConfig};
-use crate::expiry::{Facts, Timestamp};
+use crate::expiry::{Facts, Reason, Rejected, Timestamp};
 use crate::scan::{Collected, collect};
-use crate::source::Source;
+use crate::source::{Places, Source};
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -33,7 +33,8 @@ pub(super) struct Arguments {
     /// How to print them.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Exits with 3 when something expires within this time, or has expired, and is neither revoked nor replaced.
+    /// Exits with 3 when something expires within this time, or has expired, and is neither revoked nor replaced; with 1
+    /// when something was not there, could not be read or is broken.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     fail_within: Option<Duration>,
 }
@@ -58,14 +59,15 @@ pub(super) async fn scan(
         return Ok(Exit::Configuration);
     }
     let mut rows = Vec::new();
-    let mut proven = true;
+    let mut sight = Sight { proven: true, whole: true };
     for (name, source) in sources {
         let outcome = watch(&name, source, console).await?;
-        proven &= tell(&name, &outcome, console.err)?;
+        sight.proven &= tell(&name, &outcome, console.err)?;
+        sight.whole &= outcome.as_ref().is_ok_and(is_whole);
         rows.extend(outcome.into_iter().flat_map(|collected| facts(&name, collected)));
     }
     let now = now();
-    let exit = exit(&rows, proven, arguments.fail_within, now);
+    let exit = exit(&rows, sight, arguments.fail_within, now);
     print(rows, arguments, now, console)?;
     Ok(exit)
 }
@@ -154,6 +156,9 @@ fn tell(name: &str, outcome: &Result<Collected, String>, err: &mut dyn Write) ->
         let example = printable(what.first().unwrap_or(&""));
         writeln!(err, "{name}: not understood, {reason}: {}, such as {example}", what.len())?;
     }
+    for place in collected.places.iter().flat_map(output::wrong_places) {
+        writeln!(err, "{name}: {}", printable(&place))?;
+    }
     if !collected.proven {
         writeln!(err, "{name}: the scan is partial; there may be more than is listed")?;
     }
@@ -165,13 +170,34 @@ fn facts(source: &str, collected: Collected) -> Vec<Facts> {
     sightings.map(|(scope, sighting)| output::facts(source, &scope, sighting)).collect()
 }
 
-/// A scan that failed or is partial comes first: what it did not see may expire sooner.
-fn exit(rows: &[Facts], proven: bool, fail_within: Option<Duration>, now: Timestamp) -> Exit {
+/// How much of what there is was seen.
+#[derive(Clone, Copy)]
+struct Sight {
+    /// Whether every scan is proven.
+    proven: bool,
+    /// Whether everything was there, could be read and was understood.
+    whole: bool,
+}
+
+/// Returns whether nothing was kept from being read. A glob that matches nothing leaves others to be read, unless there
+/// are none.
+fn is_whole(collected: &Collected) -> bool {
+    let unseen = |rejected: &Rejected| {
+        matches!(rejected.reason, Reason::Unreadable | Reason::Missing | Reason::BadCertificate)
+    };
+    let sees_nothing =
+        |places: &Places| places.looked.is_empty() && !places.globs_without_match.is_empty();
+    !collected.places.as_ref().is_some_and(sees_nothing) && !collected.rejected.iter().any(unseen)
+}
+
+/// A scan that failed, is partial or was kept from reading something comes first: what it did not see may expire sooner.
+fn exit(rows: &[Facts], sight: Sight, fail_within: Option<Duration>, now: Timestamp) -> Exit {
     let expires_soon = |row: &Facts, within| {
         row.status.alerts() && row.not_after.is_some_and(|end| end <= ahead(now, within))
     };
     match fail_within {
-        _ if !proven => Exit::Failed,
+        _ if !sight.proven => Exit::Failed,
+        Some(_) if !sight.whole => Exit::Failed,
         Some(within) if rows.iter().any(|row| expires_soon(row, within)) => Exit::ExpiresSoon,
         _ => Exit::Done,
     }
@@ -198,7 +224,7 @@ fn print(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expiry::{Kind, Reason, Rejected, Sighting, Status};
+    use crate::expiry::{Kind, Sighting, Status};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
     const DAY: u64 = 86_400;
@@ -244,7 +270,8 @@ mod tests {
             (Status::Active, Some(1), false, week, Exit::Failed),
             (Status::Active, Some(99), false, None, Exit::Failed),
         ] {
-            let actual = exit(&[row(status, ends_in)], proven, within, NOW);
+            let sight = Sight { proven, whole: true };
+            let actual = exit(&[row(status, ends_in)], sight, within, NOW);
             assert_eq!(actual, expected, "{status} {ends_in:?} {proven}");
         }
     }
@@ -267,6 +294,7 @@ mod tests {
                 rejected(Reason::BadTime, "03"),
             ],
             problems: vec!["the total moved \u{1b}[1m".to_owned()],
+            places: None,
         };
         let (proven, text) = told(&Ok(collected));
         assert!(!proven);
