@@ -1,4 +1,4 @@
-//! Certificates as they are written: PEM around, DER within, and what a certificate says about itself.
+//! Certificates as they are written: PEM around, DER within, bundles in PKCS#7, and what a certificate says about itself.
 
 use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
@@ -10,7 +10,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::expiry::{Fingerprint, Kind, Timestamp};
 use pem::Block;
 
+pub mod der;
 pub mod pem;
+pub mod pkcs7;
 mod text;
 
 /// What a certificate says about itself.
@@ -69,7 +71,7 @@ pub fn facts(der: &[u8]) -> Result<(Facts, &[u8]), String> {
 pub fn first_in_pem(text: &str) -> Option<Facts> {
     match pem::blocks(text).next()? {
         Block::Certificate(der) => facts(&der).ok().map(|(facts, _)| facts),
-        Block::Other | Block::Broken(_) => None,
+        Block::Pkcs7(_) | Block::Other | Block::Broken(_) => None,
     }
 }
 

@@ -11,10 +11,30 @@ const DASHES: &str = "-----";
 pub enum Block {
     /// A certificate, as DER.
     Certificate(Vec<u8>),
+    /// Certificates in PKCS#7, as DER.
+    Pkcs7(Vec<u8>),
     /// Something else, whose content was not looked at: a key, a request, a revocation list.
     Other,
     /// A certificate that cannot be decoded.
     Broken(&'static str),
+}
+
+/// What a block holds, by its label.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Certificate,
+    Pkcs7,
+    Other,
+}
+
+impl Content {
+    fn of(label: &str) -> Self {
+        match label {
+            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => Self::Certificate,
+            "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => Self::Pkcs7,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Returns the blocks of `text` in order. Text around them is ignored, as are line breaks within them.
@@ -33,23 +53,23 @@ fn first_block(text: &str) -> (Block, &str) {
     let Some((label, body)) = text.split_once(DASHES) else {
         return (Block::Broken("the label does not end"), "");
     };
-    let is_certificate =
-        matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE");
+    let content = Content::of(label);
     // The body of a certificate ends at the next dash; a key's headers may hold some.
     let end = format!("-----END {label}-----");
     match body.split_once(end.as_str()) {
-        Some((_, after)) if !is_certificate => (Block::Other, after),
-        Some((body, after)) if !body.contains(DASHES) => (decode(body), after),
-        _ if !is_certificate => (Block::Other, body),
+        Some((_, after)) if content == Content::Other => (Block::Other, after),
+        Some((body, after)) if !body.contains(DASHES) => (decode(content, body), after),
+        _ if content == Content::Other => (Block::Other, body),
         _ => (Block::Broken("the certificate has no end line"), body),
     }
 }
 
-fn decode(body: &str) -> Block {
+fn decode(content: Content, body: &str) -> Block {
     let packed: Vec<u8> = body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     match STANDARD.decode(packed) {
-        Ok(der) if !der.is_empty() => Block::Certificate(der),
-        Ok(_) => Block::Broken("the certificate is empty"),
+        Ok(der) if der.is_empty() => Block::Broken("the certificate is empty"),
+        Ok(der) if content == Content::Pkcs7 => Block::Pkcs7(der),
+        Ok(der) => Block::Certificate(der),
         Err(_) => Block::Broken("the certificate is not base64"),
     }
 }
@@ -92,6 +112,14 @@ mod tests {
             (
                 "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----",
                 vec![Block::Other, three()],
+            ),
+            (
+                "-----BEGIN PKCS7-----\nAQID\n-----END PKCS7-----\n",
+                vec![Block::Pkcs7(vec![1, 2, 3])],
+            ),
+            (
+                "-----BEGIN PKCS7-----\nAQID\n",
+                vec![Block::Broken("the certificate has no end line")],
             ),
             ("-----BEGIN ", vec![Block::Broken("the label does not end")]),
             ("no blocks here", vec![]),

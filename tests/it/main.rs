@@ -9,6 +9,7 @@ mod commands;
 mod crash;
 mod daemon;
 mod doors;
+mod files;
 mod fleet;
 mod rates;
 mod harness;

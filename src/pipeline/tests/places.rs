@@ -34,7 +34,7 @@ impl Bench {
         let sightings = sightings.into_iter().collect();
         let places = Some(Places { looked, ..Places::default() });
         let page = Page { sightings, places, ..Page::default() };
-        self.apply(ScanEvent::Page { slice: Arc::clone(&slice), page }).await;
+        self.apply(ScanEvent::Page { slice: Arc::clone(&slice), page, offset: None }).await;
         let (missing, answer) = oneshot::channel();
         let covered = Arc::clone(&slice);
         self.apply(ScanEvent::Covered { slice: covered, ends: Ends::All, missing }).await;

@@ -4,17 +4,21 @@ use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
+use super::keystore::{self, Password};
 use crate::x509::pem::{self, Block};
-use crate::x509::{self, Facts};
+use crate::x509::{self, Facts, pkcs7};
 
 const PEM_MARK: &[u8] = b"-----BEGIN ";
 
-/// Reads every certificate in `bytes`, PEM or DER, in order; an error stands for an entry that cannot be read.
-pub(super) fn entries(bytes: &[u8]) -> Vec<Result<Facts, String>> {
+/// A length that is not stated, as BER allows after the tag of a sequence.
+const INDEFINITE: &[u8] = &[0x30, 0x80];
+
+/// Reads every certificate in `bytes`, in order; an error stands for an entry that cannot be read.
+pub(super) fn entries(bytes: &[u8], password: Password<'_>) -> Vec<Result<Facts, String>> {
     if bytes.windows(PEM_MARK.len()).any(|window| window == PEM_MARK) {
         return pem_entries(bytes);
     }
-    der_entries(bytes)
+    keystore::entries(bytes, password).unwrap_or_else(|| der_entries(bytes))
 }
 
 fn pem_entries(bytes: &[u8]) -> Vec<Result<Facts, String>> {
@@ -27,16 +31,35 @@ fn pem_entries(bytes: &[u8]) -> Vec<Result<Facts, String>> {
 
 fn text_entries(text: &str) -> Vec<Result<Facts, String>> {
     pem::blocks(text)
-        .filter_map(|block| match block {
+        .flat_map(|block| match block {
             // What follows the certificate in a block is OpenSSL's trust settings.
-            Block::Certificate(der) => Some(x509::facts(&der).map(|(facts, _)| facts)),
-            Block::Broken(why) => Some(Err(why.to_owned())),
-            Block::Other => None,
+            Block::Certificate(der) => vec![x509::facts(&der).map(|(facts, _)| facts)],
+            Block::Pkcs7(der) => pkcs7_entries(&der),
+            Block::Broken(why) => vec![Err(why.to_owned())],
+            Block::Other => Vec::new(),
         })
         .collect()
 }
 
+fn pkcs7_entries(der: &[u8]) -> Vec<Result<Facts, String>> {
+    if der.starts_with(INDEFINITE) {
+        return vec![Err("PKCS#7 in BER: convert it with `openssl pkcs7 -print_certs`".to_owned())];
+    }
+    let facts = |one: &[u8]| x509::facts(one).map(|(facts, _)| facts);
+    match pkcs7::certificates(der) {
+        Ok(found) => found.into_iter().map(facts).collect(),
+        Err(why) => vec![Err(why)],
+    }
+}
+
 fn der_entries(bytes: &[u8]) -> Vec<Result<Facts, String>> {
+    if pkcs7::is(bytes) {
+        return pkcs7_entries(bytes);
+    }
+    if bytes.starts_with(INDEFINITE) {
+        let text = "PKCS#7 or PKCS#12 in BER: export it in DER, or convert it with `openssl`";
+        return vec![Err(text.to_owned())];
+    }
     let mut entries = Vec::new();
     let mut rest = bytes;
     while entries.is_empty() || !rest.trim_ascii().is_empty() {
@@ -56,6 +79,7 @@ fn der_entries(bytes: &[u8]) -> Vec<Result<Facts, String>> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
     use proptest::prelude::*;
     use rcgen::{CertificateParams, DnType, KeyPair};
 
@@ -80,7 +104,7 @@ mod tests {
         let name = |entry: Result<Facts, String>| {
             entry.map_or_else(|_| "!".to_owned(), |facts| facts.common_name)
         };
-        entries(bytes).into_iter().map(name).collect()
+        entries(bytes, None).into_iter().map(name).collect()
     }
 
     #[test]
@@ -110,6 +134,21 @@ mod tests {
     }
 
     #[test]
+    fn certificates_in_pkcs7_are_read_and_what_cannot_be_is_named() {
+        let both = include_bytes!("../../../tests/fixtures/keystores/both.p7b");
+        let expected = ["store.example", "authority.example"];
+        assert_eq!(names(both), expected);
+        let packed = base64::engine::general_purpose::STANDARD.encode(both);
+        for label in ["PKCS7", "PKCS #7 SIGNED DATA"] {
+            let text = format!("-----BEGIN {label}-----\n{packed}\n-----END {label}-----\n");
+            assert_eq!(names(text.as_bytes()), expected);
+        }
+        let why = |bytes: &[u8]| entries(bytes, None).remove(0).unwrap_err();
+        assert!(why(INDEFINITE).starts_with("PKCS#7 or PKCS#12 in BER"));
+        assert!(why(&both[..40]).starts_with("neither PEM nor DER"));
+    }
+
+    #[test]
     fn a_broken_entry_spares_the_others() {
         let (a, b) = (made("a"), made("b"));
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
@@ -123,7 +162,7 @@ mod tests {
 
         #[test]
         fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            prop_assert!(!entries(&bytes).is_empty());
+            prop_assert!(!entries(&bytes, None).is_empty());
         }
 
         #[test]
@@ -131,7 +170,7 @@ mod tests {
             let mut der = made("a").der;
             let at = at % der.len();
             der[at] = byte;
-            prop_assert!(!entries(&der).is_empty());
+            prop_assert!(!entries(&der, None).is_empty());
         }
     }
 }
