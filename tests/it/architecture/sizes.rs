@@ -8,6 +8,8 @@ use super::tree::{Tree, attributes, folder, invented, is_code, is_test_only, pac
 
 const MOST_LINES_OF_A_FILE: usize = 400;
 const MOST_LINES_OF_A_FUNCTION: usize = 60;
+/// Half of the functions of `src` are no longer than this.
+const MEDIAN_LINES_OF_A_FUNCTION: usize = 9;
 
 /// Files of `src` that still wait to be split. Nothing is ever added here.
 const KNOWN: &[&str] = &[];
@@ -17,11 +19,10 @@ fn too_long(tree: &Tree, most: usize) -> Vec<String> {
     sizes.filter(|(_, lines)| *lines > most).map(|(place, _)| place).collect()
 }
 
-/// The functions of a file that are longer than allowed.
+/// The functions of a file, with their lines of code.
 struct Functions<'a> {
     lines: Vec<&'a str>,
-    most: usize,
-    found: Vec<String>,
+    found: Vec<(String, usize)>,
 }
 
 impl Functions<'_> {
@@ -29,9 +30,8 @@ impl Functions<'_> {
         // The lines of the braces are not of the body.
         let inside = body.span().start().line..body.span().end().line.saturating_sub(1);
         let lines = self.lines.get(inside).unwrap_or_default();
-        if lines.iter().filter(|line| is_code(line)).count() > self.most {
-            self.found.push(signature.ident.to_string());
-        }
+        let count = lines.iter().filter(|line| is_code(line)).count();
+        self.found.push((signature.ident.to_string(), count));
     }
 }
 
@@ -60,13 +60,29 @@ impl<'ast> Visit<'ast> for Functions<'_> {
     }
 }
 
-fn long_functions(tree: &Tree, most: usize) -> Vec<String> {
+/// Returns every function of a crate by its file and name, with its lines of code.
+fn functions(tree: &Tree) -> Vec<(String, usize)> {
     let found = tree.files.iter().flat_map(|file| {
-        let mut functions = Functions { lines: file.lines(), most, found: Vec::new() };
+        let mut functions = Functions { lines: file.lines(), found: Vec::new() };
         functions.visit_file(&file.syntax);
-        functions.found.into_iter().map(|name| format!("{}: {name}", file.place))
+        let named = |(name, lines)| (format!("{}: {name}", file.place), lines);
+        functions.found.into_iter().map(named).collect::<Vec<_>>()
     });
     found.collect()
+}
+
+fn long_functions(tree: &Tree, most: usize) -> Vec<String> {
+    let long = functions(tree).into_iter().filter(|(_, lines)| *lines > most);
+    long.map(|(name, _)| name).collect()
+}
+
+/// Returns how long the function in the middle is. One that fits on the line of its signature has no body to read, and
+/// is not counted.
+fn median(tree: &Tree) -> usize {
+    let mut lines: Vec<_> = functions(tree).into_iter().map(|(_, lines)| lines).collect();
+    lines.retain(|lines| *lines > 0);
+    lines.sort_unstable();
+    lines[lines.len() / 2]
 }
 
 /// Returns the crates that the tests are made of.
@@ -89,6 +105,14 @@ fn no_function_is_longer_than_60_lines_of_code() {
         let wrong = long_functions(tree, MOST_LINES_OF_A_FUNCTION);
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
+}
+
+#[test]
+fn the_median_function_has_at_most_9_lines_of_code() {
+    assert!(median(&package()) <= MEDIAN_LINES_OF_A_FUNCTION, "{}", median(&package()));
+    let bodies = [1, 2, 5].map(|lines| format!("fn f() {{\n{}}}\n", "    a();\n".repeat(lines)));
+    let tree = invented(&[("lib.rs", &format!("fn f() {{}}\n{}", bodies.concat()))]);
+    assert_eq!(median(&tree), 2, "what has no body does not count");
 }
 
 #[test]

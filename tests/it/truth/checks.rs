@@ -140,6 +140,7 @@ async fn break_off(world: &mut World) -> u64 {
     };
     let broken = tokio::time::timeout(Duration::from_secs(20), async {
         tokio::select! {
+            biased;
             poll = world.poll_window(Window::All) => panic!("it ended: {poll:?}"),
             () = saved => {}
         }

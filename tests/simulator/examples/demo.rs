@@ -54,6 +54,7 @@ async fn demo() -> anyhow::Result<ExitCode> {
     output.spawn(show_lines(daemon.stderr.take().context("its errors are piped")?));
     println!("{}", introduction(&simulator));
     let code = tokio::select! {
+        biased;
         ended = daemon.wait() => {
             let ended = ended?;
             eprintln!("demo: the daemon ended by itself with {ended}; its last lines say why");
@@ -150,6 +151,7 @@ async fn play(simulator: &Simulator) -> std::convert::Infallible {
     let (mut shown, mut turn) = (0, 0);
     loop {
         tokio::select! {
+            biased;
             _ = looks.tick() => {
                 let received = simulator.chat().received();
                 for message in received.iter().skip(shown) {

@@ -84,6 +84,8 @@ pub async fn serve(listener: TcpListener, cloud: Arc<dyn Cloud>, opened: Arc<Ato
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
+            Some(_) = connections.join_next() => {}
             accepted = listener.accept() => if let Ok((stream, _)) = accepted {
                 opened.fetch_add(1, Ordering::Relaxed);
                 let cloud = Arc::clone(&cloud);
@@ -92,7 +94,6 @@ pub async fn serve(listener: TcpListener, cloud: Arc<dyn Cloud>, opened: Arc<Ato
                     drop(converse(stream, cloud).await);
                 });
             },
-            Some(_) = connections.join_next() => {}
         }
     }
 }
