@@ -1,11 +1,13 @@
 //! What the sources of Tencent Cloud share: their common options and the client they lead to.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use url::Url;
 
+use super::Page;
 use crate::client::tencent::{Keys, ReadKeys, Settings, Tencent};
-use crate::client::{Backoff, Deps};
+use crate::client::{Backoff, CallError, Class, Deps};
 use crate::config::{Fields, Secret};
 
 /// One of the vendor's services.
@@ -59,6 +61,44 @@ impl Account {
             backoff: Backoff::VENDOR,
         };
         Tencent::new(settings, deps)
+    }
+}
+
+/// How many rows a page may have, lowered when the provider finds its answers too large.
+pub(super) struct PageLimit(AtomicU64);
+
+impl PageLimit {
+    pub(super) const fn new(rows: u64) -> Self {
+        Self(AtomicU64::new(rows))
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Reads a page of `scope`, with half as many rows for as long as the answer is too large.
+    pub(super) async fn read<F>(
+        &self,
+        scope: &str,
+        page: impl Fn(u64) -> F,
+    ) -> Result<Page, CallError>
+    where
+        F: Future<Output = Result<Page, CallError>>,
+    {
+        loop {
+            let limit = self.rows();
+            match page(limit).await {
+                Err(error) if error.class == Class::TooBig && limit > 1 => {
+                    tracing::warn!(
+                        scope,
+                        limit,
+                        "answers are too large, asking for half as many rows"
+                    );
+                    self.0.fetch_min(limit / 2, Ordering::Relaxed);
+                }
+                other => return other,
+            }
+        }
     }
 }
 

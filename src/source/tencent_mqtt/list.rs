@@ -29,7 +29,7 @@ pub(super) enum Unit {
 
 /// What of the list is asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
+pub(super) struct PageQuery {
     /// The ends that are asked for; `None`: all, and what has no end.
     pub(super) within: Option<Span>,
     pub(super) unit: Unit,
@@ -56,30 +56,34 @@ struct Filter {
 }
 
 /// Reads one page of `instance`.
-pub(super) async fn page(client: &Tencent, instance: &str, part: Part) -> Result<Page, CallError> {
-    call(client, instance, part, |_| Ok(())).await.map(|(page, ())| page)
+pub(super) async fn page(
+    client: &Tencent,
+    instance: &str,
+    query: PageQuery,
+) -> Result<Page, CallError> {
+    call(client, instance, query, |_| Ok(())).await.map(|(page, ())| page)
 }
 
 /// Reads one page, and something else of the same answer.
 async fn call<T: Send + 'static>(
     client: &Tencent,
     instance: &str,
-    part: Part,
+    query: PageQuery,
     more: impl Fn(&[u8]) -> Result<T, Fault> + Clone + Send + 'static,
 ) -> Result<(Page, T), CallError> {
     let request = Request {
         instance_id: instance,
-        filters: filters(part.within, part.unit),
-        limit: part.limit,
-        offset: part.offset,
+        filters: filters(query.within, query.unit),
+        limit: query.limit,
+        offset: query.offset,
         // New rows come last, so that they do not move the ones already read.
         order_by: "CREATE_TIME_ASC",
     };
     let read = move |body: &[u8]| {
-        let page = rows::page(body, part.within)?;
+        let page = rows::page(body, query.within)?;
         let received = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
-        if received > part.limit {
-            let text = format!("{received} rows where {} were asked for", part.limit);
+        if received > query.limit {
+            let text = format!("{received} rows where {} were asked for", query.limit);
             return Err(Fault::Malformed(text));
         }
         Ok((page, more(body)?))
@@ -117,8 +121,8 @@ pub(super) async fn probe(
     instance: &str,
     limit: u64,
 ) -> Result<Probe, CallError> {
-    let part = Part { within: None, unit: Unit::Millis, offset: 0, limit };
-    let (sample, agreement) = call(client, instance, part, rows::agreement).await?;
+    let query = PageQuery { within: None, unit: Unit::Millis, offset: 0, limit };
+    let (sample, agreement) = call(client, instance, query, rows::agreement).await?;
     match agreement {
         Agreement::Unit | Agreement::Zone { .. } => return Ok(Probe::Contradicted(agreement)),
         Agreement::Other { .. } => tracing::warn!(instance, "{agreement}"),
@@ -155,7 +159,7 @@ async fn finds(
     limit: u64,
 ) -> Result<bool, CallError> {
     let within = seen.not_after.map(|end| (end, end));
-    let found = page(client, instance, Part { within, unit, offset: 0, limit }).await?;
+    let found = page(client, instance, PageQuery { within, unit, offset: 0, limit }).await?;
     let named = |row: Sighting<&str>| row.serial == seen.serial && row.issuer == seen.issuer;
     // A batch that ends together may be larger than a page.
     let holds = found.sightings.iter().any(named) || found.total > limit;
@@ -167,7 +171,7 @@ async fn finds(
 async fn excludes(client: &Tencent, instance: &str, unit: Unit) -> Result<bool, CallError> {
     let end = Timestamp::from_millis(END_OF_TIME).plus(1);
     let within = Some((end, end));
-    let found = page(client, instance, Part { within, unit, offset: 0, limit: 1 }).await?;
+    let found = page(client, instance, PageQuery { within, unit, offset: 0, limit: 1 }).await?;
     Ok(found.total == 0 && found.rows.is_empty())
 }
 

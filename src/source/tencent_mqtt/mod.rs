@@ -5,7 +5,6 @@
 //! where it cannot be trusted, the near slice is the whole one.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,14 +13,14 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::tencent::{Account, Service};
+use super::tencent::{Account, PageLimit, Service};
 use super::{Page, Presence, Slice, Source, SourceError, Window};
 use crate::client::tencent::{ApiError, Fault, Reply, Tencent, Text, Whole, decode};
 use crate::client::{Action, CallError, Class, ClockOffset, Deps};
 use crate::config::{Fields, SourceConfig};
 use crate::expiry::{Kind, Reason, Rejected};
 use instances::Instance;
-use list::{Part, Probe, Unit};
+use list::{PageQuery, Probe, Unit};
 
 mod authorities;
 mod instances;
@@ -106,8 +105,7 @@ struct TencentMqtt {
     client: Tencent,
     /// The configured instances; `None`: all that there are.
     instances: Option<Vec<String>>,
-    /// Rows of a page, lowered when the provider finds its answers too large.
-    limit: AtomicU64,
+    limit: PageLimit,
     known: Mutex<HashMap<Arc<str>, Known>>,
 }
 
@@ -196,7 +194,7 @@ impl TencentMqtt {
         Self {
             client,
             instances,
-            limit: AtomicU64::new(list::LIMIT),
+            limit: PageLimit::new(list::LIMIT),
             known: Mutex::new(HashMap::new()),
         }
     }
@@ -285,7 +283,7 @@ impl TencentMqtt {
         instance: &Arc<str>,
         window: Window,
     ) -> Result<Slice, SourceError> {
-        let limit = self.limit.load(Ordering::Relaxed);
+        let limit = self.limit.rows();
         let all = Slice::whole(instance, window, limit, OVERLAP);
         let cuttable = self.filter(instance).await?.is_some();
         let within = match window {
@@ -301,7 +299,7 @@ impl TencentMqtt {
         if let Some(filter) = known.as_ref().and_then(Learnt::fresh) {
             return Ok(filter);
         }
-        let limit = self.limit.load(Ordering::Relaxed);
+        let limit = self.limit.rows();
         Ok(match list::probe(&self.client, instance, limit).await {
             Ok(Probe::NothingToTry) => None,
             Ok(Probe::Untrusted) => self.learn_filter(instance, None),
@@ -326,17 +324,11 @@ impl TencentMqtt {
     async fn devices(&self, slice: &Slice, offset: u64) -> Result<Page, CallError> {
         let filter = self.learn(&slice.scope, |known| known.filter.clone());
         let unit = filter.and_then(|filter| filter.fact).unwrap_or(Unit::Millis);
-        loop {
-            let limit = self.limit.load(Ordering::Relaxed);
-            let part = Part { within: slice.within, unit, offset, limit };
-            match list::page(&self.client, &slice.scope, part).await {
-                Err(error) if error.class == Class::TooBig && limit > 1 => {
-                    tracing::warn!(instance = %slice.scope, limit, "answers are too large, asking for half as many rows");
-                    self.limit.fetch_min(limit / 2, Ordering::Relaxed);
-                }
-                other => return other,
-            }
-        }
+        let page = |limit| {
+            let query = PageQuery { within: slice.within, unit, offset, limit };
+            list::page(&self.client, &slice.scope, query)
+        };
+        self.limit.read(&slice.scope, page).await
     }
 
     async fn authorities(&self, instance: &str) -> Result<Page, CallError> {

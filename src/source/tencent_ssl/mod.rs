@@ -3,15 +3,14 @@
 //! The private keys that another action of this API hands out are never asked for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use serde::Serialize;
 
-use super::tencent::{Account, Service};
+use super::tencent::{Account, PageLimit, Service};
 use super::{Kind, Page, Slice, Source, SourceError, Window};
 use crate::client::tencent::{Fault, Tencent};
-use crate::client::{Action, CallError, Class, ClockOffset, Deps};
+use crate::client::{Action, CallError, ClockOffset, Deps};
 use crate::config::{Fields, SourceConfig};
 
 mod rows;
@@ -49,8 +48,7 @@ fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<A
 
 struct TencentSsl {
     client: Tencent,
-    /// Rows of a page, lowered when the provider finds its answers too large.
-    limit: AtomicU64,
+    limit: PageLimit,
 }
 
 #[derive(Serialize)]
@@ -64,7 +62,7 @@ struct Request {
 impl Source for TencentSsl {
     async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
         // One list holds servers' certificates and authorities'.
-        Ok(vec![Slice::whole(&SCOPE.into(), window, self.limit.load(Ordering::Relaxed), OVERLAP)])
+        Ok(vec![Slice::whole(&SCOPE.into(), window, self.limit.rows(), OVERLAP)])
     }
 
     fn clock_offset(&self) -> Option<ClockOffset> {
@@ -72,22 +70,13 @@ impl Source for TencentSsl {
     }
 
     async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
-        loop {
-            let limit = self.limit.load(Ordering::Relaxed);
-            match self.list(offset, limit).await {
-                Err(error) if error.class == Class::TooBig && limit > 1 => {
-                    tracing::warn!(limit, "answers are too large, asking for half as many rows");
-                    self.limit.fetch_min(limit / 2, Ordering::Relaxed);
-                }
-                other => return Ok(other?),
-            }
-        }
+        Ok(self.limit.read(SCOPE, |limit| self.list(offset, limit)).await?)
     }
 }
 
 impl TencentSsl {
     fn new(client: Tencent) -> Self {
-        Self { client, limit: AtomicU64::new(LIMIT) }
+        Self { client, limit: PageLimit::new(LIMIT) }
     }
 
     /// Reads one page in the order of application, newest first, which is what the API does when it is not
