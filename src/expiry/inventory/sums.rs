@@ -1,6 +1,7 @@
 //! Sums over scopes, kept up to date by looking only at chunks that changed or crossed a bound.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{AddAssign, SubAssign};
 use std::sync::Arc;
 
 use super::super::certificate::{Kind, Timestamp};
@@ -55,7 +56,7 @@ impl Sums {
 /// It belongs to one inventory: chunks are told apart by that inventory's versions.
 #[derive(Debug, Default)]
 pub struct SumsCache {
-    parts: Vec<Part>,
+    chunks: Vec<ChunkSums>,
     totals: BTreeMap<ScopeId, Sums>,
     /// The sums of the ends by kind, from which those of the remaining times follow.
     ends: BTreeMap<ScopeId, [i128; Kind::ALL.len()]>,
@@ -64,7 +65,7 @@ pub struct SumsCache {
 
 /// What one chunk adds to the totals of its scope.
 #[derive(Debug, Default)]
-struct Part {
+struct ChunkSums {
     scope: Option<ScopeId>,
     stamp: u64,
     signers: u64,
@@ -81,16 +82,16 @@ impl SumsCache {
     /// Brings the sums of every scope to `view` and `now`.
     pub fn refresh(&mut self, view: &View, now: Timestamp) -> &BTreeMap<ScopeId, Sums> {
         self.refresh_signers(view);
-        let mut parts = std::mem::take(&mut self.parts);
-        let chunks = view.numbered().count();
-        for part in parts.get(chunks..).unwrap_or_default() {
-            self.subtract(part);
+        let mut chunks = std::mem::take(&mut self.chunks);
+        let count = view.numbered().count();
+        for sums in chunks.get(count..).unwrap_or_default() {
+            self.change(sums, Change::Subtract);
         }
-        parts.resize_with(chunks, Part::default);
-        for ((_, chunk), part) in view.numbered().zip(&mut parts) {
-            self.refresh_part(chunk, part, now);
+        chunks.resize_with(count, ChunkSums::default);
+        for ((_, chunk), sums) in view.numbered().zip(&mut chunks) {
+            self.refresh_chunk(chunk, sums, now);
         }
-        self.parts = parts;
+        self.chunks = chunks;
         self.settle(view, now);
         &self.totals
     }
@@ -104,67 +105,47 @@ impl SumsCache {
         }
     }
 
-    fn refresh_part(&mut self, chunk: &Chunk, part: &mut Part, now: Timestamp) {
+    fn refresh_chunk(&mut self, chunk: &Chunk, sums: &mut ChunkSums, now: Timestamp) {
         let Some(scope) = chunk.scope() else { return };
         let signers = self.signers.get(&scope).map_or(0, |(stamp, _)| *stamp);
-        let known = (part.scope, part.stamp, part.signers) == (Some(scope), chunk.stamp(), signers);
-        if known && part.moving.holds(now) {
+        let known = (sums.scope, sums.stamp, sums.signers) == (Some(scope), chunk.stamp(), signers);
+        if known && sums.moving.holds(now) {
             return;
         }
-        self.subtract(part);
+        self.change(sums, Change::Subtract);
         if !known {
             let nothing = Ends::new();
             let ends = self.signers.get(&scope).map_or(&nothing, |(_, ends)| ends);
-            part.fixed = Fixed::of(chunk, ends);
+            sums.fixed = Fixed::of(chunk, ends);
         }
-        part.moving = Moving::of(chunk, &part.fixed, now);
-        (part.scope, part.stamp, part.signers) = (Some(scope), chunk.stamp(), signers);
-        self.add(part);
+        sums.moving = Moving::of(chunk, &sums.fixed, now);
+        (sums.scope, sums.stamp, sums.signers) = (Some(scope), chunk.stamp(), signers);
+        self.change(sums, Change::Add);
     }
 
-    fn add(&mut self, part: &Part) {
-        let Some(scope) = part.scope else { return };
+    /// Brings the sums of a chunk into the totals of its scope, or takes them out again.
+    fn change(&mut self, sums: &ChunkSums, by: Change) {
+        let Some(scope) = sums.scope else { return };
         let total = self.totals.entry(scope).or_default();
-        let kinds = part.fixed.kinds.iter().zip(&part.moving.kinds);
+        let kinds = sums.fixed.kinds.iter().zip(&sums.moving.kinds);
         for (total, (fixed, moving)) in total.kinds.iter_mut().zip(kinds) {
-            zip(&mut total.by_status, &fixed.by_status, |sum, count| *sum += count);
-            zip(&mut total.buckets, &moving.buckets, |sum, count| *sum += count);
-            total.count += fixed.count;
+            by.make_all(&mut total.by_status, &fixed.by_status);
+            by.make_all(&mut total.buckets, &moving.buckets);
+            by.make(&mut total.count, fixed.count);
         }
-        for (month, count) in &part.fixed.months {
-            *total.months.entry(*month).or_default() += count;
+        for (month, count) in &sums.fixed.months {
+            by.make(total.months.entry(*month).or_default(), *count);
         }
-        for (serial, count) in &part.fixed.outliving {
-            *total.outliving.entry(Arc::clone(serial)).or_default() += count;
+        for (serial, count) in &sums.fixed.outliving {
+            by.make(total.outliving.entry(Arc::clone(serial)).or_default(), *count);
         }
         let ends = self.ends.entry(scope).or_default();
-        for (total, fixed) in ends.iter_mut().zip(&part.fixed.kinds) {
-            *total += fixed.ends;
+        for (total, fixed) in ends.iter_mut().zip(&sums.fixed.kinds) {
+            by.make(total, fixed.ends);
         }
     }
 
-    fn subtract(&mut self, part: &Part) {
-        let Some(scope) = part.scope else { return };
-        let total = self.totals.entry(scope).or_default();
-        let kinds = part.fixed.kinds.iter().zip(&part.moving.kinds);
-        for (total, (fixed, moving)) in total.kinds.iter_mut().zip(kinds) {
-            zip(&mut total.by_status, &fixed.by_status, |sum, count| *sum -= count);
-            zip(&mut total.buckets, &moving.buckets, |sum, count| *sum -= count);
-            total.count -= fixed.count;
-        }
-        for (month, count) in &part.fixed.months {
-            *total.months.entry(*month).or_default() -= count;
-        }
-        for (serial, count) in &part.fixed.outliving {
-            *total.outliving.entry(Arc::clone(serial)).or_default() -= count;
-        }
-        let ends = self.ends.entry(scope).or_default();
-        for (total, fixed) in ends.iter_mut().zip(&part.fixed.kinds) {
-            *total -= fixed.ends;
-        }
-    }
-
-    /// Settles what parts cannot carry: the scopes that there are, minima, and sums that depend on the time.
+    /// Settles what no chunk can carry: the scopes that there are, minima, and sums that depend on the time.
     fn settle(&mut self, view: &View, now: Timestamp) {
         let scopes: BTreeSet<ScopeId> = view.scopes().map(|(scope, _, _)| scope).collect();
         self.totals.retain(|scope, sums| scopes.contains(scope) || !sums.is_empty());
@@ -185,10 +166,10 @@ impl SumsCache {
     fn settle_earliest(&mut self) {
         let kinds = self.totals.values_mut().flat_map(|total| &mut total.kinds);
         kinds.for_each(|kind| kind.earliest = None);
-        for part in &self.parts {
-            let total = part.scope.and_then(|scope| self.totals.get_mut(&scope));
+        for sums in &self.chunks {
+            let total = sums.scope.and_then(|scope| self.totals.get_mut(&scope));
             let kinds = total.into_iter().flat_map(|total| &mut total.kinds);
-            for (total, moving) in kinds.zip(&part.moving.kinds) {
+            for (total, moving) in kinds.zip(&sums.moving.kinds) {
                 let both = [total.earliest, moving.earliest];
                 total.earliest = both.into_iter().flatten().min();
             }
@@ -196,8 +177,24 @@ impl SumsCache {
     }
 }
 
-fn zip<const N: usize>(sums: &mut [u64; N], counts: &[u64; N], with: fn(&mut u64, u64)) {
-    for (sum, count) in sums.iter_mut().zip(counts) {
-        with(sum, *count);
+/// What becomes of a total when a chunk's sums change.
+#[derive(Clone, Copy)]
+enum Change {
+    Add,
+    Subtract,
+}
+
+impl Change {
+    fn make<N: AddAssign + SubAssign>(self, total: &mut N, count: N) {
+        match self {
+            Self::Add => *total += count,
+            Self::Subtract => *total -= count,
+        }
+    }
+
+    fn make_all<const N: usize>(self, totals: &mut [u64; N], counts: &[u64; N]) {
+        for (total, count) in totals.iter_mut().zip(counts) {
+            self.make(total, *count);
+        }
     }
 }
