@@ -15,7 +15,7 @@ use crate::source::{SourceError, Span};
 const MOST_PARTS: u64 = 8;
 
 /// How a part of a window was read.
-enum Part {
+enum Fetched {
     Read(Reading),
     /// It is too long for one reading.
     Cut(Vec<Span>),
@@ -36,8 +36,8 @@ impl Ranges<'_> {
             }
             let Some(part) = under_way.next().await else { break };
             match part? {
-                Part::Read(one) => reading.add(&one),
-                Part::Cut(spans) => waiting.extend(spans.into_iter().rev()),
+                Fetched::Read(one) => reading.add(&one),
+                Fetched::Cut(spans) => waiting.extend(spans.into_iter().rev()),
             }
             if reading.outside > 0 {
                 break;
@@ -46,7 +46,7 @@ impl Ranges<'_> {
         Ok(Reading { finished: true, by_windows: true, ..reading })
     }
 
-    async fn fetch_range(&self, span: Span, cuts: &AtomicU64) -> Result<Part, SourceError> {
+    async fn fetch_range(&self, span: Span, cuts: &AtomicU64) -> Result<Fetched, SourceError> {
         let asked = self.slice.part(span);
         let mut reading = Reading::default();
         for _ in 0..READINGS {
@@ -54,10 +54,10 @@ impl Ranges<'_> {
             let next = attempt.begin(&self.pages, self.feed).await?;
             let too_long = attempt.reading.first_total > self.sizes.long;
             if attempt.reading.outside > 0 {
-                return Ok(Part::Read(attempt.reading));
+                return Ok(Fetched::Read(attempt.reading));
             }
             if too_long && let Some(parts) = self.shorter(span, attempt.reading.first_total, cuts) {
-                return Ok(Part::Cut(parts));
+                return Ok(Fetched::Cut(parts));
             }
             attempt.go_on(next, &self.pages, self.feed).await?;
             reading = attempt.reading;
@@ -65,7 +65,7 @@ impl Ranges<'_> {
                 break;
             }
         }
-        Ok(Part::Read(reading))
+        Ok(Fetched::Read(reading))
     }
 
     /// Cuts a part that has so many rows, unless it is of one second or too much was cut already.

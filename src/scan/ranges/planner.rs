@@ -20,7 +20,7 @@ impl Ranges<'_> {
         let ends = self.known_ends(from, size.saturating_add(1));
         let to = match (ends.first(), ends.get(size)) {
             (Some(first), Some(over)) => over.plus(-1).max(*first).min(self.span().1),
-            _ => self.stretch(from, size as u64).await?,
+            _ => self.end_of_window(from, size as u64).await?,
         };
         let held = ends.partition_point(|end| *end <= to);
         let ends = ends.get(..held).unwrap_or_default();
@@ -39,7 +39,7 @@ impl Ranges<'_> {
     }
 
     /// Finds how far a window reaches that holds about as much as it should, where little is known.
-    async fn stretch(&self, from: Timestamp, size: u64) -> Result<Timestamp, SourceError> {
+    async fn end_of_window(&self, from: Timestamp, size: u64) -> Result<Timestamp, SourceError> {
         let (mut low, mut high) = (from, self.span().1);
         if self.count(Some((from, high))).await? <= 2 * size {
             return Ok(high);
