@@ -42,7 +42,7 @@ impl Draft {
             timeout: TIMEOUT,
             cap: LARGEST_ANSWER,
         };
-        http.send_guarded(request).await.map_err(|error| verdict::of_transport(&error))
+        http.send_filtered(request).await.map_err(|error| verdict::of_transport(&error))
     }
 }
 

@@ -19,7 +19,7 @@ type Lookup = dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> 
 
 /// Resolves names, to addresses that may be receivers alone.
 #[derive(Clone)]
-pub(super) struct Guard(Arc<Lookup>);
+pub(super) struct EgressFilter(Arc<Lookup>);
 
 /// Every address behind a name is forbidden.
 #[derive(Debug)]
@@ -51,15 +51,15 @@ pub fn is_forbidden(address: IpAddr) -> bool {
     useless || address.is_unspecified() || address.is_multicast() || METADATA.contains(&address)
 }
 
-impl Guard {
-    /// Returns a guard that asks the system's resolver.
+impl EgressFilter {
+    /// Returns a filter that asks the system's resolver.
     pub(super) fn of_the_system() -> Self {
         Self::asking(|name| {
             async move { tokio::net::lookup_host((name, 0)).await.map(Iterator::collect) }.boxed()
         })
     }
 
-    /// Returns a guard that asks `lookup`.
+    /// Returns a filter that asks `lookup`.
     pub(super) fn asking(
         lookup: impl Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>
         + Send
@@ -70,7 +70,7 @@ impl Guard {
     }
 }
 
-impl Resolve for Guard {
+impl Resolve for EgressFilter {
     fn resolve(&self, name: Name) -> Resolving {
         let looking = (self.0)(name.as_str().to_owned());
         Box::pin(async move {
@@ -116,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_leads_to_what_is_allowed_of_its_addresses() {
-        let guard = Guard::asking(|name| {
+        let filter = EgressFilter::asking(|name| {
             let found: Vec<SocketAddr> = name
                 .split('-')
                 .map(|address| (address.parse::<IpAddr>().unwrap(), 0).into())
@@ -124,7 +124,7 @@ mod tests {
             async move { Ok(found) }.boxed()
         });
         let resolved = async |name: &str| {
-            let found = guard.resolve(name.parse().unwrap()).await;
+            let found = filter.resolve(name.parse().unwrap()).await;
             found.map(|found| found.map(|one| one.ip().to_string()).collect::<Vec<_>>())
         };
         assert_eq!(

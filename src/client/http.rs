@@ -32,7 +32,7 @@ impl Http {
     }
 
     /// Does the same, and refuses to connect where the name of the host leads to a link-local or metadata address.
-    pub async fn send_guarded(&self, request: Request) -> Result<Response, HttpError> {
+    pub async fn send_filtered(&self, request: Request) -> Result<Response, HttpError> {
         self.carry(request, Reach::Receivers).await
     }
 
@@ -66,7 +66,7 @@ mod tests {
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
     use super::*;
-    use crate::client::egress_filter::Guard;
+    use crate::client::egress_filter::EgressFilter;
     use crate::client::fake::{Fake, Reply};
     use crate::client::network::USER_AGENT;
 
@@ -179,15 +179,15 @@ mod tests {
     async fn a_name_that_leads_to_no_receiver_is_refused_when_the_connection_is_made() {
         let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let port = crate::client::fake::tls(&key);
-        let guard = Guard::asking(|name| {
+        let filter = EgressFilter::asking(|name| {
             let metadata = name.starts_with("metadata");
             let address = if metadata { [169, 254, 169, 254] } else { [127, 0, 0, 1] };
             async move { Ok(vec![(address, 0).into()]) }.boxed()
         });
-        let http = Http::over(Arc::new(Network::with(guard).unwrap()));
+        let http = Http::over(Arc::new(Network::with(filter).unwrap()));
         let ask = async |name: &str| {
             let url = Url::parse(&format!("https://{name}.test:{port}/?key=SECRET123")).unwrap();
-            let error = http.send_guarded(get(url, 10)).await.unwrap_err();
+            let error = http.send_filtered(get(url, 10)).await.unwrap_err();
             assert!(!format!("{error} {error:?}").contains("SECRET123"), "{error:?}");
             error
         };

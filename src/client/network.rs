@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use super::egress_filter::{Forbidden, Guard};
+use super::egress_filter::{EgressFilter, Forbidden};
 use super::transport::{HttpError, Reach, Request, Response, Transport};
 use crate::config::is_loopback;
 
@@ -23,7 +23,7 @@ pub(super) struct Network {
     /// Honours the proxies of the environment.
     outward: reqwest::Client,
     /// The same, for what must not be led to a link-local or metadata address.
-    guarded: reqwest::Client,
+    filtered: reqwest::Client,
     /// For loopback, which no proxy can reach.
     loopback: reqwest::Client,
 }
@@ -31,17 +31,17 @@ pub(super) struct Network {
 impl Network {
     /// Returns a network that trusts the machine's certificate authorities.
     pub(super) fn new() -> Result<Self, String> {
-        Self::with(Guard::of_the_system())
+        Self::with(EgressFilter::of_the_system())
     }
 
-    pub(super) fn with(guard: Guard) -> Result<Self, String> {
+    pub(super) fn with(filter: EgressFilter) -> Result<Self, String> {
         let tls = tls()?;
         let build = |builder: reqwest::ClientBuilder| {
             builder.build().map_err(|error| format!("cannot build the HTTP client: {error}"))
         };
         Ok(Self {
             outward: build(builder(tls.clone()))?,
-            guarded: build(builder(tls.clone()).dns_resolver(Arc::new(guard)))?,
+            filtered: build(builder(tls.clone()).dns_resolver(Arc::new(filter)))?,
             loopback: build(builder(tls).no_proxy())?,
         })
     }
@@ -53,7 +53,7 @@ impl Transport for Network {
         let client = match (is_loopback(&request.url), reach) {
             (true, _) => &self.loopback,
             (false, Reach::Anywhere) => &self.outward,
-            (false, Reach::Receivers) => &self.guarded,
+            (false, Reach::Receivers) => &self.filtered,
         };
         let Request { method, url, headers, body, cap, .. } = request;
         let mut outgoing = reqwest::Request::new(method, url);
