@@ -113,7 +113,7 @@ fn promtool(arguments: &[&str], input: &str) {
 }
 
 /// Names as nobody should choose them, and as somebody does.
-fn hostile() -> Vec<String> {
+fn hostile_names() -> Vec<String> {
     let mut names: Vec<String> = [
         "a\"quoted\"",
         "back\\slash\\",
@@ -134,10 +134,10 @@ fn hostile() -> Vec<String> {
     names
 }
 
-#[tokio::test]
-async fn prometheus_answers_queries_over_what_the_daemon_says() {
+/// Starts a daemon that has read a provider where somebody chose hostile names. It returns the names as well.
+async fn hostile() -> (Simulator, Vec<String>, Daemon) {
     let simulator = simulator().await;
-    let names = hostile();
+    let names = hostile_names();
     for (index, name) in (0_u64..).zip(&names) {
         let (client_id, common_name, unit) = (name.clone(), name.clone(), name.clone());
         simulator.mqtt().set_names(INSTANCE, index, Names { client_id, common_name, unit });
@@ -145,6 +145,12 @@ async fn prometheus_answers_queries_over_what_the_daemon_says() {
     let mut daemon = daemon(&simulator);
     daemon.start();
     daemon.until(PROVEN, |at| at > 0.0).await;
+    (simulator, names, daemon)
+}
+
+#[tokio::test]
+async fn prometheus_answers_queries_over_what_the_daemon_says() {
+    let (simulator, names, mut daemon) = hostile().await;
     let prometheus = Prometheus::scraping(daemon.port);
     eventually("the daemon is scraped", async || {
         let data = prometheus.ask("query", &[("query", "up{job=\"notafter\"} == 1")]).await?;
@@ -225,15 +231,7 @@ async fn scrape(
 
 #[tokio::test]
 async fn both_formats_are_clean_and_compress() {
-    let simulator = simulator().await;
-    let names = hostile();
-    for (index, name) in (0_u64..).zip(&names) {
-        let (client_id, common_name, unit) = (name.clone(), name.clone(), name.clone());
-        simulator.mqtt().set_names(INSTANCE, index, Names { client_id, common_name, unit });
-    }
-    let mut daemon = daemon(&simulator);
-    daemon.start();
-    daemon.until(PROVEN, |at| at > 0.0).await;
+    let (_simulator, _, mut daemon) = hostile().await;
     let (headers, text) = scrape(&daemon, &[("accept", "text/plain;version=0.0.4")]).await;
     assert_eq!(headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
     let text = String::from_utf8(text).unwrap();

@@ -4,7 +4,6 @@
 #![expect(clippy::float_cmp, reason = "counts and flags are exact")]
 #![expect(clippy::disallowed_methods, reason = "a test owns the tasks that it spawns")]
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{Daemon, configuration, environment, eventually};
+use crate::written::{channel, route, source};
 use simulator::chat::{
     DINGTALK_SECRET, FEISHU_SECRET, Fault as ChatFault, Service as ChatService, WEBHOOK_SECRET,
 };
@@ -19,7 +19,7 @@ use simulator::clock::wall_seconds;
 use simulator::fault::{Fault, Times};
 use simulator::fleet::{Fleet, Instance};
 use simulator::{
-    APP_SECRET, POISON, SECRET_KEY, Service, Setup, Simulator, TEMPORARY_ID, TEMPORARY_KEY,
+    APP_SECRET, ORG, POISON, SECRET_KEY, Service, Setup, Simulator, TEMPORARY_ID, TEMPORARY_KEY,
     TEMPORARY_TOKEN,
 };
 
@@ -105,67 +105,45 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<String> {
 fn config(simulator: &Simulator, echo: &str) -> String {
     let whole = configuration(simulator);
     let mut config = whole.split("[[channel]]").next().unwrap().to_owned();
-    let (mqtt, org) = (simulator.mqtt_url(), simulator::ORG);
+    let mqtt = simulator.mqtt_url();
     for (name, endpoint, id, key, token) in [
         ("wrong", mqtt.as_str(), "SECRET_ID", "WRONG_KEY", ""),
-        (
-            "temporary",
-            mqtt.as_str(),
-            "TEMPORARY_ID",
-            "TEMPORARY_KEY",
-            "token = { env = \"TEMPORARY_TOKEN\" }",
-        ),
-        ("echoed", echo, "TEMPORARY_ID", "TEMPORARY_KEY", "token = { env = \"TEMPORARY_TOKEN\" }"),
+        ("temporary", mqtt.as_str(), "TEMPORARY_ID", "TEMPORARY_KEY", TOKEN),
+        ("echoed", echo, "TEMPORARY_ID", "TEMPORARY_KEY", TOKEN),
     ] {
-        write!(
-            config,
-            "[[source]]\nname = \"{name}\"\nkind = \"tencent-mqtt\"\nschedule = \"every 1s\"\n[source.options]\n\
-             region = \"ap-guangzhou\"\nendpoint = \"{endpoint}\"\nsecret_id = {{ env = \"{id}\" }}\n\
-             secret_key = {{ env = \"{key}\" }}\n{token}\nrequests_per_second = 1000\nfull_scan = \"every 2s\"\n"
-        )
-        .unwrap();
+        let options = format!(
+            "region = \"ap-guangzhou\"\nendpoint = \"{endpoint}\"\nsecret_id = {{ env = \"{id}\" }}\n\
+             secret_key = {{ env = \"{key}\" }}\n{token}\nrequests_per_second = 1000\nfull_scan = \"every 2s\""
+        );
+        config += &source("tencent-mqtt", name, "every 1s", &options);
     }
     for (name, endpoint, secret) in [
         ("plant-wrong", simulator.enos_url().as_str(), "WRONG_SECRET"),
         ("plant-echoed", echo, "APP_SECRET"),
     ] {
-        write!(
-            config,
-            "[[source]]\nname = \"{name}\"\nkind = \"enos\"\nschedule = \"every 1s\"\n[source.options]\n\
-             endpoint = \"{endpoint}\"\norg_id = \"{org}\"\napp_key = {{ env = \"APP_KEY\" }}\n\
-             app_secret = {{ env = \"{secret}\" }}\nrequests_per_second = 1000\n"
-        )
-        .unwrap();
+        let options = format!(
+            "endpoint = \"{endpoint}\"\norg_id = \"{ORG}\"\napp_key = {{ env = \"APP_KEY\" }}\n\
+             app_secret = {{ env = \"{secret}\" }}\nrequests_per_second = 1000"
+        );
+        config += &source("enos", name, "every 1s", &options);
     }
-    let mut all = Vec::new();
-    for (name, kind, url, more) in CHANNELS {
-        write!(
-            config,
-            "[[channel]]\nname = \"{name}\"\nkind = \"{kind}\"\n[channel.options]\nurl = {{ env = \"{url}\" }}\n{more}\n"
-        )
-        .unwrap();
-        all.push(format!("\"{name}\""));
+    for (name, kind, url, options) in CHANNELS {
+        config += &channel(kind, name, url, options);
     }
-    config + &format!("[[route]]\nchannels = [{}]\n", all.join(", "))
+    config + &route(&CHANNELS.map(|(name, ..)| name))
 }
 
+const TOKEN: &str = "token = { env = \"TEMPORARY_TOKEN\" }";
+const HOOK: &str =
+    "secret = { env = \"WEBHOOK_SECRET\" }\nheaders = { authorization = { env = \"HEADER\" } }";
+
 const CHANNELS: [(&str, &str, &str, &str); 10] = [
-    (
-        "webhook",
-        "webhook",
-        "WEBHOOK_URL",
-        "secret = { env = \"WEBHOOK_SECRET\" }\nheaders = { authorization = { env = \"HEADER\" } }",
-    ),
+    ("webhook", "webhook", "WEBHOOK_URL", HOOK),
     ("slack", "slack", "SLACK_URL", ""),
     ("feishu", "feishu", "FEISHU_URL", "secret = { env = \"FEISHU_SECRET\" }"),
     ("dingtalk", "dingtalk", "DINGTALK_URL", "secret = { env = \"DINGTALK_SECRET\" }"),
     ("wecom", "wecom", "WECOM_URL", ""),
-    (
-        "webhook-echoed",
-        "webhook",
-        "ECHO_URL",
-        "secret = { env = \"WEBHOOK_SECRET\" }\nheaders = { authorization = { env = \"HEADER\" } }",
-    ),
+    ("webhook-echoed", "webhook", "ECHO_URL", HOOK),
     ("slack-echoed", "slack", "ECHO_URL", ""),
     ("feishu-echoed", "feishu", "ECHO_URL", "secret = { env = \"FEISHU_SECRET\" }"),
     ("dingtalk-echoed", "dingtalk", "ECHO_URL", "secret = { env = \"DINGTALK_SECRET\" }"),

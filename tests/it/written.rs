@@ -43,11 +43,16 @@ pub(crate) fn enos(simulator: &Simulator, name: &str, schedule: &str, options: &
 
 /// Returns a webhook whose address is in the variable `url`.
 pub(crate) fn webhook(name: &str, url: &str, options: &str) -> String {
+    channel("webhook", name, url, options)
+}
+
+/// Returns a channel whose address is in the variable `url`; `options` are lines that its kind knows.
+pub(crate) fn channel(kind: &str, name: &str, url: &str, options: &str) -> String {
     format!(
         r#"
 [[channel]]
 name = "{name}"
-kind = "webhook"
+kind = "{kind}"
 [channel.options]
 url = {{ env = "{url}" }}
 {options}

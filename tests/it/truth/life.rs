@@ -1,8 +1,8 @@
 //! What truly happens to certificates and instances, and what is said of it.
 
-use notafter::expiry::Status as Known;
+use notafter::expiry::{Facts, Status as Known};
 
-use super::world::{NOW, World};
+use super::world::{NOW, Said, World};
 use crate::harness::sample;
 use simulator::Service;
 use simulator::fault::{Fault, Times};
@@ -29,6 +29,23 @@ impl World {
         let known = self.known().await;
         known.into_iter().find(|facts| facts.serial == serial).map(|facts| facts.status)
     }
+}
+
+fn is_active_device(facts: &Facts) -> bool {
+    facts.scope == "mqtt-a" && facts.kind.as_str() == "device" && facts.status == Known::Active
+}
+
+/// Returns the serials of the active devices that events are about.
+fn devices(said: &Said) -> Vec<String> {
+    let facts = said.events.iter().filter_map(|event| event.facts());
+    facts.filter(|facts| is_active_device(facts)).map(|facts| facts.serial.clone()).collect()
+}
+
+/// Returns where the provider keeps a certificate.
+fn index_of(world: &World, serial: &str) -> u64 {
+    let mqtt = world.simulator.mqtt();
+    let mut indexes = 0..mqtt.count("mqtt-a");
+    indexes.find(|index| mqtt.one("mqtt-a", *index).serial == serial).unwrap()
 }
 
 #[tokio::test]
@@ -183,31 +200,17 @@ async fn renewed_is_said_once_to_those_who_were_told_of_the_old_one() {
     let mut world = world(2000).await;
     world.poll_well("at first").await;
     let (ops, critical) = (world.said("ops").await, world.said("critical").await);
-    let serials = |said: &super::world::Said| -> Vec<String> {
-        let devices = said.events.iter().filter_map(|event| event.facts());
-        let devices =
-            devices.filter(|facts| facts.scope == "mqtt-a" && facts.status == Known::Active);
-        devices
-            .filter(|facts| facts.kind.as_str() == "device")
-            .map(|facts| facts.serial.clone())
-            .collect()
-    };
-    let (told, urgent) = (serials(&ops), serials(&critical));
+    let (told, urgent) = (devices(&ops), devices(&critical));
     let mild = told.iter().find(|serial| !urgent.contains(serial)).unwrap().clone();
     let urgent = urgent.first().unwrap().clone();
     let silent = world.known().await;
     let silent = silent.iter().find(|facts| {
         let far = facts.not_after.is_some_and(|end| end.seconds() > NOW + 200 * DAY);
-        far && facts.scope == "mqtt-a"
-            && facts.status == Known::Active
-            && facts.kind.as_str() == "device"
+        far && is_active_device(facts)
     });
     let silent = silent.unwrap().serial.clone();
-    let mqtt = world.simulator.mqtt();
-    let indexes: Vec<u64> = (0..2000).collect();
     for serial in [&mild, &urgent, &silent] {
-        let index = indexes.iter().find(|index| mqtt.one("mqtt-a", **index).serial == **serial);
-        mqtt.renew("mqtt-a", *index.unwrap());
+        world.simulator.mqtt().renew("mqtt-a", index_of(&world, serial));
     }
     for serial in [&mild, &urgent] {
         world.expect_renewal(serial);
@@ -216,7 +219,7 @@ async fn renewed_is_said_once_to_those_who_were_told_of_the_old_one() {
     world.poll_well("renewed, again").await;
     world.restart().await;
     world.poll_well("after a restart").await;
-    let old = |said: &super::world::Said| {
+    let old = |said: &Said| {
         let mut old: Vec<String> = said.renewed().into_iter().map(|(old, _)| old).collect();
         old.sort_unstable();
         old
@@ -236,14 +239,9 @@ async fn renewed_is_said_once_to_those_who_were_told_of_the_old_one() {
 async fn a_renewal_that_is_deleted_again_leaves_the_old_one_to_be_told_of() {
     let mut world = world(600).await;
     world.poll_well("at first").await;
-    let told = world.said("critical").await;
-    let told = told.events.iter().filter_map(|event| event.facts()).find(|facts| {
-        facts.scope == "mqtt-a" && facts.kind.as_str() == "device" && facts.status == Known::Active
-    });
-    let serial = told.unwrap().serial.clone();
-    let mqtt = world.simulator.mqtt();
-    let index = (0..600).find(|index| mqtt.one("mqtt-a", *index).serial == serial).unwrap();
-    let new = mqtt.renew("mqtt-a", index);
+    let serial = devices(&world.said("critical").await).remove(0);
+    let index = index_of(&world, &serial);
+    let new = world.simulator.mqtt().renew("mqtt-a", index);
     world.expect_renewal(&serial);
     world.poll_well("renewed").await;
     assert_eq!(world.status_of(&serial).await, Some(Known::Superseded));
@@ -264,13 +262,8 @@ async fn states_change_and_nothing_is_renewed() {
     let mut world = world(600).await;
     world.poll_well("at first").await;
     let said = world.said("ops").await.events.len();
-    let told = world.said("critical").await;
-    let told = told.events.iter().filter_map(|event| event.facts()).find(|facts| {
-        facts.scope == "mqtt-a" && facts.kind.as_str() == "device" && facts.status == Known::Active
-    });
-    let serial = told.unwrap().serial.clone();
-    let mqtt = world.simulator.mqtt();
-    let index = (0..600).find(|index| mqtt.one("mqtt-a", *index).serial == serial).unwrap();
+    let serial = devices(&world.said("critical").await).remove(0);
+    let index = index_of(&world, &serial);
     for (word, known) in [(Status::Revoked, Known::Revoked), (Status::Inactive, Known::Inactive)] {
         world.simulator.mqtt().set_status("mqtt-a", index, word);
         world.poll_well("another state").await;
