@@ -1,4 +1,4 @@
-//! notafter knows when every certificate ends.
+//! notafter knows when every certificate expires.
 //!
 //! It polls the providers that hold an organisation's certificates, brings every answer into one expiry model,
 //! publishes Prometheus gauges, and tells the right chat room in time, once, and only what is true.
@@ -13,12 +13,28 @@
 //!                         └─► web         (read-only)
 //! ```
 //!
-//! # Layers
+//! # The map
 //!
-//! A module uses the layers below it and never a sibling; a test enforces it.
+//! From the ground up. A module uses the layers below its own and never a sibling; a test enforces it.
 //!
-//! `expiry` < `clock` `x509` `config` < `client` < `source` `channel` `store` `metrics` < `scan` <
-//! `schedule` `pipeline` `outbox` `web` < `app` < `cli` < `main`
+//! | layer | module | does |
+//! |---|---|---|
+//! | 1 | [`expiry`] | decides, purely: what is known, what it means now, what is to be notified |
+//! | 2 | [`clock`] | time and chance, for everybody |
+//! | | [`x509`] | certificates in PEM and DER |
+//! | | [`config`] | TOML becomes a checked configuration |
+//! | 3 | [`client`] | calls: HTTP, rates, signatures, redaction |
+//! | 4 | [`source`] | one provider a file: pages of sightings |
+//! | | [`channel`] | one chat service a file: messages |
+//! | | [`store`] | what survives a restart: SQLite, and a model of it in memory |
+//! | | [`metrics`] | what Prometheus reads |
+//! | 5 | [`scan`] | pages become a scan with its proof |
+//! | 6 | [`schedule`] | when a source is read |
+//! | | [`pipeline`] | the only writer |
+//! | | [`outbox`] | delivery, one worker a channel |
+//! | | [`web`] | metrics, health, the page |
+//! | 7 | [`app`] | wires all of it and owns what runs |
+//! | 8 | [`cli`] | one command a file; `main` is above it |
 //!
 //! # Invariants, what is absent included
 //!
@@ -33,8 +49,9 @@
 //!
 //! # Where to start reading
 //!
-//! [`expiry`] for what the product knows, [`scan`] for how it proves it, [`pipeline`] for how it decides. A new source
-//! is one file in [`source`] and one line in its list; a new channel the same in [`channel`].
+//! [`expiry`] for what the product knows, [`scan`] for how it proves it, [`pipeline`] for how it decides; their first
+//! lines name the order of their files. [`source`] and [`channel`] are lists: a new provider or service is one file and
+//! one line. CONTRIBUTING.md tells where each question is decided and what every word means.
 
 pub mod expiry;
 pub mod clock;

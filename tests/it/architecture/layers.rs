@@ -27,6 +27,20 @@ fn layer_of(module: &str) -> usize {
     })
 }
 
+/// Returns the modules in the map that `src/lib.rs` shows, in its order.
+fn map() -> Vec<&'static str> {
+    let rows = include_str!("../../../src/lib.rs").lines();
+    let rows = rows.filter_map(|row| row.strip_prefix("//! |")?.split_once("[`"));
+    rows.filter_map(|(_, rest)| rest.split_once("`]")).map(|(name, _)| name).collect()
+}
+
+#[test]
+fn the_map_in_the_library_shows_every_layer() {
+    let layers = LAYERS.concat();
+    let modules: Vec<_> = layers.into_iter().filter(|it| !["main", "lib"].contains(it)).collect();
+    assert_eq!(map(), modules);
+}
+
 fn upward(tree: &Tree) -> Vec<String> {
     let uses = Resolver::new(tree).uses();
     let uses = uses.into_iter().map(|it| (&tree.files[it.from], &tree.files[it.to]));
