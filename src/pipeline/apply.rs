@@ -244,10 +244,9 @@ fn answer<T>(source: &str, asked: oneshot::Sender<T>, answer: T) {
     }
 }
 
-/// Returns what a report proves about absence: a row that was not understood could be any certificate.
+/// Returns what a report proves about absence.
 fn proof(report: &Report) -> Proof {
-    let complete = report.proven() && report.reading.unreadable == 0;
-    if complete { Proof::Complete } else { Proof::Incomplete }
+    if report.shows_absence() { Proof::Complete } else { Proof::Incomplete }
 }
 
 /// Returns whether a report is of a near window in which nothing can be missing, because not all of it is asked for: it

@@ -142,6 +142,11 @@ impl Report {
         self.error.is_none() && self.reading.proven()
     }
 
+    /// Returns whether what was not listed may be gone: a row that was not understood could be any certificate.
+    pub const fn shows_absence(&self) -> bool {
+        self.proven() && self.reading.shows_absence()
+    }
+
     /// Returns what keeps the proof from holding, for people; `None` when it holds.
     pub fn problem(&self) -> Option<String> {
         if let Some(error) = &self.error {
