@@ -1,4 +1,4 @@
-//! Power cuts at random points: nothing is lost, and nothing is said twice under another id.
+//! Power cuts at random points: nothing is lost, and nothing is sent twice under another id.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -56,7 +56,7 @@ fn daemon(simulator: &Simulator, full_scan: &str) -> Daemon {
 
 type Identity = (String, String);
 
-/// A certificate as store and truth both tell it.
+/// A certificate as store and truth both have it.
 type Told = (String, String, Option<i64>, i64, String, String, String);
 
 fn truth(simulator: &Simulator) -> Vec<Truth> {
@@ -113,7 +113,7 @@ fn superseded(rows: &[Truth]) -> BTreeSet<Identity> {
     old.map(|row| (row.issuer.clone(), row.serial.clone())).collect()
 }
 
-/// Returns what must have been told by now: room, serial, rung.
+/// Returns what must have been notified by now: room, serial, rung.
 fn due(rows: &[Truth], now: i64) -> BTreeSet<(String, String, String)> {
     let old = superseded(rows);
     let mut due = BTreeSet::new();
@@ -133,28 +133,26 @@ fn due(rows: &[Truth], now: i64) -> BTreeSet<(String, String, String)> {
     due
 }
 
-fn rungs_told(heard: &[Heard]) -> BTreeSet<(String, String, String)> {
-    let told = heard.iter().filter(|event| !event.rung.is_empty());
-    told.map(|event| (event.room.clone(), event.serial.clone(), event.rung.clone())).collect()
+fn rungs_notified(heard: &[Heard]) -> BTreeSet<(String, String, String)> {
+    let notified = heard.iter().filter(|event| !event.rung.is_empty());
+    notified.map(|event| (event.room.clone(), event.serial.clone(), event.rung.clone())).collect()
 }
 
-/// Returns the renewed notices that are still owed: to each room that was told of the old certificate.
+/// Returns the renewed notices that are still owed: to each room that was notified of the old certificate.
 fn owed(rows: &[Truth], heard: &[Heard]) -> BTreeSet<(String, String)> {
     let old: BTreeSet<String> = superseded(rows).into_iter().map(|(_, serial)| serial).collect();
-    let of = |kind: &str| -> BTreeSet<(String, String)> {
-        let events = heard
-            .iter()
-            .filter(|event| (event.kind == "certificate.renewed") == (kind == "renewed"));
+    let of = |renewed: bool| -> BTreeSet<(String, String)> {
+        let events = heard.iter().filter(|event| (event.kind == "certificate.renewed") == renewed);
         events
             .filter(|event| old.contains(&event.serial))
             .map(|event| (event.room.clone(), event.serial.clone()))
             .collect()
     };
-    of("told").difference(&of("renewed")).cloned().collect()
+    of(false).difference(&of(true)).cloned().collect()
 }
 
-/// What is said is said under one id, in one message, no more often than there were kills, and in order.
-fn assert_said_once(heard: &[Heard], kills: usize) {
+/// What is sent is sent under one id, in one message, no more often than there were kills, and in order.
+fn assert_sent_once(heard: &[Heard], kills: usize) {
     let mut ids: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     let mut messages: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     let mut arrivals: BTreeMap<_, BTreeSet<usize>> = BTreeMap::new();
@@ -167,7 +165,7 @@ fn assert_said_once(heard: &[Heard], kills: usize) {
         arrivals.entry((&event.room, &event.message)).or_default().insert(event.place);
     }
     for (what, ids) in ids {
-        assert_eq!(ids.len(), 1, "{what:?} was said as several events: {ids:?}");
+        assert_eq!(ids.len(), 1, "{what:?} was sent as several events: {ids:?}");
     }
     for (what, messages) in messages {
         assert_eq!(messages.len(), 1, "{what:?} was sent in several messages: {messages:?}");
@@ -180,27 +178,30 @@ fn assert_said_once(heard: &[Heard], kills: usize) {
         assert!(repeats <= kills, "{room}: {repeats} repeats after {kills} kills");
     }
     for renewed in heard.iter().filter(|event| event.kind == "certificate.renewed") {
-        let told = |event: &&Heard| {
+        let notified = |event: &&Heard| {
             let same = (&event.room, &event.serial) == (&renewed.room, &renewed.serial);
             same && !event.rung.is_empty() && event.place <= renewed.place
         };
-        assert!(heard.iter().any(|event| told(&event)), "renewed and never told of: {renewed:?}");
+        assert!(
+            heard.iter().any(|event| notified(&event)),
+            "renewed and never notified: {renewed:?}"
+        );
     }
 }
 
-/// Waits until everything is as it must be in the end, and says what is not.
+/// Waits until everything is as it must be in the end, and names what is not.
 async fn assert_settled(simulator: &Simulator, daemon: &Daemon) {
     let missing = || {
         let (rows, heard) = (truth(simulator), heard(simulator));
         let due = due(&rows, wall_seconds());
-        let untold: Vec<_> = due.difference(&rungs_told(&heard)).cloned().collect();
-        (untold, owed(&rows, &heard))
+        let unnotified: Vec<_> = due.difference(&rungs_notified(&heard)).cloned().collect();
+        (unnotified, owed(&rows, &heard))
     };
     let end = tokio::time::Instant::now() + crate::harness::DEADLINE;
     while missing() != (Vec::new(), BTreeSet::new()) && tokio::time::Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(missing(), (Vec::new(), BTreeSet::new()), "not told (rungs, renewals)");
+    assert_eq!(missing(), (Vec::new(), BTreeSet::new()), "not notified (rungs, renewals)");
     let end = tokio::time::Instant::now() + crate::harness::DEADLINE;
     while stored_rows(daemon) != true_rows(simulator) && tokio::time::Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -245,15 +246,15 @@ impl Chaos {
         self.simulator.mqtt().insert_ending(INSTANCE, count, end);
     }
 
-    /// Picks a live certificate that somebody was told of, and that nothing was done to yet.
+    /// Picks a live certificate that somebody was notified of, and that nothing was done to yet.
     fn pick(&mut self) -> Option<u64> {
-        let told: BTreeSet<String> =
+        let notified: BTreeSet<String> =
             heard(&self.simulator).into_iter().map(|it| it.serial).collect();
         let mqtt = self.simulator.mqtt();
         let live = (0..mqtt.count(INSTANCE)).filter_map(|n| mqtt.nth(INSTANCE, n));
         let usable = live.filter(|index| {
             let serial = mqtt.one(INSTANCE, *index).serial;
-            told.contains(&serial) && !self.touched.contains(&serial)
+            notified.contains(&serial) && !self.touched.contains(&serial)
         });
         let usable: Vec<u64> = usable.collect();
         let index = *usable.choose(&mut self.random)?;
@@ -319,7 +320,7 @@ const SUPERSEDED: &str =
     "notafter_certificates{source=\"iot\",scope=\"mqtt-a\",kind=\"device\",status=\"superseded\"}";
 
 #[tokio::test]
-async fn killed_at_random_points_nothing_is_lost_and_nothing_is_said_anew() {
+async fn killed_at_random_points_nothing_is_lost_and_nothing_is_sent_anew() {
     let simulator = simulator(1500).await;
     let daemon = daemon(&simulator, "every 2s");
     let (random, touched) = (StdRng::seed_from_u64(20), BTreeSet::new());
@@ -336,9 +337,9 @@ async fn killed_at_random_points_nothing_is_lost_and_nothing_is_said_anew() {
     assert_settled(&chaos.simulator, &chaos.daemon).await;
     assert!(chaos.daemon.stop().await.success());
     let heard = heard(&chaos.simulator);
-    assert_said_once(&heard, KILLS);
+    assert_sent_once(&heard, KILLS);
     let renewals = heard.iter().filter(|event| event.kind == "certificate.renewed").count();
-    assert!(renewals > 0, "the seed renews something that was told of");
+    assert!(renewals > 0, "the seed renews something that was notified");
 }
 
 #[tokio::test]
@@ -360,20 +361,22 @@ async fn killed_during_the_first_big_scan_it_still_ends_with_the_truth() {
     daemon.start();
     assert_settled(&simulator, &daemon).await;
     assert!(daemon.stop().await.success());
-    assert_said_once(&heard(&simulator), kills);
+    assert_sent_once(&heard(&simulator), kills);
 }
 
 #[tokio::test]
-async fn a_renewal_is_told_of_although_the_daemon_was_killed_when_it_had_just_seen_it() {
+async fn a_renewal_is_notified_although_the_daemon_was_killed_when_it_had_just_seen_it() {
     let simulator = simulator(300).await;
     let mut daemon = daemon(&simulator, "every 2s");
     daemon.start();
-    eventually("something is told", async || (!heard(&simulator).is_empty()).then_some(())).await;
+    eventually("something is notified", async || (!heard(&simulator).is_empty()).then_some(()))
+        .await;
     assert_settled(&simulator, &daemon).await;
-    let told: BTreeSet<String> = heard(&simulator).into_iter().map(|event| event.serial).collect();
+    let notified: BTreeSet<String> =
+        heard(&simulator).into_iter().map(|event| event.serial).collect();
     let mqtt = simulator.mqtt();
     let indexes: Vec<u64> = (0..mqtt.count(INSTANCE))
-        .filter(|index| told.contains(&mqtt.one(INSTANCE, *index).serial))
+        .filter(|index| notified.contains(&mqtt.one(INSTANCE, *index).serial))
         .collect();
     let kills = 5;
     for (already, index) in (0_u32..kills).zip(indexes) {
@@ -389,5 +392,5 @@ async fn a_renewal_is_told_of_although_the_daemon_was_killed_when_it_had_just_se
     }
     assert_settled(&simulator, &daemon).await;
     assert!(daemon.stop().await.success());
-    assert_said_once(&heard(&simulator), usize::try_from(kills).unwrap());
+    assert_sent_once(&heard(&simulator), usize::try_from(kills).unwrap());
 }

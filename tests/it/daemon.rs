@@ -37,7 +37,7 @@ async fn certificates_in_gauges_and_alerts_out() {
         rooms.len() == 2
     };
     let received = simulator.chat().wait_for(Duration::from_secs(30), both).await;
-    assert!(received.is_ok(), "both rooms are told: {received:?}");
+    assert!(received.is_ok(), "both rooms are notified: {received:?}");
     let (status, page) = daemon.get("/").await.unwrap();
     assert_eq!(status, 200);
     assert!(page.contains("mqtt-a") && page.contains("Soonest certificates"), "{page}");

@@ -1,4 +1,4 @@
-//! A channel that cannot deliver is told of in the other one, and so is that it works again.
+//! A channel that cannot deliver is reported in the other one, and so is that it works again.
 
 use crate::harness::{Daemon, Heard, environment, eventually, heard};
 use crate::written::{SIGNED, feishu, route, ssl, webhook};
@@ -26,14 +26,14 @@ fn of_kind(simulator: &Simulator, kind: &str) -> Vec<Heard> {
 }
 
 #[tokio::test]
-async fn a_channel_that_is_down_is_told_of_in_the_other_one_once_and_so_is_that_it_works_again() {
+async fn a_channel_that_is_down_is_reported_in_the_other_one_once_and_so_is_that_it_works_again() {
     let fleet = Fleet::new(5, wall_seconds()).with_ssl(60);
     let simulator = Simulator::start(Setup::new(fleet)).await.unwrap();
     simulator.chat().remove(Service::Feishu, "demo");
     let mut daemon = Daemon::prepared(&configured(&simulator), &environment(&simulator));
     daemon.start();
     daemon.until(ROOM_UP, |up| up < 0.5).await;
-    eventually("ops is told", async || of_kind(&simulator, "channel.down").pop()).await;
+    eventually("ops is notified", async || of_kind(&simulator, "channel.down").pop()).await;
     let messages = simulator.chat().received();
     let down = messages.iter().map(|message| message.body["data"].to_string());
     let down = down.filter(|data| data.contains("channel.down")).collect::<String>();
@@ -49,17 +49,17 @@ async fn a_channel_that_is_down_is_told_of_in_the_other_one_once_and_so_is_that_
     assert_eq!(of_kind(&simulator, "channel.down").len(), 1);
     assert_eq!(of_kind(&simulator, "channel.up").len(), 0);
 
-    // Somebody mends it and says so with a reload.
+    // Somebody mends it and reloads.
     simulator.chat().heal(Service::Feishu);
     daemon.signal("HUP");
     daemon.until(ROOM_UP, |up| up > 0.5).await;
-    eventually("ops is told", async || of_kind(&simulator, "channel.up").pop()).await;
+    eventually("ops is notified", async || of_kind(&simulator, "channel.up").pop()).await;
     daemon.drained("room").await;
     let texts = simulator.chat().received();
     let room: Vec<_> =
         texts.into_iter().filter(|message| message.service == Service::Feishu).collect();
     assert!(!room.is_empty(), "what waited is delivered");
-    // It need not be told of itself.
+    // It need not be notified of itself.
     for message in &room {
         assert!(!message.text.contains("19001"), "{}", message.text);
     }

@@ -108,8 +108,11 @@ fn promtool(arguments: &[&str], input: &str) {
     let writing = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
     let output = child.wait_with_output().unwrap();
     writing.join().unwrap().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.is_empty(), "promtool {arguments:?}: {said}");
+    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && complaints.is_empty(),
+        "promtool {arguments:?}: {complaints}"
+    );
 }
 
 /// Names as nobody should choose them, and as somebody does.

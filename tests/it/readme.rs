@@ -141,8 +141,8 @@ fn promtool(what: &str, arguments: &[&str]) {
     let output = Command::new("promtool").args(arguments).output();
     let output =
         output.expect("promtool is installed: tests/run does it, from Debian's package prometheus");
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{what}: {said}");
+    let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{what}: {printed}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The life of the process: reloads, orderly ends, refused starts, and what systemd is told.
+//! The life of the process: reloads, orderly ends, refused starts, and what systemd is notified of.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::float_cmp, reason = "counts and flags are exact")]
@@ -61,7 +61,7 @@ fn rungs(heard: &[Heard]) -> BTreeMap<(String, String), usize> {
 }
 
 /// Waits until both sources were read and everything that was decided is delivered.
-async fn told(daemon: &Daemon, sources: &[(&str, &str)]) {
+async fn settled(daemon: &Daemon, sources: &[(&str, &str)]) {
     for (source, scope) in sources {
         let labels = format!("{{source=\"{source}\",scope=\"{scope}\",window=\"all\"}}");
         let series = format!("notafter_source_last_proven_scan_timestamp_seconds{labels}");
@@ -72,7 +72,7 @@ async fn told(daemon: &Daemon, sources: &[(&str, &str)]) {
     daemon.drained("ops").await;
 }
 
-/// Waits until the source was read some more times, so that what would be said again would have been.
+/// Waits until the source was read some more times, so that what would be sent again would have been.
 async fn polled_again(daemon: &Daemon) {
     for _ in 0..3 {
         let before = daemon.sample(POLLED).await.unwrap();
@@ -82,13 +82,13 @@ async fn polled_again(daemon: &Daemon) {
 }
 
 #[tokio::test]
-async fn a_good_configuration_takes_over_and_nothing_is_said_again() {
+async fn a_good_configuration_takes_over_and_nothing_is_sent_again() {
     let simulator = simulator().await;
     let mut daemon = Daemon::prepared("", &environment(&simulator));
     let (iot, web) = (iot(&simulator), web(&simulator));
     daemon.configure(&format!("{}{iot}{web}{}", alerts(""), ops()));
     daemon.start();
-    told(&daemon, &[("iot", "mqtt-a"), ("web", "all")]).await;
+    settled(&daemon, &[("iot", "mqtt-a"), ("web", "all")]).await;
     let before = rungs(&heard(&simulator));
     assert!(before.values().all(|times| *times == 1), "{before:?}");
 
@@ -118,13 +118,13 @@ async fn a_good_configuration_takes_over_and_nothing_is_said_again() {
 }
 
 #[tokio::test]
-async fn a_broken_configuration_changes_nothing_and_its_mistakes_are_told() {
+async fn a_broken_configuration_changes_nothing_and_its_mistakes_are_listed() {
     let simulator = simulator().await;
     let mut daemon = Daemon::prepared("", &environment(&simulator));
     let good = format!("{}{}{}", alerts(""), iot(&simulator), ops());
     daemon.configure(&good);
     daemon.start();
-    told(&daemon, &[("iot", "mqtt-a")]).await;
+    settled(&daemon, &[("iot", "mqtt-a")]).await;
     assert_eq!(daemon.sample(RELOADED).await, Some(1.0));
     let stamp = "notafter_config_last_reload_success_timestamp_seconds";
     let loaded = daemon.sample(stamp).await;
@@ -168,14 +168,14 @@ async fn another_ladder_says_what_its_new_rungs_say_and_nothing_else() {
     let with = |ladder: &str| format!("{}{}{}", alerts(ladder), iot(&simulator), ops());
     daemon.configure(&with("ladder = [\"30d\", \"7d\"]"));
     daemon.start();
-    told(&daemon, &[("iot", "mqtt-a")]).await;
+    settled(&daemon, &[("iot", "mqtt-a")]).await;
     let before = rungs(&heard(&simulator));
     assert!(!before.contains_key(&(serial.clone(), "45d".to_owned())));
 
     daemon.configure(&with("ladder = [\"45d\", \"30d\", \"7d\"]"));
     assert_eq!(daemon.post("/-/reload").await.0, 200);
-    let told = || rungs(&heard(&simulator)).contains_key(&(serial.clone(), "45d".to_owned()));
-    eventually("the new rung is said", async || told().then_some(())).await;
+    let sent = || rungs(&heard(&simulator)).contains_key(&(serial.clone(), "45d".to_owned()));
+    eventually("the new rung is sent", async || sent().then_some(())).await;
     polled_again(&daemon).await;
     let after = rungs(&heard(&simulator));
     let new: BTreeSet<&str> = after
@@ -196,7 +196,7 @@ async fn another_ladder_says_what_its_new_rungs_say_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_first_channel_is_told_what_nobody_was_told_before() {
+async fn a_first_channel_is_notified_of_what_nobody_was_before() {
     let simulator = simulator().await;
     let mut daemon = Daemon::prepared("", &environment(&simulator));
     let quiet = format!("{}{}", alerts(""), iot(&simulator));
@@ -208,8 +208,8 @@ async fn a_first_channel_is_told_what_nobody_was_told_before() {
     daemon.until(active, |count| count > 0.0).await;
     daemon.configure(&format!("{quiet}{}", ops()));
     assert_eq!(daemon.post("/-/reload").await.0, 200);
-    let said = || heard(&simulator).iter().any(|event| event.kind == "certificate.expired");
-    eventually("what is due is said", async || said().then_some(())).await;
+    let sent = || heard(&simulator).iter().any(|event| event.kind == "certificate.expired");
+    eventually("what is due is sent", async || sent().then_some(())).await;
     assert!(daemon.stop().await.success());
 }
 
@@ -225,11 +225,11 @@ async fn a_reload_says_which_settings_it_could_not_change() {
     daemon.port = crate::harness::free_port();
     daemon.configure(&config);
     daemon.port = port;
-    let told = format!(
+    let expected = format!(
         "`server.listen` stays 127.0.0.1:{port} until the next start; everything else of the configuration is in effect"
     );
-    assert_eq!(daemon.post("/-/reload").await, (200, format!("{told}\n")));
-    assert!(daemon.log().contains(&told), "{}", daemon.log());
+    assert_eq!(daemon.post("/-/reload").await, (200, format!("{expected}\n")));
+    assert!(daemon.log().contains(&expected), "{}", daemon.log());
     assert!(!daemon.log().contains("the configuration was loaded again"));
     daemon.configure(&config);
     assert_eq!(daemon.post("/-/reload").await.1, "the configuration is reloaded\n");
@@ -237,14 +237,14 @@ async fn a_reload_says_which_settings_it_could_not_change() {
 }
 
 #[tokio::test]
-async fn what_one_scan_found_is_told_without_waiting_for_the_next() {
+async fn what_one_scan_found_is_notified_without_waiting_for_the_next() {
     let simulator = simulator().await;
     let rarely = web(&simulator).replace("every 1s", "every 12h");
     let mut daemon = Daemon::prepared("", &environment(&simulator));
     daemon.configure(&format!("{}{rarely}{}", alerts(""), ops()));
     daemon.start();
-    let said = || heard(&simulator).iter().any(|event| !event.rung.is_empty());
-    eventually("what is due is said", async || said().then_some(())).await;
+    let sent = || heard(&simulator).iter().any(|event| !event.rung.is_empty());
+    eventually("what is due is sent", async || sent().then_some(())).await;
     let rows = simulator.ssl().truth().len();
     let total = async || {
         let (_, body) = daemon.get("/metrics").await?;
@@ -272,7 +272,7 @@ async fn an_orderly_end_waits_for_a_slow_service_and_not_for_a_silent_one() {
     eventually("a slow send is in flight", async || count(1).await).await;
     assert!(daemon.stop().await.success());
     daemon.start();
-    told(&daemon, &[("iot", "mqtt-a")]).await;
+    settled(&daemon, &[("iot", "mqtt-a")]).await;
     assert_eq!(received().await.len(), 1, "a send that ended in time was not recorded");
 
     simulator.chat().fail(ChatService::Webhook, ChatFault::Hang);
@@ -335,11 +335,11 @@ async fn notified(socket: &UnixDatagram, wanted: &str) {
         }
     };
     let found = tokio::time::timeout(crate::harness::DEADLINE, reading).await;
-    assert!(found.is_ok(), "systemd was not told {wanted}, but {seen:?}");
+    assert!(found.is_ok(), "systemd was not notified of {wanted}, but {seen:?}");
 }
 
 #[tokio::test]
-async fn systemd_is_told() {
+async fn systemd_is_notified() {
     let simulator = simulator().await;
     let config = format!("{}{}{}", alerts(""), iot(&simulator), ops());
     let mut daemon = Daemon::prepared(&config, &environment(&simulator));

@@ -61,14 +61,14 @@ async fn echo(listener: TcpListener) {
             ["400 Bad Request", "403 Forbidden", "500 Oops", "200 OK", "302 Found"][status % 5];
         tokio::spawn(async move {
             let mut stream = BufReader::new(stream);
-            while let Some(said) = read(&mut stream).await {
+            while let Some(request) = read(&mut stream).await {
                 // A signature is good for one body and five minutes: no vendor repeats it, and neither does this.
-                let said = said.replace("Signature=", "signed ");
-                let text = serde_json::json!(said).to_string();
+                let request = request.replace("Signature=", "signed ");
+                let text = serde_json::json!(request).to_string();
                 let body = format!(
                     r#"{{"Response":{{"Error":{{"Code":"FailedOperation","Message":{text}}},"RequestId":"r"}},"code":99,"errcode":99,"errmsg":{text},"msg":{text},"status":99}}"#
                 );
-                let location = said.split_whitespace().nth(1).unwrap_or_default();
+                let location = request.split_whitespace().nth(1).unwrap_or_default();
                 let head = format!(
                     "HTTP/1.1 {code}\r\nLocation: {location}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
                     body.len()
@@ -82,11 +82,11 @@ async fn echo(listener: TcpListener) {
 }
 
 async fn read(stream: &mut BufReader<TcpStream>) -> Option<String> {
-    let (mut said, mut length) = (String::new(), 0);
+    let (mut request, mut length) = (String::new(), 0);
     loop {
-        let start = said.len();
-        stream.read_line(&mut said).await.ok().filter(|length| *length > 0)?;
-        let line = said.get(start..)?.trim_end();
+        let start = request.len();
+        stream.read_line(&mut request).await.ok().filter(|length| *length > 0)?;
+        let line = request.get(start..)?.trim_end();
         if line.is_empty() {
             break;
         }
@@ -98,7 +98,7 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<String> {
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
-    Some(said + &String::from_utf8_lossy(&body))
+    Some(request + &String::from_utf8_lossy(&body))
 }
 
 /// Every cloud right and wrong, every chat service right and echoing.

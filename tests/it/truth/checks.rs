@@ -87,12 +87,12 @@ async fn near_scans_say_nothing_about_what_is_gone() {
         calls(&mut world, near()).await;
     }
     assert_eq!(world.known().await.len(), known);
-    assert_eq!(world.said("ops").await.count("inventory.shrunk"), 0);
+    assert_eq!(world.sent("ops").await.count("inventory.shrunk"), 0);
     world.poll_well("frozen").await;
-    assert_eq!(world.said("ops").await.count("inventory.shrunk"), 1);
+    assert_eq!(world.sent("ops").await.count("inventory.shrunk"), 1);
     calls(&mut world, near()).await;
     assert_eq!(
-        world.said("ops").await.count("inventory.restored"),
+        world.sent("ops").await.count("inventory.restored"),
         0,
         "a near scan knows no better"
     );
@@ -100,8 +100,8 @@ async fn near_scans_say_nothing_about_what_is_gone() {
     calls(&mut world, near()).await;
     world.poll_well("confirms").await;
     assert!(world.is_equal().await);
-    assert_eq!(world.said("ops").await.count("inventory.restored"), 1);
-    assert_eq!(world.said("ops").await.count("certificate.renewed"), 0);
+    assert_eq!(world.sent("ops").await.count("inventory.restored"), 1);
+    assert_eq!(world.sent("ops").await.count("certificate.renewed"), 0);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn near_scans_beside_full_ones_take_nothing_from_them() {
         assert_eq!(calls, DEVICES + 3 * ending_soon(&world), "round {round}");
         assert!(world.is_equal().await, "round {round}");
     }
-    assert_eq!(world.said("ops").await.count("inventory.shrunk"), 0);
+    assert_eq!(world.sent("ops").await.count("inventory.shrunk"), 0);
     world.poll_well("at rest").await;
 }
 
@@ -176,7 +176,7 @@ async fn a_full_scan_that_goes_on_says_nothing_about_what_is_gone() {
     let left = calls(&mut world, Window::All).await;
     assert!(left <= DEVICES - done && left >= DEVICES - done - 5, "{left} after {done}");
     assert_eq!(world.known().await.len(), known);
-    assert_eq!(world.said("ops").await.count("inventory.shrunk"), 0);
+    assert_eq!(world.sent("ops").await.count("inventory.shrunk"), 0);
     for why in ["missed once", "missed twice"] {
         world.poll_well(why).await;
     }

@@ -1,4 +1,4 @@
-//! What may be known after a poll, and what may be said.
+//! What may be known after a poll, and what may be sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Says that a certificate lost its successor.
-    pub(crate) fn may_be_said_again(&mut self, serial: &str) {
+    pub(crate) fn may_be_sent_again(&mut self, serial: &str) {
         self.again.insert(serial.to_owned());
     }
 }
@@ -196,13 +196,13 @@ impl World {
 
     async fn judge_said(&self) {
         for channel in ["ops", "critical"] {
-            let said = self.said(channel).await;
-            for (serial, _) in said.renewed() {
+            let sent = self.sent(channel).await;
+            for (serial, _) in sent.renewed() {
                 assert!(self.memory.renewed.contains(&serial), "a false renewal: {serial}");
             }
             let once = |(_, serial, _): &Key| !self.memory.again.contains(serial);
-            let twice = said.rungs().into_iter().find(|(key, times)| once(key) && *times > 1);
-            assert_eq!(twice, None, "said twice to {channel}");
+            let twice = sent.rungs().into_iter().find(|(key, times)| once(key) && *times > 1);
+            assert_eq!(twice, None, "sent twice to {channel}");
         }
     }
 
@@ -227,7 +227,7 @@ impl World {
             Status::Superseded if expected.status == Status::Active => Status::Active,
             other => other,
         };
-        // An end that nobody has told yet is unknown, and says so.
+        // An end that nobody has reported yet is unknown, and says so.
         let unheard = end.is_none() && !self.memory.dated.contains(key);
         let wanted = if end.is_none() { Status::Undated } else { expected.status };
         (end == expected.not_after || unheard)
@@ -275,7 +275,7 @@ fn server(truth: &Truth) -> Expected {
 }
 
 /// What it is called: the simulator has its asset as its holder, the daemon what an operator knows it by. An expired
-/// one that has been replaced is superseded, which is told elsewhere.
+/// one that has been replaced is superseded, which is notified elsewhere.
 fn meter(truth: &Truth) -> Expected {
     let status = if truth.status == "1" { Status::Revoked } else { Status::Active };
     Expected {

@@ -1,8 +1,8 @@
-//! What truly happens to certificates and instances, and what is said of it.
+//! What truly happens to certificates and instances, and what is notified of it.
 
 use notafter::expiry::{Facts, Status as Known};
 
-use super::world::{NOW, Said, World};
+use super::world::{NOW, Sent, World};
 use crate::harness::sample;
 use simulator::Service;
 use simulator::fault::{Fault, Times};
@@ -22,7 +22,7 @@ async fn world(rows: u64) -> World {
 
 impl World {
     async fn count(&self, kind: &str) -> usize {
-        self.said("ops").await.count(kind)
+        self.sent("ops").await.count(kind)
     }
 
     async fn status_of(&self, serial: &str) -> Option<Known> {
@@ -36,12 +36,12 @@ fn is_active_device(facts: &Facts) -> bool {
 }
 
 /// Returns the serials of the active devices that events are about.
-fn devices(said: &Said) -> Vec<String> {
-    let facts = said.events.iter().filter_map(|event| event.facts());
+fn devices(sent: &Sent) -> Vec<String> {
+    let facts = sent.events.iter().filter_map(|event| event.facts());
     facts.filter(|facts| is_active_device(facts)).map(|facts| facts.serial.clone()).collect()
 }
 
-/// Returns where the provider keeps a certificate.
+/// Returns where the provider keeps a certificate, as long as none was deleted.
 fn index_of(world: &World, serial: &str) -> u64 {
     let mqtt = world.simulator.mqtt();
     let mut indexes = 0..mqtt.count("mqtt-a");
@@ -52,7 +52,7 @@ fn index_of(world: &World, serial: &str) -> u64 {
 async fn half_of_the_certificates_deleted_at_once() {
     let mut world = world(600).await;
     world.poll_well("at first").await;
-    let said = world.said("ops").await.events.len();
+    let sent = world.sent("ops").await.events.len();
     world.simulator.mqtt().delete("mqtt-a", 0..300);
     let known = world.known().await.len();
     world.poll_well("all that is left was seen").await;
@@ -67,22 +67,22 @@ async fn half_of_the_certificates_deleted_at_once() {
     assert!(world.is_equal().await);
     world.poll_well("at rest").await;
     assert!(world.is_equal().await);
-    let ops = world.said("ops").await;
+    let ops = world.sent("ops").await;
     assert_eq!((ops.count("inventory.shrunk"), ops.count("inventory.restored")), (1, 1));
-    assert_eq!(ops.events.len(), said + 2, "nothing else is said");
+    assert_eq!(ops.events.len(), sent + 2, "nothing else is sent");
 }
 
 #[tokio::test]
-async fn a_restart_while_a_scope_is_frozen_says_nothing_and_removes_nothing() {
+async fn a_restart_while_a_scope_is_frozen_sends_nothing_and_removes_nothing() {
     let mut world = world(600).await;
     world.poll_well("at first").await;
     world.simulator.mqtt().delete("mqtt-a", 0..300);
     world.poll_well("frozen").await;
-    let (known, said) = (world.known().await.len(), world.said("ops").await.events.len());
+    let (known, sent) = (world.known().await.len(), world.sent("ops").await.events.len());
     world.restart().await;
     world.poll_well("frozen anew").await;
     assert_eq!(world.known().await.len(), known);
-    assert_eq!(world.said("ops").await.events.len(), said, "neither again nor taken back");
+    assert_eq!(world.sent("ops").await.events.len(), sent, "neither again nor taken back");
     for _ in 0..2 {
         world.poll_well("agrees").await;
     }
@@ -196,12 +196,12 @@ async fn what_is_missing_is_asked_for_and_any_answer_but_no_keeps_it() {
 }
 
 #[tokio::test]
-async fn renewed_is_said_once_to_those_who_were_told_of_the_old_one() {
+async fn renewed_is_sent_once_to_those_who_were_notified_of_the_old_one() {
     let mut world = world(2000).await;
     world.poll_well("at first").await;
-    let (ops, critical) = (world.said("ops").await, world.said("critical").await);
-    let (told, urgent) = (devices(&ops), devices(&critical));
-    let mild = told.iter().find(|serial| !urgent.contains(serial)).unwrap().clone();
+    let (ops, critical) = (world.sent("ops").await, world.sent("critical").await);
+    let (notified, urgent) = (devices(&ops), devices(&critical));
+    let mild = notified.iter().find(|serial| !urgent.contains(serial)).unwrap().clone();
     let urgent = urgent.first().unwrap().clone();
     let silent = world.known().await;
     let silent = silent.iter().find(|facts| {
@@ -219,27 +219,27 @@ async fn renewed_is_said_once_to_those_who_were_told_of_the_old_one() {
     world.poll_well("renewed, again").await;
     world.restart().await;
     world.poll_well("after a restart").await;
-    let old = |said: &Said| {
-        let mut old: Vec<String> = said.renewed().into_iter().map(|(old, _)| old).collect();
+    let old = |sent: &Sent| {
+        let mut old: Vec<String> = sent.renewed().into_iter().map(|(old, _)| old).collect();
         old.sort_unstable();
         old
     };
     let mut both = vec![mild.clone(), urgent.clone()];
     both.sort_unstable();
-    assert_eq!(old(&world.said("ops").await), both);
-    assert_eq!(old(&world.said("critical").await), std::slice::from_ref(&urgent));
+    assert_eq!(old(&world.sent("ops").await), both);
+    assert_eq!(old(&world.sent("critical").await), std::slice::from_ref(&urgent));
     for serial in [mild, urgent] {
         assert_eq!(world.status_of(&serial).await, Some(Known::Superseded));
     }
-    // The silent one ends before its successor or after it; nobody was told of it either way.
+    // The silent one ends before its successor or after it; nobody was notified of it either way.
     assert!(world.status_of(&silent).await.is_some());
 }
 
 #[tokio::test]
-async fn a_renewal_that_is_deleted_again_leaves_the_old_one_to_be_told_of() {
+async fn a_renewal_that_is_deleted_again_leaves_the_old_one_to_be_notified() {
     let mut world = world(600).await;
     world.poll_well("at first").await;
-    let serial = devices(&world.said("critical").await).remove(0);
+    let serial = devices(&world.sent("critical").await).remove(0);
     let index = index_of(&world, &serial);
     let new = world.simulator.mqtt().renew("mqtt-a", index);
     world.expect_renewal(&serial);
@@ -247,11 +247,11 @@ async fn a_renewal_that_is_deleted_again_leaves_the_old_one_to_be_told_of() {
     assert_eq!(world.status_of(&serial).await, Some(Known::Superseded));
     world.simulator.mqtt().delete("mqtt-a", new..new + 1);
     world.poll_well("missed once").await;
-    world.memory.may_be_said_again(&serial);
+    world.memory.may_be_sent_again(&serial);
     world.poll_well("missed twice").await;
     assert!(world.is_equal().await);
     assert_eq!(world.status_of(&serial).await, Some(Known::Active));
-    let again = world.said("critical").await.rungs();
+    let again = world.sent("critical").await.rungs();
     let times: usize =
         again.iter().filter(|((_, one, _), _)| *one == serial).map(|(_, times)| times).sum();
     assert_eq!(times, 2, "it needs a successor again");
@@ -261,27 +261,27 @@ async fn a_renewal_that_is_deleted_again_leaves_the_old_one_to_be_told_of() {
 async fn states_change_and_nothing_is_renewed() {
     let mut world = world(600).await;
     world.poll_well("at first").await;
-    let said = world.said("ops").await.events.len();
-    let serial = devices(&world.said("critical").await).remove(0);
+    let sent = world.sent("ops").await.events.len();
+    let serial = devices(&world.sent("critical").await).remove(0);
     let index = index_of(&world, &serial);
     for (word, known) in [(Status::Revoked, Known::Revoked), (Status::Inactive, Known::Inactive)] {
         world.simulator.mqtt().set_status("mqtt-a", index, word);
         world.poll_well("another state").await;
         assert_eq!(world.status_of(&serial).await, Some(known));
     }
-    assert_eq!(world.said("ops").await.events.len(), said);
+    assert_eq!(world.sent("ops").await.events.len(), sent);
 }
 
 #[tokio::test]
-async fn a_restart_between_polls_forgets_nothing_and_says_nothing_twice() {
+async fn a_restart_between_polls_forgets_nothing_and_sends_nothing_twice() {
     let mut world = world(600).await;
     world.poll_well("at first").await;
     for round in 0..3 {
         let known = world.known().await;
-        let said = world.said("ops").await.events.len();
+        let sent = world.sent("ops").await.events.len();
         world.restart().await;
         assert_eq!(world.known().await, known, "round {round}");
-        assert_eq!(world.said("ops").await.events.len(), said, "round {round}");
+        assert_eq!(world.sent("ops").await.events.len(), sent, "round {round}");
         let first = world.simulator.mqtt().nth("mqtt-a", 50).unwrap();
         world.simulator.mqtt().delete("mqtt-a", first..first + 1);
         world.poll_well("after a restart").await;

@@ -31,8 +31,8 @@ fn change(world: &mut World) {
         mqtt.set_status(instance, nth(60), Status::Revoked);
         mqtt.set_status(instance, nth(61), Status::Inactive);
         mqtt.set_status(instance, nth(62), Status::Active);
-        // If it was switched off, what was said of it was said mildly.
-        world.memory.may_be_said_again(&mqtt.one(instance, nth(62)).serial);
+        // If it was switched off, what was sent about it was mild.
+        world.memory.may_be_sent_again(&mqtt.one(instance, nth(62)).serial);
         let old = (100..700).map(nth).find(|index| mqtt.one(instance, *index).status == "ACTIVE");
         let old = old.unwrap();
         let serial = mqtt.one(instance, old).serial;
@@ -177,7 +177,7 @@ async fn three_times_twenty_thousand_while_the_lists_change_and_lie() {
     change(&mut world);
     fault(&world, Fault::TotalOff(-10), Times::Every(50));
     fault(&world, Fault::NullFields, Times::Nth(300));
-    // A second look at the part that was hit cures it, or it is said that it did not.
+    // A second look at the part that was hit cures it, or it is reported that it did not.
     world.poll().await;
     world.simulator.heal();
     let mut polls = 0;

@@ -35,7 +35,7 @@ pub(super) enum Outcome {
 /// The most polls until what many deletions froze is released and gone.
 const REST: u32 = 5;
 
-/// Plays cases side by side, and tells all that fail.
+/// Plays cases side by side, and reports all that fail.
 pub(super) async fn play_all(
     cases: &[Case],
     world: impl AsyncFn() -> World,
@@ -70,7 +70,7 @@ async fn play(world: &mut World, case: &Case, change: fn(&mut World)) {
         }
         assert!(round < REST, "{case:?}: it does not come to rest");
     }
-    let shrunk = world.said("ops").await.count("inventory.shrunk");
+    let shrunk = world.sent("ops").await.count("inventory.shrunk");
     assert!(shrunk == 0 || matches!(case.fault, Fault::Drift { .. }), "{case:?}: a false alarm");
 }
 

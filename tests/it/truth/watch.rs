@@ -13,10 +13,10 @@ async fn world() -> World {
 }
 
 impl World {
-    /// Returns what was said under a kind, oldest first.
+    /// Returns what was sent under a kind, oldest first.
     async fn heard(&self, kind: &str) -> Vec<Event> {
-        let said = self.said("ops").await;
-        said.events.into_iter().filter(|event| event.kind() == kind).collect()
+        let sent = self.sent("ops").await;
+        sent.events.into_iter().filter(|event| event.kind() == kind).collect()
     }
 
     async fn hears(&self, kind: &str) -> Event {
@@ -58,32 +58,32 @@ async fn a_source_that_is_stale_says_since_when_and_why() {
     let error = poll.error.expect("nobody may read");
     assert_eq!(world.heard("source.stale").await, [], "within its intervals");
     world.expect_every(1).await;
-    let Topic::SourceStale { last_proven, error: Some(told), .. } =
+    let Topic::SourceStale { last_proven, error: Some(why), .. } =
         world.hears("source.stale").await.topic
     else {
         panic!("it says why")
     };
     assert_eq!(last_proven, proven);
-    assert!(told.contains("UnauthorizedOperation") && error.contains(&told), "{told} of {error}");
+    assert!(why.contains("UnauthorizedOperation") && error.contains(&why), "{why} of {error}");
 }
 
 #[tokio::test]
-async fn a_clock_that_differs_is_said_once_for_as_long_as_it_does() {
+async fn a_clock_that_differs_is_notified_once_for_as_long_as_it_does() {
     let mut world = world().await;
     let offsets = async |world: &World| -> Vec<i64> {
-        let said = world.heard("clock.offset").await;
-        said.into_iter()
+        let sent = world.heard("clock.offset").await;
+        sent.into_iter()
             .map(|event| match event.topic {
                 Topic::ClockOffset { source, seconds } if source == "tencent-ssl" => seconds,
                 other => panic!("{other:?}"),
             })
             .collect()
     };
-    for (skew, said) in [(50, 0), (-50, 0), (120, 1), (150, 1), (0, 1), (-130, 2)] {
+    for (skew, sent) in [(50, 0), (-50, 0), (120, 1), (150, 1), (0, 1), (-130, 2)] {
         world.simulator.heal();
         world.simulator.fault(Service::Ssl, Fault::ClockSkew(skew), Times::Always);
         world.poll_well("signatures are good for five minutes").await;
-        assert_eq!(offsets(&world).await.len(), said, "{skew}");
+        assert_eq!(offsets(&world).await.len(), sent, "{skew}");
     }
     let offsets = offsets(&world).await;
     assert!(

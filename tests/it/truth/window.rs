@@ -25,7 +25,7 @@ fn near() -> Window {
 async fn near_is_known(world: &World) -> (bool, usize) {
     let known = world.known().await;
     let there = world.simulator.mqtt().truth("mqtt-a");
-    // Rows that do not say when they end are in no window: the scan of everything has them.
+    // Rows without a notAfter are in no window: the scan of everything has them.
     let mut inside =
         there.iter().filter(|one| one.said_not_after.is_some_and(|end| (FROM..=TO).contains(&end)));
     let all = inside.all(|one| known.iter().any(|facts| facts.serial == one.serial));
@@ -62,7 +62,7 @@ async fn a_filter_that_stops_working_removes_nothing_and_is_tried_out_again() {
         world.poll_and_judge(near()).await;
         world.poll_well("everything").await;
         world.simulator.fault_on(Service::Mqtt, LIST, fault.clone(), Times::Always);
-        let said = world.said("ops").await.events.len();
+        let sent = world.sent("ops").await.events.len();
         for _ in 0..4 {
             let (poll, _) = world.poll_and_judge(near()).await;
             assert_eq!(poll.error, None, "{fault:?}");
@@ -73,10 +73,10 @@ async fn a_filter_that_stops_working_removes_nothing_and_is_tried_out_again() {
         let serial = world.simulator.mqtt().one("mqtt-a", new.start).serial;
         world.poll_and_judge(near()).await;
         assert!(world.known().await.iter().any(|facts| facts.serial == serial), "{fault:?}");
-        let ops = world.said("ops").await;
+        let ops = world.sent("ops").await;
         let alarms = (ops.count("inventory.shrunk"), ops.count("inventory.restored"));
         let silent = fault == Fault::FilterIgnored;
-        assert_eq!(alarms, if silent { (0, 0) } else { (1, 1) }, "{fault:?}: {said}");
+        assert_eq!(alarms, if silent { (0, 0) } else { (1, 1) }, "{fault:?}: {sent}");
     }
 }
 
@@ -106,6 +106,6 @@ async fn the_window_under_faults() {
             }
             assert!(round < 4, "{fault:?}");
         }
-        assert_eq!(world.said("ops").await.count("certificate.renewed"), 0);
+        assert_eq!(world.sent("ops").await.count("certificate.renewed"), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The daemon without its bells, against one simulator.
+//! The daemon without its timers, against one simulator.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,17 +60,17 @@ struct Running {
 
 /// The events of the outbox, by what a test asks about.
 #[derive(Debug, Default)]
-pub(crate) struct Said {
+pub(crate) struct Sent {
     pub(crate) events: Vec<Event>,
 }
 
-impl Said {
+impl Sent {
     /// Returns how many events are of a kind.
     pub(crate) fn count(&self, kind: &str) -> usize {
         self.events.iter().filter(|event| event.kind() == kind).count()
     }
 
-    /// Returns the serials that were said to be renewed, with those of their successors.
+    /// Returns the serials that were notified as renewed, with those of their successors.
     pub(crate) fn renewed(&self) -> Vec<(String, String)> {
         let renewed = |event: &Event| match &event.topic {
             Topic::Renewed { facts, successor, .. } => {
@@ -81,7 +81,7 @@ impl Said {
         self.events.iter().filter_map(renewed).collect()
     }
 
-    /// Returns how often each certificate was said to be on each rung.
+    /// Returns how often each certificate was notified on each rung.
     pub(crate) fn rungs(&self) -> BTreeMap<(String, String, String), usize> {
         let mut rungs = BTreeMap::new();
         for event in &self.events {
@@ -261,7 +261,7 @@ impl World {
         let mut later = 0;
         while later < 3 {
             pulse.mark_unchanged();
-            // An command that changes nothing makes the pipeline turn round.
+            // A command that changes nothing makes the pipeline turn round.
             commands.send(Command::Channel("nobody".to_owned(), Health::Up)).await.unwrap();
             pulse.changed().await.expect("the pipeline runs");
             if *pulse.borrow() >= decided {
@@ -292,10 +292,10 @@ impl World {
         self.running().sources.borrow().first().cloned().unwrap()
     }
 
-    /// Returns everything that a channel is to be told.
-    pub(crate) async fn said(&self, channel: &str) -> Said {
+    /// Returns everything that is to be sent to a channel.
+    pub(crate) async fn sent(&self, channel: &str) -> Sent {
         let pending = self.running().store.pending(channel, 1_000_000).await.unwrap();
-        Said { events: pending.into_iter().map(|pending| pending.event).collect() }
+        Sent { events: pending.into_iter().map(|pending| pending.event).collect() }
     }
 
     /// Returns a scrape.
