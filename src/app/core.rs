@@ -77,7 +77,7 @@ impl Core {
     }
 }
 
-/// Waits for tasks that were told to stop; `late` says what follows from one that does not.
+/// Waits for tasks that were asked to stop; `late` says what follows from one that does not.
 pub(super) async fn drain(tasks: &mut JoinSet<anyhow::Result<()>>, late: &str) {
     let drained = tokio::time::timeout(DRAIN, async {
         while let Some(ended) = tasks.join_next().await {

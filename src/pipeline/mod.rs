@@ -187,7 +187,7 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    /// Deals with messages until told to stop, then saves what is left.
+    /// Deals with messages until asked to stop, then saves what is left.
     pub async fn run(mut self, mut inbox: Inbox, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             let next_turn = self.due.next_turn(Instant::now(), || self.next_due());

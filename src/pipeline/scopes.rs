@@ -43,7 +43,7 @@ impl Pipeline {
         }
     }
 
-    /// Nothing is frozen. What is missing from the list and there all the same is no agreement: that is said as what it
+    /// Nothing is frozen. What is missing from the list and there all the same is no agreement: that is reported as what it
     /// is, once two readings show it.
     fn end_scope_alarms(&mut self, source: &str, scope: &str, id: ScopeId) {
         let (shrunk, contradiction) = (shrunk(source, scope), contradiction(source, scope));

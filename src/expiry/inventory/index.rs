@@ -13,7 +13,7 @@ use super::chunk::Chunks;
 /// mute every real end but one, so none of them succeeds another.
 ///
 /// A holder that is renewed every day and never cleaned up reaches it too, and then its old certificates count as
-/// active again. That is the safe side: said too much, never too little.
+/// active again. That is the safe side: notified too often, never too seldom.
 pub(super) const MOST_OF_ONE_HOLDER: usize = 64;
 
 /// Numbers by identity and by group. The keys themselves are in the columns.

@@ -91,11 +91,11 @@ pub struct Applied {
     pub restated: Vec<(RowId, Status)>,
     /// Whether one known end was replaced by another, in either direction.
     pub end_moved: bool,
-    /// Whether it was inactive or pending and is active now: what was said about it was said mildly.
+    /// Whether it was inactive or pending and is active now: what was notified about it was mild.
     pub activated: bool,
     /// Whether its fingerprint is part of its identity, being all that tells it from another in its place.
     pub collides: bool,
-    /// The same certificate in another place, which was kept before places were: what was said of it was said of this one.
+    /// The same certificate in another place, which was kept before places were: what was notified of it was of this one.
     pub inherits: Option<RowId>,
 }
 

@@ -74,7 +74,7 @@ impl Inventory {
     }
 
     /// Returns the certificate that was kept before places were: the first sighting of it takes it over, and with it what
-    /// was said of it.
+    /// was notified of it.
     fn without_a_place(
         &self,
         scope: ScopeId,

@@ -66,7 +66,7 @@ fn from_sqlite(error: &rusqlite::Error, path: &str) -> StoreError {
         )),
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Damaged(format!(
             "{path}: {error}; stop the daemon and restore a backup, or move the file away: the next start lists \
-             everything again, and forgets what was said"
+             everything again, and forgets what was notified"
         )),
         ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch => {
             StoreError::Damaged(format!("{path}: {error}"))
