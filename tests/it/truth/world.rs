@@ -56,6 +56,7 @@ struct Running {
     view: watch::Receiver<Arc<View>>,
     sources: watch::Receiver<Arc<Vec<SourceStatus>>>,
     pulse: watch::Receiver<Instant>,
+    exposition: Arc<Exposition>,
 }
 
 /// The events of the outbox, by what a test asks about.
@@ -68,6 +69,11 @@ impl Sent {
     /// Returns how many events are of a kind.
     pub(crate) fn count(&self, kind: &str) -> usize {
         self.events.iter().filter(|event| event.kind() == kind).count()
+    }
+
+    /// Returns the kinds of all, oldest first.
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        self.events.iter().map(Event::kind).collect()
     }
 
     /// Returns the serials that were notified as renewed, with those of their successors.
@@ -165,9 +171,10 @@ impl World {
         let settings = self.settings(3600);
         let (events, steps_in) = mpsc::channel(16);
         let (commands, commands_in) = mpsc::channel(16);
+        let exposition = Arc::new(Exposition::new(Arc::clone(&self.metrics)));
         let outputs = Outputs {
             view: watch::Sender::new(Arc::new(Inventory::new().view())),
-            exposition: Arc::new(Exposition::new(Arc::clone(&self.metrics))),
+            exposition: Arc::clone(&exposition),
             sources: watch::Sender::new(Arc::default()),
             outbox: watch::Sender::new(0),
             writable: watch::Sender::new(true),
@@ -183,8 +190,18 @@ impl World {
         tasks.spawn(async move { pipeline.run(inbox, stopped).await });
         let feed = Feed::new(Arc::from(self.kind), events.clone(), view.clone());
         self.restore(&*store, &feed).await;
-        self.running =
-            Some(Running { store, tasks, stop, events, feed, commands, view, sources, pulse });
+        self.running = Some(Running {
+            store,
+            tasks,
+            stop,
+            events,
+            feed,
+            commands,
+            view,
+            sources,
+            pulse,
+            exposition,
+        });
     }
 
     fn settings(&self, seconds: i64) -> Settings {
@@ -300,9 +317,8 @@ impl World {
 
     /// Returns a scrape.
     pub(crate) async fn scrape(&self) -> String {
-        let Running { store, view, .. } = self.running();
+        let Running { store, view, exposition, .. } = self.running();
         let view = Arc::clone(&view.borrow());
-        let exposition = Exposition::new(Arc::clone(&self.metrics));
         let names = StoreNames(Arc::clone(store));
         let moment = exposition.prepare(&view, &names, 10, self.clock.now()).await;
         let text = exposition.write(&moment, Format::Text, Vec::new()).unwrap();
