@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 
 use crate::expiry::Timestamp;
@@ -21,10 +22,11 @@ pub(super) fn missed(
 
 /// Returns the longest time between two ticks, in seconds, among the next few hundred.
 pub(super) fn longest_gap(expression: &str, timezone: Tz, now: Timestamp) -> i64 {
-    let (mut longest, mut at) = (0, next_after(expression, timezone, now));
+    let Some(cron) = parse(expression) else { return 1 };
+    let (mut longest, mut at) = (0, next(&cron, timezone, now));
     for _ in 0..TICKS {
         let Some(tick) = at else { break };
-        at = next_after(expression, timezone, tick);
+        at = next(&cron, timezone, tick);
         if let Some(next) = at {
             longest = longest.max(next.since(tick));
         }
@@ -34,12 +36,15 @@ pub(super) fn longest_gap(expression: &str, timezone: Tz, now: Timestamp) -> i64
 
 /// Returns the first tick after a time; `None` where there is none any more.
 pub(super) fn next_after(expression: &str, timezone: Tz, after: Timestamp) -> Option<Timestamp> {
-    let cron = CronParser::builder()
-        .seconds(Seconds::Required)
-        .dom_and_dow(true)
-        .build()
-        .parse(expression)
-        .ok()?;
+    next(&parse(expression)?, timezone, after)
+}
+
+fn parse(expression: &str) -> Option<Cron> {
+    let parser = CronParser::builder().seconds(Seconds::Required).dom_and_dow(true).build();
+    parser.parse(expression).ok()
+}
+
+fn next(cron: &Cron, timezone: Tz, after: Timestamp) -> Option<Timestamp> {
     let after: DateTime<Utc> = DateTime::from_timestamp(after.seconds(), 0)?;
     let next = cron.find_next_occurrence(&after.with_timezone(&timezone), false).ok()?;
     Some(Timestamp::from_seconds(next.timestamp()))

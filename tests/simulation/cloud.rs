@@ -1,9 +1,10 @@
 //! The provider: a truth that the seed draws, and a source that lists it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use notafter::clock::{Clock, SteadyClock};
+use notafter::client::ClockOffset;
+use notafter::clock::{BentClock, Clock as _};
 use notafter::expiry::{Kind, Sighting, Status, Timestamp};
 use notafter::source::{Page, Slice, Source, SourceError, Window};
 
@@ -13,7 +14,7 @@ use super::trace::Trace;
 pub(crate) const DAY: i64 = 86_400;
 
 /// The lives of certificates, in days. Long ones, whose rungs are those of the ladder as it is written.
-const LIVES: [i64; 3] = [100, 200, 398];
+const LIVES: [i64; 3] = [120, 200, 398];
 
 /// Rows of one page.
 const PAGE: u64 = 7;
@@ -92,7 +93,10 @@ pub(crate) fn draw(fate: &Fate, now: Timestamp, count: usize, days: i64) -> Vec<
 pub(crate) struct SimCloud {
     pub(crate) name: &'static str,
     pub(crate) truth: Vec<Certificate>,
-    pub(crate) clock: SteadyClock,
+    /// The daemon's clock, which knows the right time as well: the provider's.
+    pub(crate) clock: Arc<BentClock>,
+    /// What the last answer shows of it.
+    pub(crate) shown: Mutex<Option<ClockOffset>>,
     pub(crate) fate: Arc<Fate>,
     pub(crate) trace: Arc<Trace>,
 }
@@ -102,8 +106,15 @@ impl SimCloud {
         format!("cloud {}", self.name)
     }
 
+    /// Answers, with the time that it is by the provider's clock.
+    fn answer(&self) {
+        let (seen, uptime) = (self.clock.now(), self.clock.uptime());
+        let (seconds, account) = (self.clock.right().since(seen), self.name.len() as u64);
+        *self.shown.lock().unwrap() = Some(ClockOffset { seconds, seen, uptime, account });
+    }
+
     fn rows(&self, slice: &Slice, offset: u64) -> Page {
-        let now = self.clock.now();
+        let now = self.clock.right();
         let within = |one: &&Certificate| {
             slice.within.is_none_or(|(from, to)| (from..=to).contains(&one.not_after))
         };
@@ -139,7 +150,12 @@ impl Source for SimCloud {
             return Err(SourceError::Unavailable("http 503".to_owned()));
         }
         let page = self.rows(slice, offset);
+        self.answer();
         self.trace.note(&seam, &format!("{asked}: {} of {}", page.rows.len(), page.total));
         Ok(page)
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        *self.shown.lock().unwrap()
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use notafter::channel::{Channel, Pace, Receipt, SendError};
-use notafter::expiry::Message;
+use notafter::clock::BentClock;
+use notafter::expiry::{Message, Timestamp};
 
 use super::fate::Fate;
 use super::trace::Trace;
@@ -14,13 +15,15 @@ use super::trace::Trace;
 pub(crate) struct SimRoom {
     pub(crate) fate: Arc<Fate>,
     pub(crate) trace: Arc<Trace>,
+    pub(crate) clock: Arc<BentClock>,
     /// Every message that was delivered, and every id that was refused.
     pub(crate) heard: Arc<Mutex<Heard>>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    pub(crate) delivered: Vec<Message>,
+    /// Every message that was taken, and when, by a clock that is right.
+    pub(crate) delivered: Vec<(Timestamp, Message)>,
     pub(crate) refused: Vec<String>,
 }
 
@@ -36,7 +39,7 @@ impl Channel for SimRoom {
             return Err(SendError::Retry { after: None, code: "http 500".to_owned() });
         }
         self.trace.note("room", &format!("takes {}", message.id));
-        heard.delivered.push(message.clone());
+        heard.delivered.push((self.clock.right(), message.clone()));
         Ok(Receipt::default())
     }
 

@@ -1,4 +1,4 @@
-//! One daemon in its world, from the first poll to an orderly end.
+//! One daemon in its world, from the first poll to an orderly end, over kills and clocks that are set.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use notafter::app::{Core, Plan, Wiring};
 use notafter::channel::Channel;
-use notafter::clock::{Clock, SteadyClock};
+use notafter::clock::{BentClock, Clock};
 use notafter::config::{Environment, load};
 use notafter::expiry::{Event, Timestamp};
 use notafter::metrics::{DaemonMetrics, Setup};
 use notafter::pipeline::Parts;
 use notafter::schedule::ComputedTimers;
 use notafter::source::{Source, full_scan_default};
-use notafter::store::Memory;
+use notafter::store::{Memory, Store as _};
+use tokio::time::Instant;
 
 use super::cloud::{Certificate, DAY, SimCloud, draw};
 use super::fate::{DaemonChance, Fate};
@@ -65,11 +66,11 @@ pub(crate) struct Played {
 impl Played {
     /// Returns every event that was delivered.
     pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
-        self.heard.delivered.iter().flat_map(|message| &message.events)
+        self.heard.delivered.iter().flat_map(|(_, message)| &message.events)
     }
 
     pub(crate) fn delivered(&self) -> Vec<&str> {
-        self.heard.delivered.iter().map(|message| message.id.as_str()).collect()
+        self.heard.delivered.iter().map(|(_, message)| message.id.as_str()).collect()
     }
 
     pub(crate) fn refused(&self) -> BTreeSet<&str> {
@@ -77,19 +78,39 @@ impl Played {
     }
 }
 
-/// Plays some days with what `seed` decides. A runtime without I/O: a socket or a file would be a panic.
+/// What befalls the daemon and its machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Act {
+    /// The wall clock is set to so many seconds after the right time.
+    Bend(i64),
+    /// The machine sleeps for so many seconds.
+    Sleep(i64),
+    /// The process is killed and started again.
+    Kill,
+    /// The process ends in order and is started again.
+    Restart,
+}
+
+/// Plays some days with what `seed` decides.
 pub(crate) fn play(seed: u64, days: i64) -> Played {
+    play_acts(seed, days, &[])
+}
+
+/// The same, with acts at some seconds of running time. A runtime without I/O: a socket or a file would be a panic.
+pub(crate) fn play_acts(seed: u64, days: i64, acts: &[(i64, Act)]) -> Played {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
-    runtime.block_on(async { World::new(seed, days).play().await })
+    runtime.block_on(async { World::new(seed, days).play(acts).await })
 }
 
 struct World {
     days: i64,
-    clock: SteadyClock,
+    clock: Arc<BentClock>,
+    /// Outlives every process.
+    store: Memory,
     fate: Arc<Fate>,
     trace: Arc<Trace>,
     heard: Arc<Mutex<Heard>>,
@@ -104,36 +125,69 @@ impl World {
             let drawn = draw(&fate, START, CERTIFICATES, days);
             truth.extend(drawn.into_iter().map(|one| (name, one)));
         }
-        let (clock, trace) = (SteadyClock::starting_at(START), Trace::begin());
-        Self { days, clock, fate, trace, heard: Arc::default(), truth }
+        let clock = Arc::new(BentClock::starting_at(START, START.plus(-100 * DAY)));
+        let (store, trace) = (Memory::default(), Trace::begin());
+        Self { days, clock, store, fate, trace, heard: Arc::default(), truth }
     }
 
-    async fn play(self) -> Played {
-        let (parts, plan) = (self.parts(), self.plan());
-        let timers = Arc::new(ComputedTimers::new(Arc::clone(&parts.clock)));
-        let wiring = Wiring::new(parts, timers, &plan);
-        let view = wiring.readers().view;
-        let mut core = Core::start(wiring, &plan).await.unwrap();
-        let length = Duration::from_secs(u64::try_from(self.days * DAY).unwrap());
-        if let Ok(error) = tokio::time::timeout(length, core.ended()).await {
-            panic!("the daemon ended by itself: {error:#}\n{}", self.trace.text());
+    async fn play(self, acts: &[(i64, Act)]) -> Played {
+        let began = Instant::now();
+        let mut core = self.start().await;
+        for (at, act) in acts {
+            self.live(&mut core, began, *at).await;
+            self.trace.note("world", &format!("{act:?}"));
+            match act {
+                Act::Bend(seconds) => self.clock.bend(*seconds),
+                Act::Sleep(seconds) => self.clock.sleep(*seconds),
+                Act::Kill => {
+                    drop(core);
+                    core = self.start().await;
+                }
+                Act::Restart => {
+                    core.stop().await;
+                    core = self.start().await;
+                }
+            }
         }
+        self.live(&mut core, began, self.days * DAY).await;
         core.stop().await;
-        let known = view.borrow().len();
+        let known = self.known().await;
         let heard = std::mem::take(&mut *self.heard.lock().unwrap());
         Played { trace: self.trace.text(), truth: self.truth, known, heard }
     }
 
+    /// Starts a process on what the last one left in the store.
+    async fn start(&self) -> Core {
+        let (parts, plan) = (self.parts(), self.plan());
+        let timers = Arc::new(ComputedTimers::new(Arc::clone(&parts.clock)));
+        Core::start(Wiring::new(parts, timers, &plan), &plan).await.unwrap()
+    }
+
+    /// Lets the process run until so many seconds after `began`.
+    async fn live(&self, core: &mut Core, began: Instant, until: i64) {
+        let until = began + Duration::from_secs(u64::try_from(until).unwrap());
+        if let Ok(error) = tokio::time::timeout_at(until, core.ended()).await {
+            panic!("the daemon ended by itself: {error:#}\n{}", self.trace.text());
+        }
+    }
+
+    /// Returns how many certificates the store has.
+    async fn known(&self) -> usize {
+        let mut known = 0;
+        self.store.rows(&mut |rows| known += rows.len()).await.unwrap();
+        known
+    }
+
     fn parts(&self) -> Parts {
         let store = SimStore {
-            inner: Memory::default(),
+            inner: self.store.clone(),
             fate: Arc::clone(&self.fate),
             trace: Arc::clone(&self.trace),
         };
         Parts {
             store: Arc::new(store),
             metrics: Arc::new(DaemonMetrics::new(&Setup::default())),
-            clock: Arc::new(self.clock) as Arc<dyn Clock>,
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             random: Arc::new(DaemonChance(Arc::clone(&self.fate))),
         }
     }
@@ -151,7 +205,8 @@ impl World {
         Arc::new(SimCloud {
             name,
             truth: own.map(|(_, one)| one.clone()).collect(),
-            clock: self.clock,
+            clock: Arc::clone(&self.clock),
+            shown: Mutex::default(),
             fate: Arc::clone(&self.fate),
             trace: Arc::clone(&self.trace),
         })
@@ -161,6 +216,7 @@ impl World {
         Arc::new(SimRoom {
             fate: Arc::clone(&self.fate),
             trace: Arc::clone(&self.trace),
+            clock: Arc::clone(&self.clock),
             heard: Arc::clone(&self.heard),
         })
     }
