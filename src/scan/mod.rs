@@ -85,7 +85,10 @@ pub async fn scan(source: &dyn Source, window: Window, feed: &Feed, clock: &dyn 
             confirm::confirm_unlisted(source, &slices, feed).await;
             read_all(source, window, slices, feed, clock).await
         }
-        Err(error) => Poll { proven: false, error: Some(error.to_string()) },
+        Err(error) => {
+            let down = !error.needs_a_person();
+            Poll { proven: false, error: Some(error.to_string()), down }
+        }
     };
     let event = ScanEvent::Polled {
         window,
@@ -106,6 +109,8 @@ pub struct Poll {
     pub proven: bool,
     /// The first error, if any.
     pub error: Option<String>,
+    /// Whether nothing could be read, for a reason that may pass by itself.
+    pub down: bool,
 }
 
 async fn read_all(
@@ -116,7 +121,7 @@ async fn read_all(
     clock: &dyn Clock,
 ) -> Poll {
     let slices: Vec<_> = slices.into_iter().map(Arc::new).collect();
-    let mut poll = Poll { proven: true, error: None };
+    let mut poll = Poll { proven: true, error: None, down: !slices.is_empty() };
     poll.proven &= feed.give(ScanEvent::Planned { window, slices: slices.clone() }).await.is_ok();
     let mut waiting = slices.into_iter();
     let mut reading = FuturesUnordered::new();
@@ -128,6 +133,7 @@ async fn read_all(
         }
         let Some(one) = reading.next().await else { return poll };
         poll.proven &= one.proven;
+        poll.down &= one.down;
         poll.error = poll.error.or(one.error);
     }
 }
@@ -136,12 +142,14 @@ async fn read_one(source: &dyn Source, slice: Arc<Slice>, feed: &Feed, clock: &d
     let started = clock.now();
     let (reading, error) = match read(source, &slice, feed, clock).await {
         Ok(reading) => (reading, None),
-        Err(error) => (Reading::default(), Some(format!("{}: {error}", slice.scope))),
+        Err(error) => (Reading::default(), Some(error)),
     };
+    let down = error.as_ref().is_some_and(|error| !error.needs_a_person());
+    let error = error.map(|error| format!("{}: {error}", slice.scope));
     let report = Report { slice, started, ended: clock.now(), reading, error: error.clone() };
     let proven = report.proven();
     let taken = feed.give(ScanEvent::End { report }).await.is_ok();
-    Poll { proven: proven && taken, error }
+    Poll { proven: proven && taken, error, down }
 }
 
 /// Reads a slice in the way that suits it.

@@ -1,8 +1,8 @@
 //! When sources are read: timers fire, and one scan of a window of a source runs at a time. The near window is read also
 //! while a full scan, which may take hours, is under way; they share the request rate.
 //!
-//! A timer that fires while the one before still waits is a skipped tick, counted and never queued: the next tick is
-//! the retry.
+//! A timer that fires while the one before still waits is a skipped tick, counted and never queued. A source that is down
+//! is tried again before its next tick (`retry`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,8 +21,11 @@ use crate::scan::{Feed, LastRead, Poll, ScanEvent, scan};
 use crate::source::{Source, Window};
 
 mod expression;
+mod retry;
 mod scheduler;
 mod timer;
+
+use retry::Retry;
 
 pub use scheduler::Scheduler;
 pub use timer::{ComputedTimers, Fire, Timers};
@@ -97,8 +100,10 @@ impl Poller {
 
     /// Reads the near window whenever its timer fires, also while everything is being read.
     async fn near(&self, mut timer: mpsc::Receiver<()>, turns: &Turns) {
-        while timer.recv().await.is_some() {
+        let mut retry = Retry::default();
+        while retry.due(&mut timer).await.is_some() {
             let poll = self.poll(self.near_window()).await;
+            retry.ended(&poll);
             turns.first.notify_one();
             let cut_off = self.is_waiting() && !turns.under_way.load(Ordering::Relaxed);
             if cut_off && poll.error.is_none() && turns.go_on.try_send(()).is_err() {
@@ -118,9 +123,10 @@ impl Poller {
         if self.windowed && self.last.near.is_none() {
             turns.first.notified().await;
         }
-        while timer.recv().await.is_some() {
+        let mut retry = Retry::default();
+        while retry.due(&mut timer).await.is_some() {
             turns.under_way.store(true, Ordering::Relaxed);
-            self.poll(Window::All).await;
+            retry.ended(&self.poll(Window::All).await);
             turns.under_way.store(false, Ordering::Relaxed);
         }
     }
@@ -199,7 +205,7 @@ impl Poller {
         // Nobody takes it only when the daemon is stopping.
         let taken = self.feed.give(event).await.is_ok();
         tracing::error!(source = %self.feed.source, taken, "a poll panicked; the other sources go on");
-        Poll { proven: false, error }
+        Poll { proven: false, error, down: true }
     }
 
     fn tell(&self, window: Window, poll: &Poll, took: Duration) {
