@@ -73,7 +73,8 @@ impl Pipeline {
         let severity = severity(verdict.status, verdict.rung);
         let rung = verdict.rung;
         let told = self.draft_event(severity, Topic::Expiring { facts, rung, leaves }, None);
-        let said = Said { rung, at: now, told };
+        let mild = severity == Severity::Info;
+        let said = Said { rung, at: now, told, mild };
         self.ledger.set(verdict.row, said.clone());
         self.draft.ledger(verdict.row, Some(said));
     }

@@ -216,7 +216,6 @@ mod tests {
             change,
             restated: restated.iter().map(|(row, status)| (RowId(*row), *status)).collect(),
             end_moved: false,
-            activated: false,
             collides: false,
             inherits: None,
         }

@@ -91,8 +91,6 @@ pub struct Applied {
     pub restated: Vec<(RowId, Status)>,
     /// Whether one known end was replaced by another, in either direction.
     pub end_moved: bool,
-    /// Whether it was inactive or pending and is active now: what was notified about it was mild.
-    pub activated: bool,
     /// Whether its fingerprint is part of its identity, being all that tells it from another in its place.
     pub collides: bool,
     /// The same certificate in another place, which was kept before places were: what was notified of it was of this one.
@@ -107,7 +105,6 @@ impl Applied {
             status,
             restated: Vec::new(),
             end_moved: false,
-            activated: false,
             collides: false,
             inherits: None,
         }

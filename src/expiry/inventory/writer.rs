@@ -279,13 +279,10 @@ impl Inventory {
             self.index.unclaim(old.identity, row);
             self.index.insert(&self.chunks, row);
         }
-        let was = old.mark.status();
         let change = Change::Changed { renewed_from: renewed_from(&old, &record) };
         let mut applied = self.applied(row, change, affected);
         applied.end_moved =
             [old.end, record.end].iter().all(|end| *end != NO_END) && old.end != record.end;
-        applied.activated = applied.status == Status::Active
-            && matches!(was, Some(Status::Inactive | Status::Pending));
         applied
     }
 

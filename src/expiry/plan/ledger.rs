@@ -26,6 +26,7 @@ struct Entry {
     /// Seconds before the end; 0 is the end itself.
     rung: u32,
     told: u32,
+    mild: bool,
 }
 
 impl Ledger {
@@ -38,13 +39,18 @@ impl Ledger {
     pub fn get(&self, row: RowId) -> Option<Said> {
         let entry = self.find(row)?;
         let told = self.told.get(entry.told as usize).map_or_else(|| Arc::from([]), Arc::clone);
-        Some(Said { rung: entry.rung(), at: Timestamp::from_seconds(entry.at), told })
+        Some(Said {
+            rung: entry.rung(),
+            at: Timestamp::from_seconds(entry.at),
+            told,
+            mild: entry.mild,
+        })
     }
 
     /// Writes down what was notified about a certificate, in place of what was there before.
     pub fn set(&mut self, row: RowId, said: Said) {
         let (at, rung) = (said.at.seconds(), said.rung.seconds());
-        let entry = Entry { at, row: row.0, rung, told: self.number(said.told) };
+        let entry = Entry { at, row: row.0, rung, told: self.number(said.told), mild: said.mild };
         self.entries
             .entry(place(row.0), |other| other.row == row.0, |other| place(other.row))
             .insert(entry);
@@ -71,9 +77,10 @@ impl Ledger {
         self.entries.is_empty()
     }
 
-    /// Returns the tightest rung notified about a certificate, and when.
-    pub(super) fn last(&self, row: RowId) -> Option<(Rung, Timestamp)> {
-        self.find(row).map(|entry| (entry.rung(), Timestamp::from_seconds(entry.at)))
+    /// Returns the tightest rung notified about a certificate, when, and whether mildly.
+    pub(super) fn last(&self, row: RowId) -> Option<(Rung, Timestamp, bool)> {
+        let last = |entry: &Entry| (entry.rung(), Timestamp::from_seconds(entry.at), entry.mild);
+        self.find(row).map(last)
     }
 
     fn find(&self, row: RowId) -> Option<&Entry> {

@@ -1,9 +1,9 @@
 //! (verdicts, ledger) become notices to send and a ledger to keep.
 //!
 //! An entry of the ledger is about one certificate and one end. It is dropped when that end was replaced by another
-//! one, when a successor took over (both are reported as *renewed*, to the channels that heard of the old end), when a
-//! certificate that was switched off becomes active (what was sent about it was mild), and when the certificate
-//! is gone, which is never reported as renewed. After that its ladder starts anew.
+//! one, when a successor took over (both are reported as *renewed*, to the channels that heard of the old end), and when
+//! the certificate is gone, which is never reported as renewed. After that its ladder starts anew. What was sent about a
+//! certificate that is not in use was mild, and is sent again once it is in use; not the other way round.
 //!
 //! Verdicts that were planned have to be committed. When that fails, the evaluator has to look at everything
 //! again ([`Evaluator::revisit`](super::Evaluator::revisit)).
@@ -44,6 +44,8 @@ pub struct Said {
     pub at: Timestamp,
     /// To whom.
     pub told: Told,
+    /// Whether it was said mildly: the certificate was not in use.
+    pub mild: bool,
 }
 
 /// What is to be notified now.
@@ -74,6 +76,8 @@ pub enum DecisionReason {
     EndChanged,
     /// The ledger has an entry from the future: what was notified then was not true.
     FromTheFuture,
+    /// It was notified mildly while it was not in use, and it is in use now.
+    InUse,
     /// This rung or a tighter one was notified.
     AlreadySaid,
 }
@@ -86,6 +90,7 @@ impl DecisionReason {
             Self::TighterRung => "tighter_rung",
             Self::EndChanged => "end_changed",
             Self::FromTheFuture => "from_the_future",
+            Self::InUse => "in_use",
             Self::AlreadySaid => "already_said",
         }
     }
@@ -93,7 +98,11 @@ impl DecisionReason {
     /// Returns whether it is a reason to notify.
     pub const fn notifies(self) -> bool {
         match self {
-            Self::FirstSight | Self::TighterRung | Self::EndChanged | Self::FromTheFuture => true,
+            Self::FirstSight
+            | Self::TighterRung
+            | Self::EndChanged
+            | Self::FromTheFuture
+            | Self::InUse => true,
             Self::AlreadySaid => false,
         }
     }
@@ -127,11 +136,13 @@ pub fn severity(status: Status, rung: Rung) -> Severity {
 
 /// Returns why a verdict is notified, or is not.
 fn reason(verdict: &Verdict, now: Timestamp, ledger: &Ledger) -> DecisionReason {
+    let in_use = verdict.status == Status::Active;
     match ledger.last(verdict.row) {
         None => DecisionReason::FirstSight,
-        Some((_, at)) if at > now.plus(TRUSTED_ERROR) => DecisionReason::FromTheFuture,
-        Some((rung, _)) if verdict.rung.is_tighter_than(rung) => DecisionReason::TighterRung,
-        Some((_, at)) if at < verdict.crossed => DecisionReason::EndChanged,
+        Some((_, at, _)) if at > now.plus(TRUSTED_ERROR) => DecisionReason::FromTheFuture,
+        Some((rung, ..)) if verdict.rung.is_tighter_than(rung) => DecisionReason::TighterRung,
+        Some((_, at, _)) if at < verdict.crossed => DecisionReason::EndChanged,
+        Some((.., mild)) if mild && in_use => DecisionReason::InUse,
         Some(_) => DecisionReason::AlreadySaid,
     }
 }

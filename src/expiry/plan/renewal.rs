@@ -83,7 +83,7 @@ impl Renewals {
 enum Fate {
     /// Nothing.
     Open,
-    /// The alert is about something else: another certificate, another end, one that was switched off.
+    /// The alert is about something else: another certificate, another end.
     Over,
     /// The end moved later, from this one.
     MovedLater(Timestamp),
@@ -95,9 +95,7 @@ impl Fate {
             // Its number was another's before; an alert under it is about that one.
             Change::Added => Self::Over,
             Change::Changed { renewed_from: Some(end) } => Self::MovedLater(end),
-            Change::Changed { renewed_from: None } if applied.end_moved || applied.activated => {
-                Self::Over
-            }
+            Change::Changed { renewed_from: None } if applied.end_moved => Self::Over,
             Change::Changed { renewed_from: None } | Change::Unchanged => Self::Open,
         }
     }

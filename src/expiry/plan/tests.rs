@@ -16,6 +16,9 @@ fn days(days: u32) -> Rung {
     Rung::Before(days * 86_400)
 }
 
+/// The end that was said, its tightest rung, and whether that was said mildly.
+type Open = (Timestamp, Rung, bool);
+
 fn told(channel: &str) -> Told {
     [Arc::from(channel)].into()
 }
@@ -28,8 +31,7 @@ struct Story {
     stored: BTreeMap<RowId, Said>,
     now: i64,
     /// By certificate: the end and the tightest rung said since its alert last ended for a good reason.
-    open: BTreeMap<(ScopeId, String, String, String), (Timestamp, Rung)>,
-    statuses: BTreeMap<RowId, Status>,
+    open: BTreeMap<(ScopeId, String, String, String), Open>,
     said: Vec<(String, Rung)>,
     renewed: Vec<(String, Option<String>)>,
 }
@@ -43,7 +45,6 @@ impl Story {
             stored: BTreeMap::new(),
             now: NOW,
             open: BTreeMap::new(),
-            statuses: BTreeMap::new(),
             said: Vec::new(),
             renewed: Vec::new(),
         }
@@ -107,16 +108,19 @@ impl Story {
 
     fn say(&mut self, verdict: &Verdict) {
         let key = self.key(verdict.row);
-        if let Some((end, rung)) = self.open.get(&key) {
+        let mild = verdict.status != Status::Active;
+        if let Some((end, rung, was_mild)) = self.open.get(&key) {
+            let in_use = *was_mild && !mild;
             assert!(
-                *end != verdict.not_after || verdict.rung.is_tighter_than(*rung),
+                *end != verdict.not_after || verdict.rung.is_tighter_than(*rung) || in_use,
                 "{key:?} was said to be on {rung:?}, and now on {:?}",
                 verdict.rung
             );
         }
         self.said.push((key.2.clone(), verdict.rung));
-        self.open.insert(key, (verdict.not_after, verdict.rung));
-        let said = Said { rung: verdict.rung, at: at(self.now), told: told("ops") };
+        self.open.insert(key, (verdict.not_after, verdict.rung, mild));
+        let mild = severity(verdict.status, verdict.rung) == Severity::Info;
+        let said = Said { rung: verdict.rung, at: at(self.now), told: told("ops"), mild };
         self.stored.insert(verdict.row, said.clone());
         self.ledger.set(verdict.row, said);
     }
@@ -126,18 +130,14 @@ impl Story {
         let statuses: BTreeMap<_, _> =
             self.world.stored.keys().map(|row| (*row, self.world.status(*row))).collect();
         for (row, status) in &statuses {
-            let was = self.statuses.get(row);
-            let activated = *status == Status::Active
-                && matches!(was, Some(Status::Inactive | Status::Pending));
             let replaced =
                 *status == Status::Superseded && self.world.inventory.successor(*row).is_some();
             let key = self.key(*row);
-            let moved = self.open.get(&key).is_some_and(|(end, _)| Some(*end) != self.end(*row));
-            if activated || replaced || moved {
+            let moved = self.open.get(&key).is_some_and(|(end, ..)| Some(*end) != self.end(*row));
+            if replaced || moved {
                 self.open.remove(&key);
             }
         }
-        self.statuses = statuses;
     }
 
     /// Whoever stands on a rung has been spoken of, on that rung or a tighter one, and about this end.
@@ -151,8 +151,9 @@ impl Story {
             let lifetime = Some(365 * 86_400);
             let Some(rung) = ladder.rung_at(end, lifetime, at(self.now)) else { continue };
             *counts.entry((stored.scope, rung)).or_insert(0) += 1;
-            let (said_end, said) = self.open[&self.key(*row)];
+            let (said_end, said, mild) = self.open[&self.key(*row)];
             assert_eq!(said_end, end);
+            assert!(!mild || stored.status != Status::Active, "{stored:?} was said mildly");
             assert!(said >= rung, "{stored:?} stands on {rung:?}, but only {said:?} was said");
         }
         let all = self.evaluator.counts().clone();
@@ -354,6 +355,26 @@ fn switching_on_says_again_what_was_said_mildly() {
 }
 
 #[test]
+fn what_was_said_at_full_severity_is_not_said_again_when_it_is_switched_off_and_on() {
+    let mut story = Story::new();
+    let see = |story: &mut Story, status| {
+        let sighting = Sighting { status, ..device("01", "", Some(NOW + 10 * DAY)) };
+        story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
+        story.step(&Step::Restart);
+        story.said.iter().map(|(_, rung)| *rung).collect::<Vec<_>>()
+    };
+    for status in [Status::Active, Status::Inactive, Status::Active, Status::Pending] {
+        assert_eq!(see(&mut story, status), [days(14)], "{status}");
+    }
+    // A tighter rung while it is off is said mildly, and once more when it is on.
+    story.now += 5 * DAY;
+    assert_eq!(see(&mut story, Status::Inactive), [days(14), days(7)]);
+    for status in [Status::Active, Status::Inactive, Status::Active] {
+        assert_eq!(see(&mut story, status), [days(14), days(7), days(7)], "{status}");
+    }
+}
+
+#[test]
 fn ends_within_one_batch_are_judged_by_how_they_end() {
     let mut story = Story::new();
     story.step(&Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 2 * DAY)).into() });
@@ -403,7 +424,12 @@ fn severity_follows_status_and_rung() {
 #[test]
 fn the_ledger_gives_back_what_was_written() {
     let mut ledger = Ledger::new();
-    let said = |rung, seconds, channel| Said { rung, at: at(seconds), told: told(channel) };
+    let said = |rung, seconds, channel| Said {
+        rung,
+        at: at(seconds),
+        told: told(channel),
+        mild: seconds % 2 == 0,
+    };
     for row in 0..1000 {
         ledger.set(RowId(row), said(days(30), i64::from(row), "ops"));
     }
@@ -427,7 +453,7 @@ fn every_decision_has_its_reason() {
     };
     let mut ledger = Ledger::new();
     assert_eq!(reason(&verdict(days(30), NOW), at(NOW), &ledger), DecisionReason::FirstSight);
-    ledger.set(RowId(1), Said { rung: days(14), at: at(NOW), told: told("ops") });
+    ledger.set(RowId(1), Said { rung: days(14), at: at(NOW), told: told("ops"), mild: false });
     for (rung, crossed, expected) in [
         (days(7), NOW, DecisionReason::TighterRung),
         (days(14), NOW, DecisionReason::AlreadySaid),

@@ -86,8 +86,8 @@ fn a_commit() -> impl Strategy<Value = Commit> {
         },
     );
     let told = vec("[a-z]{1,3}", 0..3).prop_map(|names| names.into_iter().map(Arc::from).collect());
-    let entry =
-        (any::rung(), any::time(), told).prop_map(|(rung, at, told)| Said { rung, at, told });
+    let entry = (any::rung(), any::time(), told, any::<bool>())
+        .prop_map(|(rung, at, told, mild)| Said { rung, at, told, mild });
     (
         vec(write, 0..6),
         vec((number(), any::status()), 0..4),

@@ -84,7 +84,7 @@ pub(crate) fn scope(number: u32, source: &str, scope: &str) -> (ScopeId, Arc<str
 
 pub(crate) fn notified(seconds: i64, told: &[&str]) -> Said {
     let told = told.iter().copied().map(Arc::from).collect();
-    Said { rung: Rung::Before(86_400), at: at(seconds), told }
+    Said { rung: Rung::Before(86_400), at: at(seconds), told, mild: false }
 }
 
 pub(crate) fn scan(source: &str, window: &str, ended: i64) -> ScanRecord {

@@ -42,7 +42,8 @@ const LIST_ALL: &str = "
 
 const SCOPES: &str = "SELECT id, source, scope FROM scope ORDER BY id";
 
-const LEDGER: &str = "SELECT certificate_id, rung, at, told FROM ledger ORDER BY certificate_id";
+const LEDGER: &str =
+    "SELECT certificate_id, rung, at, told, mild FROM ledger ORDER BY certificate_id";
 
 const CONDITIONS: &str = "SELECT key, at FROM condition ORDER BY key";
 
@@ -124,8 +125,9 @@ pub(super) fn saved(transaction: &Transaction<'_>) -> Outcome<Saved> {
         })?,
         ledger: all(transaction, LEDGER, |row| {
             let rung = code::rung(number(row, 1)?);
-            let said =
-                Said { rung, at: time(row, 2)?, told: lists.list(row.get_ref(3)?.as_str()?)? };
+            let mild = row.get::<_, Option<i64>>(4)?.is_some();
+            let told = lists.list(row.get_ref(3)?.as_str()?)?;
+            let said = Said { rung, at: time(row, 2)?, told, mild };
             Ok((RowId(number(row, 0)?), said))
         })?,
         conditions: all(transaction, CONDITIONS, |row| Ok((text(row, 0)?, time(row, 1)?)))?,

@@ -30,8 +30,9 @@ const ROW: &str = "
 const STATUS: &str = "UPDATE certificate SET status = ?2 WHERE id = ?1";
 
 const WRITE_LEDGER: &str = "
-    INSERT INTO ledger (certificate_id, rung, at, told) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT (certificate_id) DO UPDATE SET rung = excluded.rung, at = excluded.at, told = excluded.told";
+    INSERT INTO ledger (certificate_id, rung, at, told, mild) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (certificate_id) DO UPDATE SET rung = excluded.rung, at = excluded.at, told = excluded.told,
+    mild = excluded.mild";
 
 const WRITE_CONDITION: &str = "
     INSERT INTO condition (key, at) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET at = excluded.at";
@@ -133,9 +134,10 @@ fn write_ledger(transaction: &Transaction<'_>, ledger: &[(RowId, Option<Said>)])
     for (row, said) in ledger {
         match said {
             None => forget.execute([row.0])?,
-            Some(Said { rung, at, told }) => {
+            Some(Said { rung, at, told, mild }) => {
                 let told: Vec<&str> = told.iter().map(AsRef::as_ref).collect();
-                write.execute(params![row.0, code::of_rung(*rung), at.seconds(), json(&told)?])?
+                let (rung, mild) = (code::of_rung(*rung), mild.then_some(1));
+                write.execute(params![row.0, rung, at.seconds(), json(&told)?, mild])?
             }
         };
     }
