@@ -8,8 +8,8 @@ use super::Pipeline;
 use super::poll_counts::Counts;
 use super::window_key::{WindowKey, part};
 use crate::expiry::{
-    Applied, Change, Coverage, Ends, Missing, Outcome, PointReads, Proof, Reason, Removal, RowId,
-    ScopeId, Seen, Sighting, Status, Timestamp,
+    Applied, Change, Coverage, Ends, Facts, Missing, Outcome, PointReads, Proof, Reason, Removal,
+    RowId, ScopeId, Seen, Sighting, Status, Timestamp,
 };
 use crate::scan::{Candidate, Report, ScanEvent};
 use crate::source::{Page, Slice, Window};
@@ -35,7 +35,7 @@ impl Pipeline {
             }
             ScanEvent::Page { slice, page, offset } => {
                 self.checks.observe_offset(source, offset);
-                self.apply_page(source, &slice, &page);
+                self.apply_page(source, &slice, &page).await?;
             }
             ScanEvent::Checkpoint { scope, checkpoints } => {
                 self.draft.checkpoints(source, &scope, checkpoints);
@@ -69,14 +69,22 @@ impl Pipeline {
         }
     }
 
-    fn apply_page(&mut self, source: &Arc<str>, slice: &Slice, page: &Page) {
+    async fn apply_page(
+        &mut self,
+        source: &Arc<str>,
+        slice: &Slice,
+        page: &Page,
+    ) -> anyhow::Result<()> {
         let scope = self.scope(source, &slice.scope);
         let mut added = 0;
         let mut rows = Vec::with_capacity(page.sightings.len());
         let known = self.inventory.recognise(scope, &page.sightings);
-        for (seen, known) in page.sightings.seen().zip(known) {
+        let mut issuers = self.lost_issuers(scope, page, &known).await?;
+        for (place, (seen, known)) in page.sightings.seen().zip(known).enumerate() {
             let row = known.unwrap_or_else(|| {
-                let (row, change) = self.apply_sighting(scope, seen);
+                let knows_status = !page.unknown_status.contains(&seen.digests().listed());
+                let (row, change) =
+                    self.apply_sighting(scope, seen, issuers.remove(&place), knows_status);
                 added += u64::from(change == Change::Added);
                 row
             });
@@ -93,6 +101,7 @@ impl Pipeline {
         counts.new += added;
         counts.rejected += page.rejected.len() as u64;
         self.count_rejected(source, page);
+        Ok(())
     }
 
     fn count_rejected(&self, source: &str, page: &Page) {
@@ -105,27 +114,33 @@ impl Pipeline {
         }
     }
 
-    /// Applies a sighting that may say something new, and drafts what it changed.
-    fn apply_sighting(&mut self, scope: ScopeId, seen: Seen<'_>) -> (RowId, Change) {
+    /// Applies a sighting that may say something new, and drafts what it changed. `issuer` is one that it lost.
+    fn apply_sighting(
+        &mut self,
+        scope: ScopeId,
+        seen: Seen<'_>,
+        issuer: Option<String>,
+        knows_status: bool,
+    ) -> (RowId, Change) {
         let applied;
-        if seen.not_after().is_none() && seen.status() != Status::Pending {
-            let sighting = self.with_known_end(scope, seen.owned());
-            applied = self.inventory.apply(scope, &sighting);
-            self.draft_sighting(scope, || sighting, &applied);
-        } else {
+        let has_end = seen.not_after().is_some() || seen.status() == Status::Pending;
+        if has_end && knows_status && issuer.is_none() {
             applied = self.inventory.apply(scope, &seen.sighting());
             self.draft_sighting(scope, || seen.owned(), &applied);
+        } else {
+            let mut sighting = seen.owned();
+            if let Some(issuer) = issuer {
+                sighting.signer.clone_from(&issuer);
+                sighting.issuer = issuer;
+            }
+            let sighting = self.with_known(scope, sighting, knows_status);
+            applied = self.inventory.apply(scope, &sighting);
+            self.draft_sighting(scope, || sighting, &applied);
+        }
+        if applied.change != Change::Unchanged && self.inventory.place(applied.row).is_some() {
+            self.absence.appeared(applied.row);
         }
         (applied.row, applied.change)
-    }
-
-    /// A certificate never loses its end: an answer without one says nothing new, and must not silence an alert. Only
-    /// an order that waits to be issued, again perhaps, truly has none.
-    fn with_known_end(&self, scope: ScopeId, sighting: Sighting) -> Sighting {
-        let known = self.inventory.find(scope, &sighting.issuer, &sighting.serial);
-        let Some(known) = known.and_then(|row| self.inventory.row(row)) else { return sighting };
-        let not_before = sighting.not_before.or(known.not_before);
-        Sighting { not_after: known.not_after, not_before, ..sighting }
     }
 
     fn draft_sighting(
@@ -186,7 +201,10 @@ impl Pipeline {
         let facts = self.parts.store.facts(&rows).await?;
         let named = rows.into_iter().zip(facts);
         Ok(named
-            .filter_map(|(row, facts)| Some(Candidate { row, serial: facts?.serial }))
+            .filter_map(|(row, facts)| {
+                let Facts { issuer, serial, .. } = facts?;
+                Some(Candidate { row, issuer, serial })
+            })
             .collect())
     }
 
@@ -209,6 +227,10 @@ impl Pipeline {
         self.polls.of(source, slice.window).missing += missing;
         self.draft.scan(self.sources.record(key.clone(), report, missing));
         self.raise_contradiction(source, &slice.scope, scope);
+        if self.absence.release() {
+            // What was held back is there after all, or gone.
+            self.evaluator.revisit();
+        }
         match outcome {
             Some(Outcome { known, missing, removal: Removal::Frozen }) => {
                 self.update_scope_alarm(scope, &key, true);

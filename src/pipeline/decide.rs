@@ -35,6 +35,7 @@ impl Pipeline {
         if !self.evaluator.is_settled(self.inventory.version(), now) {
             let view = self.inventory.view();
             notices = plan(&mut self.evaluator, &view, now, &self.ledger).notices;
+            notices.retain(|notice| !self.absence.holds_back(notice.verdict.row));
         }
         self.count_active();
         if self.settings.config.channels.is_empty() {

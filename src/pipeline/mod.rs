@@ -26,6 +26,7 @@ use crate::store::{Saved, Store, StoreError};
 
 mod apply;
 mod commit;
+mod completion;
 mod decide;
 mod draft;
 mod due;

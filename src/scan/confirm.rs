@@ -55,7 +55,7 @@ pub(super) async fn confirm_missing(
 }
 
 async fn confirm(source: &dyn Source, slice: &Slice, candidate: &Candidate, feed: &Feed) -> Answer {
-    match source.confirm(&slice.scope, &candidate.serial).await {
+    match source.confirm(&slice.scope, &candidate.issuer, &candidate.serial).await {
         Ok(Presence::NotFound | Presence::Unknown) => Answer::Absent,
         Ok(Presence::Present) => Answer::Present,
         Err(SourceError::Refused(error)) => {
@@ -78,7 +78,7 @@ pub(super) async fn confirm_unlisted(source: &dyn Source, slices: &[Slice], feed
     }
     let mut absent = Vec::new();
     for (scope, candidate) in answer.await.unwrap_or_default() {
-        match source.confirm(&scope, &candidate.serial).await {
+        match source.confirm(&scope, &candidate.issuer, &candidate.serial).await {
             Ok(Presence::NotFound) | Err(SourceError::NoSuchScope(_)) => absent.push(scope),
             Ok(Presence::Present | Presence::Unknown) | Err(_) => {}
         }

@@ -103,6 +103,8 @@ pub enum ScanEvent {
 pub struct Candidate {
     /// Its number.
     pub row: RowId,
+    /// Its issuer, to tell it from another with its serial.
+    pub issuer: String,
     /// Its serial, to ask for it.
     pub serial: String,
 }

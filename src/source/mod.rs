@@ -47,7 +47,12 @@ pub trait Source: Send + Sync {
     /// Asks for one certificate by name, to confirm that it is gone.
     ///
     /// A provider without such a call answers [`Presence::Unknown`], and the scans alone decide.
-    async fn confirm(&self, _scope: &str, _serial: &str) -> Result<Presence, SourceError> {
+    async fn confirm(
+        &self,
+        _scope: &str,
+        _issuer: &str,
+        _serial: &str,
+    ) -> Result<Presence, SourceError> {
         Ok(Presence::Unknown)
     }
 

@@ -59,7 +59,7 @@ async fn read_twice(kind: &Kind, options: &str, deps: &Deps) {
         for slice in source.slices(window).await.unwrap() {
             let page = source.page(&slice, 0).await.unwrap();
             for seen in page.sightings.iter() {
-                source.confirm(&slice.scope, seen.serial).await.unwrap();
+                source.confirm(&slice.scope, seen.issuer, seen.serial).await.unwrap();
             }
         }
         tokio::time::advance(Duration::from_mins(3)).await;

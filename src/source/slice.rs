@@ -93,6 +93,9 @@ pub struct Page {
     pub total: u64,
     /// Those of them without an end, so that no filter by time finds them.
     pub undated: Vec<u64>,
+    /// Digests of the identity of those certificates whose state is a word that we do not know: what is known of it
+    /// stays, and only a new one is taken for active.
+    pub unknown_status: Vec<u64>,
     /// What the source wants to find again, once the page is saved.
     pub checkpoints: Vec<Checkpoint>,
     /// Of a source that looks at places: what it found at each. Such a source answers with all of them in one page.

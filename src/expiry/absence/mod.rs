@@ -76,6 +76,8 @@ pub struct Absence {
     guard: Guard,
     contradictions: Contradictions,
     fresh: Fresh,
+    /// Whether something was not reported of a certificate that is missing.
+    held_back: bool,
     /// Scopes with certificates that the last poll found absent.
     absent_scopes: BTreeSet<ScopeId>,
 }
@@ -200,8 +202,15 @@ impl Absence {
 
     /// Returns whether a certificate was missing from the last reading and not there when it was asked for. Nothing is
     /// reported of it until the next reading tells whether it is gone.
-    pub fn is_missed(&self, row: RowId) -> bool {
-        self.missed.contains(row)
+    pub fn holds_back(&mut self, row: RowId) -> bool {
+        let missed = self.missed.contains(row);
+        self.held_back |= missed;
+        missed
+    }
+
+    /// Returns whether something was held back since the last call: a reading has ended, and it may be there again.
+    pub fn release(&mut self) -> bool {
+        std::mem::take(&mut self.held_back)
     }
 
     /// Returns how many certificates of a scope are there although its list leaves them out.

@@ -386,7 +386,8 @@ fn what_is_not_there_any_more_is_no_doubt_and_goes_the_usual_way() {
     let absent = PointReads { absent: vec![row], ..PointReads::default() };
     assert_eq!(world.absence.point_reads(&part, &absent), []);
     assert_eq!(world.absence.doubt(world.scope), Doubt::default());
-    assert!(world.absence.is_missed(row));
+    assert!(world.absence.holds_back(row), "nothing is said of it until it is gone or there");
+    assert!(world.absence.release() && !world.absence.release());
     assert_eq!(world.all(|number| number > 0).missing, [row]);
     assert_eq!(world.absence.point_reads(&part, &absent), [row]);
 }

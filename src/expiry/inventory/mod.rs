@@ -2,8 +2,8 @@
 //!
 //! Reading order: `record` (what is kept about one certificate), `chunk` (4096 of them in columns), `slots` (which
 //! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `top_k`, `writer` (the
-//! [`Inventory`]), `places` (which certificate a sighting in a place is of), `restate` (succession applied), `view` (what
-//! readers get), `chunk_sums` and `sums`.
+//! [`Inventory`]), `places` (which certificate a sighting in a place is of), `lost` (or one whose issuer got lost),
+//! `restate` (succession applied), `view` (what readers get), `chunk_sums` and `sums`.
 //!
 //! # Memory
 //!
@@ -20,6 +20,7 @@ mod authorities;
 mod top_k;
 mod writer;
 mod places;
+mod lost;
 mod restate;
 mod view;
 mod chunk_sums;

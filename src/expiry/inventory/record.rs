@@ -188,7 +188,7 @@ impl Record {
         known.then(|| self.end.saturating_sub(i64::from(self.lifetime)))
     }
 
-    fn of<T>(parts: &StoredParts<'_, T>) -> Self {
+    pub(super) fn of<T>(parts: &StoredParts<'_, T>) -> Self {
         // The lowest value stands for "no end" in the column; no certificate ended 292 billion years ago.
         let end = parts.not_after.map_or(NO_END, |end| end.seconds().max(NO_END + 1));
         let status = if end == NO_END { Status::Undated } else { parts.status };

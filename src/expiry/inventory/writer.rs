@@ -180,6 +180,11 @@ impl Inventory {
         self.chunks.of(row).and_then(|(chunk, offset)| chunk.row(offset))
     }
 
+    /// Returns what the provider last said of a certificate's state.
+    pub fn provider_status(&self, row: RowId) -> Option<Status> {
+        self.chunks.mark(row)?.provider()
+    }
+
     /// Returns the certificates of a scope: of one kind, and with an end between two times, both included. A
     /// certificate without a known end lies between no two times.
     pub fn rows(

@@ -203,7 +203,7 @@ impl Source for List {
         self.answer(slice, offset)
     }
 
-    async fn confirm(&self, _: &str, serial: &str) -> Result<Presence, SourceError> {
+    async fn confirm(&self, _: &str, _: &str, serial: &str) -> Result<Presence, SourceError> {
         let there = self.truth().contains_key(&serial.parse().unwrap());
         Ok(if there { Presence::Present } else { Presence::NotFound })
     }
@@ -280,6 +280,7 @@ impl Known {
                     .filter(|(name, end)| covered(**end) && !self.seen.contains(name));
                 let named = |(name, _): (&u32, &Option<i64>)| Candidate {
                     row: RowId(*name),
+                    issuer: String::new(),
                     serial: name.to_string(),
                 };
                 missing.send(gone.map(named).collect()).unwrap();

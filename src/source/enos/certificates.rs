@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::devices::Device;
 use super::subject;
 use crate::client::time;
-use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
+use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp, listed_digest};
 use crate::x509;
 
 const VALID: i64 = 0;
@@ -46,6 +46,19 @@ pub(super) fn sightings(device: &Device, rows: &[Value]) -> (Vec<Sighting>, Vec<
         seen.push(sighting(device, row, serial, status));
     }
     (seen, rejected)
+}
+
+/// Returns the digests of those certificates whose state is a number that we do not know.
+pub(super) fn unknown_status<'a>(
+    seen: &'a [Sighting],
+    rejected: &'a [Rejected],
+) -> impl Iterator<Item = u64> + 'a {
+    let unknown = rejected.iter().filter(|rejected| rejected.reason == Reason::UnknownStatus);
+    let sightings = unknown.flat_map(move |rejected| {
+        let what = &rejected.what;
+        seen.iter().filter(move |one| one.serial == *what)
+    });
+    sightings.map(|one| listed_digest(one.issuer.as_bytes(), one.serial.as_bytes()))
 }
 
 struct Row<'a> {
@@ -222,6 +235,17 @@ mod tests {
         ] {
             assert_eq!(statuses(rows.clone()), expected, "{rows}");
         }
+    }
+
+    #[test]
+    fn the_certificate_whose_status_is_unknown_is_named() {
+        let rows = json!([
+            {"certSN": "1", "certStatus": 0, "expireDate": 1_582_082_161_000_i64},
+            {"certSN": "2", "certStatus": 9, "expireDate": 1_582_082_161_000_i64, "issueAuthority": "ca"},
+        ]);
+        let (seen, rejected) = sightings(&device(), rows.as_array().unwrap());
+        let unknown: Vec<_> = unknown_status(&seen, &rejected).collect();
+        assert_eq!(unknown, [listed_digest(b"ca", b"2")]);
     }
 
     #[test]

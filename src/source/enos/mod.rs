@@ -304,6 +304,7 @@ impl Enos {
             let (seen, rejected) = answer.sightings(device);
             let soonest = soonest(&seen, &rejected, now);
             page.checkpoints.push(self.checks().checkpoint(device.digest(), window, soonest, now));
+            page.unknown_status.extend(certificates::unknown_status(&seen, &rejected));
             page.sightings.extend(seen);
             page.rejected.extend(rejected);
         }

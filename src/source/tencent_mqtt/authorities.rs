@@ -68,7 +68,8 @@ pub(super) fn page(body: &[u8]) -> Result<Page, Fault> {
 }
 
 fn add(page: &mut Page, row: &Row<'_>) {
-    page.rows.push(listed_digest(row.ca_issuer_cn.as_ref(), row.ca_sn.as_ref()));
+    let digest = listed_digest(row.ca_issuer_cn.as_ref(), row.ca_sn.as_ref());
+    page.rows.push(digest);
     let serial = row.ca_sn.0.as_ref();
     if serial.is_empty() {
         reject(page, Reason::Unidentified, &format!("authority `{}`", row.ca_cn.0));
@@ -86,6 +87,7 @@ fn add(page: &mut Page, row: &Row<'_>) {
     }
     let status = status(row.status.as_ref()).unwrap_or_else(|| {
         reject(page, Reason::UnknownStatus, serial);
+        page.unknown_status.push(digest);
         Status::Active
     });
     let owned = |text: &Text<'_>| Cow::into_owned(text.0.clone());
@@ -155,6 +157,7 @@ mod tests {
             Some(Timestamp::from_seconds(1_766_073_600))
         );
         assert_eq!(page.sightings.owned()[1].not_after, None);
+        assert_eq!(page.unknown_status, page.rows[2..3]);
         let shown: Vec<_> = page.rejected.iter().map(|r| (r.reason, r.what.as_str())).collect();
         assert_eq!(
             shown,

@@ -169,7 +169,12 @@ impl Source for TencentMqtt {
         self.client.clock_offset()
     }
 
-    async fn confirm(&self, scope: &str, serial: &str) -> Result<Presence, SourceError> {
+    async fn confirm(
+        &self,
+        scope: &str,
+        issuer: &str,
+        serial: &str,
+    ) -> Result<Presence, SourceError> {
         let listed = self.learn(scope, |known| known.authorities.clone());
         let authorities = match listed {
             Some(authorities) => authorities,
@@ -178,10 +183,13 @@ impl Source for TencentMqtt {
         if authorities.contains(serial) {
             // Seen once as an authority: only their list can say whether it is still there.
             let page = self.authorities(scope).await?;
-            let present = page.sightings.iter().any(|seen| seen.serial == serial);
+            let present = page
+                .sightings
+                .iter()
+                .any(|seen| seen.serial == serial && is_same(seen.issuer, issuer));
             return Ok(if present { Presence::Present } else { Presence::NotFound });
         }
-        Ok(self.confirm_device(scope, serial).await?)
+        Ok(self.confirm_device(scope, issuer, serial).await?)
     }
 }
 
@@ -348,15 +356,24 @@ impl TencentMqtt {
         }
     }
 
-    async fn confirm_device(&self, instance: &str, serial: &str) -> Result<Presence, CallError> {
+    async fn confirm_device(
+        &self,
+        instance: &str,
+        issuer: &str,
+        serial: &str,
+    ) -> Result<Presence, CallError> {
         let request = OneDevice { device_certificate_sn: serial, instance_id: instance };
-        let wanted = serial.to_owned();
+        let (wanted, issuer) = (serial.to_owned(), issuer.to_owned());
         let read = move |body: &[u8]| {
             let found = decode::<Found<'_>>(body)?;
             let dated = found.not_after_time.is_some_and(|millis| millis != Whole(0));
             match found.device_certificate_sn.0.as_ref() {
                 "" => Ok((Presence::NotFound, false)),
-                serial if serial == wanted => Ok((Presence::Present, dated)),
+                serial if serial == wanted && is_same(&found.ca_sn.0, &issuer) => {
+                    Ok((Presence::Present, dated))
+                }
+                // Another authority has signed under the same serial.
+                serial if serial == wanted => Ok((Presence::NotFound, false)),
                 _ => Err(Fault::Malformed("another certificate than the one asked for".into())),
             }
         };
@@ -380,6 +397,11 @@ impl TencentMqtt {
     }
 }
 
+/// Compares two issuers, of which one may have got lost on the way.
+fn is_same(issuer: &str, other: &str) -> bool {
+    issuer == other || issuer.is_empty() || other.is_empty()
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct OfInstance<'a> {
@@ -400,6 +422,8 @@ struct Found<'a> {
     error: Option<ApiError>,
     #[serde(borrow, default)]
     device_certificate_sn: Text<'a>,
+    #[serde(borrow, default)]
+    ca_sn: Text<'a>,
     not_after_time: Option<Whole>,
 }
 

@@ -265,6 +265,10 @@ pub(super) fn page(body: &[u8], within: Option<Span>) -> Result<Page, Fault> {
     };
     let undated = rows.iter().filter(|row| !row.bad && !row.says_when_it_ends());
     page.undated = undated.map(Row::digest).collect();
+    if page.rejected.iter().any(|rejected| rejected.reason == Reason::UnknownStatus) {
+        let unknown = rows.iter().filter(|row| !row.bad && status(row.status()).is_none());
+        page.unknown_status = unknown.map(Row::digest).collect();
+    }
     Ok(page)
 }
 

@@ -261,13 +261,16 @@ async fn a_failed_discovery_is_a_failed_scan() {
 #[tokio::test]
 async fn absence_is_confirmed_in_all_its_shapes() {
     type Case = (fn() -> Answer, Result<Presence, bool>);
-    let cases: [Case; 7] = [
+    let cases: [Case; 10] = [
         (|| error("ResourceNotFound.Certificate"), Ok(Presence::NotFound)),
         (|| error("ResourceNotFound"), Ok(Presence::NotFound)),
         (|| ok(&json!({"RequestId": "r"})), Ok(Presence::NotFound)),
         (|| ok(&json!({"DeviceCertificateSn": null})), Ok(Presence::NotFound)),
         (|| ok(&json!({"DeviceCertificateSn": "0eef"})), Ok(Presence::Present)),
         (|| ok(&json!({"DeviceCertificateSn": "another"})), Err(false)),
+        (|| ok(&json!({"DeviceCertificateSn": "0eef", "CaSn": "ca-2"})), Ok(Presence::NotFound)),
+        (|| ok(&json!({"DeviceCertificateSn": "0eef", "CaSn": "ca-1"})), Ok(Presence::Present)),
+        (|| ok(&json!({"DeviceCertificateSn": "0eef", "CaSn": null})), Ok(Presence::Present)),
         (|| error("ResourceNotFound.Instance"), Err(true)),
     ];
     for (answer, expected) in cases {
@@ -276,7 +279,7 @@ async fn absence_is_confirmed_in_all_its_shapes() {
             _ => ok(&json!({"Data": []})),
         })
         .await;
-        let told = source(&fake, Some(&["mqtt-1"])).confirm("mqtt-1", "0eef").await;
+        let told = source(&fake, Some(&["mqtt-1"])).confirm("mqtt-1", "ca-1", "0eef").await;
         assert_eq!(told.map_err(|error| error.needs_a_person()), expected);
     }
 }
@@ -295,7 +298,7 @@ async fn the_vendors_sample_is_present() {
     .await;
     let source = source(&fake, Some(&["mqtt-1"]));
     let serial = "0eef68a582b94254296e54ce754f94d707a59911";
-    assert_eq!(source.confirm("mqtt-1", serial).await.unwrap(), Presence::Present);
+    assert_eq!(source.confirm("mqtt-1", "", serial).await.unwrap(), Presence::Present);
 }
 
 #[tokio::test]
@@ -309,8 +312,8 @@ async fn authorities_are_confirmed_by_their_list() {
     })
     .await;
     let source = source(&fake, Some(&["mqtt-1"]));
-    assert_eq!(source.confirm("mqtt-1", "ca-1").await.unwrap(), Presence::Present);
-    assert_eq!(source.confirm("mqtt-1", "ca-1").await.unwrap(), Presence::NotFound);
+    assert_eq!(source.confirm("mqtt-1", "", "ca-1").await.unwrap(), Presence::Present);
+    assert_eq!(source.confirm("mqtt-1", "", "ca-1").await.unwrap(), Presence::NotFound);
 }
 
 #[tokio::test(start_paused = true)]

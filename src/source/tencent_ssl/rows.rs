@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::client::tencent::{ApiError, Fault, Reply, decode};
 use crate::client::time;
-use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp};
+use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp, listed_digest};
 use crate::source::Page;
 
 #[derive(Deserialize)]
@@ -67,6 +67,9 @@ fn add(page: &mut Page, row: &Row, raw: &RawValue, position: usize) {
         rejected.insert(reason);
     });
     page.sightings.push(&sighting);
+    if rejected.contains(&Reason::UnknownStatus) {
+        page.unknown_status.push(listed_digest(b"", serial.as_bytes()));
+    }
     let rejected = rejected.into_iter().map(|reason| Rejected { reason, what: serial.to_owned() });
     page.rejected.extend(rejected);
 }
@@ -213,6 +216,9 @@ mod tests {
         let page = read(&json!([row]));
         let mut reasons: Vec<_> = page.rejected.iter().map(|rejected| rejected.reason).collect();
         reasons.sort_by_key(|reason| reason.as_str());
+        let unknown = reasons.contains(&Reason::UnknownStatus);
+        let digests = page.sightings.seen().map(|seen| seen.digests().listed());
+        assert_eq!(page.unknown_status, digests.filter(|_| unknown).collect::<Vec<_>>());
         (page.sightings.owned().remove(0), reasons)
     }
 

@@ -33,6 +33,8 @@ fn read(rows: &[Value], within: Option<Span>) -> Page {
 fn changed(change: &Value) -> (Option<(Option<i64>, Status)>, Vec<Reason>) {
     let page = read(&[row(change)], None);
     assert_eq!(page.rows.len(), 1);
+    let unknown = page.rejected.iter().any(|one| one.reason == Reason::UnknownStatus);
+    assert_eq!(page.unknown_status, if unknown { page.rows.clone() } else { Vec::new() });
     let mut seen = page.sightings.seen();
     let seen = seen.next().map(|seen| (seen.not_after().map(Timestamp::seconds), seen.status()));
     (seen, page.rejected.iter().map(|rejected| rejected.reason).collect())
