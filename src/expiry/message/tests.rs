@@ -343,7 +343,7 @@ fn a_shrunken_inventory_is_told() {
 
     [notafter] iot-prod / mqtt-1 的 5 张证书中 5 张已消失，两次扫描一致，已接受 (warning)
     来源：iot-prod
-    范围：mqtt-1
+    实例：mqtt-1
     已知：5
     缺失：5
     <https://certs.example.com/?source=iot-prod>
@@ -377,7 +377,7 @@ fn a_list_that_leaves_out_what_is_there_is_told() {
 
     [notafter] iot-prod / mqtt-1 的清单缺少 2 张证书，但单独查询时存在，未移除 (warning)
     来源：iot-prod
-    范围：mqtt-1
+    实例：mqtt-1
     缺失：2
     <https://certs.example.com/?source=iot-prod>
     ");
@@ -391,7 +391,7 @@ fn a_list_that_leaves_out_what_is_there_is_told() {
 
     [notafter] iot-prod / mqtt-1 的清单已恢复完整 (warning)
     来源：iot-prod
-    范围：mqtt-1
+    实例：mqtt-1
     <https://certs.example.com/?source=iot-prod>
     ");
 }
