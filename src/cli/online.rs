@@ -48,7 +48,7 @@ pub(super) async fn ask(name: &str, source: &dyn Source, rights: &Rights) -> (bo
     }
     if let Some(slice) = slices.iter().find(|slice| slice.kind != Some(Kind::Ca)) {
         let serial = seen.serial.as_deref().unwrap_or(NO_SERIAL);
-        let answer = source.confirm(&slice.scope, serial).await;
+        let answer = source.confirm(&slice.scope, "", serial).await;
         seen.point_read(&slice.scope, answer);
     }
     let mut lines = seen.failures;
@@ -142,7 +142,12 @@ mod tests {
             Ok(Page { total: 20_000, ..Page::default() })
         }
 
-        async fn confirm(&self, scope: &str, serial: &str) -> Result<Presence, SourceError> {
+        async fn confirm(
+            &self,
+            scope: &str,
+            _: &str,
+            serial: &str,
+        ) -> Result<Presence, SourceError> {
             assert_eq!((scope, serial), ("mqtt-1", NO_SERIAL));
             match self.refuses {
                 Some("confirm") => Err(refused()),

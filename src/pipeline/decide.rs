@@ -24,6 +24,9 @@ impl Pipeline {
         if !self.checks.clock_is_trusted() {
             return Ok(());
         }
+        if let Some((key, at)) = self.checks.good_time_alone() {
+            self.draft.condition(key, Some(at));
+        }
         self.check_sources(moment);
         self.check_offsets(moment);
         self.notify_renewed(now).await?;

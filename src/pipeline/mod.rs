@@ -282,8 +282,11 @@ impl Pipeline {
         self.sources.follow(&self.settings.watched);
         let watched = &self.settings.watched;
         self.polls.retain(|name| watched.iter().any(|source| source.name == name));
-        for condition in self.checks.follow(&self.settings) {
+        for condition in self.checks.follow(&self.settings, self.parts.clock.now()) {
             self.draft.condition(condition.key(), None);
+        }
+        for (key, at) in self.checks.take_watch_changes() {
+            self.draft.condition(key, at);
         }
         self.publish_sources();
     }

@@ -263,6 +263,7 @@ async fn checkpoints_are_saved_with_the_rows_before_them_and_go_with_their_scope
 #[tokio::test]
 async fn steps_of_a_source_that_nobody_watches_change_nothing() {
     let mut bench = Bench::new().await;
+    bench.save().await;
     bench.source = "else".into();
     bench.apply(noted("mqtt-1", "k")).await;
     let all = slice("mqtt-1", Window::All);
@@ -649,7 +650,7 @@ async fn a_status_that_we_do_not_know_changes_nothing_of_a_known_certificate() {
     let sightings: Vec<_> =
         ["a", "b", "c", "d", "e"].map(|serial| of(serial, Status::Active)).into();
     let page = of_unknown_status(sightings);
-    bench.apply(ScanEvent::Page { slice: all, page }).await;
+    bench.apply(ScanEvent::Page { slice: all, page, offset: None }).await;
     bench.save().await;
     let statuses: Vec<_> = bench.view.borrow().rows().map(|(_, row)| row.status).collect();
     let [revoked, inactive, active, pending, new] = statuses[..] else { panic!("{statuses:?}") };

@@ -2,6 +2,7 @@
 
 mod providers;
 mod sanity;
+mod watch;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::store::Saved;
 pub(super) use providers::Moment;
 use providers::{Opinion, Providers};
 use sanity::{Before, Sanity, Suspect};
+use watch::{Entry, Watch};
 
 /// A provider's clock may differ from ours by this many seconds before it is reported.
 const OFFSET: i64 = 60;
@@ -24,6 +26,9 @@ const GOOD_TIME: &str = "clock\u{1f}good";
 /// While the clock is good, its time is written no oftener than this.
 const WRITE_EVERY: Duration = Duration::from_mins(1);
 
+/// While nothing else is written.
+const ALONE_EVERY: Duration = Duration::from_mins(5);
+
 /// What a suspicion adds where no provider answered lately.
 const NO_PROVIDER: &str = "; no provider's clock tells: 10 minutes in which it moves with the machine's own count will do";
 
@@ -32,6 +37,7 @@ pub(super) struct SelfChecks {
     conditions: Conditions,
     sanity: Sanity,
     providers: Providers,
+    watch: Watch,
     /// The last check, if the clock was found good in it.
     good: Option<Moment>,
     /// How long the machine was up when the last good time was drafted.
@@ -43,18 +49,22 @@ impl SelfChecks {
     /// Begins to watch at `started`, with what was saved before a restart. No clock shows a time before `earliest`.
     pub(super) fn new(saved: &Saved, started: Moment, earliest: Timestamp) -> Self {
         let mut conditions = Conditions::default();
+        let mut watch = Watch::default();
         let stored = saved.conditions.iter().filter(|(key, _)| key != GOOD_TIME);
         for (key, at) in stored {
-            if !conditions.restore(key, *at) {
+            if !watch.restore(key, *at) && !conditions.restore(key, *at) {
                 tracing::warn!(key, "a stored condition of another version is ignored");
             }
         }
         let suspect = conditions.holds(&Condition::Clock);
-        let before = Before { last_good: last_good(saved), suspect };
+        let last_good = last_good(saved);
+        watch.start(last_good, started.wall);
+        let before = Before { last_good, suspect };
         Self {
             conditions,
             sanity: Sanity::new(earliest, before),
             providers: Providers::default(),
+            watch,
             good: None,
             written: None,
             started,
@@ -92,6 +102,13 @@ impl SelfChecks {
         Some((GOOD_TIME.to_owned(), wall))
     }
 
+    /// Returns the same where nothing else was written for a while: a process that is killed leaves no time of its end.
+    pub(super) fn good_time_alone(&mut self) -> Option<(String, Timestamp)> {
+        let uptime = self.good?.uptime;
+        let recent = |written| uptime.saturating_sub(written) < ALONE_EVERY;
+        if self.written.is_some_and(recent) { None } else { self.good_time(true) }
+    }
+
     /// A source without a proven scan for 2.5 of its intervals is itself an alert.
     pub(super) fn check_source(
         &mut self,
@@ -102,7 +119,7 @@ impl SelfChecks {
         let proven = proven(source, statuses);
         let condition = Condition::Source(source.name.clone());
         let is_stale = |(last, interval): &&(Option<Timestamp>, i64)| {
-            self.deadline(*last, *interval, now) <= now.wall
+            self.deadline(&source.name, *last, *interval, now) <= now.wall
         };
         let stale = proven.iter().find(is_stale);
         if let Some((last_proven, _)) = stale {
@@ -113,15 +130,25 @@ impl SelfChecks {
         if proven.iter().all(|(last, _)| last.is_some()) { self.clear(&condition) } else { None }
     }
 
-    /// Returns from when on a window is stale. Time without the daemon is not held against a source: after a start it
-    /// has its intervals again. A proof from the future counts as none, and the start moves when the clock is set: no
-    /// deadline is further away than it can be.
-    fn deadline(&self, last_proven: Option<Timestamp>, interval: i64, now: Moment) -> Timestamp {
+    /// Returns from when on a window is stale: it was not proven for that long while the daemon watched, since its last
+    /// proof or since it was configured. A proof from the future counts as none, and the start moves when the clock is set:
+    /// no deadline is further away than it can be.
+    fn deadline(
+        &self,
+        source: &str,
+        last_proven: Option<Timestamp>,
+        interval: i64,
+        now: Moment,
+    ) -> Timestamp {
         let running = now.uptime.saturating_sub(self.started.uptime).as_secs();
         let started = now.wall.plus(-i64::try_from(running).unwrap_or(i64::MAX));
         let proven = last_proven.filter(|last| *last <= now.wall);
-        let since = proven.unwrap_or(started).max(started);
-        since.plus(interval.saturating_mul(5) / 2 + 1)
+        let since = proven.max(self.watch.configured(source, now.wall)).unwrap_or(started);
+        let allowed = interval.saturating_mul(5) / 2 + 1;
+        if since >= started {
+            return since.plus(allowed);
+        }
+        started.plus(allowed.saturating_sub(self.watch.before_the_start(since)))
     }
 
     /// Returns when the next source is stale if no scan is proven until then. Times are whole seconds, and the one of the
@@ -134,8 +161,11 @@ impl SelfChecks {
     ) -> Option<Timestamp> {
         let reported = |source: &Watched| Condition::Source(source.name.clone());
         let open = sources.iter().filter(|source| !self.conditions.holds(&reported(source)));
-        let windows = open.flat_map(|source| proven(source, statuses));
-        windows.map(|(last, interval)| self.deadline(last, interval, now).plus(1)).min()
+        let deadlines = open.flat_map(|source| {
+            let windows = proven(source, statuses).into_iter();
+            windows.map(|(last, interval)| self.deadline(&source.name, last, interval, now).plus(1))
+        });
+        deadlines.min()
     }
 
     /// Returns how much longer evaluation is held because of the clock, where that is known.
@@ -217,8 +247,16 @@ impl SelfChecks {
         self.conditions.places(source)
     }
 
-    /// Forgets the conditions of sources and channels that are not configured any more. Answers with them.
-    pub(super) fn follow(&mut self, settings: &Settings) -> Vec<Condition> {
+    /// Returns what is to be stored of how long sources are watched, where that changed since the last call.
+    pub(super) fn take_watch_changes(&mut self) -> Vec<Entry> {
+        self.watch.take_changes()
+    }
+
+    /// Forgets the conditions of sources and channels that are not configured any more. Answers with them. Sources that
+    /// are new are watched from now on.
+    pub(super) fn follow(&mut self, settings: &Settings, now: Timestamp) -> Vec<Condition> {
+        let names: Vec<&str> = settings.watched.iter().map(|source| &*source.name).collect();
+        self.watch.follow(&names, now);
         let source = |name: &str| settings.watched.iter().any(|source| source.name == name);
         self.providers.retain(source);
         let channels = &settings.config.channels;
@@ -300,6 +338,56 @@ mod tests {
         assert_eq!(deadline(&checks), None, "both are reported");
     }
 
+    /// Stores what a run leaves, at its end.
+    fn leave(saved: &mut Saved, checks: &mut SelfChecks, now: Moment) {
+        checks.check_clock(now);
+        let entries = checks
+            .take_watch_changes()
+            .into_iter()
+            .chain(checks.good_time(true).map(|(key, at)| (key, Some(at))));
+        for (key, at) in entries {
+            saved.conditions.retain(|(known, _)| *known != key);
+            saved.conditions.extend(at.map(|at| (key, at)));
+        }
+    }
+
+    #[test]
+    fn a_source_that_never_worked_is_stale_however_often_the_daemon_restarts() {
+        let sources = [watched("slow", &[("all", 1_000)])];
+        let statuses = statuses(&sources);
+        let mut saved = Saved::default();
+        let mut watched_for = 0;
+        let mut stale = Vec::new();
+        // It runs for 600 seconds, and is down for 900.
+        for start in (0..15_000).step_by(1_500) {
+            let mut checks = SelfChecks::new(&saved, after(start), NOW);
+            checks.watch.follow(&["slow"], after(start).wall);
+            let turned = checks.check_source(&sources[0], &statuses, after(start + 600));
+            watched_for += 600;
+            stale.extend(turned.map(|_| watched_for));
+            leave(&mut saved, &mut checks, after(start + 600));
+        }
+        assert_eq!(stale.first(), Some(&3_000), "after 2.5 intervals of being watched: 2 501 s");
+    }
+
+    #[test]
+    fn a_source_that_is_put_back_is_watched_from_then_on() {
+        let sources = [watched("iot", &[("all", 1_000)])];
+        let statuses = statuses(&sources);
+        let mut checks = checks();
+        let check = |checks: &mut SelfChecks, seconds| {
+            checks.check_source(&sources[0], &statuses, after(seconds)).is_some()
+        };
+        checks.watch.follow(&["iot"], after(0).wall);
+        assert!(!check(&mut checks, 2_500));
+        checks.watch.follow(&[], after(2_500).wall);
+        checks.watch.follow(&["iot"], after(9_000).wall);
+        let next = checks.next_deadline(&sources, &statuses, after(9_000));
+        assert_eq!(next, Some(NOW.plus(9_000 + 2_501 + 1)));
+        assert!(!check(&mut checks, 11_500));
+        assert!(check(&mut checks, 11_501));
+    }
+
     #[test]
     fn a_clock_that_jumped_holds_evaluation_and_the_message_says_that_nobody_confirms_it() {
         let mut checks = checks();
@@ -353,7 +441,8 @@ mod tests {
     #[test]
     fn a_proof_from_the_future_and_a_clock_that_was_set_put_no_deadline_off() {
         let checks = checks();
-        let deadline = |last: i64, now: Moment| checks.deadline(Some(NOW.plus(last)), 1_000, now);
+        let deadline =
+            |last: i64, now: Moment| checks.deadline("iot", Some(NOW.plus(last)), 1_000, now);
         assert_eq!(deadline(400 * 86_400, after(9)), NOW.plus(2_501));
         let set = Moment { wall: NOW.plus(-7_000), ..after(0) };
         assert_eq!(deadline(-7_000, set), NOW.plus(-7_000 + 2_501));
