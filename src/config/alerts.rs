@@ -56,21 +56,24 @@ fn ladder(fields: &mut Fields<'_>, rungs: &Placed<Vec<Placed<String>>>) -> Ladde
         match rung(&text.value) {
             _ if text.value == EXPIRED && index == last => {}
             _ if text.value == EXPIRED => {
-                fields.mistake(place, "`expired` is always the last rung; it may be left out");
+                fields.mistake(
+                    place,
+                    "`ladder`: `expired` is always the last rung; it may be left out",
+                );
             }
             Ok(rung) if seconds.contains(&rung) => {
-                fields.mistake(place, "this rung is in the ladder already");
+                fields.mistake(place, "`ladder`: this rung is in it already");
             }
             Ok(rung) => seconds.push(rung),
-            Err(why) => fields.mistake(place, why),
+            Err(why) => fields.mistake(place, format!("`ladder`: {why}")),
         }
     }
     if rungs.value.iter().all(|text| text.value == EXPIRED) {
-        let warning = "without a rung, alerts begin when a certificate has ended";
+        let warning = "`ladder`: without a rung, alerts begin when a certificate has expired";
         fields.warn(rungs.span.clone(), warning);
     }
     Ladder::new(seconds).unwrap_or_else(|error| {
-        fields.mistake(rungs.span.clone(), error.to_string());
+        fields.mistake(rungs.span.clone(), format!("`ladder`: {error}"));
         Ladder::default()
     })
 }

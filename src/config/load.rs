@@ -265,11 +265,11 @@ max_series_per_source = 2000000
     fn every_mistake_is_reported_at_once_with_its_place() {
         insta::assert_snapshot!(rendered(MISTAKEN), @r#"
         x.toml:1:1: unknown key `sources`; did you mean `source`? (known: alerts, channel, metrics, route, server, source, store)
-        x.toml:3:10: not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`
+        x.toml:3:10: `listen`: not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`
         x.toml:4:16: `external_url` must not hold a user name or a password
         x.toml:5:19: `web_config_file` is not supported yet: listen on loopback behind a proxy that terminates TLS and checks who asks
         x.toml:6:1: unknown key `port`; known: external_url, hosts, listen, web_config_file
-        x.toml:8:7: this kind of store is not known: write `sqlite:PATH`, such as `sqlite:notafter.db` or `sqlite:/var/lib/notafter/notafter.db`
+        x.toml:8:7: `url`: this kind of store is not known: write `sqlite:PATH`, such as `sqlite:notafter.db` or `sqlite:/var/lib/notafter/notafter.db`
         x.toml:10:8: `IoT` is not a name: a name is 1 to 64 of a-z, 0-9, `_`, `.` and `-`, and begins with a letter or a digit
         x.toml:12:12: `schedule`: not a duration: write a number with its unit, such as `10m`, `36h` or `30d`
         x.toml:13:12: unknown time zone `Asia/Shanghia`; did you mean `Asia/Shanghai`?
@@ -282,10 +282,10 @@ max_series_per_source = 2000000
         x.toml:22:8: `kind`: expected a string, found an integer
         x.toml:26:12: `schedule`: this time never comes
         x.toml:27:11: `options`: expected a table, found a string
-        x.toml:29:18: `expired` is always the last rung; it may be left out
-        x.toml:29:29: not a duration: write a number with its unit, such as `10m`, `36h` or `30d`
-        x.toml:29:43: a rung is a whole number of seconds, above 0 and below 136 years
-        x.toml:29:49: this rung is in the ladder already
+        x.toml:29:18: `ladder`: `expired` is always the last rung; it may be left out
+        x.toml:29:29: `ladder`: not a duration: write a number with its unit, such as `10m`, `36h` or `30d`
+        x.toml:29:43: `ladder`: a rung is a whole number of seconds, above 0 and below 136 years
+        x.toml:29:49: `ladder`: this rung is in it already
         x.toml:29:56: `ladder`: expected a string, found an integer
         x.toml:30:14: `group_wait` must be at most 1h
         x.toml:31:12: unknown language `de`; known: en, zh

@@ -41,7 +41,7 @@ fn listen_address(fields: &mut Fields<'_>, text: &Placed<String>) -> Option<Sock
     let Ok(address) = text.value.parse::<SocketAddr>() else {
         fields.mistake(
             text.span.clone(),
-            "not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`",
+            "`listen`: not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`",
         );
         return None;
     };
@@ -68,7 +68,7 @@ pub(super) fn store(root: &mut Fields<'_>) -> StoreUrl {
                 store = url;
             }
             // Never the text itself: the URL of a database may hold a password.
-            Err(why) => fields.mistake(text.span, why),
+            Err(why) => fields.mistake(text.span, format!("`url`: {why}")),
         }
     }
     fields.finish();

@@ -68,7 +68,7 @@ impl<'a> Fields<'a> {
         match duration(&text.value) {
             Ok(value) => Some(Placed { value, span: text.span }),
             Err(why) => {
-                self.mistake(text.span, why);
+                self.mistake(text.span, format!("`{key}`: {why}"));
                 None
             }
         }
