@@ -97,7 +97,6 @@ impl Pipeline {
         }
         self.parts.metrics.added(source, &slice.scope, added);
         let counts = self.polls.of(source, slice.window);
-        counts.rows += rows.len() as u64;
         counts.new += added;
         counts.rejected += page.rejected.len() as u64;
         self.count_rejected(source, page);
@@ -224,7 +223,9 @@ impl Pipeline {
         let outcome = self.absence.end(&part(scope, slice), proof(report), &self.inventory);
         self.sources.note_problem(source, report.problem());
         let missing = outcome.map_or(0, |outcome| outcome.missing);
-        self.polls.of(source, slice.window).missing += missing;
+        let counts = self.polls.of(source, slice.window);
+        counts.rows += report.reading.distinct;
+        counts.missing += missing;
         self.draft.scan(self.sources.record(key.clone(), report, missing));
         self.raise_contradiction(source, &slice.scope, scope);
         if self.absence.release() {

@@ -16,7 +16,7 @@ pub(super) struct PollCounts {
 /// What one poll did so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Rows read, each as often as it was listed.
+    /// Rows read, each once in the part that it was read in.
     pub(super) rows: u64,
     /// Certificates seen for the first time.
     pub(super) new: u64,

@@ -215,7 +215,7 @@ impl Poller {
             None => {
                 self.metrics.duration(name, window.as_str(), took.as_secs_f64());
                 self.metrics.success(name, self.clock.now());
-                tracing::info!(
+                tracing::debug!(
                     source = %name, window = window.as_str(), proven = poll.proven, ?took,
                     "polled `{name}`"
                 );

@@ -146,7 +146,7 @@ async fn a_fleet_that_changes_all_the_time_is_proven_and_ends_with_the_truth() {
         let first = pages(&simulator) * 7 % 60_000;
         simulator.mqtt().delete(INSTANCE, first..first + 3);
         let proof = daemon.sample(&everything).await;
-        proofs.extend(proof.filter(|at| proofs.last() != Some(at)));
+        proofs.extend(proof.filter(|at| *at > 0.0 && proofs.last() != Some(at)));
         (proofs.len() == 2).then_some(())
     })
     .await;
