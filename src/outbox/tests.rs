@@ -656,7 +656,7 @@ async fn a_failed_send_in_the_future_does_not_wait_for_it() {
     bench.clock.bend(300 * 86_400);
     let ops = bench.start("ops", [retry(), retry(), retry()]);
     bench.commit(&["e"], &["ops"]).await;
-    bench.pass(31).await;
+    bench.pass(32).await;
     assert_eq!(ops.sent().len(), 1);
     bench.clock.bend(0);
     bench.pass(600).await;
@@ -670,7 +670,7 @@ async fn a_time_that_was_stored_in_the_future_is_waited_for_as_long_as_a_wait_ca
         bench.clock.bend(300 * 86_400);
         bench.start("ops", [failure()]);
         bench.commit(&["e"], &["ops"]).await;
-        bench.pass(31).await;
+        bench.pass(32).await;
         bench.kill().await;
         bench.clock.bend(0);
         let ops = bench.start("ops", []);

@@ -47,6 +47,8 @@ pub struct Worker {
     /// The times that are waited for, and until when at the latest: a wait is as long as it was made, whatever the wall
     /// clock is set to.
     waits: BTreeMap<Timestamp, Instant>,
+    /// Since when they are waited for, one after the other.
+    waiting_since: Option<Instant>,
     /// The outcome and code that were logged last.
     logged: Option<String>,
     store_failed: bool,
@@ -78,6 +80,7 @@ impl Worker {
             duplicate: false,
             oldest: None,
             waits: BTreeMap::new(),
+            waiting_since: None,
             logged: None,
             store_failed: false,
         }
@@ -206,6 +209,7 @@ impl Worker {
         self.duplicate |= decision.streak.ambiguous;
         (self.state, self.streak) = (decision.state, decision.streak);
         self.waits.clear();
+        self.waiting_since = None;
     }
 
     fn compose(&self, job: &Job) -> Message {
@@ -387,7 +391,8 @@ impl Worker {
         let millis = time.seconds().saturating_mul(1000).saturating_sub(self.shared.clock.millis());
         let left = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
         let now = Instant::now();
-        let latest = *self.waits.entry(time).or_insert_with(|| now + left.min(LONGEST_WAIT));
+        let longest = *self.waiting_since.get_or_insert(now) + LONGEST_WAIT;
+        let latest = *self.waits.entry(time).or_insert_with(|| (now + left).min(longest));
         Some(left.min(latest - now)).filter(|left| !left.is_zero())
     }
 
