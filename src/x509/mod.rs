@@ -8,9 +8,11 @@ use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::expiry::{Fingerprint, Kind, Timestamp};
+pub use end::first_end_in_pem;
 use pem::Block;
 
 pub mod der;
+mod end;
 pub mod pem;
 pub mod pkcs7;
 mod text;

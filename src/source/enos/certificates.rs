@@ -78,9 +78,9 @@ impl<'a> Row<'a> {
         row.end = row.time(&["expireDate"]);
         // The content of `cert` is not documented; samples repeat the serial there.
         if !matches!(row.end, Ok(Some(_)))
-            && let Some(facts) = x509::first_in_pem(row.text("cert"))
+            && let Some(end) = x509::first_end_in_pem(row.text("cert"))
         {
-            row.end = Ok(Some(facts.not_after));
+            row.end = Ok(Some(end));
         }
         row
     }

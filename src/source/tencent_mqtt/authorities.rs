@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::rows::status;
 use crate::client::tencent::{ApiError, Fault, Reply, Text, Whole, decode};
 use crate::client::time;
-use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp, listed_digest};
+use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, listed_digest};
 use crate::source::Page;
 use crate::x509;
 
@@ -76,7 +76,7 @@ fn add(page: &mut Page, row: &Row<'_>) {
         return;
     }
     let stated = time::millis(row.not_after_time.map_or(0, |millis| millis.0));
-    let not_after = stated.ok().flatten().or_else(|| not_after_in(&row.ca_certificate.0));
+    let not_after = stated.ok().flatten().or_else(|| x509::first_end_in_pem(&row.ca_certificate.0));
     if not_after.is_none() && stated.is_err() {
         reject(page, Reason::BadTime, serial);
     }
@@ -111,10 +111,6 @@ fn add(page: &mut Page, row: &Row<'_>) {
     });
 }
 
-fn not_after_in(pem: &str) -> Option<Timestamp> {
-    x509::first_in_pem(pem).map(|facts| facts.not_after)
-}
-
 fn reject(page: &mut Page, reason: Reason, what: &str) {
     page.rejected.push(Rejected { reason, what: what.to_owned() });
 }
@@ -124,6 +120,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::expiry::Timestamp;
 
     #[test]
     fn reads_authorities() {

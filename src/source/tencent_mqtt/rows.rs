@@ -121,7 +121,7 @@ impl<'a> Row<'a> {
     /// Returns the end in the certificate itself, if that can be read.
     fn certified_end(&self) -> Option<Timestamp> {
         let Value::Text(pem) = Reader::new(self.device_certificate?).value()? else { return None };
-        x509::first_in_pem(std::str::from_utf8(&pem).ok()?).map(|facts| facts.not_after)
+        x509::first_end_in_pem(std::str::from_utf8(&pem).ok()?)
     }
 
     /// Returns whether the row says nothing of what the provider always says.

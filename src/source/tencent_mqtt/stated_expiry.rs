@@ -116,7 +116,7 @@ mod tests {
         let mut params = rcgen::CertificateParams::new(vec!["a".to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(2035, 1, 8);
         let pem = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem();
-        let certified = x509::first_in_pem(&pem).map(|facts| facts.not_after);
+        let certified = x509::first_end_in_pem(&pem);
         let stated = Timestamp::from_millis(2_051_827_200_000);
         assert_eq!(Agreement::of(stated, certified), Agreement::Same);
         assert_eq!(Agreement::of(stated.plus(8 * HOUR), certified), Agreement::Zone { hours: 8 });
