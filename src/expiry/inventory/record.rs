@@ -273,8 +273,9 @@ fn joined<T>(parts: &[&[u8]], hash: impl Fn(&[u8]) -> T) -> T {
     for (number, part) in parts.iter().enumerate() {
         let start = usize::from(number > 0);
         let (place, after) = rest.split_at_mut(start + part.len());
-        place.iter_mut().take(start).for_each(|separator| *separator = 0xFF);
-        place.iter_mut().skip(start).zip(*part).for_each(|(to, from)| *to = *from);
+        let (separator, text) = place.split_at_mut(start);
+        separator.fill(0xFF);
+        text.copy_from_slice(part);
         rest = after;
     }
     hash(bytes)
