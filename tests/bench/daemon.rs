@@ -155,6 +155,16 @@ impl Daemon<'_> {
         }
     }
 
+    /// Returns whether the store holds a scan of a window.
+    pub(crate) fn has_stored(&mut self, window: &str) -> anyhow::Result<bool> {
+        self.check()?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let store = Connection::open_with_flags(self.folder.store(), flags)?;
+        store.busy_timeout(Duration::from_secs(5))?;
+        let mut scan = store.prepare(r#"SELECT 1 FROM scan WHERE "window" = ?1"#)?;
+        Ok(scan.exists([window])?)
+    }
+
     /// Waits until the store holds a scan of everything that ended after `earlier`, and returns its end and whether it
     /// is proven.
     pub(crate) fn scanned_after(&mut self, earlier: i64) -> anyhow::Result<(i64, bool)> {
