@@ -33,7 +33,7 @@ impl Core {
         let (mut pipeline, pipeline_stop) = (JoinSet::new(), CancellationToken::new());
         let stop = pipeline_stop.clone();
         pipeline.spawn(async move { restored.run(inbox, stop).await });
-        let generation = Some(Generation::start(plan, &wires, false).await?);
+        let generation = Some(Generation::start(plan, &wires).await?);
         wires.parts.metrics.reload(true, wires.parts.clock.now());
         Ok(Self { wires, pipeline, pipeline_stop, generation })
     }
@@ -57,7 +57,7 @@ impl Core {
         if self.wires.commands.send(Command::Reconfigure(settings)).await.is_err() {
             anyhow::bail!("the daemon is stopping");
         }
-        self.generation = Some(Generation::start(plan, &self.wires, true).await?);
+        self.generation = Some(Generation::start(plan, &self.wires).await?);
         Ok(())
     }
 

@@ -21,9 +21,8 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    /// Starts a poller for every source and an outbox worker for every channel. With `retest`, channels that are down
-    /// are tested at once.
-    pub(super) async fn start(plan: &Plan, wires: &Wires, retest: bool) -> anyhow::Result<Self> {
+    /// Starts a poller for every source and an outbox worker for every channel.
+    pub(super) async fn start(plan: &Plan, wires: &Wires) -> anyhow::Result<Self> {
         let last = last_reads(&wires.parts.store.scans().await?);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -50,15 +49,15 @@ impl Generation {
             });
         }
         let mut generation = Self { tasks, stop, timers: Arc::clone(&wires.timers) };
-        generation.start_outboxes(plan, wires, retest);
+        generation.start_outboxes(plan, wires);
         Ok(generation)
     }
 
-    fn start_outboxes(&mut self, plan: &Plan, wires: &Wires, retest: bool) {
+    fn start_outboxes(&mut self, plan: &Plan, wires: &Wires) {
         let (reports, heard) = mpsc::channel(16);
         let commands = wires.commands.clone();
         self.tasks.spawn(wiring::forward(heard, commands, self.stop.clone()));
-        for worker in wiring::workers(plan, wires, retest, &reports) {
+        for worker in wiring::workers(plan, wires, &reports) {
             let stop = self.stop.clone();
             self.tasks.spawn(async move {
                 worker.run(stop).await;

@@ -30,6 +30,8 @@ pub(super) struct Wires {
     pub(super) commands: mpsc::Sender<Command>,
     /// Grows with every commit that put something into the outbox.
     pub(super) commits: watch::Receiver<u64>,
+    /// The paces of all destinations: a reload does not begin to count anew.
+    pub(super) pacers: Pacers,
 }
 
 /// Every channel between the parts, made before the parts are.
@@ -70,7 +72,15 @@ impl Wiring {
         };
         let (view, commits) = (outputs.view.subscribe(), outputs.outbox.subscribe());
         Self {
-            wires: Wires { parts, timers, events, view, commands, commits },
+            wires: Wires {
+                parts,
+                timers,
+                events,
+                view,
+                commands,
+                commits,
+                pacers: Pacers::default(),
+            },
             outputs,
             inbox: Inbox { events: scanned, commands: commanded },
         }
@@ -137,19 +147,14 @@ impl Watcher for Counted {
     }
 }
 
-/// Returns one outbox worker for each channel of `plan`. With `retest`, channels that are down are tested at once.
-pub(super) fn workers(
-    plan: &Plan,
-    wires: &Wires,
-    retest: bool,
-    reports: &mpsc::Sender<Report>,
-) -> Vec<Worker> {
+/// Returns one outbox worker for each channel of `plan`.
+pub(super) fn workers(plan: &Plan, wires: &Wires, reports: &mpsc::Sender<Report>) -> Vec<Worker> {
     let shared = Shared {
         store: Arc::clone(&wires.parts.store),
         clock: Arc::clone(&wires.parts.clock),
         watcher: Arc::new(Counted(Arc::clone(&wires.parts.metrics))),
         random: Arc::clone(&wires.parts.random),
-        pacers: Pacers::default(),
+        pacers: wires.pacers.clone(),
         reports: reports.clone(),
         commits: wires.commits.clone(),
     };
@@ -163,7 +168,6 @@ pub(super) fn workers(
                 language: config.language,
                 group_wait: plan.config.alerts.group_wait,
                 external_url: external_url.clone(),
-                retest,
             };
             Worker::new(settings, Arc::clone(channel), shared.clone())
         })
@@ -184,10 +188,13 @@ pub(super) async fn forward(
             else => return Ok(()),
         };
         let command = match report {
-            Report::Down { channel, code, hint } => {
-                Command::Channel(channel, Health::Down { code, hint })
+            Report::Down { channel, code, hint, since } => {
+                Command::Channel(channel, Health::Down { code, hint, since })
             }
             Report::Up { channel } => Command::Channel(channel, Health::Up),
+            Report::Dead { channel, code, at } => {
+                Command::Channel(channel, Health::GaveUp { code, at })
+            }
         };
         if commands.send(command).await.is_err() {
             return Ok(());

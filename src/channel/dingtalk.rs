@@ -356,7 +356,9 @@ mod tests {
             let message = Message { detail, link: None, ..sample::hostile(9) };
             let text = body(&message, None).to_string();
             assert!(
-                !text.contains(['@', '<', '(', '`', '*']) && text.contains("\"isAtAll\":false"),
+                !text.contains(['@', '<', '`', '*'])
+                    && !text.contains("](")
+                    && text.contains("\"isAtAll\":false"),
                 "{text}"
             );
         }

@@ -31,8 +31,23 @@ mod wecom;
 /// Schedules, gates and the ledger belong to the outbox around it.
 #[async_trait]
 pub trait Channel: Send + Sync {
-    /// Delivers one message, once. The verdict comes from status and body together.
-    async fn send(&self, message: &Message) -> Result<Receipt, SendError>;
+    /// Returns how many requests carry the message, each with a verdict of its own.
+    fn pages(&self, _message: &Message) -> usize {
+        1
+    }
+
+    /// Delivers one page of a message, counted from 0, once. The verdict comes from status and body together.
+    async fn send_page(&self, message: &Message, page: usize) -> Result<Receipt, SendError>;
+
+    /// Delivers one message, once, up to the first page that is not delivered.
+    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
+        let mut receipt = self.send_page(message, 0).await?;
+        for page in 1..self.pages(message) {
+            tokio::time::sleep(self.pace().gap).await;
+            receipt = self.send_page(message, page).await?;
+        }
+        Ok(receipt)
+    }
 
     /// Returns how fast the service may be used.
     fn pace(&self) -> Pace;

@@ -31,8 +31,12 @@ pub(super) fn facts(name: &str, days: i64) -> Facts {
 }
 
 pub(super) fn expiring(name: &str, days: i64) -> Event {
-    let topic =
-        Topic::Expiring { facts: facts(name, days), rung: Rung::Before(7 * 86_400), leaves: None };
+    let topic = Topic::Expiring {
+        facts: facts(name, days),
+        rung: Rung::Before(7 * 86_400),
+        leaves: None,
+        newer: None,
+    };
     Event { id: "0193e4b0-7d".into(), at: NOW, severity: Severity::Warning, topic }
 }
 

@@ -77,7 +77,10 @@ pub(super) fn of_status(response: &Response, now: Timestamp) -> Result<(), SendE
         407 => down(code, "give the proxy the credentials it asks for"),
         408 | 425 => passing(code, None),
         429 => paused(code, response, now),
-        500..=599 => passing(code, retry_after(&response.headers, now).filter(|_| status == 503)),
+        500..=599 => passing(
+            code,
+            retry_after(&response.headers, now).filter(|_| (502..=504).contains(&status)),
+        ),
         _ => unknown(code),
     })
 }
@@ -208,6 +211,11 @@ mod tests {
             of(503, &[("retry-after", "7")]),
             passing("http 503", Some(Duration::from_secs(7)))
         );
+        for status in [502, 503, 504] {
+            let verdict = of(status, &[("retry-after", "7")]);
+            let seven = Some(Duration::from_secs(7));
+            assert_eq!(verdict, passing(format!("http {status}"), seven), "a failure, not a pause");
+        }
         assert_eq!(of(500, &[("retry-after", "7")]), passing("http 500", None));
     }
 

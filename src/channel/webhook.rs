@@ -78,8 +78,6 @@ impl Robot for Webhook {
     fn judge(&self, response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
         let code = || format!("http {}", response.status);
         match response.status {
-            // The standard asks senders to slow down on these, too.
-            502..=504 => return Err(verdict::paused(code(), response, now)),
             // Plain failures by the standard: a few attempts, then given up. A wrong address or credential
             // stays a matter for a person, since an alert must not be lost by it.
             401 | 403..=405 | 407 | 408 | 410 | 413 | 425 | 429 => {}
@@ -284,9 +282,9 @@ mod tests {
             (422, "retry"),
             (429, "throttled"),
             (500, "retry"),
-            (502, "throttled"),
-            (503, "throttled"),
-            (504, "throttled"),
+            (502, "retry"),
+            (503, "retry"),
+            (504, "retry"),
         ] {
             let verdict = verdict(&answer(status, "<html>any body"), NOW);
             let found = verdict.as_ref().map_or_else(SendError::outcome, |_| "delivered");
@@ -294,6 +292,6 @@ mod tests {
         }
         assert!(verdict(&answer(400, ""), NOW).unwrap_err().is_unknown());
         let after = verdict(&answer_with(503, &[("retry-after", "9")], ""), NOW);
-        assert_eq!(after, Err(verdict::throttled("http 503", 9)));
+        assert_eq!(after, Err(verdict::passing("http 503", Some(Duration::from_secs(9)))));
     }
 }

@@ -23,7 +23,10 @@ impl Config {
                 break;
             }
         }
-        if let Topic::ChannelDown { channel, .. } | Topic::ChannelUp { channel } = &event.topic {
+        if let Topic::ChannelDown { channel, .. }
+        | Topic::ChannelUp { channel }
+        | Topic::NotificationDead { channel, .. } = &event.topic
+        {
             channels.retain(|name| name != channel);
             if channels.is_empty() {
                 let others = self.channels.iter().map(|other| other.name.as_str());
@@ -276,7 +279,7 @@ channels = ["ops"]
             not_before: None,
             not_after: Some(Timestamp::from_seconds(0)),
         };
-        event(severity, Topic::Expiring { facts, rung: Rung::Expired, leaves: None })
+        event(severity, Topic::Expiring { facts, rung: Rung::Expired, leaves: None, newer: None })
     }
 
     fn down(channel: &str) -> Event {

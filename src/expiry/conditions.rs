@@ -112,6 +112,8 @@ pub struct Transition {
     pub topic: Option<Topic>,
     /// How much it asks of the reader.
     pub severity: Severity,
+    /// Since when it holds, or held.
+    pub since: Timestamp,
 }
 
 impl Conditions {
@@ -149,7 +151,7 @@ impl Conditions {
         }
         self.raised.insert(condition.clone(), now);
         let severity = condition.severity();
-        Some(Transition { condition, raised: Some(now), topic: Some(topic), severity })
+        Some(Transition { condition, raised: Some(now), topic: Some(topic), severity, since: now })
     }
 
     /// A condition that was raised still holds, and is reported again.
@@ -166,9 +168,9 @@ impl Conditions {
 
     /// A condition is over, of which `topic` is reported. Answers with what that changes, once, and only if it was raised.
     pub fn end(&mut self, condition: &Condition, topic: Option<Topic>) -> Option<Transition> {
-        self.raised.remove(condition)?;
+        let since = self.raised.remove(condition)?;
         let (condition, severity) = (condition.clone(), Severity::Info);
-        Some(Transition { condition, raised: None, topic, severity })
+        Some(Transition { condition, raised: None, topic, severity, since })
     }
 
     /// Forgets what is about sources and channels that are not configured any more. Answers with what was forgotten,

@@ -97,6 +97,21 @@ impl Facts {
     }
 }
 
+/// Another certificate for the same names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newer {
+    /// Its source.
+    pub source: String,
+    /// Its place there, or its scope where the provider lists certificates.
+    pub place: String,
+    /// Its serial.
+    pub serial: String,
+    /// When it ends.
+    pub not_after: Option<Timestamp>,
+    /// Whether it is not known if it is deployed: its provider lists both and links neither to the other.
+    pub deployment_unknown: bool,
+}
+
 /// What an event is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Topic {
@@ -108,6 +123,8 @@ pub enum Topic {
         rung: Rung,
         /// For a CA: how many active certificates it has signed. They end with it.
         leaves: Option<u64>,
+        /// A certificate for its names that ends later and is elsewhere, or not known to be deployed.
+        newer: Option<Newer>,
     },
     /// A certificate that was warned about has a successor.
     Renewed {
@@ -117,6 +134,13 @@ pub enum Topic {
         successor: String,
         /// When the successor ends.
         successor_not_after: Timestamp,
+    },
+    /// A certificate that was warned about is not there any more, and nothing took its place.
+    Gone {
+        /// The certificate.
+        facts: Facts,
+        /// Where another one for its names still is.
+        elsewhere: Option<Newer>,
     },
     /// A source has had no proven scan for too long.
     SourceStale {
@@ -198,6 +222,13 @@ pub enum Topic {
         /// The channel.
         channel: String,
     },
+    /// A message to a channel was given up. Said to the others.
+    NotificationDead {
+        /// The channel.
+        channel: String,
+        /// The service's word for it.
+        code: String,
+    },
     /// The machine's clock cannot be trusted, so nothing is evaluated.
     ClockSuspect {
         /// What is wrong with it.
@@ -229,28 +260,71 @@ pub struct Event {
     pub topic: Topic,
 }
 
+impl Topic {
+    /// Returns the kind as receivers of the generic webhook see it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Expiring { rung: Rung::Expired, .. } => "certificate.expired",
+            Self::Expiring { .. } => "certificate.expiring",
+            Self::Renewed { .. } => "certificate.renewed",
+            Self::Gone { .. } => "certificate.gone",
+            Self::SourceStale { .. } => "source.stale",
+            Self::SourceRecovered { .. } => "source.recovered",
+            Self::PlaceUnreadable { .. } => "place.unreadable",
+            Self::PlaceReadable { .. } => "place.readable",
+            Self::InventoryShrunk { .. } => "inventory.shrunk",
+            Self::InventoryRestored { .. } => "inventory.restored",
+            Self::InventoryContradicts { .. } => "inventory.contradicts",
+            Self::InventoryConsistent { .. } => "inventory.consistent",
+            Self::ChannelDown { .. } => "channel.down",
+            Self::ChannelUp { .. } => "channel.up",
+            Self::NotificationDead { .. } => "notification.dead",
+            Self::ClockSuspect { .. } => "clock.suspect",
+            Self::ClockRecovered => "clock.recovered",
+            Self::ClockOffset { .. } => "clock.offset",
+            Self::Test => "test",
+        }
+    }
+
+    /// Returns the certificate that it is about, if it is about one.
+    pub const fn facts(&self) -> Option<&Facts> {
+        match self {
+            Self::Expiring { facts, .. }
+            | Self::Renewed { facts, .. }
+            | Self::Gone { facts, .. } => Some(facts),
+            _ => None,
+        }
+    }
+
+    /// Returns the source that it is about, if it is about one.
+    pub fn source(&self) -> Option<&str> {
+        match self {
+            Self::Expiring { facts, .. }
+            | Self::Renewed { facts, .. }
+            | Self::Gone { facts, .. } => Some(&facts.source),
+            Self::SourceStale { source, .. }
+            | Self::SourceRecovered { source }
+            | Self::PlaceUnreadable { source, .. }
+            | Self::PlaceReadable { source, .. }
+            | Self::InventoryShrunk { source, .. }
+            | Self::InventoryRestored { source, .. }
+            | Self::InventoryContradicts { source, .. }
+            | Self::InventoryConsistent { source, .. }
+            | Self::ClockOffset { source, .. } => Some(source),
+            Self::ChannelDown { .. }
+            | Self::ChannelUp { .. }
+            | Self::NotificationDead { .. }
+            | Self::ClockSuspect { .. }
+            | Self::ClockRecovered
+            | Self::Test => None,
+        }
+    }
+}
+
 impl Event {
     /// Returns the kind as receivers of the generic webhook see it.
     pub const fn kind(&self) -> &'static str {
-        match &self.topic {
-            Topic::Expiring { rung: Rung::Expired, .. } => "certificate.expired",
-            Topic::Expiring { .. } => "certificate.expiring",
-            Topic::Renewed { .. } => "certificate.renewed",
-            Topic::SourceStale { .. } => "source.stale",
-            Topic::SourceRecovered { .. } => "source.recovered",
-            Topic::PlaceUnreadable { .. } => "place.unreadable",
-            Topic::PlaceReadable { .. } => "place.readable",
-            Topic::InventoryShrunk { .. } => "inventory.shrunk",
-            Topic::InventoryRestored { .. } => "inventory.restored",
-            Topic::InventoryContradicts { .. } => "inventory.contradicts",
-            Topic::InventoryConsistent { .. } => "inventory.consistent",
-            Topic::ChannelDown { .. } => "channel.down",
-            Topic::ChannelUp { .. } => "channel.up",
-            Topic::ClockSuspect { .. } => "clock.suspect",
-            Topic::ClockRecovered => "clock.recovered",
-            Topic::ClockOffset { .. } => "clock.offset",
-            Topic::Test => "test",
-        }
+        self.topic.kind()
     }
 
     /// Returns whether it is for the digest only, as what is said of a certificate that is not in use: it goes out
@@ -261,30 +335,11 @@ impl Event {
 
     /// Returns the certificate that the event is about, if it is about one.
     pub const fn facts(&self) -> Option<&Facts> {
-        match &self.topic {
-            Topic::Expiring { facts, .. } | Topic::Renewed { facts, .. } => Some(facts),
-            _ => None,
-        }
+        self.topic.facts()
     }
 
     /// Returns the source that the event is about, if it is about one.
     pub fn source(&self) -> Option<&str> {
-        match &self.topic {
-            Topic::Expiring { facts, .. } | Topic::Renewed { facts, .. } => Some(&facts.source),
-            Topic::SourceStale { source, .. }
-            | Topic::SourceRecovered { source }
-            | Topic::PlaceUnreadable { source, .. }
-            | Topic::PlaceReadable { source, .. }
-            | Topic::InventoryShrunk { source, .. }
-            | Topic::InventoryRestored { source, .. }
-            | Topic::InventoryContradicts { source, .. }
-            | Topic::InventoryConsistent { source, .. }
-            | Topic::ClockOffset { source, .. } => Some(source),
-            Topic::ChannelDown { .. }
-            | Topic::ChannelUp { .. }
-            | Topic::ClockSuspect { .. }
-            | Topic::ClockRecovered
-            | Topic::Test => None,
-        }
+        self.topic.source()
     }
 }

@@ -31,6 +31,7 @@ mod conditions;
 mod evaluate;
 mod plan;
 mod event;
+mod event_id;
 mod message;
 pub mod text;
 
@@ -41,15 +42,15 @@ pub use absence::{
 pub use certificate::{Fingerprint, Kind, Reason, Rejected, Sighting, Status, Timestamp};
 pub use conditions::{Condition, Conditions, Transition};
 pub use evaluate::{Evaluator, Verdict};
-pub use event::{Event, Facts, Severity, Topic};
+pub use event::{Event, Facts, Newer, Severity, Topic};
+pub use event_id::{Occasion, batch_id, event_id, said_again};
 pub use inventory::{
     Applied, BUCKETS, CaRow, Change, Inventory, KindSums, Row, RowId, ScopeId, StoredParts,
     StoredRow, Sums, SumsCache, View,
 };
 pub use ladder::{Ladder, LadderError, Rung};
-pub use message::{Detail, Entry, Language, Message};
+pub use message::{Detail, Entry, Language, Message, days_left};
 pub use plan::{
-    DecisionReason, Ledger, Notice, Plan, Renewal, Renewals, Said, Told, plan, plan_renewed,
-    severity,
+    DecisionReason, Ledger, Notice, Plan, Renewal, Renewals, Said, plan, plan_renewed, severity,
 };
 pub use sightings::{Digests, Seen, Sightings, listed_digest};

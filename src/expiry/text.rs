@@ -21,8 +21,8 @@ pub fn is_hostname(text: &str) -> bool {
 
 /// Maps `text` to an alphabet that means nothing in any chat dialect, in at most `max_chars` characters.
 ///
-/// Host names pass unchanged. Elsewhere letters, digits, space, `.`, `-` and `_` are kept, and every other
-/// character becomes `%XX` of its UTF-8 bytes, so that no mention, link, tag, line break or bidirectional control
+/// Host names pass unchanged. Elsewhere letters, digits, space and `. - _ : = , ( )` are kept, and `/` where it begins no
+/// address, so that paths and distinguished names stay readable. Every other character becomes `%XX` of its UTF-8 bytes, so that no mention, link, tag, line break or bidirectional control
 /// survives and the original can still be read.
 pub fn inert(text: &str, max_chars: usize) -> String {
     if is_hostname(text) && text.len() <= max_chars {
@@ -30,8 +30,11 @@ pub fn inert(text: &str, max_chars: usize) -> String {
     }
     let mut out = String::new();
     let (mut chars, mut cut) = (0, 0);
+    let mut before = None;
     for c in text.chars() {
-        chars += push_inert(&mut out, c);
+        let is_path = c == '/' && !matches!(before, Some(':' | '/'));
+        chars += if is_path { push(&mut out, c) } else { push_inert(&mut out, c) };
+        before = Some(c);
         if chars > max_chars {
             out.truncate(cut);
             out.extend((max_chars > 0).then_some(ELLIPSIS));
@@ -92,12 +95,16 @@ pub fn iso(time: Timestamp) -> String {
     )
 }
 
+fn push(out: &mut String, c: char) -> usize {
+    out.push(c);
+    1
+}
+
 /// Appends one character in its inert form and returns how many characters that took.
 fn push_inert(out: &mut String, c: char) -> usize {
-    let plain = matches!(c, ' ' | '.' | '-' | '_');
+    let plain = matches!(c, ' ' | '.' | '-' | '_' | ':' | '=' | ',' | '(' | ')');
     if plain || (c.is_alphanumeric() && !INVISIBLE.contains(&c)) {
-        out.push(c);
-        return 1;
+        return push(out, c);
     }
     for byte in c.encode_utf8(&mut [0; 4]).bytes() {
         write!(out, "%{byte:02X}").expect("writing to a string cannot fail");
@@ -148,10 +155,13 @@ mod tests {
             ("我的证书 CA", "我的证书 CA"),
             ("@all", "%40all"),
             ("<!channel>", "%3C%21channel%3E"),
-            ("<at id=all></at>", "%3Cat id%3Dall%3E%3C%2Fat%3E"),
-            ("[点击](https://evil.test)", "%5B点击%5D%28https%3A%2F%2Fevil.test%29"),
+            ("<at id=all></at>", "%3Cat id=all%3E%3C/at%3E"),
+            ("[点击](https://evil.test)", "%5B点击%5D(https:%2F%2Fevil.test)"),
             ("a\u{202E}b\u{200B}\u{3164}\n", "a%E2%80%AEb%E2%80%8B%E3%85%A4%0A"),
             ("*.*.example.com", "%2A.%2A.example.com"),
+            ("C=JP, O=SECOM (a): x", "C=JP, O=SECOM (a): x"),
+            ("/etc/ssl/a.pem", "/etc/ssl/a.pem"),
+            ("//evil.test", "/%2Fevil.test"),
             ("", ""),
         ] {
             assert_eq!(inert(text, 64), expected, "{text:?}");
@@ -225,9 +235,10 @@ mod tests {
             prop_assert!(out.chars().count() <= max);
             let body = if is_hostname(&text) { out.trim_start_matches("*.") } else { &out };
             let dangerous = |c: char| {
-                !(c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '_' | '%' | '…')) || INVISIBLE.contains(&c)
+                !(c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '_' | ':' | '=' | ',' | '(' | ')' | '/' | '%' | '…')) || INVISIBLE.contains(&c)
             };
             prop_assert!(!body.contains(dangerous), "{out:?}");
+            prop_assert!(!body.contains("//"), "{out:?}");
             prop_assert!(!splits_a_group(&out), "{out:?}");
         }
 

@@ -1,15 +1,21 @@
 //! At-least-once delivery, one worker per channel.
 //!
 //! A worker waits `group_wait` after the oldest unsent event, freezes what there is into a batch, and sends it as one
-//! message until the service's verdict is final. What is said of certificates that are not in use waits for something
-//! else to be said, a day at most. The batch and the channel's state are in the store, so a restart
-//! goes on where the last process stopped, with the same id. One message is in flight at a time, which keeps order.
+//! message. What is said of certificates that are not in use waits for something else to be said, a day at most. A message
+//! that was clearly refused is composed anew from what is left; one that may have arrived is repeated as it was until the
+//! service's verdict is final. The batch and the channel's health are in the store, so a restart goes on where the last
+//! process stopped, with the same id. One message is in flight at a time, which keeps order.
+//!
+//! Reading order: `worker` (the loop), `job` (what is sent next), `policy` (what follows from an attempt), `health` (what
+//! is said of the channel), `pace` (how fast a destination may be used).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+mod health;
+mod job;
 mod pace;
 mod policy;
 #[cfg(test)]
@@ -41,14 +47,14 @@ pub trait Watcher: Send + Sync {
     /// Keeps the time of the last delivery.
     fn delivered(&self, channel: &str, at: Timestamp);
 
-    /// Keeps whether the channel can deliver.
+    /// Keeps whether the channel's last attempt did not fail.
     fn up(&self, channel: &str, up: bool);
 }
 
 /// What a worker tells the pipeline, which tells the other channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// The channel cannot deliver until a person acts. Said once.
+    /// The channel does not deliver. Said once, and again at a start.
     Down {
         /// The channel.
         channel: String,
@@ -56,11 +62,22 @@ pub enum Report {
         code: String,
         /// What to do.
         hint: String,
+        /// The first attempt without a delivery.
+        since: Timestamp,
     },
     /// The channel delivers again.
     Up {
         /// The channel.
         channel: String,
+    },
+    /// A message was given up, the first since a delivery. Said once, and again at a start.
+    Dead {
+        /// The channel.
+        channel: String,
+        /// The service's word for it.
+        code: String,
+        /// When.
+        at: Timestamp,
     },
 }
 
@@ -75,8 +92,6 @@ pub struct Settings {
     pub group_wait: Duration,
     /// The base of links in messages.
     pub external_url: Option<String>,
-    /// Whether a channel that is down is tested at once, as after a reload.
-    pub retest: bool,
 }
 
 /// What all workers share.
@@ -88,7 +103,7 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Counts deliveries.
     pub watcher: Arc<dyn Watcher>,
-    /// Jitter, and the ids of batches.
+    /// Jitter.
     pub random: Arc<dyn Random>,
     /// The paces of all destinations.
     pub pacers: Pacers,

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -10,34 +10,27 @@ use super::*;
 use crate::channel::{Channel, Pace, Receipt, SendError};
 use crate::clock::BentClock;
 use crate::expiry::{
-    Detail, Event, Facts, Kind, Message, RowId, Rung, ScopeId, Severity, Status, StoredRow, Topic,
+    Detail, Event, Facts, Kind, Message, RowId, Rung, Said, ScopeId, Severity, Status, StoredRow,
+    Topic, batch_id,
 };
 use crate::store::{
-    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved, ScanRecord,
-    StoreError,
+    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, Post, Saved,
+    ScanRecord, Settled, StoreError, Stranded,
 };
 
 const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
 
-/// What [`Counter`] calls the first batch.
-const FIRST_BATCH: &str = "00000000-0000-0000-0000-000000000001";
+const ROW: RowId = RowId(7);
 
-/// One delivery of the store in memory.
-struct Row {
-    channel: String,
-    pending: Pending,
-    ended: Option<BatchUpdate>,
-}
-
-/// A store that keeps only what the outbox needs, and fails when told to.
+/// A store in memory that fails when told to, and remembers how deliveries ended.
 #[derive(Default)]
-struct Memory {
-    rows: Mutex<Vec<Row>>,
-    states: Mutex<HashMap<String, ChannelState>>,
+struct Shelf {
+    memory: Memory,
+    ended: Mutex<Vec<(String, &'static str)>>,
     failures: Mutex<u32>,
 }
 
-impl Memory {
+impl Shelf {
     fn try_again(&self) -> Result<(), StoreError> {
         let mut failures = self.failures.lock().unwrap();
         if *failures == 0 {
@@ -48,76 +41,51 @@ impl Memory {
     }
 
     fn ended(&self) -> Vec<(String, &'static str)> {
-        let rows = self.rows.lock().unwrap();
-        let word = |update: &BatchUpdate| match update {
-            BatchUpdate::Delivered { .. } => "delivered",
-            BatchUpdate::Dead { .. } => "dead",
-            BatchUpdate::Retry(_) => "retry",
-        };
-        rows.iter()
-            .filter_map(|row| Some((row.pending.event.id.clone(), word(row.ended.as_ref()?))))
-            .collect()
+        self.ended.lock().unwrap().clone()
+    }
+
+    async fn batch(&self, channel: &str) -> Option<Batch> {
+        self.memory.pending(channel, 1).await.unwrap().remove(0).batch
     }
 }
 
 #[async_trait]
-impl Store for Memory {
+impl Store for Shelf {
     async fn saved(&self) -> Result<Saved, StoreError> {
-        Ok(Saved::default())
+        self.memory.saved().await
     }
 
     async fn rows(
         &self,
-        _: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
+        each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
     ) -> Result<(), StoreError> {
-        Ok(())
+        self.memory.rows(each).await
     }
 
-    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
-        let mut rows = self.rows.lock().unwrap();
-        for (event, channels) in commit.outbox.clone() {
-            for channel in channels {
-                let delivery = i64::try_from(rows.len()).unwrap();
-                let pending = Pending { delivery, event: event.clone(), batch: None };
-                rows.push(Row { channel, pending, ended: None });
-            }
-        }
-        Ok(())
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Settled, StoreError> {
+        self.memory.commit(commit).await
     }
 
-    async fn facts(&self, _: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
-        Ok(Vec::new())
+    async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
+        self.memory.facts(rows).await
     }
 
-    async fn list(&self, _: &ListQuery) -> Result<Vec<Facts>, StoreError> {
-        Ok(Vec::new())
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Facts>, StoreError> {
+        self.memory.list(query).await
     }
 
     async fn pending(&self, channel: &str, limit: usize) -> Result<Vec<Pending>, StoreError> {
         self.try_again()?;
-        let rows = self.rows.lock().unwrap();
-        let open = rows.iter().filter(|row| row.channel == channel && row.ended.is_none());
-        Ok(open.take(limit).map(|row| row.pending.clone()).collect())
+        self.memory.pending(channel, limit).await
     }
 
     async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
-        let rows = self.rows.lock().unwrap();
-        let mut backlog = HashMap::<String, (u64, Timestamp)>::new();
-        for row in rows.iter().filter(|row| row.ended.is_none()) {
-            let at = row.pending.event.at;
-            let (count, oldest) = backlog.entry(row.channel.clone()).or_insert((0, at));
-            (*count, *oldest) = (*count + 1, at.min(*oldest));
-        }
-        Ok(backlog.into_iter().map(|(channel, (count, oldest))| (channel, count, oldest)).collect())
+        self.memory.backlog().await
     }
 
-    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<(), StoreError> {
+    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<bool, StoreError> {
         self.try_again()?;
-        let mut rows = self.rows.lock().unwrap();
-        for row in rows.iter_mut().filter(|row| deliveries.contains(&row.pending.delivery)) {
-            row.pending.batch = Some(batch.clone());
-        }
-        Ok(())
+        self.memory.freeze(deliveries, batch).await
     }
 
     async fn settle(
@@ -128,43 +96,63 @@ impl Store for Memory {
         state: &ChannelState,
     ) -> Result<(), StoreError> {
         self.try_again()?;
-        let mut rows = self.rows.lock().unwrap();
-        let members = rows.iter_mut().filter(|row| row.channel == channel);
-        for row in
-            members.filter(|row| row.pending.batch.as_ref().is_some_and(|other| other.id == batch))
-        {
-            match update {
-                BatchUpdate::Retry(batch) => row.pending.batch = Some(batch.clone()),
-                ended => row.ended = Some(ended.clone()),
-            }
-        }
-        self.states.lock().unwrap().insert(channel.to_owned(), state.clone());
-        Ok(())
+        let word = match update {
+            BatchUpdate::Delivered { .. } => Some("delivered"),
+            BatchUpdate::Dead { .. } => Some("dead"),
+            BatchUpdate::Retry(_) | BatchUpdate::Released => None,
+        };
+        let waiting = self.memory.pending(channel, usize::MAX).await?;
+        let members =
+            waiting.into_iter().filter(|one| one.batch.as_ref().is_some_and(|it| it.id == batch));
+        let ended = members.filter_map(|one| Some((one.event.id, word?)));
+        self.ended.lock().unwrap().extend(ended);
+        self.memory.settle(channel, batch, update, state).await
+    }
+
+    async fn say_again(
+        &self,
+        channel: &str,
+        given_up_before: Timestamp,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.memory.say_again(channel, given_up_before, at).await
+    }
+
+    async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
+        self.memory.told(rows).await
+    }
+
+    async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {
+        self.memory.stranded(channels).await
+    }
+
+    async fn unsaid(&self) -> Result<Vec<RowId>, StoreError> {
+        self.memory.unsaid().await
     }
 
     async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError> {
         self.try_again()?;
-        Ok(self.states.lock().unwrap().get(channel).cloned().unwrap_or_default())
+        self.memory.channel_state(channel).await
     }
 
     async fn scans(&self) -> Result<Vec<ScanRecord>, StoreError> {
-        Ok(Vec::new())
+        self.memory.scans().await
     }
 
     async fn each_checkpoint(
         &self,
-        _: &str,
-        _: &mut (dyn FnMut(Vec<Checkpoint>) + Send),
+        source: &str,
+        each: &mut (dyn FnMut(Vec<Checkpoint>) + Send),
     ) -> Result<(), StoreError> {
-        Ok(())
+        self.memory.each_checkpoint(source, each).await
     }
 
-    async fn retain_sources(&self, _: &[String]) -> Result<(), StoreError> {
-        Ok(())
+    async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError> {
+        self.memory.retain_sources(sources).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        Ok(())
+        self.memory.close().await
     }
 }
 
@@ -180,12 +168,20 @@ struct Script {
     clock: Arc<BentClock>,
     acts: Mutex<VecDeque<Act>>,
     sent: Mutex<Vec<(i64, Message)>>,
+    pages: Mutex<Vec<usize>>,
+    /// Events on one page.
+    page_size: usize,
     destination: String,
 }
 
 #[async_trait]
 impl Channel for Script {
-    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
+    fn pages(&self, message: &Message) -> usize {
+        message.events.len().div_ceil(self.page_size)
+    }
+
+    async fn send_page(&self, message: &Message, page: usize) -> Result<Receipt, SendError> {
+        self.pages.lock().unwrap().push(page);
         self.sent.lock().unwrap().push((self.clock.now().since(NOW), message.clone()));
         let act = self.acts.lock().unwrap().pop_front();
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -218,18 +214,12 @@ impl Script {
     }
 }
 
-/// Ids in order, and no jitter.
-struct Counter(Mutex<u128>);
+/// No jitter.
+struct Half;
 
-impl Random for Counter {
+impl Random for Half {
     fn number(&self) -> u64 {
-        unreachable!("asked for ids and fractions only")
-    }
-
-    fn uuid(&self, _: i64) -> uuid::Uuid {
-        let mut next = self.0.lock().unwrap();
-        *next += 1;
-        uuid::Uuid::from_u128(*next)
+        unreachable!("asked for fractions only")
     }
 
     fn fraction(&self) -> f64 {
@@ -263,7 +253,7 @@ impl Watcher for Notes {
 }
 
 struct Bench {
-    store: Arc<Memory>,
+    store: Arc<Shelf>,
     clock: Arc<BentClock>,
     notes: Arc<Notes>,
     shared: Shared,
@@ -275,7 +265,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let (store, notes) = (Arc::new(Memory::default()), Arc::new(Notes::default()));
+        let (store, notes) = (Arc::new(Shelf::default()), Arc::new(Notes::default()));
         let clock = Arc::new(BentClock::starting_at(NOW, NOW));
         let (commits, commits_seen) = watch::channel(0);
         let (reports_sender, reports) = mpsc::channel(8);
@@ -283,7 +273,7 @@ impl Bench {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             watcher: Arc::clone(&notes) as Arc<dyn Watcher>,
-            random: Arc::new(Counter(Mutex::new(0))),
+            random: Arc::new(Half),
             pacers: Pacers::default(),
             reports: reports_sender,
             commits: commits_seen,
@@ -294,20 +284,21 @@ impl Bench {
 
     /// Starts a worker for the channel `name` and returns its scripted service.
     fn start(&mut self, name: &str, acts: impl IntoIterator<Item = Act>) -> Arc<Script> {
-        self.start_with(name, name, false, acts)
+        self.start_with(name, name, acts)
     }
 
     fn start_with(
         &mut self,
         name: &str,
         destination: &str,
-        retest: bool,
         acts: impl IntoIterator<Item = Act>,
     ) -> Arc<Script> {
         let channel = Arc::new(Script {
             clock: Arc::clone(&self.clock),
             acts: Mutex::new(acts.into_iter().collect()),
             sent: Mutex::default(),
+            pages: Mutex::default(),
+            page_size: if name == "paged" { 100 } else { usize::MAX },
             destination: destination.to_owned(),
         });
         let settings = Settings {
@@ -315,7 +306,6 @@ impl Bench {
             language: Language::En,
             group_wait: Duration::from_secs(30),
             external_url: None,
-            retest,
         };
         let worker =
             Worker::new(settings, Arc::clone(&channel) as Arc<dyn Channel>, self.shared.clone());
@@ -326,20 +316,39 @@ impl Bench {
     async fn commit(&self, ids: &[&str], channels: &[&str]) {
         let outbox = ids
             .iter()
-            .map(|id| (self.event(id), channels.iter().map(ToString::to_string).collect()));
-        self.shared
-            .store
-            .commit(Arc::new(Commit { outbox: outbox.collect(), ..Commit::default() }))
-            .await
-            .unwrap();
+            .map(|id| (self.event(id), channels.iter().map(ToString::to_string).collect()).into());
+        self.step(Commit { outbox: outbox.collect(), ..Commit::default() }).await;
+    }
+
+    async fn step(&self, commit: Commit) {
+        self.store.commit(Arc::new(commit)).await.unwrap();
         self.commits.send_modify(|count| *count += 1);
     }
 
-    /// An event; one for the digest only when its id says so.
+    /// A rung is said about a certificate.
+    async fn rung(&self, id: &str, channels: &[&str]) {
+        let channels = channels.iter().map(ToString::to_string).collect();
+        let post = Post::Rung { row: ROW, event: self.event(id), channels };
+        let said = Said { rung: Rung::Before(86_400), at: self.clock.now() };
+        let ledger = vec![(ROW, Some(said))];
+        self.step(Commit { outbox: vec![post], ledger, ..Commit::default() }).await;
+    }
+
+    /// The certificate is renewed, which is said to those who were told.
+    async fn renewed(&self, id: &str) {
+        let (at, event) = (self.clock.now(), Some(self.event(id)));
+        let channels = vec!["ops".to_owned()];
+        let outbox = vec![Post::Closed { row: ROW, at, event, channels }];
+        self.step(Commit { outbox, ..Commit::default() }).await;
+    }
+
+    /// An event; one for the digest only, or critical, when its id says so.
     fn event(&self, id: &str) -> Event {
         let at = self.clock.now();
         if !id.starts_with("info") {
-            let (severity, topic) = (Severity::Warning, Topic::Test);
+            let critical = id.starts_with("critical");
+            let severity = if critical { Severity::Critical } else { Severity::Warning };
+            let topic = Topic::Test;
             return Event { id: id.into(), at, severity, topic };
         }
         let facts = Facts {
@@ -358,7 +367,8 @@ impl Bench {
             not_before: None,
             not_after: Some(at.plus(86_400)),
         };
-        let topic = Topic::Expiring { facts, rung: Rung::Before(86_400), leaves: None };
+        let topic =
+            Topic::Expiring { facts, rung: Rung::Before(86_400), leaves: None, newer: None };
         Event { id: id.into(), at, severity: Severity::Info, topic }
     }
 
@@ -402,6 +412,17 @@ fn ambiguous() -> Act {
     fails(SendError::Ambiguous { code: "no answer in time".into() })
 }
 
+/// Returns what a message with these events is called.
+fn batch(ids: &[&str]) -> String {
+    let event = |id: &&str| Event {
+        id: (*id).to_owned(),
+        at: NOW,
+        severity: Severity::Info,
+        topic: Topic::Test,
+    };
+    batch_id(&ids.iter().map(event).collect::<Vec<_>>())
+}
+
 fn sent(rows: &[(i64, &str, usize)]) -> Vec<(i64, String, usize)> {
     rows.iter().map(|(at, id, events)| (*at, (*id).to_owned(), *events)).collect()
 }
@@ -417,11 +438,11 @@ async fn the_first_event_waits_for_others_and_no_longer() {
     bench.pass(15).await;
     bench.commit(&["c"], &["ops"]).await;
     bench.pass(100).await;
-    assert_eq!(ops.sent(), sent(&[(40, FIRST_BATCH, 2), (75, "c", 1)]));
+    assert_eq!(ops.sent(), sent(&[(40, &batch(&["a", "b"]), 2), (75, "c", 1)]));
     let delivered = |id: &str| (id.to_owned(), "delivered");
     assert_eq!(bench.store.ended(), [delivered("a"), delivered("b"), delivered("c")]);
     assert_eq!(bench.outcomes("ops"), ["delivered", "delivered"]);
-    let state = bench.store.states.lock().unwrap()["ops"].clone();
+    let state = bench.store.channel_state("ops").await.unwrap();
     assert_eq!(state, ChannelState { last_success: Some(NOW.plus(76)), ..ChannelState::default() });
 }
 
@@ -430,9 +451,10 @@ async fn many_events_go_out_as_one_digest() {
     let mut bench = Bench::new();
     let ops = bench.start("ops", []);
     let ids: Vec<_> = (0..40).map(|n| n.to_string()).collect();
-    bench.commit(&ids.iter().map(String::as_str).collect::<Vec<_>>(), &["ops"]).await;
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    bench.commit(&ids, &["ops"]).await;
     bench.pass(100).await;
-    assert_eq!(ops.sent(), sent(&[(30, FIRST_BATCH, 40)]));
+    assert_eq!(ops.sent(), sent(&[(30, &batch(&ids), 40)]));
     assert_eq!(ops.messages()[0].summary, ["test: 40"]);
 }
 
@@ -449,7 +471,7 @@ async fn what_is_for_the_digest_only_goes_with_the_next_message() {
     assert!(bench.notes.0.lock().unwrap().contains(&waits), "it waits on purpose");
     bench.commit(&["a"], &["ops"]).await;
     bench.pass(100).await;
-    assert_eq!(ops.sent(), sent(&[(7330, FIRST_BATCH, 3)]));
+    assert_eq!(ops.sent(), sent(&[(7330, &batch(&["info-1", "info-2", "a"]), 3)]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -464,7 +486,10 @@ async fn what_is_for_the_digest_only_goes_by_itself_after_a_day() {
     let again = bench.start("ops", []);
     bench.commit(&["info-2"], &["ops"]).await;
     bench.pass(DAY).await;
-    assert_eq!((ops.sent(), again.sent()), (vec![], sent(&[(86_400, FIRST_BATCH, 2)])));
+    assert_eq!(
+        (ops.sent(), again.sent()),
+        (vec![], sent(&[(86_400, &batch(&["info-1", "info-2"]), 2)]))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -481,20 +506,64 @@ async fn a_flood_for_the_digest_hides_nothing_behind_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_has_the_same_id_and_the_same_events() {
+async fn what_was_clearly_refused_is_composed_again_with_what_waits_then() {
     let mut bench = Bench::new();
     let ops = bench.start("ops", [retry(), retry()]);
     bench.commit(&["a", "b"], &["ops"]).await;
-    bench.pass(32).await;
+    bench.pass(34).await;
     bench.commit(&["late"], &["ops"]).await;
     bench.pass(200).await;
     // Half of 5 s and of 30 s is the jitter of this test.
-    assert_eq!(
-        ops.sent(),
-        sent(&[(30, FIRST_BATCH, 2), (34, FIRST_BATCH, 2), (50, FIRST_BATCH, 2), (62, "late", 1)])
-    );
-    assert_eq!(bench.outcomes("ops"), ["retry", "retry", "delivered", "delivered"]);
-    assert_eq!(ops.messages()[1].summary, Vec::<String>::new(), "a plain fault is no duplicate");
+    let (two, three) = (batch(&["a", "b"]), batch(&["a", "b", "late"]));
+    assert_eq!(ops.sent(), sent(&[(30, &two, 2), (33, &two, 2), (49, &three, 3)]));
+    assert_eq!(bench.outcomes("ops"), ["retry", "retry", "delivered"]);
+    assert_eq!(ops.messages()[2].at, NOW.plus(49), "counted from when it was composed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_true_no_more_is_not_sent_and_its_closing_goes_to_those_who_were_told() {
+    let mut bench = Bench::new();
+    let ops = bench.start("ops", [retry(), retry(), retry(), retry(), retry(), retry()]);
+    bench.rung("30d", &["ops"]).await;
+    bench.pass(60).await;
+    bench.rung("14d", &["ops"]).await;
+    bench.pass(60).await;
+    bench.renewed("renewed").await;
+    bench.pass(7200).await;
+    let ids: Vec<_> = ops.sent().into_iter().map(|(_, id, _)| id).collect();
+    assert_eq!(ids, ["30d", "30d", "30d", "14d"], "settled, and nobody hears of a renewal");
+    assert_eq!(bench.outcomes("ops"), ["retry"; 4]);
+    // Once it was delivered, its closing is said.
+    let up = bench.start("up", []);
+    bench.rung("7d", &["up"]).await;
+    bench.pass(60).await;
+    let (at, event) = (bench.clock.now(), Some(bench.event("renewed again")));
+    let channels = vec!["ops".to_owned(), "up".to_owned()];
+    let outbox = vec![Post::Closed { row: ROW, at, event, channels }];
+    bench.step(Commit { outbox, ..Commit::default() }).await;
+    bench.pass(60).await;
+    let ids: Vec<_> = up.sent().into_iter().map(|(_, id, _)| id).collect();
+    assert_eq!(ids, ["7d", "renewed again"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_arrived_is_repeated_as_it_was() {
+    let mut bench = Bench::new();
+    let ops = bench.start("ops", [ambiguous(), retry()]);
+    bench.rung("30d", &["ops"]).await;
+    bench.commit(&["a"], &["ops"]).await;
+    bench.pass(40).await;
+    bench.commit(&["b"], &["ops"]).await;
+    bench.rung("14d", &["ops"]).await;
+    bench.pass(300).await;
+    let first = batch(&["30d", "a"]);
+    let later = batch(&["b", "14d"]);
+    // Refused in between: the first may have arrived all the same.
+    let expected = [(30, first.as_str(), 2), (91, &first, 2), (107, &first, 2), (109, &later, 2)];
+    assert_eq!(ops.sent(), sent(&expected));
+    let messages = ops.messages();
+    assert_eq!(messages[1], messages[0], "the same bytes");
+    assert_eq!(messages[2], messages[0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -503,53 +572,142 @@ async fn a_pause_is_no_attempt() {
     let ops = bench.start("ops", [throttled(60), throttled(60)]);
     bench.commit(&["a"], &["ops"]).await;
     bench.pass(35).await;
-    let batch = bench.store.rows.lock().unwrap()[0].pending.batch.clone().unwrap();
-    assert_eq!((batch.attempts, batch.next_at.since(NOW)), (0, 31 + 63));
+    let state = bench.store.channel_state("ops").await.unwrap();
+    assert_eq!((state.failures, state.gate_until), (0, Some(NOW.plus(31 + 63))));
     bench.commit(&["b"], &["ops"]).await;
     bench.pass(500).await;
-    assert_eq!(ops.sent(), sent(&[(30, "a", 1), (94, "a", 1), (221, "a", 1), (223, "b", 1)]));
-    assert_eq!(bench.outcomes("ops"), ["throttled", "throttled", "delivered", "delivered"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_of_unknown_fate_is_repeated_and_marked() {
-    let mut bench = Bench::new();
-    let ops = bench.start("ops", [ambiguous()]);
-    bench.commit(&["a"], &["ops"]).await;
-    bench.pass(200).await;
-    assert_eq!(ops.sent(), sent(&[(30, "a", 1), (91, "a", 1)]));
-    let marked: Vec<_> = ops.messages().iter().map(|message| !message.summary.is_empty()).collect();
-    assert_eq!(marked, [false, true]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_channel_that_goes_down_is_reported_once_and_its_backlog_is_one_message() {
-    let mut bench = Bench::new();
-    let ops = bench.start("ops", [down(), down()]);
-    bench.commit(&["a"], &["ops"]).await;
-    bench.pass(60).await;
-    let report = Report::Down {
-        channel: "ops".into(),
-        code: "19001".into(),
-        hint: "set another url".into(),
-    };
-    assert_eq!(bench.reports.try_recv(), Ok(report));
-    for id in ["b", "c", "d", "e", "f", "g", "h"] {
-        bench.commit(&[id], &["ops"]).await;
-        bench.pass(60).await;
-    }
-    bench.pass(2 * 3600).await;
-    assert_eq!(bench.reports.try_recv(), Ok(Report::Up { channel: "ops".into() }));
-    assert!(bench.reports.try_recv().is_err());
-    assert_eq!(
-        ops.sent(),
-        sent(&[(30, "a", 1), (931, "a", 1), (4532, "a", 1), (4534, FIRST_BATCH, 7)])
-    );
-    assert_eq!(bench.outcomes("ops"), ["down", "down", "delivered", "delivered"]);
+    let both = batch(&["a", "b"]);
+    assert_eq!(ops.sent(), sent(&[(30, "a", 1), (94, &both, 2), (221, &both, 2)]));
+    assert_eq!(bench.outcomes("ops"), ["throttled", "throttled", "delivered"]);
     let notes = bench.notes.0.lock().unwrap().clone();
-    let ups: Vec<_> = notes.iter().filter(|note| note.starts_with("ops up")).collect();
-    assert_eq!(ups, ["ops up true", "ops up false", "ops up true"]);
-    assert!(notes.contains(&"ops pending 0 since None".to_owned()), "{notes:?}");
+    assert!(!notes.contains(&"ops up false".to_owned()), "a pause is no failure: {notes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_does_not_deliver_is_reported_once_whatever_the_cause() {
+    for (act, times, code) in [
+        (retry as fn() -> Act, 6, "http 500"),
+        (down, 4, "19001"),
+        (ambiguous, 4, "no answer in time"),
+    ] {
+        let mut bench = Bench::new();
+        let ops = bench.start("ops", (0..times).map(|_| act()).collect::<Vec<_>>());
+        bench.commit(&["a"], &["ops"]).await;
+        bench.pass(40).await;
+        assert!(bench.notes.0.lock().unwrap().contains(&"ops up false".to_owned()), "at the first");
+        assert!(bench.reports.try_recv().is_err(), "{code}: one failure says little");
+        bench.pass(3 * 3600).await;
+        let Ok(Report::Down { channel, code: said, since, .. }) = bench.reports.try_recv() else {
+            panic!("{code}: it is down")
+        };
+        assert_eq!((channel.as_str(), said.as_str(), since), ("ops", code, NOW.plus(31)));
+        assert_eq!(bench.reports.try_recv(), Ok(Report::Up { channel: "ops".into() }), "{code}");
+        assert!(bench.reports.try_recv().is_err());
+        assert_eq!(ops.sent().len(), times + 1, "{code}");
+        let notes = bench.notes.0.lock().unwrap().clone();
+        assert_eq!(notes.iter().rfind(|note| note.starts_with("ops up")).unwrap(), "ops up true");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_throttled_for_a_quarter_of_an_hour_is_down() {
+    let mut bench = Bench::new();
+    bench.start("ops", [throttled(6 * 3600)]);
+    bench.commit(&["a"], &["ops"]).await;
+    bench.pass(31 + 899).await;
+    assert!(bench.reports.try_recv().is_err());
+    bench.pass(2).await;
+    assert!(matches!(bench.reports.try_recv(), Ok(Report::Down { code, .. }) if code == "45009"));
+    bench.pass(7 * 3600).await;
+    assert_eq!(bench.reports.try_recv(), Ok(Report::Up { channel: "ops".into() }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_critical_event_pulls_the_attempt_forward_but_not_twice_in_two_minutes() {
+    let mut bench = Bench::new();
+    let ops = bench.start("ops", (0..8).map(|_| retry()).collect::<Vec<_>>());
+    bench.commit(&["a"], &["ops"]).await;
+    // Fails at 30, 33, 49, 110, 411, 1312, 3113: the next would be an hour after that.
+    bench.pass(4000).await;
+    let before = ops.sent().len();
+    assert_eq!(ops.sent()[before - 1].0, 3113);
+    bench.commit(&["warning"], &["ops"]).await;
+    bench.pass(100).await;
+    assert_eq!(ops.sent().len(), before, "only a critical one does");
+    bench.commit(&["critical"], &["ops"]).await;
+    bench.pass(20).await;
+    assert_eq!(ops.sent()[before].0, 4100);
+    bench.commit(&["critical-2"], &["ops"]).await;
+    bench.pass(100).await;
+    assert_eq!(ops.sent().len(), before + 1);
+    bench.pass(20).await;
+    assert_eq!(
+        ops.sent()[before + 1],
+        (4220, batch(&["a", "warning", "critical", "critical-2"]), 4)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_goes_on_at_the_page_that_was_not_delivered() {
+    let mut bench = Bench::new();
+    let ids: Vec<_> = (0..450).map(|n| n.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    bench.commit(&ids, &["paged"]).await;
+    let delivered = || Act::Answer(Ok(Receipt::default()));
+    let first = bench.start("paged", [delivered(), delivered(), Act::Hang]);
+    bench.pass(45).await;
+    assert_eq!(bench.store.batch("paged").await.unwrap().pages, 2);
+    // Also over a restart, and after a refusal.
+    bench.kill().await;
+    bench.commit(&["late"], &["paged"]).await;
+    let again = bench.start("paged", [delivered(), retry()]);
+    bench.pass(60).await;
+    assert_eq!(*first.pages.lock().unwrap(), [0, 1, 2]);
+    assert_eq!(*again.pages.lock().unwrap(), [2, 3, 3, 4, 0]);
+    let ids: Vec<_> = again.sent().into_iter().map(|(_, id, _)| id).collect();
+    assert_eq!(ids[..4], vec![batch(&ids_of(450)); 4]);
+    assert_eq!(ids[4], "late");
+}
+
+fn ids_of(count: usize) -> Vec<&'static str> {
+    (0..count).map(|number| &*number.to_string().leak()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_is_reported_once_and_said_again_after_a_day() {
+    let mut bench = Bench::new();
+    let poison = || (0..4).map(|_| rejected()).collect::<Vec<_>>();
+    let ops = bench.start("ops", [poison(), poison()].into_iter().flatten());
+    bench.rung("30d", &["ops"]).await;
+    bench.pass(100).await;
+    bench.commit(&["other"], &["ops"]).await;
+    bench.pass(100).await;
+    let Ok(Report::Dead { channel, code, .. }) = bench.reports.try_recv() else { panic!("said") };
+    assert_eq!((channel.as_str(), code.as_str()), ("ops", "40058"));
+    while let Ok(report) = bench.reports.try_recv() {
+        assert!(!matches!(report, Report::Dead { .. }), "once until something is delivered");
+    }
+    let before = ops.sent().len();
+    bench.pass(86_000).await;
+    assert_eq!(ops.sent().len(), before);
+    bench.pass(1_000).await;
+    assert_eq!(ops.sent().len(), before + 1);
+    assert_eq!(bench.store.told(&[ROW]).await.unwrap(), [["ops"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_is_said_again_after_the_first_delivery() {
+    let mut bench = Bench::new();
+    let ops = bench.start("ops", (0..4).map(|_| rejected()).collect::<Vec<_>>());
+    bench.rung("30d", &["ops"]).await;
+    bench.pass(100).await;
+    assert_eq!(bench.store.told(&[ROW]).await.unwrap(), [Vec::<String>::new()]);
+    bench.commit(&["other"], &["ops"]).await;
+    bench.pass(200).await;
+    let told: Vec<_> = ops.messages().iter().map(|message| message.events[0].id.clone()).collect();
+    assert_eq!(told[4], "other");
+    assert_eq!((told.len(), told[5].len()), (6, 32), "as an event of its own");
+    assert_eq!(bench.store.told(&[ROW]).await.unwrap(), [["ops"]]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -620,33 +778,33 @@ async fn a_channel_that_hangs_holds_up_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_killed_process_is_continued_with_the_same_id() {
+async fn a_killed_process_is_continued_with_the_same_message() {
     let mut bench = Bench::new();
     let ops = bench.start("ops", [Act::Hang]);
     bench.commit(&["a", "b"], &["ops"]).await;
     bench.pass(40).await;
-    assert_eq!(ops.sent(), sent(&[(30, FIRST_BATCH, 2)]));
+    let both = batch(&["a", "b"]);
+    assert_eq!(ops.sent(), sent(&[(30, &both, 2)]));
     bench.kill().await;
     bench.commit(&["c"], &["ops"]).await;
-    let ops = bench.start("ops", []);
+    let again = bench.start("ops", []);
     bench.pass(100).await;
-    assert_eq!(ops.sent(), sent(&[(40, FIRST_BATCH, 2), (70, "c", 1)]));
-    assert_eq!(ops.messages()[0].summary, ["(possible duplicate)"]);
+    assert_eq!(again.sent(), sent(&[(40, &both, 2), (70, "c", 1)]));
+    assert_eq!(again.messages()[0], ops.messages()[0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_killed_process_keeps_the_schedule_and_the_report() {
+async fn a_start_waits_for_nothing_and_tells_again_what_may_not_have_been_heard() {
     let mut bench = Bench::new();
-    bench.start("ops", [down()]);
+    bench.start("ops", [down(), down(), down()]);
     bench.commit(&["a"], &["ops"]).await;
-    bench.pass(60).await;
+    bench.pass(300).await;
     assert!(matches!(bench.reports.try_recv(), Ok(Report::Down { .. })));
     bench.kill().await;
     let ops = bench.start("ops", [down()]);
-    bench.pass(900).await;
-    assert_eq!(ops.sent(), sent(&[(931, "a", 1)]));
-    bench.pass(3600).await;
-    assert_eq!(ops.sent(), sent(&[(931, "a", 1), (4532, "a", 1)]));
+    bench.pass(90).await;
+    assert!(matches!(bench.reports.try_recv(), Ok(Report::Down { code, .. }) if code == "19001"));
+    assert_eq!(ops.sent(), sent(&[(300, "a", 1), (361, "a", 1)]));
     assert_eq!(bench.reports.try_recv(), Ok(Report::Up { channel: "ops".into() }));
 }
 
@@ -664,7 +822,7 @@ async fn a_failed_send_in_the_future_does_not_wait_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_that_was_stored_in_the_future_is_waited_for_as_long_as_a_wait_can_be() {
+async fn a_time_that_was_stored_in_the_future_is_not_waited_for() {
     for failure in [retry, down] {
         let mut bench = Bench::new();
         bench.clock.bend(300 * 86_400);
@@ -674,20 +832,20 @@ async fn a_time_that_was_stored_in_the_future_is_waited_for_as_long_as_a_wait_ca
         bench.kill().await;
         bench.clock.bend(0);
         let ops = bench.start("ops", []);
-        bench.pass(policy::LONGEST_WAIT.as_secs() + 60).await;
+        bench.pass(60).await;
         assert_eq!(ops.sent().len(), 1);
         assert_eq!(bench.outcomes("ops").last().map(String::as_str), Some(DELIVERED));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_tests_a_channel_that_is_down_at_once() {
+async fn no_wait_survives_a_corrected_address() {
     let mut bench = Bench::new();
-    bench.start("ops", [down()]);
+    bench.start_with("ops", "wrong", [throttled(6 * 3600)]);
     bench.commit(&["a"], &["ops"]).await;
     bench.pass(60).await;
     bench.kill().await;
-    let ops = bench.start_with("ops", "ops", true, []);
+    let ops = bench.start_with("ops", "right", []);
     bench.pass(10).await;
     assert_eq!(ops.sent(), sent(&[(60, "a", 1)]));
 }
@@ -695,8 +853,8 @@ async fn a_reload_tests_a_channel_that_is_down_at_once() {
 #[tokio::test(start_paused = true)]
 async fn channels_with_one_destination_share_pace_and_pause() {
     let mut bench = Bench::new();
-    let one = bench.start_with("one", "robot", false, [throttled(60)]);
-    let two = bench.start_with("two", "robot", false, []);
+    let one = bench.start_with("one", "robot", [throttled(60)]);
+    let two = bench.start_with("two", "robot", []);
     bench.commit(&["a"], &["one", "two"]).await;
     bench.pass(200).await;
     let mut times: Vec<_> = one.sent().into_iter().chain(two.sent()).map(|(at, _, _)| at).collect();
@@ -718,10 +876,8 @@ async fn a_message_in_flight_is_finished_on_stop() {
     });
     stopped.await.unwrap();
     assert_eq!(bench.store.ended(), [("a".to_owned(), "delivered")]);
-    assert!(
-        bench.store.rows.lock().unwrap()[1].pending.batch.is_some(),
-        "it is tried again with the same id"
-    );
+    let kept = bench.store.batch("stuck").await;
+    assert!(kept.is_some_and(|batch| batch.begun), "it is tried again with the same id");
 }
 
 #[tokio::test(start_paused = true)]

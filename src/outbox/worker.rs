@@ -1,6 +1,5 @@
 //! One channel's worker: gather, freeze, send, record.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,25 +8,31 @@ use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::health::{Fault, Health};
+use super::job::Job;
 use super::pace::Pacer;
-use super::policy::{Attempt, Decision, LONGEST_WAIT, Streak};
+use super::policy::{Attempt, Decision, Streak, later};
 use super::{DEAD, DELIVERED, Report, Settings, Shared};
 use crate::channel::{Channel, Receipt, SendError};
-use crate::expiry::{Detail, Event, Message, Timestamp};
-use crate::store::{Batch, BatchUpdate, ChannelState, Pending, StoreError};
+use crate::expiry::{Event, Message, Severity, Timestamp};
+use crate::store::{BatchUpdate, Pending, StoreError};
 
 /// The most events in one message; more are told in the next.
 const MOST_EVENTS: usize = 5000;
 /// How long an event that is for the digest only waits for others.
 const DIGEST_WAIT: Duration = Duration::from_hours(24);
-/// No channel takes longer, with its own timeouts: this is the net under a channel that hangs.
+/// No channel takes longer for one page, with its own timeouts: this is the net under a channel that hangs.
 const SEND_LIMIT: Duration = Duration::from_mins(10);
 /// The time that a message in flight gets when the process is asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 /// The wait before a store that failed is asked again.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
-/// The longest sleep before the wall clock is looked at again: it may jump, and a machine may be suspended.
+/// The longest sleep before the clock is looked at again: a machine may be suspended.
 const LONGEST_SLEEP: Duration = Duration::from_mins(5);
+/// The least time between two attempts of which a new critical event pulls the second forward.
+const PULL: Duration = Duration::from_mins(2);
+/// What was given up is said again after this many seconds, if nothing was delivered before.
+const SAY_AGAIN: i64 = 86_400;
 
 /// Delivers the events of one channel.
 pub struct Worker {
@@ -35,20 +40,15 @@ pub struct Worker {
     shared: Shared,
     channel: Arc<dyn Channel>,
     pacer: Arc<Pacer>,
-    state: ChannelState,
-    /// The batch in hand, and what happened to it in this process.
-    current: Option<String>,
+    health: Health,
     streak: Streak,
-    /// Whether the batch in hand may have been delivered before.
-    duplicate: bool,
+    /// When the next attempt is due, after one that failed. A start does not wait.
+    retry_at: Option<Instant>,
+    /// The last attempt, and the newest delivery that waited then.
+    tried: Option<(Instant, i64)>,
     /// The event that the others wait with and since when: it is not held longer than is right, whatever the wall clock
     /// says.
     oldest: Option<(i64, Instant)>,
-    /// The times that are waited for, and until when at the latest: a wait is as long as it was made, whatever the wall
-    /// clock is set to.
-    waits: BTreeMap<Timestamp, Instant>,
-    /// Since when they are waited for, one after the other.
-    waiting_since: Option<Instant>,
     /// The outcome and code that were logged last.
     logged: Option<String>,
     store_failed: bool,
@@ -60,12 +60,6 @@ fn due(event: &Event) -> Timestamp {
     event.at.plus(if event.is_for_the_digest() { wait } else { 0 })
 }
 
-/// A batch and what is in it.
-struct Job {
-    batch: Batch,
-    members: Vec<Pending>,
-}
-
 impl Worker {
     /// Returns a worker that delivers through `channel`.
     pub fn new(settings: Settings, channel: Arc<dyn Channel>, shared: Shared) -> Self {
@@ -74,13 +68,11 @@ impl Worker {
             settings,
             shared,
             channel,
-            state: ChannelState::default(),
-            current: None,
+            health: Health::default(),
             streak: Streak::default(),
-            duplicate: false,
+            retry_at: None,
+            tried: None,
             oldest: None,
-            waits: BTreeMap::new(),
-            waiting_since: None,
             logged: None,
             store_failed: false,
         }
@@ -88,7 +80,7 @@ impl Worker {
 
     /// Delivers until `stop`. A message in flight then gets a short time to be finished and recorded.
     pub async fn run(mut self, stop: CancellationToken) {
-        while let Err(error) = self.restore().await {
+        while let Err(error) = self.restore(&stop).await {
             let pause = self.store_trouble(&error);
             self.wait(Some(pause), &stop).await;
             if stop.is_cancelled() {
@@ -107,92 +99,87 @@ impl Worker {
         }
     }
 
-    async fn restore(&mut self) -> Result<(), StoreError> {
-        self.state = self.shared.store.channel_state(&self.settings.name).await?;
-        if self.settings.retest && self.state.down.is_some() {
-            self.state.gate_until = None;
-        }
-        self.shared.watcher.up(&self.settings.name, self.state.down.is_none());
-        if let Some(at) = self.state.last_success {
+    /// Takes up the channel's health, and tells again what the pipeline may not have heard before the process ended.
+    async fn restore(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
+        let state = self.shared.store.channel_state(&self.settings.name).await?;
+        self.health = Health::restored(state, self.shared.clock.now());
+        self.show_health();
+        if let Some(at) = self.health.last_success() {
             self.shared.watcher.delivered(&self.settings.name, at);
+        }
+        if let Some(fault) = self.health.said_down() {
+            self.say_down(fault, stop).await;
+        }
+        if let Some((at, code)) = self.health.given_up().cloned() {
+            self.say_given_up(at, code, stop).await;
         }
         Ok(())
     }
 
     /// Does what is due, and returns how long nothing will be; `None`: until something is committed.
     async fn step(&mut self, stop: &CancellationToken) -> Result<Option<Duration>, StoreError> {
-        let gate = self.state.gate_until;
-        if let Some(wait) = gate.and_then(|until| self.until(until)) {
-            self.count_backlog().await?;
-            return Ok(Some(wait));
-        }
+        self.say_again().await?;
         let pending = self.shared.store.pending(&self.settings.name, MOST_EVENTS).await?;
         self.count(&pending).await?;
-        let Some(first) = pending.first() else { return Ok(None) };
-        let frozen = pending.iter().find_map(|pending| pending.batch.clone());
-        let due = match &frozen {
-            Some(batch) => self.until(batch.next_at),
-            None => self.gather(first, &pending),
-        };
-        let next_turn =
-            Some(self.pacer.until_next(self.channel.pace())).filter(|wait| !wait.is_zero());
-        if let Some(wait) = due.or(next_turn) {
-            return Ok(Some(wait));
+        if pending.is_empty() {
+            return Ok(self.health.given_up().map(|_| LONGEST_SLEEP));
         }
-        let job = match frozen {
-            Some(batch) => self.resume(batch, pending),
-            None => self.freeze(pending).await?,
-        };
-        self.deliver(job, stop).await;
+        if let Some(fault) = self.health.waited() {
+            self.say_down(fault, stop).await;
+        }
+        let turn = self.pacer.until_next(self.channel.pace());
+        let wait = self.until_due(&pending).max(turn);
+        if !wait.is_zero() {
+            return Ok(Some(self.health.until_down().map_or(wait, |down| down.min(wait))));
+        }
+        let newest = pending.last().map_or(0, |one| one.delivery);
+        let job = Job::of(pending, self.shared.clock.now());
+        // Something was settled meanwhile: look again.
+        if job.fixed || self.shared.store.freeze(&job.deliveries(), &job.batch).await? {
+            self.tried = Some((Instant::now(), newest));
+            self.deliver(job, stop).await;
+        }
         Ok(Some(Duration::ZERO))
     }
 
-    /// Takes up a batch that was frozen before, perhaps by an earlier process.
-    fn resume(&mut self, batch: Batch, pending: Vec<Pending>) -> Job {
-        if self.current.as_deref() != Some(&batch.id) {
-            self.current = Some(batch.id.clone());
-            self.streak = Streak::default();
-            // The earlier process may have been killed between the send and its record.
-            self.duplicate = true;
+    /// Returns how long it is until the next attempt.
+    fn until_due(&mut self, pending: &[Pending]) -> Duration {
+        let Some(at) = self.retry_at else {
+            let resumes = pending.iter().any(|one| one.batch.is_some());
+            return if resumes { Duration::ZERO } else { self.gather(pending) };
+        };
+        let wait = at.saturating_duration_since(Instant::now());
+        let Some((tried, newest)) = self.tried else { return wait };
+        let is_new =
+            |one: &Pending| one.delivery > newest && one.event.severity == Severity::Critical;
+        if pending.iter().any(is_new) {
+            return wait.min((tried + PULL).saturating_duration_since(Instant::now()));
         }
-        let belongs =
-            |pending: &Pending| pending.batch.as_ref().is_some_and(|other| other.id == batch.id);
-        Job { members: pending.into_iter().filter(belongs).collect(), batch }
+        wait
     }
 
-    /// Freezes everything that waits into one batch. A single event lends it its id.
-    async fn freeze(&mut self, members: Vec<Pending>) -> Result<Job, StoreError> {
-        let id = match members.as_slice() {
-            [only] => only.event.id.clone(),
-            _ => self.shared.random.uuid(self.shared.clock.millis()).to_string(),
+    /// Sends page after page and records what follows. Cut off by `stop`, it records nothing.
+    async fn deliver(&mut self, mut job: Job, stop: &CancellationToken) {
+        let message = job.compose(&self.settings);
+        let pages = self.channel.pages(&message);
+        let verdict = loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.pacer.turn(self.channel.pace()) => {}
+            }
+            let page = usize::try_from(job.batch.pages).unwrap_or(usize::MAX);
+            let Some(verdict) = self.attempt(&message, page, stop).await else { return };
+            if verdict.is_err() || page.saturating_add(1) >= pages {
+                break verdict;
+            }
+            job.batch.pages += 1;
+            self.record(&job.batch.id, &BatchUpdate::Retry(job.batch.clone()), stop).await;
         };
-        let batch = Batch {
-            id,
-            attempts: 0,
-            detail: Detail::Full.index(),
-            next_at: self.shared.clock.now(),
-        };
-        let deliveries: Vec<i64> = members.iter().map(|pending| pending.delivery).collect();
-        self.shared.store.freeze(&deliveries, &batch).await?;
-        self.current = Some(batch.id.clone());
-        (self.streak, self.duplicate) = (Streak::default(), false);
-        Ok(Job { batch, members })
-    }
-
-    /// Makes one attempt and records what follows from it. Cut off by `stop`, it records nothing.
-    async fn deliver(&mut self, job: Job, stop: &CancellationToken) {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            () = self.pacer.turn(self.channel.pace()) => {}
-        }
-        let message = self.compose(&job);
-        let Some(verdict) = self.attempt(&message, stop).await else { return };
         let attempt = Attempt {
             batch: &job.batch,
-            state: &self.state,
+            fixed: job.fixed,
             streak: self.streak,
-            newest: job.members.iter().map(|pending| pending.event.at).max().unwrap_or(message.at),
             now: self.shared.clock.now(),
             fraction: self.shared.random.fraction(),
         };
@@ -201,42 +188,23 @@ impl Worker {
             Err(error) => attempt.failed(error),
         };
         self.observe(&verdict, &decision);
-        self.report(verdict.as_ref().err(), &decision, stop).await;
-        self.settle(&job.batch.id, &decision, stop).await;
+        self.judge(&verdict, &decision, stop).await;
+        self.streak = decision.streak;
+        self.retry_at = verdict.is_err().then(|| Instant::now() + decision.wait);
         if let Some(pause) = decision.pause {
             self.pacer.close(pause);
         }
-        self.duplicate |= decision.streak.ambiguous;
-        (self.state, self.streak) = (decision.state, decision.streak);
-        self.waits.clear();
-        self.waiting_since = None;
-    }
-
-    fn compose(&self, job: &Job) -> Message {
-        let events = job.members.iter().map(|pending| pending.event.clone()).collect();
-        let external_url = self.settings.external_url.as_deref();
-        let now = self.shared.clock.now();
-        let mut message = Message::compose(
-            job.batch.id.clone(),
-            now,
-            self.settings.language,
-            events,
-            external_url,
-        );
-        message.detail = Detail::from_index(job.batch.detail);
-        if self.duplicate {
-            message.mark_possible_duplicate();
-        }
-        message
+        self.record(&job.batch.id, &decision.update, stop).await;
     }
 
     /// Sends once; `None` when `stop` cut it off. A panic costs this attempt and nothing else.
     async fn attempt(
         &self,
         message: &Message,
+        page: usize,
         stop: &CancellationToken,
     ) -> Option<Result<Receipt, SendError>> {
-        let send = AssertUnwindSafe(self.channel.send(message)).catch_unwind();
+        let send = AssertUnwindSafe(self.channel.send_page(message, page)).catch_unwind();
         let cut_off = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
@@ -255,6 +223,88 @@ impl Worker {
         })
     }
 
+    /// Takes what an attempt shows of the channel's health, and tells the others what they have to know. Said before it
+    /// is recorded: twice is better than never, and has the same id.
+    async fn judge(
+        &mut self,
+        verdict: &Result<Receipt, SendError>,
+        decision: &Decision,
+        stop: &CancellationToken,
+    ) {
+        let now = self.shared.clock.now();
+        match verdict {
+            Ok(_) if self.health.delivered(now) => {
+                self.report(Report::Up { channel: self.settings.name.clone() }, stop).await;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                if let Some(fault) = self.health.failed(error, now) {
+                    self.say_down(fault, stop).await;
+                }
+            }
+        }
+        if let BatchUpdate::Dead { at, code } = &decision.update
+            && self.health.gave_up(code, *at)
+        {
+            self.say_given_up(*at, code.clone(), stop).await;
+        }
+        self.show_health();
+    }
+
+    fn show_health(&self) {
+        self.shared.watcher.up(&self.settings.name, self.health.is_up());
+    }
+
+    async fn say_down(&self, fault: Fault, stop: &CancellationToken) {
+        let channel = self.settings.name.clone();
+        let since = self.health.since().unwrap_or_else(|| self.shared.clock.now());
+        let Fault { code, hint } = fault;
+        self.report(Report::Down { channel, code, hint, since }, stop).await;
+    }
+
+    async fn say_given_up(&self, at: Timestamp, code: String, stop: &CancellationToken) {
+        self.report(Report::Dead { channel: self.settings.name.clone(), code, at }, stop).await;
+    }
+
+    async fn report(&self, report: Report, stop: &CancellationToken) {
+        tokio::select! {
+            biased;
+            sent = self.shared.reports.send(report) => {
+                if sent.is_err() {
+                    tracing::debug!("nobody listens to the reports of channels any more");
+                }
+            }
+            () = stop.cancelled() => {}
+        }
+    }
+
+    /// Puts what was given up a day ago back into the outbox, where it is still true.
+    async fn say_again(&self) -> Result<(), StoreError> {
+        if self.health.given_up().is_some() {
+            let now = self.shared.clock.now();
+            self.shared.store.say_again(&self.settings.name, now.plus(-SAY_AGAIN), now).await?;
+        }
+        Ok(())
+    }
+
+    /// Records what follows, for as long as the store takes: a delivery that is not recorded would be repeated.
+    async fn record(&mut self, batch: &str, update: &BatchUpdate, stop: &CancellationToken) {
+        let closed = self.pacer.until_next(self.channel.pace());
+        let gate =
+            (closed > self.channel.pace().gap).then(|| later(self.shared.clock.now(), closed));
+        let state = self.health.state(gate);
+        loop {
+            let settled = self.shared.store.settle(&self.settings.name, batch, update, &state);
+            let Err(error) = settled.await else { return };
+            let pause = self.store_trouble(&error);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
     /// Counts the outcome, and logs it when it differs from the last one.
     fn observe(&mut self, verdict: &Result<Receipt, SendError>, decision: &Decision) {
         let (channel, watcher) = (&self.settings.name, &self.shared.watcher);
@@ -263,7 +313,7 @@ impl Worker {
         watcher.notification(channel, outcome);
         match &decision.update {
             BatchUpdate::Delivered { at } => watcher.delivered(channel, *at),
-            BatchUpdate::Retry(_) => {}
+            BatchUpdate::Retry(_) | BatchUpdate::Released => {}
             BatchUpdate::Dead { .. } => {
                 watcher.notification(channel, DEAD);
                 tracing::error!(%channel, code, "a message was given up; `notafter outbox list` shows it");
@@ -279,52 +329,6 @@ impl Worker {
                 Err(_) => tracing::warn!(%channel, outcome, code, "a message was not delivered"),
             }
             self.logged = Some(said);
-        }
-    }
-
-    /// Says when the channel went down or came up. Said before it is recorded: twice is better than never.
-    async fn report(
-        &self,
-        error: Option<&SendError>,
-        decision: &Decision,
-        stop: &CancellationToken,
-    ) {
-        let channel = self.settings.name.clone();
-        let report = match (&self.state.down, &decision.state.down, error) {
-            (None, Some(code), Some(SendError::ChannelDown { hint, .. })) => {
-                Report::Down { channel, code: code.clone(), hint: hint.clone() }
-            }
-            (Some(_), None, _) => Report::Up { channel },
-            _ => return,
-        };
-        self.shared.watcher.up(&self.settings.name, matches!(report, Report::Up { .. }));
-        tokio::select! {
-            biased;
-            sent = self.shared.reports.send(report) => {
-                if sent.is_err() {
-                    tracing::debug!("nobody listens to the reports of channels any more");
-                }
-            }
-            () = stop.cancelled() => {}
-        }
-    }
-
-    /// Records what follows, for as long as the store takes: a delivery that is not recorded would be repeated.
-    async fn settle(&mut self, batch: &str, decision: &Decision, stop: &CancellationToken) {
-        loop {
-            let settled = self.shared.store.settle(
-                &self.settings.name,
-                batch,
-                &decision.update,
-                &decision.state,
-            );
-            let Err(error) = settled.await else { return };
-            let pause = self.store_trouble(&error);
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
-            }
         }
     }
 
@@ -357,18 +361,20 @@ impl Worker {
         Ok(())
     }
 
-    /// Returns how much longer events wait for others, if they do. Those that are for the digest only wait until there
+    /// Returns how much longer events wait for others. Those that are for the digest only wait until there
     /// is something else to say, and for a day at most; with more of them than fit, others may be behind them.
-    fn gather(&mut self, first: &Pending, pending: &[Pending]) -> Option<Duration> {
+    fn gather(&mut self, pending: &[Pending]) -> Duration {
+        let wait = self.settings.group_wait;
+        let Some(first) = pending.first() else { return wait };
         match pending.iter().find(|pending| !pending.event.is_for_the_digest()) {
-            Some(oldest) => self.left(oldest, self.settings.group_wait),
+            Some(oldest) => self.left(oldest, wait),
             None if pending.len() < MOST_EVENTS => self.left(first, DIGEST_WAIT),
-            None => self.left(first, self.settings.group_wait),
+            None => self.left(first, wait),
         }
     }
 
     /// Returns what is left of the time that an event waits for others.
-    fn left(&mut self, oldest: &Pending, wait: Duration) -> Option<Duration> {
+    fn left(&mut self, oldest: &Pending, wait: Duration) -> Duration {
         let seen = match self.oldest {
             Some((delivery, seen)) if delivery == oldest.delivery => seen,
             _ => self.oldest.insert((oldest.delivery, Instant::now())).1,
@@ -382,18 +388,7 @@ impl Worker {
             )
             .unwrap_or(0),
         );
-        let left = wait.saturating_sub(waited.max(seen.elapsed()));
-        Some(left).filter(|left| !left.is_zero())
-    }
-
-    /// Returns how long it is until `time`, if it is still to come.
-    fn until(&mut self, time: Timestamp) -> Option<Duration> {
-        let millis = time.seconds().saturating_mul(1000).saturating_sub(self.shared.clock.millis());
-        let left = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
-        let now = Instant::now();
-        let longest = *self.waiting_since.get_or_insert(now) + LONGEST_WAIT;
-        let latest = *self.waits.entry(time).or_insert_with(|| (now + left).min(longest));
-        Some(left.min(latest - now)).filter(|left| !left.is_zero())
+        wait.saturating_sub(waited.max(seen.elapsed()))
     }
 
     /// Sleeps until the pause is over, something is committed, or `stop`.

@@ -27,7 +27,7 @@ impl Pipeline {
             ScanEvent::Listed { scopes, unlisted } => {
                 answer(source, unlisted, self.unlisted(source, &scopes).await?);
             }
-            ScanEvent::ScopesAsked { absent } => self.scopes_absent(source, &absent),
+            ScanEvent::ScopesAsked { absent } => self.scopes_absent(source, &absent).await?,
             ScanEvent::Planned { slices, .. } => self.register_parts(source, &slices),
             ScanEvent::Begin { slice } => {
                 let scope = self.scope(source, &slice.scope);
@@ -45,7 +45,8 @@ impl Pipeline {
             }
             ScanEvent::End { report } => self.end_slice(source, &report),
             ScanEvent::Asked { slice, absent, present, unasked } => {
-                self.point_reads(source, &slice, &PointReads { absent, present, unasked });
+                let answers = PointReads { absent, present, unasked };
+                self.point_reads(source, &slice, &answers).await?;
             }
             ScanEvent::Polled { window, started, proven, error, offset, .. } => {
                 self.log_poll(source, window, started, proven);
@@ -148,22 +149,29 @@ impl Pipeline {
         sighting: impl FnOnce() -> Sighting,
         applied: &Applied,
     ) {
+        let sighting = || Sighting { collides: applied.collides, ..sighting() };
         let changed = self.draft.sighting(scope, sighting, applied, self.parts.clock.now());
         let notified = |row: &RowId| self.ledger.contains(*row);
         let mut touched = applied.restated.iter().map(|(row, _)| row).chain([&applied.row]);
         if changed && touched.any(notified) {
             self.draft.may_end_an_alert(applied.clone());
         }
+        if let Some(from) = applied.inherits
+            && let Some(said) = self.ledger.get(from)
+        {
+            self.ledger.set(applied.row, said);
+            self.draft.inherit(from, applied.row);
+        }
     }
 
-    /// Drops certificates, of which nothing is reported: their series end, their open alerts close as gone.
+    /// Drops certificates: their series end, and of alerts that are still open nothing is said.
     pub(super) fn forget(&mut self, rows: &[RowId]) {
         if rows.is_empty() {
             return;
         }
         let mut statuses = Vec::new();
         for row in rows {
-            self.ledger.remove(*row);
+            self.close(*row, None);
             statuses.extend(self.inventory.remove(*row));
         }
         self.absence.forget(rows);
@@ -208,12 +216,22 @@ impl Pipeline {
     }
 
     /// The provider was asked for what is missing: drops what is gone.
-    fn point_reads(&mut self, source: &Arc<str>, slice: &Slice, answers: &PointReads) {
+    async fn point_reads(
+        &mut self,
+        source: &Arc<str>,
+        slice: &Slice,
+        answers: &PointReads,
+    ) -> anyhow::Result<()> {
         let scope = self.scope(source, &slice.scope);
         let gone = self.absence.point_reads(&part(scope, slice), answers);
         self.parts.metrics.gone(source, &slice.scope, gone.len() as u64);
         self.polls.of(source, slice.window).gone += gone.len() as u64;
+        self.close_gone(&gone).await?;
         self.forget(&gone);
+        if std::mem::take(&mut self.holds_back) {
+            self.evaluator.revisit();
+        }
+        Ok(())
     }
 
     fn end_slice(&mut self, source: &Arc<str>, report: &Report) {

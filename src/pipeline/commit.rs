@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Outputs, Pipeline};
 use crate::expiry::View;
 use crate::metrics::DaemonMetrics;
-use crate::store::{Commit, Store, StoreError};
+use crate::store::{Commit, Settled, Store, StoreError};
 
 /// Longest pause between two tries to write.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -49,7 +49,12 @@ impl Pipeline {
 
     /// Waits for the transaction in flight and publishes what it wrote.
     pub(super) async fn settle(&mut self) -> anyhow::Result<()> {
-        let Some(Saved { view, has_events }) = self.saver.finish().await? else { return Ok(()) };
+        let Some(Saved { view, has_events, settled }) = self.saver.finish().await? else {
+            return Ok(());
+        };
+        for (channel, count) in settled {
+            self.parts.metrics.settled(&channel, count);
+        }
         if let Some(view) = view {
             self.publish(view);
         }
@@ -78,6 +83,8 @@ pub(super) struct Saved {
     pub(super) view: Option<Arc<View>>,
     /// Whether it put something into the outbox.
     pub(super) has_events: bool,
+    /// How many deliveries it settled, by channel.
+    pub(super) settled: Settled,
 }
 
 /// Who learns whether the store takes what is written.
@@ -128,7 +135,7 @@ pub(super) struct Saver {
     witness: Witness,
     flight: Option<Saved>,
     /// Holds at most the one task that writes, so that the pipeline goes on meanwhile.
-    writing: JoinSet<Result<(), StoreError>>,
+    writing: JoinSet<Result<Settled, StoreError>>,
 }
 
 impl Saver {
@@ -138,7 +145,8 @@ impl Saver {
 
     /// Begins to write. The transaction before must be finished.
     pub(super) fn begin(&mut self, commit: Commit, view: Option<Arc<View>>) {
-        self.flight = Some(Saved { view, has_events: !commit.outbox.is_empty() });
+        let has_events = !commit.outbox.is_empty();
+        self.flight = Some(Saved { view, has_events, settled: Settled::new() });
         self.witness.answered.send_replace(Instant::now());
         self.writing.spawn(write(Arc::clone(&self.store), Arc::new(commit), self.witness.clone()));
     }
@@ -158,9 +166,9 @@ impl Saver {
             }
         };
         match ended {
-            Some(Ok(Ok(()))) => {
+            Some(Ok(Ok(settled))) => {
                 self.witness.answered(true);
-                Ok(self.flight.take())
+                Ok(self.flight.take().map(|saved| Saved { settled, ..saved }))
             }
             Some(Ok(Err(error))) => Err(error),
             Some(Err(panic)) => Err(StoreError::Unavailable(panic.to_string())),
@@ -175,7 +183,7 @@ async fn write(
     store: Arc<dyn Store>,
     commit: Arc<Commit>,
     witness: Witness,
-) -> Result<(), StoreError> {
+) -> Result<Settled, StoreError> {
     let mut pause = Duration::from_secs(1);
     loop {
         match store.commit(Arc::clone(&commit)).await {
@@ -201,7 +209,7 @@ mod tests {
     };
     use crate::store::{
         Batch, BatchUpdate, ChannelState, Checkpoint, ListQuery, Pending, Saved as Stored,
-        ScanRecord,
+        ScanRecord, Stranded,
     };
     use async_trait::async_trait;
 
@@ -216,14 +224,14 @@ mod tests {
 
     #[async_trait]
     impl Store for Script {
-        async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
+        async fn commit(&self, commit: Arc<Commit>) -> Result<Settled, StoreError> {
             self.commits.lock().unwrap().push(commit);
             let answer = self.answers.lock().unwrap().pop_front();
             assert!(!matches!(answer, Some(StoreError::TooNew { .. })), "scripted");
             if answer.is_none() && self.hangs {
                 return std::future::pending().await;
             }
-            answer.map_or(Ok(()), Err)
+            answer.map_or(Ok(Settled::from([("ops".to_owned(), 2)])), Err)
         }
 
         async fn saved(&self) -> Result<Stored, StoreError> {
@@ -247,7 +255,19 @@ mod tests {
         async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
             unreachable!("it only writes")
         }
-        async fn freeze(&self, _: &[i64], _: &Batch) -> Result<(), StoreError> {
+        async fn freeze(&self, _: &[i64], _: &Batch) -> Result<bool, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn say_again(&self, _: &str, _: Timestamp, _: Timestamp) -> Result<u64, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn told(&self, _: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn stranded(&self, _: &[String]) -> Result<Vec<Stranded>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn unsaid(&self) -> Result<Vec<RowId>, StoreError> {
             unreachable!("it only writes")
         }
         async fn settle(
@@ -319,7 +339,7 @@ mod tests {
         let at = Timestamp::from_seconds(0);
         let (severity, topic) = (Severity::Info, Topic::Test);
         let event = Event { id: "e".to_owned(), at, severity, topic };
-        Commit { outbox: vec![(event, vec!["ops".to_owned()])], ..Commit::default() }
+        Commit { outbox: vec![(event, vec!["ops".to_owned()]).into()], ..Commit::default() }
     }
 
     fn full() -> StoreError {
@@ -337,6 +357,7 @@ mod tests {
             saver.begin(commit, view);
             let written = saver.finish().await.unwrap().unwrap();
             assert_eq!((written.view.is_some(), written.has_events), (changed, said));
+            assert_eq!(written.settled["ops"], 2);
             assert!(saver.finish().await.unwrap().is_none());
         }
         assert_eq!(store.commits.lock().unwrap().len(), 2);

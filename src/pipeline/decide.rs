@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::draft::{AlertChanges, BATCH};
+use super::draft::BATCH;
+use super::ended::newer;
 use super::self_checks::Moment;
 use super::{Health, Pipeline};
 use crate::config::Config;
 use crate::expiry::{
-    Condition, Event, Facts, Kind, Notice, Renewal, RowId, Said, Severity, Timestamp, Topic,
-    Transition, Verdict, plan, plan_renewed, severity,
+    Condition, DecisionReason, Event, Facts, Kind, Newer, Notice, Occasion, RowId, Rung, Said,
+    Severity, Status, Timestamp, Topic, Transition, event_id, plan, severity,
 };
 use crate::metrics::ActiveAlerts;
+use crate::store::{About, Post};
 
 impl Pipeline {
     /// Evaluates what may have changed and drafts what is to be notified.
@@ -27,6 +29,7 @@ impl Pipeline {
         if let Some((key, at)) = self.checks.good_time_alone() {
             self.draft.condition(key, Some(at));
         }
+        self.follow_channels().await?;
         self.check_sources(moment);
         self.check_offsets(moment);
         self.notify_renewed(now).await?;
@@ -56,64 +59,74 @@ impl Pipeline {
     }
 
     async fn notify_some(&mut self, notices: &[Notice], now: Timestamp) -> anyhow::Result<()> {
-        let rows: Vec<RowId> = notices.iter().map(|notice| notice.verdict.row).collect();
+        // Whether these are gone is not known yet.
+        let is_there = |notice: &&Notice| !self.absence.is_missing(notice.verdict.row);
+        let there: Vec<&Notice> = notices.iter().filter(is_there).collect();
+        self.holds_back |= there.len() < notices.len();
+        let rows: Vec<RowId> = there.iter().map(|notice| notice.verdict.row).collect();
         let facts = self.facts(&rows).await?;
-        for (notice, facts) in notices.iter().zip(facts) {
+        let newer = self.newer(&rows).await?;
+        for ((notice, facts), newer) in there.into_iter().zip(facts).zip(newer) {
             if let Some(facts) = facts {
                 tracing::trace!(
                     serial = facts.serial,
                     reason = notice.reason.as_str(),
                     "a rung is notified"
                 );
-                self.notify_rung(notice.verdict, facts, now);
+                self.notify_rung(notice, facts, newer.as_ref(), now);
             }
         }
         Ok(())
     }
 
-    fn notify_rung(&mut self, verdict: Verdict, facts: Facts, now: Timestamp) {
-        let is_authority = verdict.kind == Kind::Ca;
-        let leaves = is_authority.then(|| self.inventory.leaves(verdict.row)).flatten();
-        let severity = severity(verdict.status, verdict.rung);
-        let rung = verdict.rung;
-        let told = self.draft_event(severity, Topic::Expiring { facts, rung, leaves }, None);
-        let mild = severity == Severity::Info;
-        let said = Said { rung, at: now, told, mild };
-        self.ledger.set(verdict.row, said.clone());
-        self.draft.ledger(verdict.row, Some(said));
+    fn notify_rung(
+        &mut self,
+        notice: &Notice,
+        facts: Facts,
+        newer: Option<&Facts>,
+        now: Timestamp,
+    ) {
+        let (row, rung) = (notice.verdict.row, notice.verdict.rung);
+        if notice.reason == DecisionReason::EndChanged {
+            // What was said was about another end.
+            self.close(row, None);
+        }
+        let mild = severity(facts.status, rung) == Severity::Info;
+        let said = Said { rung, at: now, mild };
+        let event = self.rung_event(row, said, facts, newer);
+        let channels = routed(&self.settings.config, &event);
+        // What goes to nobody is not said.
+        if !channels.is_empty() {
+            self.ledger.set(row, said);
+            self.draft.post(Post::Rung { row, event, channels });
+            self.draft.ledger(row, Some(said));
+        }
     }
 
-    /// Notifies those who heard of the old one that it has a successor.
-    pub(super) async fn notify_renewed(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        let AlertChanges { applied, statuses } = self.draft.take_alert_changes();
-        let renewals = plan_renewed(&applied, &statuses, &self.inventory, &self.ledger);
-        for row in &renewals.forgotten {
-            self.ledger.remove(*row);
-            self.draft.ledger(*row, None);
-        }
-        if renewals.renewed.is_empty() {
-            return Ok(());
-        }
-        let successor = |renewal: &Renewal| renewal.successor.unwrap_or(renewal.row);
-        let rows: Vec<RowId> = renewals.renewed.iter().map(|renewal| renewal.row).collect();
-        let successors: Vec<RowId> = renewals.renewed.iter().map(successor).collect();
-        let old = self.facts(&rows).await?;
-        let new = self.facts(&successors).await?;
-        for ((renewal, old), new) in renewals.renewed.iter().zip(old).zip(new) {
-            if let (Some(old), Some(new)) = (old, new) {
-                self.notify_one_renewed(renewal, old, &new, now);
-            }
-        }
-        Ok(())
+    fn rung_event(&self, row: RowId, said: Said, facts: Facts, other: Option<&Facts>) -> Event {
+        let leaves = (facts.kind == Kind::Ca).then(|| self.inventory.leaves(row)).flatten();
+        let newer = other.map(|other| newer(&facts, other));
+        let severity = severity_of(facts.status, said.rung, newer.as_ref());
+        let topic = Topic::Expiring { facts, rung: said.rung, leaves, newer };
+        let id = event_id(&topic, severity, &Occasion::First);
+        Event { id, at: said.at, severity, topic }
     }
 
-    fn notify_one_renewed(&mut self, renewal: &Renewal, facts: Facts, new: &Facts, now: Timestamp) {
-        self.parts.metrics.renewed(&facts.source, &facts.scope, 1);
-        // Skip the notice: the successor has expired too.
-        let Some(end) = new.not_after.filter(|end| *end > now) else { return };
-        let topic =
-            Topic::Renewed { facts, successor: new.serial.clone(), successor_not_after: end };
-        self.draft_event(Severity::Info, topic, Some(&renewal.told));
+    /// Returns what was last said of each certificate, as it would be said now.
+    pub(super) async fn rungs(&mut self, rows: &[RowId]) -> anyhow::Result<Vec<Option<Event>>> {
+        let facts = self.facts(rows).await?;
+        let newer = self.newer(rows).await?;
+        let event = |((row, facts), newer): ((&RowId, Option<Facts>), Option<Facts>)| {
+            let said = self.ledger.get(*row)?;
+            Some(self.rung_event(*row, said, facts?, newer.as_ref()))
+        };
+        Ok(rows.iter().zip(facts).zip(newer).map(event).collect())
+    }
+
+    /// Looks up the certificates for the same names that end later and supersede nothing.
+    async fn newer(&mut self, rows: &[RowId]) -> anyhow::Result<Vec<Option<Facts>>> {
+        let newer: Vec<_> = rows.iter().map(|row| self.inventory.newer(*row)).collect();
+        self.facts_of_some(&newer).await
     }
 
     /// Looks up certificates, in the order asked: as the store has them, and as they are drafted.
@@ -122,22 +135,6 @@ impl Pipeline {
         let mut known = self.parts.store.facts(rows).await?;
         self.draft.amend(rows, &mut known, &self.scope_names());
         Ok(known)
-    }
-
-    /// Drafts one event for the channels that `only` names, or for those that the routes choose. Answers with them.
-    fn draft_event(
-        &mut self,
-        severity: Severity,
-        topic: Topic,
-        only: Option<&[Arc<str>]>,
-    ) -> Arc<[Arc<str>]> {
-        let id = self.parts.random.uuid(self.parts.clock.millis()).simple().to_string();
-        let event = Event { id, at: self.parts.clock.now(), severity, topic };
-        let config = &self.settings.config;
-        let channels = only.map_or_else(|| routed(config, &event), |only| configured(config, only));
-        let told = channels.iter().map(|name| Arc::from(name.as_str())).collect();
-        self.draft.event(event, channels);
-        told
     }
 
     /// Publishes how many certificates stand on each rung, in the scopes that are scanned: one that its provider lists
@@ -170,6 +167,13 @@ impl Pipeline {
     }
 
     pub(super) fn channel_changed(&mut self, channel: String, health: Health) {
+        if let Health::GaveUp { code, at } = health {
+            let topic = Topic::NotificationDead { channel, code };
+            let event = self.event(Severity::Critical, topic, Occasion::Since(at));
+            let channels = routed(&self.settings.config, &event);
+            self.draft.post((event, channels).into());
+            return;
+        }
         let transition = self.checks.channel(channel, health, self.parts.clock.now());
         self.report(transition);
     }
@@ -192,38 +196,58 @@ impl Pipeline {
 
     /// Drafts what a condition that began or ended changes, and the event about it.
     fn report(&mut self, transition: Option<Transition>) {
-        let Some(Transition { condition, raised, topic, severity }) = transition else { return };
+        let Some(Transition { condition, raised, topic, severity, since }) = transition else {
+            return;
+        };
         let key = condition.key();
         tracing::info!(condition = %key.replace('\u{1f}', " "), raised = raised.is_some(), "condition changed");
-        if let Some(topic) = topic {
-            self.draft_event(severity, topic, None);
+        let event = topic.map(|topic| {
+            let since = follows_from(&topic).unwrap_or(since);
+            self.event(severity, topic, Occasion::Since(since))
+        });
+        let route = |event: &Event| routed(&self.settings.config, event);
+        let channels = event.as_ref().map(route).unwrap_or_default();
+        match (raised, event) {
+            (None, event) => {
+                let at = self.parts.clock.now();
+                self.draft.post(Post::Over { key: key.clone(), at, event, channels });
+            }
+            (Some(_), Some(event)) => {
+                let about = About::Condition(key.clone());
+                self.draft.post(Post::Say { event, channels, about });
+            }
+            (Some(_), None) => {}
         }
         self.draft.condition(key, raised);
     }
-}
 
-/// Returns those of some channels that are configured.
-fn configured(config: &Config, names: &[Arc<str>]) -> Vec<String> {
-    let known = config.channels.iter().map(|channel| &channel.name);
-    known.filter(|known| names.iter().any(|name| **name == ***known)).cloned().collect()
-}
-
-/// Returns the channels that the routes choose for an event. What is reported of a channel goes to the others: to those
-/// of its routes, or to all when these lead nowhere else.
-fn routed(config: &Config, event: &Event) -> Vec<String> {
-    let (Topic::ChannelDown { channel: about, .. } | Topic::ChannelUp { channel: about }) =
-        &event.topic
-    else {
-        return config.route(event).into_iter().map(str::to_owned).collect();
-    };
-    let others = |names: Vec<&str>| -> Vec<String> {
-        names.into_iter().filter(|name| *name != about.as_str()).map(str::to_owned).collect()
-    };
-    let chosen = others(config.route(event));
-    if chosen.is_empty() {
-        return others(config.channels.iter().map(|channel| channel.name.as_str()).collect());
+    fn event(&self, severity: Severity, topic: Topic, occasion: Occasion) -> Event {
+        let id = event_id(&topic, severity, &occasion);
+        Event { id, at: self.parts.clock.now(), severity, topic }
     }
-    chosen
+}
+
+/// Returns how much a certificate asks of the reader. One whose provider lists a newer one for its names may be replaced
+/// already.
+fn severity_of(status: Status, rung: Rung, newer: Option<&Newer>) -> Severity {
+    let severity = severity(status, rung);
+    match newer {
+        Some(newer) if newer.deployment_unknown => severity.min(Severity::Warning),
+        _ => severity,
+    }
+}
+
+/// Returns the instant that a condition follows from, where that is not when it was found.
+const fn follows_from(topic: &Topic) -> Option<Timestamp> {
+    match topic {
+        Topic::SourceStale { last_proven, .. } => *last_proven,
+        _ => None,
+    }
+}
+
+/// Returns the channels that the routes choose for an event.
+pub(super) fn routed(config: &Config, event: &Event) -> Vec<String> {
+    config.route(event).into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -267,6 +291,9 @@ channels = ["ops", "room"]
             code: String::new(),
             hint: String::new(),
         };
+        let dead =
+            Topic::NotificationDead { channel: "ops".to_owned(), code: "no_text".to_owned() };
+        assert_eq!(channels(Severity::Warning, dead), ["room"]);
         let up = |channel: &str| Topic::ChannelUp { channel: channel.to_owned() };
         assert_eq!(channels(Severity::Critical, down("ops")), ["urgent"]);
         assert_eq!(

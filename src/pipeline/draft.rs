@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::expiry::{
-    Applied, Change, Event, Facts, RowId, Said, ScopeId, Sighting, Status, Timestamp,
-};
+use crate::expiry::{Applied, Change, Facts, RowId, Said, ScopeId, Sighting, Status, Timestamp};
 use crate::source::Checkpoint;
-use crate::store::{self, Commit, RowWrite, ScanRecord};
+use crate::store::{self, Commit, Post, RowWrite, ScanRecord};
 
 /// Rows in one transaction while a scan floods in.
 pub(super) const BATCH: usize = 8192;
@@ -45,6 +43,7 @@ impl Draft {
             && commit.statuses.is_empty()
             && commit.removed.is_empty()
             && commit.ledger.is_empty()
+            && commit.inherited.is_empty()
             && commit.conditions.is_empty()
             && commit.outbox.is_empty()
             && commit.scans.is_empty()
@@ -110,6 +109,7 @@ impl Draft {
         commit.rows.retain(|write| stays(&write.row));
         commit.statuses.retain(|(row, _)| stays(row));
         commit.ledger.retain(|(row, _)| stays(row));
+        commit.inherited.retain(|(_, row)| stays(row));
         commit.removed.extend(rows);
         self.ended.statuses.extend(statuses);
         self.ended.applied.retain(|applied| stays(&applied.row));
@@ -126,10 +126,16 @@ impl Draft {
         self.commit.conditions.push((key, raised));
     }
 
-    /// An event goes to these channels.
-    pub(super) fn event(&mut self, event: Event, channels: Vec<String>) {
-        if !channels.is_empty() {
-            self.commit.outbox.push((event, channels));
+    /// What was said of one certificate was said of another one as well.
+    pub(super) fn inherit(&mut self, from: RowId, to: RowId) {
+        self.commit.inherited.push((from, to));
+    }
+
+    /// Something is said, or is true no more.
+    pub(super) fn post(&mut self, post: Post) {
+        let is_nothing = matches!(&post, Post::Say { channels, .. } if channels.is_empty());
+        if !is_nothing {
+            self.commit.outbox.push(post);
         }
     }
 
@@ -183,7 +189,7 @@ fn facts(write: &RowWrite, names: &ScopeNames) -> Option<Facts> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expiry::{Kind, Severity, Topic};
+    use crate::expiry::{Event, Kind, Severity, Topic};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
     const SCOPE: ScopeId = ScopeId(1);
@@ -292,9 +298,9 @@ mod tests {
         let mut draft = Draft::default();
         let (severity, topic) = (Severity::Info, Topic::Test);
         let event = Event { id: "e".to_owned(), at: NOW, severity, topic };
-        draft.event(event.clone(), Vec::new());
+        draft.post((event.clone(), Vec::new()).into());
         assert!(draft.is_empty());
-        draft.event(event, vec!["ops".to_owned()]);
+        draft.post((event, vec!["ops".to_owned()]).into());
         assert!(!draft.is_empty());
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! Reading order: `apply` (what the events of a scan do), `places` (what a look at places does) and `scopes` (what becomes of a
 //! scope that is not listed),
-//! `source_status` (how every source is doing), `poll_counts` (what the log says of a poll), `decide` (what is notified) and `self_checks` (what is wrong with the
+//! `source_status` (how every source is doing), `poll_counts` (what the log says of a poll), `decide` (what is notified),
+//! `ended` (which alerts are over), `open` (what is open when channels change) and `self_checks` (what is wrong with the
 //! daemon itself), `draft` (the commit being written), `commit` (how it becomes durable and is shown), `due` (when the
 //! pipeline turns by itself).
 
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Random};
 use crate::config::Config;
-use crate::expiry::{Absence, Evaluator, Inventory, Ledger, ScopeId, StoredRow, View};
+use crate::expiry::{Absence, Evaluator, Inventory, Ledger, ScopeId, StoredRow, Timestamp, View};
 use crate::metrics::{DaemonMetrics, Exposition};
 use crate::scan::{ScanEvent, SourceStatus};
 use crate::store::{Saved, Store, StoreError};
@@ -31,6 +32,8 @@ mod decide;
 mod draft;
 mod due;
 mod places;
+mod ended;
+mod open;
 mod poll_counts;
 mod scopes;
 mod self_checks;
@@ -44,6 +47,7 @@ pub use source_status::last_reads;
 use commit::{Saver, Witness};
 use draft::Draft;
 use due::Due;
+use open::Channels;
 use poll_counts::PollCounts;
 use self_checks::{Moment, SelfChecks};
 use source_status::SourceStatuses;
@@ -86,9 +90,18 @@ pub enum Health {
         code: String,
         /// What to do.
         hint: String,
+        /// The first attempt without a delivery.
+        since: Timestamp,
     },
     /// It delivers again.
     Up,
+    /// A message to it was given up.
+    GaveUp {
+        /// The service's word for it.
+        code: String,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// What can be asked of the pipeline, besides taking the events of scans.
@@ -134,7 +147,7 @@ pub struct Parts {
     pub metrics: Arc<DaemonMetrics>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// The ids of events.
+    /// Jitter.
     pub random: Arc<dyn Random>,
 }
 
@@ -153,6 +166,9 @@ pub struct Pipeline {
     draft: Draft,
     saver: Saver,
     due: Due,
+    channels: Channels,
+    /// Whether something is not said because the last reading did not find what it is about.
+    holds_back: bool,
 }
 
 impl Pipeline {
@@ -176,6 +192,8 @@ impl Pipeline {
             draft: Draft::default(),
             due: Due::default(),
             polls: PollCounts::default(),
+            channels: Channels::Unknown,
+            holds_back: false,
             parts,
             settings,
             outputs,
@@ -269,6 +287,7 @@ impl Pipeline {
             Command::Reconfigure(settings) => {
                 // Everything comes up again: rungs may have moved, and a first channel was notified of nothing yet.
                 self.evaluator = Evaluator::new(settings.config.alerts.ladder.clone());
+                self.channels = Channels::Changed;
                 self.settings = *settings;
                 self.follow_settings();
             }

@@ -117,11 +117,17 @@ impl Pipeline {
 
     /// The provider neither lists these scopes nor has the certificate that it was asked for. That goes the way of
     /// missing certificates: an alarm at once, and gone when the next poll agrees.
-    pub(super) fn scopes_absent(&mut self, source: &str, absent: &[Arc<str>]) {
+    pub(super) async fn scopes_absent(
+        &mut self,
+        source: &str,
+        absent: &[Arc<str>],
+    ) -> anyhow::Result<()> {
         for scope in absent {
             let Some(id) = self.inventory.find_scope(source, scope) else { continue };
             let known = self.inventory.rows(id, None, None).count() as u64;
             if self.absence.scope_is_absent(id) {
+                let rows: Vec<RowId> = self.inventory.rows(id, None, None).collect();
+                self.close_gone(&rows).await?;
                 self.drop_scope(source, id, scope);
                 let accepted = Some(Accepted { known, missing: known });
                 self.end(&shrunk(source, scope), Some(restored(source, scope, accepted)));
@@ -129,6 +135,7 @@ impl Pipeline {
                 self.raise_scope_alarm(source, scope, known, known);
             }
         }
+        Ok(())
     }
 
     /// Drops the scopes that the configuration does not name any more, and of which nothing is reported.
@@ -146,7 +153,7 @@ impl Pipeline {
         }
     }
 
-    /// Drops a scope with everything in it. Its alerts close as gone, never as renewed.
+    /// Drops a scope with everything in it. Of alerts that are still open nothing is said.
     fn drop_scope(&mut self, source: &str, id: ScopeId, scope: &str) {
         let rows: Vec<RowId> = self.inventory.rows(id, None, None).collect();
         if !rows.is_empty() {

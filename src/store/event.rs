@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code;
 use crate::expiry::{
-    Accepted, Event, Facts, Fingerprint, Kind, Severity, Status, Timestamp, Topic,
+    Accepted, Event, Facts, Fingerprint, Kind, Newer, Severity, Status, Timestamp, Topic,
 };
 
 /// Returns the event as text.
@@ -49,11 +49,17 @@ enum TopicRow<'a> {
         facts: FactsRow<'a>,
         rung: u32,
         leaves: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        newer: Option<NewerRow<'a>>,
     },
     Renewed {
         facts: FactsRow<'a>,
         successor: Cow<'a, str>,
         successor_not_after: i64,
+    },
+    Gone {
+        facts: FactsRow<'a>,
+        elsewhere: Option<NewerRow<'a>>,
     },
     SourceStale {
         source: Cow<'a, str>,
@@ -102,6 +108,10 @@ enum TopicRow<'a> {
     ChannelUp {
         channel: Cow<'a, str>,
     },
+    NotificationDead {
+        channel: Cow<'a, str>,
+        code: Cow<'a, str>,
+    },
     ClockSuspect {
         detail: Cow<'a, str>,
     },
@@ -141,13 +151,26 @@ struct FactsRow<'a> {
     not_after: Option<i64>,
 }
 
+#[derive(Serialize, Deserialize)]
+struct NewerRow<'a> {
+    source: Cow<'a, str>,
+    place: Cow<'a, str>,
+    serial: Cow<'a, str>,
+    not_after: Option<i64>,
+    deployment_unknown: bool,
+}
+
 fn topic_row(topic: &Topic) -> TopicRow<'_> {
     match topic {
-        Topic::Expiring { facts, rung, leaves } => TopicRow::Expiring {
+        Topic::Expiring { facts, rung, leaves, newer } => TopicRow::Expiring {
             facts: facts_row(facts),
             rung: code::of_rung(*rung),
             leaves: *leaves,
+            newer: newer.as_ref().map(newer_row),
         },
+        Topic::Gone { facts, elsewhere } => {
+            TopicRow::Gone { facts: facts_row(facts), elsewhere: elsewhere.as_ref().map(newer_row) }
+        }
         Topic::Renewed { facts, successor, successor_not_after } => TopicRow::Renewed {
             facts: facts_row(facts),
             successor: successor.into(),
@@ -190,6 +213,9 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
             TopicRow::ChannelDown { channel: channel.into(), code: code.into(), hint: hint.into() }
         }
         Topic::ChannelUp { channel } => TopicRow::ChannelUp { channel: channel.into() },
+        Topic::NotificationDead { channel, code } => {
+            TopicRow::NotificationDead { channel: channel.into(), code: code.into() }
+        }
         Topic::ClockSuspect { detail } => TopicRow::ClockSuspect { detail: detail.into() },
         Topic::ClockRecovered => TopicRow::ClockRecovered,
         Topic::ClockOffset { source, seconds } => {
@@ -201,8 +227,15 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
 
 fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
     Ok(match row {
-        TopicRow::Expiring { facts: row, rung, leaves } => {
-            Topic::Expiring { facts: facts(row)?, rung: code::rung(rung), leaves }
+        TopicRow::Expiring { facts: row, rung, leaves, newer: other } => {
+            let (facts, rung) = (facts(row)?, code::rung(rung));
+            Topic::Expiring { facts, rung, leaves, newer: other.map(newer) }
+        }
+        TopicRow::Gone { facts: row, elsewhere } => {
+            Topic::Gone { facts: facts(row)?, elsewhere: elsewhere.map(newer) }
+        }
+        TopicRow::NotificationDead { channel, code } => {
+            Topic::NotificationDead { channel: channel.into_owned(), code: code.into_owned() }
         }
         TopicRow::Renewed { facts: row, successor, successor_not_after } => Topic::Renewed {
             facts: facts(row)?,
@@ -257,6 +290,26 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
         }
         TopicRow::Test => Topic::Test,
     })
+}
+
+fn newer_row(newer: &Newer) -> NewerRow<'_> {
+    NewerRow {
+        source: (&newer.source).into(),
+        place: (&newer.place).into(),
+        serial: (&newer.serial).into(),
+        not_after: newer.not_after.map(Timestamp::seconds),
+        deployment_unknown: newer.deployment_unknown,
+    }
+}
+
+fn newer(row: NewerRow<'_>) -> Newer {
+    Newer {
+        source: row.source.into_owned(),
+        place: row.place.into_owned(),
+        serial: row.serial.into_owned(),
+        not_after: row.not_after.map(Timestamp::from_seconds),
+        deployment_unknown: row.deployment_unknown,
+    }
 }
 
 fn facts_row(facts: &Facts) -> FactsRow<'_> {

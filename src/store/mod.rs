@@ -17,8 +17,8 @@ mod conformance;
 pub use memory::Memory;
 pub use sqlite::Sqlite;
 pub use types::{
-    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, RowWrite, Saved,
-    ScanRecord, StoreError,
+    About, Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, Post,
+    RowWrite, Saved, ScanRecord, Settled, StoreError, Stranded,
 };
 
 /// Keeps what must survive. Coarse calls, so that another database can be a second file.
@@ -33,12 +33,12 @@ pub trait Store: Send + Sync {
         each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
     ) -> Result<(), StoreError>;
 
-    /// Writes one step of the pipeline in one transaction, durably when it returns.
+    /// Writes one step of the pipeline in one transaction, durably when it returns. Answers with what it settled.
     ///
     /// Durably means over a power cut, but for a step that holds nothing but scopes, rows, statuses and checkpoints: that
     /// one survives the process, and a power cut from the next other step on. A checkpoint never survives without the rows
     /// that were written before it.
-    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError>;
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Settled, StoreError>;
 
     /// Reads the facts of certificates, in the order asked; `None` for a number that is not there.
     async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError>;
@@ -52,12 +52,13 @@ pub trait Store: Send + Sync {
     /// Counts what each channel has still to deliver, with the time of the oldest event.
     async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError>;
 
-    /// Freezes deliveries of one channel into a batch, all or none: an error when one is neither free nor in it already.
-    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<(), StoreError>;
+    /// Freezes deliveries of one channel into a batch, all or none. Answers whether it did: not when one does not wait any
+    /// more, or is in another batch that may have arrived.
+    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<bool, StoreError>;
 
     /// Records how a batch ended or goes on, and the channel's state with it. For a batch that is not there, or has
     /// ended, only the state is recorded. When one ends, what was sent 90 days before is forgotten, and what was given up
-    /// 400 days before.
+    /// 400 days before. With a delivery, what was given up before it is said again.
     async fn settle(
         &self,
         channel: &str,
@@ -65,6 +66,24 @@ pub trait Store: Send + Sync {
         update: &BatchUpdate,
         state: &ChannelState,
     ) -> Result<(), StoreError>;
+
+    /// Puts back into the outbox what was given up for a channel before a time and is about an alert that is still open,
+    /// as events of their own that are decided at `at`. Answers how many.
+    async fn say_again(
+        &self,
+        channel: &str,
+        given_up_before: Timestamp,
+        at: Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    /// Reads who was told of the open alerts about certificates, in the order asked.
+    async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError>;
+
+    /// Reads what waits for channels that are not among these, each event once.
+    async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError>;
+
+    /// Reads which ledger entries say what nobody was told and nobody will be.
+    async fn unsaid(&self) -> Result<Vec<RowId>, StoreError>;
 
     /// Reads a channel's state.
     async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError>;

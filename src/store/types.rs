@@ -1,5 +1,6 @@
 //! What goes into a store and comes out of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::expiry::{Event, RowId, Said, ScopeId, Sighting, Status, Timestamp};
@@ -34,8 +35,9 @@ pub enum StoreError {
 
 /// Everything that one step of the pipeline changes. Written in one transaction, or not at all.
 ///
-/// Applied in this order: scopes, removals, rows, statuses, ledger, conditions, outbox, unlisted, checkpoints, scans. So a
-/// number that is removed and given to another certificate in the same step ends up with the new one.
+/// Applied in this order: scopes, outbox, removals, rows, statuses, ledger, inherited, conditions, unlisted, checkpoints,
+/// scans. So a number that is removed and given to another certificate in the same step ends up with the new one, and
+/// what closes an alert still finds who was told of it.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
     /// Scopes that are new: number, source, scope. One that is there already is an error.
@@ -46,19 +48,106 @@ pub struct Commit {
     pub statuses: Vec<(RowId, Status)>,
     /// Certificates that are gone; their ledger entries go with them.
     pub removed: Vec<RowId>,
-    /// What was notified about certificates; `None` forgets.
+    /// What was notified about certificates; `None` forgets. Who was told stays as it is.
     pub ledger: Vec<(RowId, Option<Said>)>,
+    /// Certificates of which was said what was said of another one, and to whom: from, to.
+    pub inherited: Vec<(RowId, RowId)>,
     /// What was notified about conditions, by key; `None` forgets.
     pub conditions: Vec<(String, Option<Timestamp>)>,
-    /// Events to deliver, with the channels they go to. An event that is in the outbox of a channel already stays as it
-    /// is there; an event for no channel is not kept.
-    pub outbox: Vec<(Event, Vec<String>)>,
+    /// Events to deliver, and what they do to others that wait, in this order. An event that is in the outbox of a
+    /// channel already stays as it is there; an event for no channel is not kept.
+    pub outbox: Vec<Post>,
     /// Source and scope of those that the provider lists no more: their scans and checkpoints are forgotten.
     pub unlisted: Vec<(String, String)>,
     /// What scans want to find again after a restart.
     pub checkpoints: Vec<Checkpoint>,
     /// Scans that ended.
     pub scans: Vec<ScanRecord>,
+}
+
+/// What an event is about, as far as that decides what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    /// Nothing that could end.
+    Nothing,
+    /// The open alert about a certificate.
+    Certificate(RowId),
+    /// A condition, by key.
+    Condition(String),
+}
+
+/// What a step does to the outbox.
+///
+/// What waits is settled when it is true no more: it is never sent. A delivery whose message may have arrived already is
+/// not settled, but sent until its service has said what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Post {
+    /// An event goes to these channels.
+    Say {
+        /// The event.
+        event: Event,
+        /// The channels.
+        channels: Vec<String>,
+        /// What it is about.
+        about: About,
+    },
+    /// A rung goes to these channels, in place of the looser ones that wait. Where the alert is opened by it, it is said
+    /// again to those who heard the same before an earlier one was closed.
+    Rung {
+        /// The certificate.
+        row: RowId,
+        /// The event.
+        event: Event,
+        /// The channels.
+        channels: Vec<String>,
+    },
+    /// The alert about a certificate is closed, and its ledger entry goes with it.
+    Closed {
+        /// The certificate.
+        row: RowId,
+        /// When.
+        at: Timestamp,
+        /// What is said of that to those who were told, or may have been.
+        event: Option<Event>,
+        /// The channels that there are.
+        channels: Vec<String>,
+    },
+    /// A condition is over. Said to these channels, but for those that had not heard yet that it began.
+    Over {
+        /// The condition.
+        key: String,
+        /// When.
+        at: Timestamp,
+        /// What is said of that.
+        event: Option<Event>,
+        /// The channels.
+        channels: Vec<String>,
+    },
+    /// There are no channels but these: what waits for others is settled, and they were told of nothing.
+    Channels {
+        /// When.
+        at: Timestamp,
+        /// Their names.
+        names: Vec<String>,
+    },
+}
+
+impl From<(Event, Vec<String>)> for Post {
+    fn from((event, channels): (Event, Vec<String>)) -> Self {
+        Self::Say { event, channels, about: About::Nothing }
+    }
+}
+
+/// How many deliveries a step settled, by channel.
+pub type Settled = BTreeMap<String, u64>;
+
+/// An event that waits for channels that are not there any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stranded {
+    /// The event.
+    pub event: Event,
+    /// What it is about.
+    pub about: About,
 }
 
 /// One certificate to write.
@@ -139,29 +228,37 @@ pub struct Pending {
     pub batch: Option<Batch>,
 }
 
-/// Deliveries that are sent as one message. Frozen before the first attempt, so that a retry sends the same.
+/// Deliveries that are sent as one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// The id that the receiver sees; the same over retries and restarts. Unique within its channel.
+    /// The id that the receiver sees. Unique within its channel.
     pub id: String,
     /// Attempts so far.
     pub attempts: u32,
     /// How far the message has been cut down: the index of `Detail`.
     pub detail: u8,
-    /// Not to be tried before.
+    /// Not to be tried before, by the clock as it is now; a start does not wait for it.
     pub next_at: Timestamp,
+    /// When the message was composed: what is said in it is counted from then.
+    pub composed_at: Timestamp,
+    /// Whether a request with it may have arrived: members and body are fixed from then on.
+    pub begun: bool,
+    /// How many of its pages have arrived.
+    pub pages: u32,
 }
 
 /// How a batch ended, or goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchUpdate {
-    /// Delivered; its deliveries leave the outbox.
+    /// Delivered; its deliveries leave the outbox, and the channel was told of what they are about.
     Delivered {
         /// When.
         at: Timestamp,
     },
     /// To be tried again.
     Retry(Batch),
+    /// Clearly refused: its deliveries wait again, and are composed anew.
+    Released,
     /// Given up; kept for an operator to look at, with the reason.
     Dead {
         /// When.
@@ -171,10 +268,10 @@ pub enum BatchUpdate {
     },
 }
 
-/// A channel's gate and health, kept over restarts.
+/// A channel's health, kept over restarts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelState {
-    /// Closed until then.
+    /// The service asked not to be tried before.
     pub gate_until: Option<Timestamp>,
     /// The code it is down with, if it is down.
     pub down: Option<String>,
@@ -182,6 +279,10 @@ pub struct ChannelState {
     pub failures: u32,
     /// The last delivery.
     pub last_success: Option<Timestamp>,
+    /// The first attempt that failed or was throttled since the last delivery.
+    pub since: Option<Timestamp>,
+    /// When a message was given up for the first time since the last delivery, and the service's word for it.
+    pub gave_up: Option<(Timestamp, String)>,
 }
 
 /// What a page of certificates is chosen by, for lists.

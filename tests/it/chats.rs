@@ -108,7 +108,8 @@ fn message(id: &str, language: Language, name: &str, events: usize) -> Message {
         not_before: None,
         not_after: Some(Timestamp::from_seconds(1_800_000_000)),
     };
-    let topic = Topic::Expiring { facts, rung: Rung::Before(7 * 86_400), leaves: None };
+    let topic =
+        Topic::Expiring { facts, rung: Rung::Before(7 * 86_400), leaves: None, newer: None };
     let at = Timestamp::from_seconds(1_799_000_000);
     let event = Event { id: "0193".into(), at, severity: Severity::Warning, topic };
     let link = Some("https://certs.example.com");

@@ -29,7 +29,7 @@ pub(crate) struct Heard {
 
 #[async_trait]
 impl Channel for SimRoom {
-    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
+    async fn send_page(&self, message: &Message, _: usize) -> Result<Receipt, SendError> {
         self.trace.note("room", &format!("is sent {} {}", message.id, message.title));
         self.fate.latency("room").await;
         let mut heard = self.heard.lock().unwrap();

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use notafter::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 use notafter::store::{
     Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, Saved,
-    ScanRecord, Store, StoreError,
+    ScanRecord, Settled, Store, StoreError, Stranded,
 };
 
 use super::fate::Fate;
@@ -27,19 +27,15 @@ impl SimStore {
 }
 
 fn summary(commit: &Commit) -> String {
-    let events = commit.outbox.iter().map(|(event, channels)| {
-        let serial = event.facts().map_or("", |facts| &facts.serial);
-        format!("{} {} {serial} for {channels:?}", event.id, event.kind())
-    });
     let rows: Vec<_> = commit.rows.iter().map(|row| &row.sighting.serial).collect();
     format!(
-        "rows {rows:?} statuses {:?} removed {:?} ledger {:?} conditions {:?} scans {} events {:?}",
+        "rows {rows:?} statuses {:?} removed {:?} ledger {:?} conditions {:?} scans {} posts {:?}",
         commit.statuses,
         commit.removed,
         commit.ledger,
         commit.conditions,
         commit.scans.len(),
-        events.collect::<Vec<_>>()
+        commit.outbox
     )
 }
 
@@ -56,7 +52,7 @@ impl Store for SimStore {
         self.inner.rows(each).await
     }
 
-    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Settled, StoreError> {
         self.written(&format!("commits {}", summary(&commit))).await;
         self.inner.commit(commit).await
     }
@@ -77,9 +73,31 @@ impl Store for SimStore {
         self.inner.backlog().await
     }
 
-    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<(), StoreError> {
+    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<bool, StoreError> {
         self.written(&format!("freezes {deliveries:?} as {}", batch.id)).await;
         self.inner.freeze(deliveries, batch).await
+    }
+
+    async fn say_again(
+        &self,
+        channel: &str,
+        given_up_before: Timestamp,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.written(&format!("says again to {channel} at {at:?}")).await;
+        self.inner.say_again(channel, given_up_before, at).await
+    }
+
+    async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
+        self.inner.told(rows).await
+    }
+
+    async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {
+        self.inner.stranded(channels).await
+    }
+
+    async fn unsaid(&self) -> Result<Vec<RowId>, StoreError> {
+        self.inner.unsaid().await
     }
 
     async fn settle(

@@ -88,17 +88,18 @@ struct RobotChannel<R> {
 
 #[async_trait]
 impl<R: Robot> Channel for RobotChannel<R> {
-    async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
-        let bodies = self.robot.encode(message);
+    fn pages(&self, message: &Message) -> usize {
+        self.robot.encode(message).len()
+    }
+
+    async fn send_page(&self, message: &Message, page: usize) -> Result<Receipt, SendError> {
+        let mut bodies = self.robot.encode(message);
         let count = bodies.len();
-        let mut receipt = Receipt::default();
-        for (index, body) in bodies.into_iter().enumerate() {
-            if index > 0 {
-                tokio::time::sleep(R::PACE.gap).await;
-            }
-            receipt = self.post(&request_id(&message.id, index, count), body).await?;
-        }
-        Ok(receipt)
+        // A page that is not there any more has nothing to deliver.
+        let Some(body) = bodies.get_mut(page).map(Value::take) else {
+            return Ok(Receipt::default());
+        };
+        self.post(&request_id(&message.id, page, count), body).await
     }
 
     fn pace(&self) -> Pace {

@@ -5,8 +5,8 @@
 //! Several events: `{"type": "digest", "timestamp": when, "data": batch}`, with `"schema": "notafter.batch/1"`,
 //! `batch_id`, `page`, `pages`, `total`, `counts` by kind over all pages, `severity`, `link` and up to 100 `events`.
 //!
-//! Times are UTC. `seconds_left` and `days_left` (rounded down, negative after the end) are counted from
-//! `occurred_at`, so that a retry sends exactly the same.
+//! Times are UTC. `seconds_left` and `days_left` (whole days, negative after the end) are counted from `composed_at`, when
+//! the message was composed; one that may have arrived is repeated as it was.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::expiry::text::{cut_chars, inert, iso};
-use crate::expiry::{Detail, Event, Facts, Message, Topic};
+use crate::expiry::{Detail, Event, Facts, Message, Newer, Timestamp, Topic, days_left};
 
 const LARGEST_BODY: usize = 256 * 1024;
 /// What the envelope takes around its events.
@@ -32,7 +32,7 @@ pub(super) fn pages(message: &Message) -> Vec<Value> {
                 .first()
                 .map_or(message.link.as_deref(), |entry| entry.link.as_deref());
             let timestamp = iso(event.at);
-            let data = of_event(event, shown(link, message));
+            let data = of_event(event, shown(link, message), message.at);
             vec![json!({ "type": event.kind(), "timestamp": timestamp, "data": data })]
         }
         _ => batch(message),
@@ -49,6 +49,7 @@ fn batch(message: &Message) -> Vec<Value> {
     let mut data = json!({
         "schema": "notafter.batch/1",
         "batch_id": message.id,
+        "composed_at": iso(message.at),
         "pages": chunks.len(),
         "total": message.events.len(),
         "counts": counts,
@@ -73,7 +74,7 @@ fn chunks(message: &Message) -> Vec<Vec<Value>> {
     let (mut chunks, mut size) = (vec![Vec::new()], ENVELOPE);
     for (index, event) in message.events.iter().enumerate() {
         let link = message.entries.get(index).and_then(|entry| entry.link.as_deref());
-        let value = of_event(event, shown(link, message));
+        let value = of_event(event, shown(link, message), message.at);
         let length = value.to_string().len() + 1;
         match chunks.last_mut() {
             Some(last) if last.len() < MOST_EVENTS && size + length <= limit => {
@@ -93,32 +94,39 @@ fn shown<'a>(link: Option<&'a str>, message: &Message) -> Option<&'a str> {
     link.filter(|_| message.detail < Detail::Plain)
 }
 
-fn of_event(event: &Event, link: Option<&str>) -> Value {
+fn of_event(event: &Event, link: Option<&str>, at: Timestamp) -> Value {
     let mut data = json!({
         "schema": "notafter.event/1",
         "id": event.id,
         "kind": event.kind(),
         "severity": event.severity.as_str(),
         "occurred_at": iso(event.at),
+        "composed_at": iso(at),
         "link": link,
     });
     if let Value::Object(data) = &mut data {
-        data.append(&mut of_topic(event));
+        data.append(&mut of_topic(event, at));
     }
     data
 }
 
-fn of_topic(event: &Event) -> Map<String, Value> {
+fn of_topic(event: &Event, at: Timestamp) -> Map<String, Value> {
     let fields = match &event.topic {
-        Topic::Expiring { facts, rung, leaves } => {
+        Topic::Expiring { facts, rung, leaves, newer } => {
             let word = Message::rung_word(*rung);
-            let mut fields = of_certificate(facts, event, &["expiring", word.as_str()]);
+            let mut fields = of_certificate(facts, at, &["expiring", word.as_str()]);
             fields["rung"] = json!(word);
             fields["leaves"] = json!(leaves);
+            fields["newer"] = newer.as_ref().map_or(Value::Null, of_newer);
+            fields
+        }
+        Topic::Gone { facts, elsewhere } => {
+            let mut fields = of_certificate(facts, at, &["gone"]);
+            fields["elsewhere"] = elsewhere.as_ref().map_or(Value::Null, of_newer);
             fields
         }
         Topic::Renewed { facts, successor, successor_not_after } => {
-            let mut fields = of_certificate(facts, event, &["renewed", successor]);
+            let mut fields = of_certificate(facts, at, &["renewed", successor]);
             fields["successor"] =
                 json!({ "serial": clean(successor), "not_after": iso(*successor_not_after) });
             fields
@@ -153,6 +161,9 @@ fn of_topic(event: &Event) -> Map<String, Value> {
             json!({ "channel": clean(channel), "code": clean(code), "hint": clean(hint) })
         }
         Topic::ChannelUp { channel } => json!({ "channel": clean(channel) }),
+        Topic::NotificationDead { channel, code } => {
+            json!({ "channel": clean(channel), "code": clean(code) })
+        }
         Topic::ClockSuspect { detail } => json!({ "detail": clean(detail) }),
         Topic::ClockOffset { source, seconds } => {
             json!({ "source": clean(source), "offset_seconds": seconds })
@@ -165,30 +176,47 @@ fn of_topic(event: &Event) -> Map<String, Value> {
     }
 }
 
-fn of_certificate(facts: &Facts, event: &Event, trigger: &[&str]) -> Value {
+fn of_newer(newer: &Newer) -> Value {
+    json!({
+        "source": clean(&newer.source),
+        "place": clean(&newer.place),
+        "serial": clean(&newer.serial),
+        "not_after": newer.not_after.map(iso),
+        "deployment_unknown": newer.deployment_unknown,
+    })
+}
+
+fn of_certificate(facts: &Facts, at: Timestamp, trigger: &[&str]) -> Value {
     let identity = [&facts.source, &facts.scope, &facts.issuer, &facts.serial].map(String::as_str);
-    let seconds_left = facts.not_after.map(|end| end.since(event.at));
+    let fingerprint = facts.fingerprint.map(hex::encode);
+    let part = fingerprint.as_deref().filter(|_| facts.collides).unwrap_or_default();
+    let placed = [facts.place.as_str(), part].into_iter().filter(|part| !part.is_empty());
+    let problem: Vec<&str> = ["problem"].into_iter().chain(identity).chain(placed).collect();
     let names = [&facts.common_name, &facts.holder, &facts.serial];
     let name = names.into_iter().find(|name| !name.is_empty()).map_or("", String::as_str);
     json!({
         "source": clean(&facts.source),
         "scope": clean(&facts.scope),
+        "place": clean(&facts.place),
         "certificate": {
             "kind": facts.kind.as_str(),
             "status": facts.status.as_str(),
             "display_name": inert(name, 64),
             "subject_cn": clean(&facts.common_name),
+            "common_name": clean(&facts.common_name),
             "holder": clean(&facts.holder),
             "organizational_unit": clean(&facts.unit),
             "issuer": clean(&facts.issuer),
             "serial": clean(&facts.serial),
+            "place": clean(&facts.place),
+            "fingerprint": fingerprint,
             "not_before": facts.not_before.map(iso),
             "not_after": facts.not_after.map(iso),
         },
-        "seconds_left": seconds_left,
-        "days_left": seconds_left.map(|seconds| seconds.div_euclid(86_400)),
+        "seconds_left": facts.not_after.map(|end| end.since(at)),
+        "days_left": facts.not_after.map(|end| days_left(end, at)),
         "dedup_key": key(&[&trigger[..1], &identity, &trigger[1..]].concat()),
-        "problem_key": key(&[&["problem"], &identity[..]].concat()),
+        "problem_key": key(&problem),
     })
 }
 
@@ -339,16 +367,37 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_sends_exactly_the_same() {
-        let first = sample::single();
-        let later = Message::compose(
-            first.id.clone(),
-            NOW.plus(9000),
-            Language::En,
-            first.events.clone(),
-            Some("https://certs.example.com"),
-        );
-        assert_eq!(pages(&first), pages(&later));
+    fn times_left_are_counted_from_composition_as_in_the_words() {
+        for (days, hours, expected) in
+            [(7, -1, 6), (7, 0, 7), (0, 12, 0), (-1, -12, -1), (-2, 0, -2)]
+        {
+            let events = vec![expiring("a", days)];
+            let at = NOW.plus(-3600 * hours);
+            let message = Message::compose("id", at, Language::En, events, None);
+            let page = pages(&message).remove(0);
+            assert_eq!(page["data"]["days_left"], expected, "{days} d and {hours} h");
+            assert_eq!(page["data"]["composed_at"], iso(at));
+            assert_eq!(page["data"]["occurred_at"], iso(NOW));
+            let (_, words) = message.summary.last().unwrap().split_once(": ").unwrap();
+            assert_eq!(words, i64::abs(expected).to_string(), "{days} d and {hours} h");
+        }
+    }
+
+    #[test]
+    fn the_place_is_part_of_the_problem_where_there_is_one() {
+        let problem = |place: &str, collides: bool| {
+            let fingerprint = Some([7; 32]);
+            let facts =
+                Facts { place: place.into(), collides, fingerprint, ..sample::facts("a", 3) };
+            let of = of_certificate(&facts, NOW, &["expiring", "7d"]);
+            assert_eq!(of["certificate"]["fingerprint"], "07".repeat(32));
+            assert_eq!((&of["place"], &of["certificate"]["place"]), (&json!(place), &json!(place)));
+            (of["problem_key"].clone(), of["dedup_key"].clone())
+        };
+        let (old, placed, second) = (problem("", false), problem("/a", false), problem("/a", true));
+        assert_eq!(old.0, pages(&sample::single())[0]["data"]["problem_key"]);
+        assert!(old.0 != placed.0 && placed.0 != second.0);
+        assert_eq!(old.1, second.1, "what is kept by receivers stays");
     }
 
     #[test]
@@ -392,6 +441,8 @@ mod tests {
             Topic::InventoryConsistent { source: text(), scope: text() },
             Topic::ChannelDown { channel: text(), code: text(), hint: text() },
             Topic::ChannelUp { channel: text() },
+            Topic::NotificationDead { channel: text(), code: text() },
+            Topic::Gone { facts: sample::facts("a", 3), elsewhere: None },
             Topic::ClockSuspect { detail: text() },
             Topic::ClockRecovered,
             Topic::ClockOffset { source: text(), seconds: -75 },
@@ -401,7 +452,7 @@ mod tests {
         for topic in topics {
             let event = Event { id: text(), at: NOW, severity: Severity::Info, topic };
             let page = pages(&sample::compose(Language::En, vec![event])).remove(0);
-            let common = ["schema", "id", "kind", "severity", "occurred_at", "link"];
+            let common = ["schema", "id", "kind", "severity", "occurred_at", "composed_at", "link"];
             let own = page["data"]
                 .as_object()
                 .unwrap()

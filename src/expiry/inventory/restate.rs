@@ -53,6 +53,14 @@ impl Inventory {
         self.newest(self.links.covering(row).filter(same_place), &old)
     }
 
+    /// Returns the certificate that still covers the names of `row`, which is gone, in another place: the newest that ends
+    /// no sooner.
+    pub fn elsewhere(&self, row: RowId) -> Option<RowId> {
+        let old = self.chunks.record(row)?;
+        let others = self.links.covering(row).filter(|other| *other != row);
+        self.newest(others, &Record { end: old.end.saturating_sub(1), ..old })
+    }
+
     fn newest(&self, others: impl Iterator<Item = RowId>, old: &Record) -> Option<RowId> {
         let later = self.ending_later(others, old.end);
         later.max_by_key(|(other, end)| (*end, std::cmp::Reverse(*other))).map(|(other, _)| other)

@@ -12,7 +12,9 @@ use crate::expiry::ladder::Rung;
 enum Sort {
     Expired,
     Expiring,
+    NotInUse,
     Renewed,
+    Gone,
     Fault,
     Recovery,
     Test,
@@ -22,7 +24,7 @@ enum Sort {
 pub(super) fn title(events: &[Event], language: Language) -> String {
     let mut counts = BTreeMap::<Sort, u64>::new();
     for event in events {
-        *counts.entry(sort(&event.topic)).or_default() += 1;
+        *counts.entry(sort_of(event)).or_default() += 1;
     }
     let parts: Vec<_> =
         counts.into_iter().map(|(sort, count)| sort.counted(count, language)).collect();
@@ -45,16 +47,22 @@ pub(super) fn lines(events: &[Event], language: Language) -> Vec<String> {
     counts.into_iter().map(labelled).collect()
 }
 
+fn sort_of(event: &Event) -> Sort {
+    if is_digest_only(event) { Sort::NotInUse } else { sort(&event.topic) }
+}
+
 const fn sort(topic: &Topic) -> Sort {
     match topic {
         Topic::Expiring { rung: Rung::Expired, .. } => Sort::Expired,
         Topic::Expiring { .. } => Sort::Expiring,
         Topic::Renewed { .. } => Sort::Renewed,
+        Topic::Gone { .. } => Sort::Gone,
         Topic::SourceStale { .. }
         | Topic::PlaceUnreadable { .. }
         | Topic::InventoryShrunk { .. }
         | Topic::InventoryContradicts { .. }
         | Topic::ChannelDown { .. }
+        | Topic::NotificationDead { .. }
         | Topic::ClockSuspect { .. }
         | Topic::ClockOffset { .. } => Sort::Fault,
         Topic::SourceRecovered { .. }
@@ -74,6 +82,10 @@ impl Sort {
             (Self::Expired, Zh) => format!("{count} 个已过期"),
             (Self::Expiring, En) => format!("{count} expiring"),
             (Self::Expiring, Zh) => format!("{count} 个将到期"),
+            (Self::NotInUse, En) => format!("{count} inactive or pending"),
+            (Self::NotInUse, Zh) => format!("{count} 个未启用或待启用"),
+            (Self::Gone, En) => format!("{count} gone"),
+            (Self::Gone, Zh) => format!("{count} 个已移除"),
             (Self::Renewed, En) => format!("{count} renewed"),
             (Self::Renewed, Zh) => format!("{count} 个已续期"),
             (Self::Fault, En) => words::counted(count, "fault"),
@@ -110,6 +122,8 @@ const fn label(topic: &Topic, language: Language) -> &'static str {
         (Topic::Expiring { .. }, Zh) => "将到期",
         (Topic::Renewed { .. }, En) => "renewed",
         (Topic::Renewed { .. }, Zh) => "已续期",
+        (Topic::Gone { .. }, En) => "gone",
+        (Topic::Gone { .. }, Zh) => "已移除",
         (Topic::SourceStale { .. }, En) => "source without a proven scan",
         (Topic::SourceStale { .. }, Zh) => "来源未能完整读取",
         (Topic::SourceRecovered { .. }, En) => "source recovered",
@@ -130,6 +144,8 @@ const fn label(topic: &Topic, language: Language) -> &'static str {
         (Topic::ChannelDown { .. }, Zh) => "通道故障",
         (Topic::ChannelUp { .. }, En) => "channel up",
         (Topic::ChannelUp { .. }, Zh) => "通道已恢复",
+        (Topic::NotificationDead { .. }, En) => "message given up",
+        (Topic::NotificationDead { .. }, Zh) => "消息已放弃投递",
         (Topic::ClockSuspect { .. }, En) => "clock not trusted",
         (Topic::ClockSuspect { .. }, Zh) => "时钟不可信",
         (Topic::ClockRecovered, En) => "clock trusted again",

@@ -16,6 +16,9 @@ const MOST_LISTED: usize = 5;
 /// A link that is longer would crowd out the message; providers set no limit to a serial.
 const LONGEST_QUERY: usize = 1000;
 
+/// What ended longer ago than this, in seconds, matters least.
+const LONG_AGO: i64 = 30 * 86_400;
+
 /// The language of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Language {
@@ -127,7 +130,7 @@ impl Message {
         mut events: Vec<Event>,
         external_url: Option<&str>,
     ) -> Self {
-        events.sort_by_cached_key(urgency);
+        events.sort_by_cached_key(|event| urgency(event, at));
         let severity = events.iter().map(|event| event.severity).max().unwrap_or(Severity::Info);
         let digest = events.len() > MOST_LISTED || events.iter().any(is_digest_only);
         let say = phrases::Phrases { language, at };
@@ -149,7 +152,12 @@ impl Message {
         let entries = if events.len() == 1 && !digest {
             Vec::new()
         } else {
-            events.iter().map(entry).collect()
+            let (long_ended, listed): (Vec<&Event>, Vec<&Event>) =
+                events.iter().partition(|event| had_long_ended(event));
+            let count = u64::try_from(long_ended.len()).unwrap_or(u64::MAX);
+            let text = words::long_ended(count, language);
+            let line = (count > 0).then(|| Entry { text, link: None });
+            listed.into_iter().map(entry).chain(line).collect()
         };
         let title = words::envelope(&title);
         let id = id.into();
@@ -165,11 +173,6 @@ impl Message {
             detail: Detail::Full,
             events,
         }
-    }
-
-    /// Says in front that the message may have been delivered before.
-    pub fn mark_possible_duplicate(&mut self) {
-        self.summary.insert(0, words::possible_duplicate(self.language).to_owned());
     }
 
     /// Returns the last resort: one line of constant words, with nothing from any certificate.
@@ -202,10 +205,28 @@ impl Message {
     }
 }
 
-/// Orders events by severity, then by end, then by name; what has no end comes last.
-fn urgency(event: &Event) -> (Reverse<Severity>, i64, String) {
+/// Orders events by what matters: by severity, then by end, then by name; what has no end comes after that, what ended
+/// long ago after everything, and what had when it was first seen is the very last.
+fn urgency(event: &Event, at: Timestamp) -> (bool, bool, Reverse<Severity>, i64, String) {
     let end = event.facts().and_then(|facts| facts.not_after).map_or(i64::MAX, Timestamp::seconds);
-    (Reverse(event.severity), end, phrases::name(event))
+    let ended_long_ago = is_alert(event) && end < at.plus(-LONG_AGO).seconds();
+    let severity = Reverse(event.severity);
+    (had_long_ended(event), ended_long_ago, severity, end, phrases::name(event))
+}
+
+/// Returns whether the event is about a certificate that had ended long before it was said.
+fn had_long_ended(event: &Event) -> bool {
+    let end = event.facts().and_then(|facts| facts.not_after);
+    is_alert(event) && end.is_some_and(|end| end < event.at.plus(-LONG_AGO))
+}
+
+const fn is_alert(event: &Event) -> bool {
+    matches!(event.topic, Topic::Expiring { .. })
+}
+
+/// Returns the whole days from `at` to `end`, negative after it: the same in words and for programs.
+pub const fn days_left(end: Timestamp, at: Timestamp) -> i64 {
+    end.since(at) / 86_400
 }
 
 /// Returns whether the event is about the end of a certificate that is not in use.

@@ -4,7 +4,7 @@ use super::Language::{self, En, Zh};
 use super::words::{self, Label};
 use crate::expiry::absence::Accepted;
 use crate::expiry::certificate::{Kind, Status, Timestamp};
-use crate::expiry::event::{Event, Facts, Topic};
+use crate::expiry::event::{Event, Facts, Newer, Topic};
 use crate::expiry::text::{inert, iso};
 
 /// The most characters of a name in a headline or an entry.
@@ -22,9 +22,12 @@ const INSTANCE: &str = "mqtt-";
 pub(super) fn name(event: &Event) -> String {
     match (event.facts(), &event.topic) {
         (Some(facts), _) => certificate_name(facts),
-        (None, Topic::ChannelDown { channel, .. } | Topic::ChannelUp { channel }) => {
-            inert(channel, NAME)
-        }
+        (
+            None,
+            Topic::ChannelDown { channel, .. }
+            | Topic::ChannelUp { channel }
+            | Topic::NotificationDead { channel, .. },
+        ) => inert(channel, NAME),
         (None, _) => inert(event.source().unwrap_or_default(), NAME),
     }
 }
@@ -44,6 +47,12 @@ impl Phrases {
             (Topic::Expiring { facts, leaves, .. }, _) => self.expiring(facts, *leaves),
             (Topic::Renewed { .. }, En) => format!("certificate {name} is renewed"),
             (Topic::Renewed { .. }, Zh) => format!("证书 {name} 已续期"),
+            (Topic::Gone { .. }, En) => format!("certificate {name} is gone"),
+            (Topic::Gone { .. }, Zh) => format!("证书 {name} 已移除"),
+            (Topic::NotificationDead { .. }, En) => {
+                format!("a message to channel {name} was given up")
+            }
+            (Topic::NotificationDead { .. }, Zh) => format!("发往通道 {name} 的消息已放弃投递"),
             (Topic::SourceStale { last_proven, .. }, _) => self.stale(&name, *last_proven),
             (Topic::SourceRecovered { .. }, En) => format!("source {name} has a proven scan again"),
             (Topic::SourceRecovered { .. }, Zh) => format!("来源 {name} 已恢复完整读取"),
@@ -94,23 +103,25 @@ impl Phrases {
 
     /// Returns one line of a list. It carries one untrusted name, so that stray `*` or `_` cannot pair up.
     pub(super) fn line(self, event: &Event) -> String {
-        let (facts, end) = match &event.topic {
-            Topic::Expiring { facts, .. } => (facts, facts.not_after),
-            Topic::Renewed { facts, successor_not_after, .. } => {
-                (facts, Some(*successor_not_after))
-            }
-            _ => return self.headline(event),
-        };
+        let Some(facts) = event.facts() else { return self.line_about_us(event) };
         let mut parts = vec![certificate_name(facts)];
         match &event.topic {
-            Topic::Renewed { .. } => parts.push(words::renewed(self.language).to_owned()),
-            _ => parts.push(self.when(facts.not_after)),
+            Topic::Renewed { successor_not_after, .. } => {
+                parts.push(words::renewed(self.language).to_owned());
+                parts.push(iso(*successor_not_after));
+            }
+            Topic::Gone { .. } => parts.push(words::gone(self.language).to_owned()),
+            _ => {
+                parts.push(self.when(facts.not_after));
+                parts.extend(facts.not_after.map(iso));
+            }
         }
-        parts.extend(end.map(iso));
-        parts.push(self.place(&inert(&facts.source, NAME), &facts.scope));
-        if let Topic::Expiring { leaves: Some(leaves), .. } = &event.topic {
-            let label = Label::Leaves.word(self.language);
-            parts.push(words::labelled(label, &leaves.to_string(), self.language));
+        let inside = if facts.place.is_empty() { &facts.scope } else { &facts.place };
+        parts.push(self.place(&inert(&facts.source, NAME), inside));
+        if let Topic::Expiring { leaves, newer, .. } = &event.topic {
+            let leaves = leaves.map(|leaves| (Label::Leaves, leaves.to_string()));
+            let newer = newer.as_ref().map(|newer| (Label::Newer, self.newer(newer)));
+            parts.extend(self.lines(leaves.into_iter().chain(newer).collect()));
         }
         if matches!(facts.status, Status::Inactive | Status::Pending) {
             parts.push(words::status(facts.status, self.language).to_owned());
@@ -118,12 +129,40 @@ impl Phrases {
         parts.join(" · ")
     }
 
+    /// Returns the headline with its reason.
+    fn line_about_us(self, event: &Event) -> String {
+        let reason = match &event.topic {
+            Topic::SourceStale { error, .. } => error.as_deref().unwrap_or_default(),
+            Topic::ChannelDown { code, .. } | Topic::NotificationDead { code, .. } => code,
+            Topic::ClockSuspect { detail } => detail,
+            _ => "",
+        };
+        let headline = self.headline(event);
+        if reason.is_empty() { headline } else { format!("{headline} · {}", inert(reason, FACT)) }
+    }
+
+    fn newer(self, newer: &Newer) -> String {
+        let mut parts = vec![inert(&newer.serial, NAME)];
+        parts.extend(newer.not_after.map(iso));
+        parts.push(format!("{} / {}", inert(&newer.source, NAME), inert(&newer.place, NAME)));
+        if newer.deployment_unknown {
+            parts.push(words::deployment_unknown(self.language).to_owned());
+        }
+        parts.join(", ")
+    }
+
     /// Returns what is known about the event, one fact a line.
     pub(super) fn facts(self, event: &Event) -> Vec<String> {
         match &event.topic {
-            Topic::Expiring { facts, leaves, .. } => self.lines(
-                [&self.certificate(facts)[..], &[(Label::Leaves, number(*leaves))]].concat(),
-            ),
+            Topic::Expiring { facts, leaves, newer, .. } => {
+                let newer = newer.as_ref().map(|newer| self.newer(newer)).unwrap_or_default();
+                let more = [(Label::Leaves, number(*leaves)), (Label::Newer, newer)];
+                self.lines([&self.certificate(facts)[..], &more].concat())
+            }
+            Topic::Gone { facts, elsewhere } => {
+                let other = elsewhere.as_ref().map(|other| self.newer(other)).unwrap_or_default();
+                self.lines([&self.identity(facts)[..], &[(Label::Newer, other)]].concat())
+            }
             Topic::Renewed { facts, successor, successor_not_after } => {
                 let new = [
                     (Label::Successor, inert(successor, FACT)),
@@ -169,8 +208,10 @@ impl Phrases {
             (Label::Unit, inert(&facts.unit, FACT)),
             (Label::Source, inert(&facts.source, FACT)),
             self.scope(&facts.scope),
+            (Label::Place, inert(&facts.place, FACT)),
             (issuer, inert(&facts.issuer, FACT)),
             (Label::Serial, inert(&facts.serial, FACT)),
+            (Label::Fingerprint, fingerprint(facts)),
             (Label::NotAfter, facts.not_after.map(iso).unwrap_or_default()),
         ]
     }
@@ -180,7 +221,7 @@ impl Phrases {
         if let Some(end) = facts.not_after {
             let seconds = end.since(self.at);
             let label = if seconds > 0 { Label::DaysLeft } else { Label::DaysPast };
-            all.push((label, (seconds.unsigned_abs() / 86_400).to_string()));
+            all.push((label, words::whole_days(seconds.unsigned_abs()).to_string()));
         }
         all
     }
@@ -257,12 +298,16 @@ impl Phrases {
                 (Label::Hint, inert(hint, SENTENCE)),
             ],
             Topic::ChannelUp { channel } => vec![(Label::Channel, inert(channel, FACT))],
+            Topic::NotificationDead { channel, code } => {
+                vec![(Label::Channel, inert(channel, FACT)), (Label::Code, inert(code, FACT))]
+            }
             Topic::ClockSuspect { detail } => vec![(Label::Detail, inert(detail, SENTENCE))],
             Topic::ClockOffset { source, seconds } => {
                 vec![(Label::Source, inert(source, FACT)), (Label::Offset, seconds.to_string())]
             }
             Topic::Expiring { .. }
             | Topic::Renewed { .. }
+            | Topic::Gone { .. }
             | Topic::ClockRecovered
             | Topic::Test => Vec::new(),
         }
@@ -327,6 +372,11 @@ fn certificate_name(facts: &Facts) -> String {
     let known = [&facts.common_name, &facts.holder, &facts.serial];
     let name = known.into_iter().find(|name| !name.trim().is_empty());
     inert(name.map_or("", |name| name.as_str()), NAME)
+}
+
+/// Returns the fingerprint, where nothing else tells the certificate from another one.
+fn fingerprint(facts: &Facts) -> String {
+    facts.fingerprint.filter(|_| facts.collides).map(hex::encode).unwrap_or_default()
 }
 
 fn number(count: Option<u64>) -> String {

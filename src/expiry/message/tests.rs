@@ -1,7 +1,7 @@
 use super::*;
 use crate::expiry::absence::Accepted;
 use crate::expiry::certificate::Kind;
-use crate::expiry::event::Facts;
+use crate::expiry::event::{Facts, Newer};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
 const DAY: i64 = 86_400;
@@ -33,12 +33,15 @@ fn event(severity: Severity, topic: Topic) -> Event {
 fn expiring(name: &str, days: i64) -> Event {
     let rung = if days > 0 { Rung::Before(7 * 86_400) } else { Rung::Expired };
     let severity = if days > 0 { Severity::Warning } else { Severity::Critical };
-    event(severity, Topic::Expiring { facts: facts(name, days), rung, leaves: None })
+    event(severity, Topic::Expiring { facts: facts(name, days), rung, leaves: None, newer: None })
 }
 
 fn inactive(name: &str) -> Event {
     let facts = Facts { status: Status::Inactive, ..facts(name, 2) };
-    event(Severity::Info, Topic::Expiring { facts, rung: Rung::Before(3 * 86_400), leaves: None })
+    event(
+        Severity::Info,
+        Topic::Expiring { facts, rung: Rung::Before(3 * 86_400), leaves: None, newer: None },
+    )
 }
 
 fn renewed(name: &str) -> Event {
@@ -133,7 +136,12 @@ fn a_device_is_told_with_its_instance_and_the_authority_that_signed_it() {
         kind: Kind::Device,
         ..facts("meter 7", 1)
     };
-    let topic = Topic::Expiring { facts: facts.clone(), rung: Rung::Before(86_400), leaves: None };
+    let topic = Topic::Expiring {
+        facts: facts.clone(),
+        rung: Rung::Before(86_400),
+        leaves: None,
+        newer: None,
+    };
     insta::assert_snapshot!(said_of(topic), @r"
     [notafter] certificate meter 7 expires in 1 day (warning)
     Common name: meter 7
@@ -156,7 +164,8 @@ fn a_device_is_told_with_its_instance_and_the_authority_that_signed_it() {
     <https://certs.example.com/?source=iot-prod&scope=mqtt-qgzaawn9&q=04a1b2c3>
     ");
     let ca = Facts { kind: Kind::Ca, issuer: "Root CA".into(), ..facts };
-    let topic = Topic::Expiring { facts: ca, rung: Rung::Before(86_400), leaves: None };
+    let topic =
+        Topic::Expiring { facts: ca, rung: Rung::Before(86_400), leaves: None, newer: None };
     let message =
         Message::compose("id", NOW, Language::Zh, vec![event(Severity::Warning, topic)], None);
     assert!(message.summary.contains(&"签发者：Root CA".to_owned()), "{:?}", message.summary);
@@ -179,7 +188,8 @@ fn a_rung_is_a_length_of_time_in_chinese() {
 #[test]
 fn a_ca_is_told_with_its_leaves() {
     let facts = Facts { kind: Kind::Ca, ..facts("Root CA", 13) };
-    let topic = Topic::Expiring { facts, rung: Rung::Before(14 * 86_400), leaves: Some(1234) };
+    let topic =
+        Topic::Expiring { facts, rung: Rung::Before(14 * 86_400), leaves: Some(1234), newer: None };
     insta::assert_snapshot!(said_of(topic), @r"
     [notafter] CA certificate Root CA expires in 13 days, with 1234 active certificates (warning)
     Common name: Root CA
@@ -605,7 +615,7 @@ fn hostile_names_reach_no_link_and_no_line() {
         let texts: Vec<_> =
             message.entries.iter().map(|entry| &entry.text).chain(&message.summary).collect();
         assert!(
-            texts.iter().all(|text| !text.contains(['@', '<', '>', '(', '[', '\n', '\r', '!'])),
+            texts.iter().all(|text| !text.contains(['@', '<', '>', '[', '\n', '\r', '!'])),
             "{texts:?}"
         );
     }
@@ -649,14 +659,6 @@ fn the_last_resort_names_nothing_untrusted() {
 }
 
 #[test]
-fn a_possible_duplicate_says_so_first() {
-    let mut message =
-        Message::compose("id", NOW, Language::En, vec![expiring("a.example.com", 3)], None);
-    message.mark_possible_duplicate();
-    assert_eq!(message.summary.first().map(String::as_str), Some("(possible duplicate)"));
-}
-
-#[test]
 fn words_and_numbers_round_trip() {
     for language in Language::ALL {
         assert_eq!(Language::from_word(language.as_str()), Some(language));
@@ -695,4 +697,77 @@ fn lengths_of_time_are_whole_units_rounded_down() {
         assert_eq!(words::span(seconds, Language::En), en);
         assert_eq!(words::span(seconds, Language::Zh), zh);
     }
+}
+
+#[test]
+fn what_had_ended_long_before_is_one_line_at_the_end() {
+    let events = vec![
+        expiring("years", -800),
+        expiring("older", -31),
+        expiring("month", -29),
+        expiring("today", 0),
+        expiring("soon", 3),
+    ];
+    let message = Message::compose("id", NOW, Language::En, events.clone(), None);
+    let lines: Vec<_> = message.entries.iter().map(|entry| entry.text.as_str()).collect();
+    let first_words: Vec<_> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(first_words, ["month", "today", "soon", "2"]);
+    assert_eq!(lines[3], "2 certificates that ended more than 30 days before");
+    // Said when it was news, and late: it is named, last.
+    let late = Message::compose("id", NOW.plus(40 * DAY), Language::En, events, None);
+    let names: Vec<_> = late.events.iter().map(phrases::name).collect();
+    assert_eq!(names[..3], ["month", "today", "soon"]);
+}
+
+#[test]
+fn two_sources_that_are_down_have_their_reasons_in_the_list() {
+    let stale = |source: &str, error: &str| {
+        let (source, error) = (source.to_owned(), Some(error.to_owned()));
+        event(Severity::Critical, Topic::SourceStale { source, last_proven: None, error })
+    };
+    let events = vec![stale("a", "all: refused: no"), stale("b", "all: timed out")];
+    let message = Message::compose("id", NOW, Language::En, events, None);
+    let lines: Vec<_> = message.entries.iter().map(|entry| entry.text.as_str()).collect();
+    assert_eq!(
+        lines,
+        [
+            "source a has never had a proven scan · all: refused: no",
+            "source b has never had a proven scan · all: timed out"
+        ]
+    );
+}
+
+#[test]
+fn the_title_counts_what_the_list_counts() {
+    let events = vec![expiring("a", -1), inactive("b"), inactive("c"), expiring("d", 3)];
+    let message = Message::compose("id", NOW, Language::En, events, None);
+    assert_eq!(message.title, "[notafter] 4 events: 1 expired, 1 expiring, 2 inactive or pending");
+    assert_eq!(message.summary, ["expired: 1", "within 7d: 1", "inactive or pending: 2"]);
+}
+
+#[test]
+fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
+    let newer = Newer {
+        source: "web".into(),
+        place: "/b.pem".into(),
+        serial: "05ffee".into(),
+        not_after: Some(NOW.plus(90 * DAY)),
+        deployment_unknown: false,
+    };
+    let placed = Facts {
+        place: "/etc/a.pem".into(),
+        issuer: "C=JP, O=SECOM (x)".into(),
+        fingerprint: Some([7; 32]),
+        collides: true,
+        ..facts("a.example.com", 7)
+    };
+    let rung = Rung::Before(7 * 86_400);
+    let topic =
+        Topic::Expiring { facts: placed.clone(), rung, leaves: None, newer: Some(newer.clone()) };
+    insta::assert_snapshot!(said_of(topic.clone()), @"");
+    let listed = Newer { place: "all".into(), deployment_unknown: true, ..newer.clone() };
+    let unknown = Topic::Expiring { facts: facts("b", 7), rung, leaves: None, newer: Some(listed) };
+    let gone = Topic::Gone { facts: placed, elsewhere: Some(newer) };
+    let events = [topic, unknown, gone].map(|topic| event(Severity::Warning, topic));
+    insta::assert_snapshot!(said(&events), @"");
 }

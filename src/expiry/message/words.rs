@@ -19,13 +19,6 @@ pub(super) const fn open(language: Language) -> &'static str {
     }
 }
 
-pub(super) const fn possible_duplicate(language: Language) -> &'static str {
-    match language {
-        En => "(possible duplicate)",
-        Zh => "（可能重复）",
-    }
-}
-
 pub(super) fn and_more(count: usize, language: Language) -> String {
     match language {
         En => format!("…and {count} more"),
@@ -48,6 +41,28 @@ pub(super) const fn renewed(language: Language) -> &'static str {
     }
 }
 
+pub(super) const fn gone(language: Language) -> &'static str {
+    match language {
+        En => "gone",
+        Zh => "已移除",
+    }
+}
+
+pub(super) const fn deployment_unknown(language: Language) -> &'static str {
+    match language {
+        En => "not known whether it is deployed",
+        Zh => "未知是否已部署",
+    }
+}
+
+/// Returns the line for what had ended long before it was first seen.
+pub(super) fn long_ended(count: u64, language: Language) -> String {
+    match language {
+        En => format!("{} that ended more than 30 days before", counted(count, "certificate")),
+        Zh => format!("{count} 张证书在 30 天前早已到期"),
+    }
+}
+
 pub(super) const fn no_known_end(language: Language) -> &'static str {
     match language {
         En => "has no known notAfter",
@@ -60,10 +75,15 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// Returns the whole days in a length of time: the one count of days that is said anywhere.
+pub(super) const fn whole_days(seconds: u64) -> u64 {
+    seconds / 86_400
+}
+
 /// Returns a length of time in its largest whole unit, rounded down; under a minute is one minute.
 pub(super) fn span(seconds: u64, language: Language) -> String {
     let (count, noun, zh) = match seconds {
-        86_400.. => (seconds / 86_400, "day", "天"),
+        86_400.. => (whole_days(seconds), "day", "天"),
         3600.. => (seconds / 3600, "hour", "小时"),
         _ => ((seconds / 60).max(1), "minute", "分钟"),
     };
@@ -120,6 +140,8 @@ pub(super) enum Label {
     /// The scope of an MQTT service.
     Instance,
     Place,
+    Fingerprint,
+    Newer,
     Issuer,
     /// The issuer where it is known by the serial of its certificate.
     IssuerSerial,
@@ -157,6 +179,8 @@ impl Label {
             Self::Source => "Source",
             Self::Scope | Self::Instance => "Scope",
             Self::Place => "Place",
+            Self::Fingerprint => "Fingerprint",
+            Self::Newer => "Newer certificate",
             Self::Issuer | Self::IssuerSerial => "Issuer",
             Self::Serial => "Serial",
             Self::NotAfter => "Not after",
@@ -186,6 +210,8 @@ impl Label {
             Self::Scope => "范围",
             Self::Instance => "实例",
             Self::Place => "位置",
+            Self::Fingerprint => "指纹",
+            Self::Newer => "较新的证书",
             Self::Issuer => "签发者",
             Self::IssuerSerial => "签发 CA 序列号",
             Self::Serial => "序列号",

@@ -1,22 +1,16 @@
 //! What was notified about each certificate.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use hashbrown::HashTable;
 
 use super::super::certificate::Timestamp;
 use super::super::inventory::RowId;
 use super::super::ladder::Rung;
-use super::{Said, Told};
+use super::Said;
 
-/// What was notified about each certificate, for as long as it is known. 24 bytes an entry: a fleet may have millions.
+/// What was notified about each certificate, for as long as it is known. 16 bytes an entry: a fleet may have millions.
 #[derive(Debug, Default)]
 pub struct Ledger {
     entries: HashTable<Entry>,
-    /// Every set of channels that was ever notified. Routes make few of them.
-    told: Vec<Told>,
-    numbers: BTreeMap<Told, u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +19,6 @@ struct Entry {
     row: u32,
     /// Seconds before the end; 0 is the end itself.
     rung: u32,
-    told: u32,
     mild: bool,
 }
 
@@ -38,11 +31,9 @@ impl Ledger {
     /// Returns what was last notified about a certificate.
     pub fn get(&self, row: RowId) -> Option<Said> {
         let entry = self.find(row)?;
-        let told = self.told.get(entry.told as usize).map_or_else(|| Arc::from([]), Arc::clone);
         Some(Said {
             rung: entry.rung(),
             at: Timestamp::from_seconds(entry.at),
-            told,
             mild: entry.mild,
         })
     }
@@ -50,7 +41,7 @@ impl Ledger {
     /// Writes down what was notified about a certificate, in place of what was there before.
     pub fn set(&mut self, row: RowId, said: Said) {
         let (at, rung) = (said.at.seconds(), said.rung.seconds());
-        let entry = Entry { at, row: row.0, rung, told: self.number(said.told), mild: said.mild };
+        let entry = Entry { at, row: row.0, rung, mild: said.mild };
         self.entries
             .entry(place(row.0), |other| other.row == row.0, |other| place(other.row))
             .insert(entry);
@@ -65,6 +56,11 @@ impl Ledger {
     /// Returns whether anything was notified about a certificate.
     pub fn contains(&self, row: RowId) -> bool {
         self.find(row).is_some()
+    }
+
+    /// Returns every certificate that something was notified about, in no order.
+    pub fn rows(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.entries.iter().map(|entry| RowId(entry.row))
     }
 
     /// Returns how many certificates something was notified about.
@@ -85,16 +81,6 @@ impl Ledger {
 
     fn find(&self, row: RowId) -> Option<&Entry> {
         self.entries.find(place(row.0), |entry| entry.row == row.0)
-    }
-
-    fn number(&mut self, told: Told) -> u32 {
-        if let Some(number) = self.numbers.get(&told) {
-            return *number;
-        }
-        let number = u32::try_from(self.told.len()).expect("sets of channels fit into memory");
-        self.told.push(Arc::clone(&told));
-        self.numbers.insert(told, number);
-        number
     }
 }
 

@@ -14,8 +14,6 @@ mod renewal;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use super::certificate::{Status, Timestamp};
 use super::evaluate::{Evaluator, Verdict};
 use super::event::Severity;
@@ -32,18 +30,13 @@ const CRITICAL_SECONDS: u32 = 3 * 86_400;
 /// trusted may be off by as much: what was sent then was sent.
 const TRUSTED_ERROR: i64 = 3600;
 
-/// Channels that were notified.
-pub type Told = Arc<[Arc<str>]>;
-
-/// What was last notified about a certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What was last notified about a certificate, or is on its way. Who was told is known where deliveries are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
     /// The tightest rung that was notified.
     pub rung: Rung,
     /// When: the time that the verdict was evaluated for.
     pub at: Timestamp,
-    /// To whom.
-    pub told: Told,
     /// Whether it was said mildly: the certificate was not in use.
     pub mild: bool,
 }

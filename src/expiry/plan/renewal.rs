@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 
 use super::super::certificate::{Status, Timestamp};
 use super::super::inventory::{Applied, Change, Inventory, RowId};
-use super::{Ledger, Told};
+use super::Ledger;
 
 /// A certificate that was warned about and needs no warning any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renewal {
     /// The certificate.
     pub row: RowId,
     /// What took its place; `None` when its own end moved later.
     pub successor: Option<RowId>,
-    /// The channels that heard of it, and hear of this.
-    pub told: Told,
 }
 
 /// What becomes of open alerts.
@@ -54,13 +52,13 @@ pub fn plan_renewed(
     }
     let mut renewals = Renewals::default();
     for (row, fate) in touched {
-        renewals.settle(row, fate, inventory, ledger);
+        renewals.settle(row, fate, inventory);
     }
     renewals
 }
 
 impl Renewals {
-    fn settle(&mut self, row: RowId, fate: Fate, inventory: &Inventory, ledger: &Ledger) {
+    fn settle(&mut self, row: RowId, fate: Fate, inventory: &Inventory) {
         let known = inventory.row(row);
         let superseded = known.is_some_and(|known| known.status == Status::Superseded);
         let successor = inventory.successor(row).filter(|_| superseded);
@@ -69,8 +67,8 @@ impl Renewals {
                 && (known.status.alerts() || superseded)
         });
         let renewed = successor.is_some() || in_place;
-        if renewed && let Some(said) = ledger.get(row) {
-            self.renewed.push(Renewal { row, successor, told: said.told });
+        if renewed {
+            self.renewed.push(Renewal { row, successor });
         }
         if renewed || known.is_none() || fate != Fate::Open {
             self.forgotten.push(row);

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use prometheus::{IntCounterVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
 use super::{DaemonMetrics, counters};
 use crate::expiry::Timestamp;
@@ -11,6 +11,7 @@ use crate::expiry::Timestamp;
 pub(super) struct Channel {
     pub(super) registry: Registry,
     notifications: IntCounterVec,
+    pub(super) settled: IntCounter,
     known: Mutex<Known>,
 }
 
@@ -30,7 +31,10 @@ impl Channel {
         let opts = Opts::new("notifications_total", help);
         let outcomes = DaemonMetrics::NOTIFICATION_OUTCOMES;
         let notifications = counters::counters(&registry, opts, "outcome", outcomes);
-        Self { registry, notifications, known: Mutex::default() }
+        let help =
+            "Events that were true no more when their message was composed, and were not sent.";
+        let settled = counters::counter(&registry, "notifications_settled_total", help);
+        Self { registry, notifications, settled, known: Mutex::default() }
     }
 
     /// Counts an outcome from the closed list; a word that is not in it is not counted.

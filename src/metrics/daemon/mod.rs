@@ -219,6 +219,11 @@ impl DaemonMetrics {
         self.channel(channel, |channel| channel.notified(outcome));
     }
 
+    /// Counts events that were true no more before they were sent.
+    pub fn settled(&self, channel: &str, count: u64) {
+        self.channel(channel, |channel| channel.settled.inc_by(count));
+    }
+
     /// Keeps how many events wait for a channel, and when the oldest of them was decided.
     pub fn pending(&self, channel: &str, count: u64, oldest: Option<Timestamp>) {
         self.channel(channel, |channel| {

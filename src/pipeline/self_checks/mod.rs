@@ -206,10 +206,11 @@ impl SelfChecks {
     ) -> Option<Transition> {
         let condition = Condition::Channel(channel.clone());
         match health {
-            Health::Down { code, hint } => {
-                self.raise(condition, Topic::ChannelDown { channel, code, hint }, now)
+            Health::Down { code, hint, since } => {
+                self.raise(condition, Topic::ChannelDown { channel, code, hint }, since.min(now))
             }
             Health::Up => self.clear(&condition),
+            Health::GaveUp { .. } => None,
         }
     }
 
@@ -466,7 +467,7 @@ mod tests {
         let stored = [(key, NOW), ("later\u{1f}thing".to_owned(), NOW)];
         let saved = Saved { conditions: stored.to_vec(), ..Saved::default() };
         let mut checks = SelfChecks::new(&saved, after(0), NOW);
-        let down = || Health::Down { code: "410".to_owned(), hint: String::new() };
+        let down = || Health::Down { code: "410".to_owned(), hint: String::new(), since: NOW };
         assert_eq!(checks.channel("ops".to_owned(), down(), NOW), None);
         assert!(checks.channel("room".to_owned(), down(), NOW).is_some());
         assert!(checks.channel("ops".to_owned(), Health::Up, NOW).is_some());

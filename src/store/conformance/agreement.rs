@@ -50,7 +50,7 @@ impl Pair {
     async fn commit(&self, commit: Commit, outbox: &[(Index, Vec<String>)], events: &[Event]) {
         let mut commit = self.possible(commit).await;
         let event = |(index, channels): &(Index, Vec<String>)| {
-            (index.get(events).clone(), channels.clone())
+            Post::from((index.get(events).clone(), channels.clone()))
         };
         commit.outbox = outbox.iter().map(event).collect();
         let commit = Arc::new(commit);
@@ -87,7 +87,7 @@ impl Pair {
         for store in self.both() {
             let free = pending(store, channel).await.into_iter().filter(|one| one.batch.is_none());
             let free: Vec<i64> = free.take(count).map(|one| one.delivery).collect();
-            store.freeze(&free, &batch).await.unwrap();
+            assert!(store.freeze(&free, &batch).await.unwrap());
         }
     }
 

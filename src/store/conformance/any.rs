@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::expiry::{
-    Accepted, Event, Facts, Kind, Rung, Severity, Sighting, Status, Timestamp, Topic,
+    Accepted, Event, Facts, Kind, Newer, Rung, Severity, Sighting, Status, Timestamp, Topic,
 };
 
 const AWKWARD: [&str; 9] =
@@ -85,10 +85,22 @@ fn facts() -> impl Strategy<Value = Facts> {
     })
 }
 
+fn newer() -> impl Strategy<Value = Newer> {
+    let rest = (option::of(time()), any::<bool>());
+    (text(), text(), text(), rest).prop_map(|(source, place, serial, rest)| {
+        let (not_after, deployment_unknown) = rest;
+        Newer { source, place, serial, not_after, deployment_unknown }
+    })
+}
+
 fn topic() -> BoxedStrategy<Topic> {
     prop_oneof![
-        (facts(), rung(), option::of(any::<u64>()))
-            .prop_map(|(facts, rung, leaves)| Topic::Expiring { facts, rung, leaves }),
+        (facts(), rung(), option::of(any::<u64>()), option::of(newer())).prop_map(
+            |(facts, rung, leaves, newer)| Topic::Expiring { facts, rung, leaves, newer }
+        ),
+        (facts(), option::of(newer()))
+            .prop_map(|(facts, elsewhere)| Topic::Gone { facts, elsewhere }),
+        (text(), text()).prop_map(|(channel, code)| Topic::NotificationDead { channel, code }),
         (facts(), text(), time()).prop_map(|(facts, successor, successor_not_after)| {
             Topic::Renewed { facts, successor, successor_not_after }
         }),

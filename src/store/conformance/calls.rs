@@ -35,6 +35,7 @@ pub(super) enum Call {
 pub(super) enum Ending {
     Delivered { at: Timestamp },
     Retry { detail: u8, next_at: Timestamp },
+    Released,
     Dead(String),
 }
 
@@ -44,9 +45,10 @@ impl Ending {
             Self::Delivered { at } => BatchUpdate::Delivered { at },
             Self::Dead(code) => BatchUpdate::Dead { at: at(1_000), code },
             Self::Retry { detail, next_at } => {
-                let (id, attempts) = (batch.id.clone(), batch.attempts + 1);
-                BatchUpdate::Retry(Batch { id, attempts, detail, next_at })
+                let attempts = batch.attempts + 1;
+                BatchUpdate::Retry(Batch { attempts, detail, next_at, ..batch.clone() })
             }
+            Self::Released => BatchUpdate::Released,
         }
     }
 }
@@ -85,9 +87,8 @@ fn a_commit() -> impl Strategy<Value = Commit> {
             RowWrite { row, scope: ScopeId(row.0 % 4), sighting, status, first_seen }
         },
     );
-    let told = vec("[a-z]{1,3}", 0..3).prop_map(|names| names.into_iter().map(Arc::from).collect());
-    let entry = (any::rung(), any::time(), told, any::<bool>())
-        .prop_map(|(rung, at, told, mild)| Said { rung, at, told, mild });
+    let entry = (any::rung(), any::time(), any::<bool>())
+        .prop_map(|(rung, at, mild)| Said { rung, at, mild });
     (
         vec(write, 0..6),
         vec((number(), any::status()), 0..4),
@@ -146,6 +147,7 @@ fn an_ending() -> impl Strategy<Value = Ending> {
         proptest::sample::select([0, 0, 90, 91, 200].as_slice())
             .prop_map(|days| Ending::Delivered { at: at(1_000 + days * DAY) }),
         (0_u8..4, any::time()).prop_map(|(detail, next_at)| Ending::Retry { detail, next_at }),
+        Just(Ending::Released),
         any::text().prop_map(Ending::Dead),
     ]
 }
@@ -158,6 +160,8 @@ fn a_state() -> impl Strategy<Value = ChannelState> {
             down,
             failures,
             last_success,
+            since: last_success.map(|at| at.plus(7)),
+            gave_up: gate_until.map(|at| (at, "code".to_owned())),
         },
     )
 }

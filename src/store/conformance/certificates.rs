@@ -23,8 +23,7 @@ pub(super) async fn comes_back_after_a_restart(place: impl Place) {
     odd.sighting.status = Status::Revoked;
     odd.status = Status::Superseded;
     let expected = vec![stored(&row(0, 3)), stored(&odd)];
-    let ledger =
-        vec![(RowId(0), notified(50, &["ops", "dev"])), (RowId(u32::MAX), notified(51, &[]))];
+    let ledger = vec![(RowId(0), notified(50)), (RowId(u32::MAX), notified(51))];
     let commit = Commit {
         scopes: vec![scope(3, "iot", "mqtt-1"), scope(u32::MAX, "web", "all")],
         rows: vec![odd, row(0, 3)],
@@ -65,7 +64,7 @@ pub(super) async fn applies_a_step_in_its_order(place: impl Place) {
     let known = Commit {
         scopes: vec![scope(1, "iot", "all")],
         rows: vec![row(1, 1), row(2, 1), row(3, 1)],
-        ledger: [1, 2, 3].map(|number| (RowId(number), Some(notified(5, &["ops"])))).to_vec(),
+        ledger: [1, 2, 3].map(|number| (RowId(number), Some(notified(5)))).to_vec(),
         conditions: vec![("a".to_owned(), Some(at(1))), ("b".to_owned(), Some(at(2)))],
         ..Commit::default()
     };
@@ -79,7 +78,7 @@ pub(super) async fn applies_a_step_in_its_order(place: impl Place) {
         removed: vec![RowId(2), RowId(3), RowId(77)],
         rows: vec![reused.clone(), row(1, 1), later.clone()],
         statuses: vec![(RowId(1), Status::Superseded), (RowId(3), Status::Active)],
-        ledger: vec![(RowId(1), Some(notified(6, &["dev"])))],
+        ledger: vec![(RowId(1), Some(notified(6)))],
         conditions: vec![("a".to_owned(), None), ("b".to_owned(), Some(at(3)))],
         ..Commit::default()
     };
@@ -87,7 +86,7 @@ pub(super) async fn applies_a_step_in_its_order(place: impl Place) {
     later.status = Status::Superseded;
     assert_eq!(rows(&*store).await, [stored(&later), stored(&reused)]);
     let saved = store.saved().await.unwrap();
-    assert_eq!(saved.ledger, [(RowId(1), notified(6, &["dev"]))]);
+    assert_eq!(saved.ledger, [(RowId(1), notified(6))]);
     assert_eq!(saved.conditions, [("b".to_owned(), at(3))]);
 
     let ledger = vec![(RowId(1), None), (RowId(77), None)];
@@ -194,7 +193,7 @@ pub(super) async fn drops_sources_that_are_gone(place: impl Place) {
     let known = Commit {
         scopes: vec![scope(1, "iot", "a"), scope(2, "web", "all"), scope(3, "iot", "b")],
         rows: vec![row(0, 1), row(1, 2), row(250_000, 3), row(250_001, 2)],
-        ledger: [0, 1, 250_000].map(|number| (RowId(number), Some(notified(5, &["ops"])))).to_vec(),
+        ledger: [0, 1, 250_000].map(|number| (RowId(number), Some(notified(5)))).to_vec(),
         scans: vec![scan("iot", "all", 1), scan("web", "all", 2), scan("never-listed", "all", 3)],
         ..step(&["e1"], &["ops"])
     };
@@ -203,7 +202,7 @@ pub(super) async fn drops_sources_that_are_gone(place: impl Place) {
 
     let saved = store.saved().await.unwrap();
     assert_eq!(saved.scopes, [(ScopeId(2), "web".to_owned(), "all".to_owned())]);
-    assert_eq!(saved.ledger, [(RowId(1), notified(5, &["ops"]))]);
+    assert_eq!(saved.ledger, [(RowId(1), notified(5))]);
     assert_eq!(saved.scans, [scan("web", "all", 2)]);
     assert_eq!(rows(&*store).await, [stored(&row(1, 2)), stored(&row(250_001, 2))]);
     // What was decided is still to be sent.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Batch, Checkpoint, Commit, ListQuery, Pending, RowWrite, ScanRecord, Store};
+use super::{Batch, Checkpoint, Commit, ListQuery, Pending, Post, RowWrite, ScanRecord, Store};
 use crate::expiry::{
     Event, Kind, RowId, Rung, Said, ScopeId, Severity, Sighting, Status, StoredParts, StoredRow,
     Timestamp, Topic,
@@ -14,6 +14,7 @@ mod calls;
 mod certificates;
 mod checkpoints;
 mod outbox;
+mod posts;
 
 pub(crate) use agreement::agrees_with_memory;
 pub(crate) use calls::input;
@@ -48,6 +49,12 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     outbox::keeps_the_state_of_a_channel(fresh()).await;
     outbox::forgets_what_was_sent_after_ninety_days(fresh()).await;
     outbox::forgets_what_was_given_up_after_four_hundred_days(fresh()).await;
+    posts::settles_what_is_true_no_more(fresh()).await;
+    posts::says_a_closing_to_those_who_were_told_or_may_have_been(fresh()).await;
+    posts::says_that_a_condition_is_over_to_those_who_heard_of_it(fresh()).await;
+    posts::says_again_what_was_given_up_while_it_is_open(fresh()).await;
+    posts::routes_anew_what_waits_for_channels_that_are_gone(fresh()).await;
+    posts::copies_what_was_said_and_to_whom(fresh()).await;
 }
 
 pub(crate) const fn at(seconds: i64) -> Timestamp {
@@ -82,9 +89,8 @@ pub(crate) fn scope(number: u32, source: &str, scope: &str) -> (ScopeId, Arc<str
     (ScopeId(number), source.into(), scope.into())
 }
 
-pub(crate) fn notified(seconds: i64, told: &[&str]) -> Said {
-    let told = told.iter().copied().map(Arc::from).collect();
-    Said { rung: Rung::Before(86_400), at: at(seconds), told, mild: false }
+pub(crate) const fn notified(seconds: i64) -> Said {
+    Said { rung: Rung::Before(86_400), at: at(seconds), mild: false }
 }
 
 pub(crate) fn scan(source: &str, window: &str, ended: i64) -> ScanRecord {
@@ -113,13 +119,22 @@ pub(crate) fn event(id: &str, seconds: i64) -> Event {
 }
 
 pub(crate) fn batch(id: &str) -> Batch {
-    Batch { id: id.to_owned(), attempts: 1, detail: 0, next_at: at(60) }
+    Batch {
+        id: id.to_owned(),
+        attempts: 1,
+        detail: 0,
+        next_at: at(60),
+        composed_at: at(50),
+        begun: true,
+        pages: 0,
+    }
 }
 
 /// A step that adds events with these ids, the first at 100, for these channels.
 pub(crate) fn step(ids: &[&str], channels: &[&str]) -> Commit {
     let channels: Vec<String> = channels.iter().copied().map(str::to_owned).collect();
-    let outbox = (100..).zip(ids).map(|(at, id)| (event(id, at), channels.clone())).collect();
+    let outbox = (100..).zip(ids).map(|(at, id)| Post::from((event(id, at), channels.clone())));
+    let outbox = outbox.collect();
     Commit { outbox, ..Commit::default() }
 }
 

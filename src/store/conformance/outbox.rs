@@ -31,7 +31,7 @@ pub(super) async fn keeps_a_frozen_batch(place: impl Place) {
     let store = place.open().await;
     store.commit(Arc::new(step(&["e1", "e2", "e3"], &["ops"]))).await.unwrap();
     let before = pending(&*store, "ops").await;
-    store.freeze(&deliveries(&before[..2]), &batch("b1")).await.unwrap();
+    assert!(store.freeze(&deliveries(&before[..2]), &batch("b1")).await.unwrap());
     drop(store);
 
     let store = place.open().await;
@@ -53,21 +53,21 @@ pub(super) async fn freezes_all_or_none(place: impl Place) {
     store.commit(Arc::new(step(&["e1", "e2"], &["ops", "dev"]))).await.unwrap();
     let (ops, dev) = (pending(&*store, "ops").await, pending(&*store, "dev").await);
     let [first, second] = [ops[0].delivery, ops[1].delivery];
-    store.freeze(&[], &batch("b0")).await.unwrap();
-    store.freeze(&[first], &batch("b1")).await.unwrap();
+    assert!(store.freeze(&[], &batch("b0")).await.unwrap());
+    assert!(store.freeze(&[first], &batch("b1")).await.unwrap());
 
     // Frozen elsewhere, of another channel, and not there at all.
-    store.freeze(&[second, first], &batch("b2")).await.unwrap_err();
-    store.freeze(&[second, dev[0].delivery], &batch("b2")).await.unwrap_err();
-    store.freeze(&[second, i64::MAX], &batch("b2")).await.unwrap_err();
-    store.freeze(&[i64::MAX], &batch("b2")).await.unwrap_err();
+    assert!(!store.freeze(&[second, first], &batch("b2")).await.unwrap());
+    assert!(!store.freeze(&[second, dev[0].delivery], &batch("b2")).await.unwrap());
+    assert!(!store.freeze(&[second, i64::MAX], &batch("b2")).await.unwrap());
+    assert!(!store.freeze(&[i64::MAX], &batch("b2")).await.unwrap());
     let batches: Vec<_> = pending(&*store, "ops").await.into_iter().map(|one| one.batch).collect();
     assert_eq!(batches, [Some(batch("b1")), None]);
     assert_eq!(pending(&*store, "dev").await, dev);
 
     // Freezing the same twice is no mistake.
-    store.freeze(&[first], &batch("b1")).await.unwrap();
-    store.freeze(&[second], &batch("b2")).await.unwrap();
+    assert!(store.freeze(&[first], &batch("b1")).await.unwrap());
+    assert!(store.freeze(&[second], &batch("b2")).await.unwrap());
     assert_eq!(pending(&*store, "ops").await[1].batch, Some(batch("b2")));
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn keeps_batches_of_channels_apart(place: impl Place) {
     // A batch of one event has the event's id, whatever the channel.
     for channel in ["ops", "dev"] {
         let delivery = pending(&*store, channel).await[0].delivery;
-        store.freeze(&[delivery], &batch("e1")).await.unwrap();
+        assert!(store.freeze(&[delivery], &batch("e1")).await.unwrap());
     }
     let next = Batch { attempts: 2, ..batch("e1") };
     let update = BatchUpdate::Retry(next.clone());
@@ -93,8 +93,8 @@ pub(super) async fn settles_in_each_way(place: impl Place) {
     let store = place.open().await;
     store.commit(Arc::new(step(&["e1", "e2", "e3"], &["ops", "dev"]))).await.unwrap();
     let ops = deliveries(&pending(&*store, "ops").await);
-    store.freeze(&ops[..1], &batch("b1")).await.unwrap();
-    store.freeze(&ops[1..2], &batch("b2")).await.unwrap();
+    assert!(store.freeze(&ops[..1], &batch("b1")).await.unwrap());
+    assert!(store.freeze(&ops[1..2], &batch("b2")).await.unwrap());
     let state = ChannelState::default();
     let delivered = BatchUpdate::Delivered { at: at(200) };
     let dead = BatchUpdate::Dead { at: at(300), code: "no_text".to_owned() };
@@ -121,14 +121,14 @@ pub(super) async fn counts_what_waits(place: impl Place) {
     let store = place.open().await;
     store.commit(Arc::new(step(&["e1", "e2"], &["ops"]))).await.unwrap();
     store.commit(Arc::new(step(&["e3"], &["dev"]))).await.unwrap();
-    let outbox = vec![(event("old", 7), vec!["ops".to_owned()])];
+    let outbox = vec![(event("old", 7), vec!["ops".to_owned()]).into()];
     store.commit(Arc::new(Commit { outbox, ..Commit::default() })).await.unwrap();
     let backlog =
         |ops, oldest| vec![("dev".to_owned(), 1, at(100)), ("ops".to_owned(), ops, oldest)];
     assert_eq!(store.backlog().await.unwrap(), backlog(3, at(7)));
 
     let old = pending(&*store, "ops").await[2].delivery;
-    store.freeze(&[old], &batch("b1")).await.unwrap();
+    assert!(store.freeze(&[old], &batch("b1")).await.unwrap());
     assert_eq!(store.backlog().await.unwrap(), backlog(3, at(7)));
     let dead = BatchUpdate::Dead { at: at(300), code: "gone".to_owned() };
     store.settle("ops", "b1", &dead, &ChannelState::default()).await.unwrap();
@@ -143,6 +143,8 @@ pub(super) async fn keeps_the_state_of_a_channel(place: impl Place) {
         down: Some("19024".to_owned()),
         failures: 3,
         last_success: Some(at(40)),
+        since: Some(at(45)),
+        gave_up: Some((at(47), "no_text".to_owned())),
     };
     let update = BatchUpdate::Delivered { at: at(50) };
     store.settle("ops", "none", &update, &down).await.unwrap();
@@ -161,7 +163,7 @@ pub(super) async fn forgets_what_was_sent_after_ninety_days(place: impl Place) {
     store.commit(Arc::new(step(&["e1", "e2", "e3"], &["ops"]))).await.unwrap();
     let send_next = async |id: &str, days: i64| {
         let delivery = pending(&*store, "ops").await[0].delivery;
-        store.freeze(&[delivery], &batch(id)).await.unwrap();
+        assert!(store.freeze(&[delivery], &batch(id)).await.unwrap());
         let update = BatchUpdate::Delivered { at: at(days * DAY) };
         store.settle("ops", id, &update, &ChannelState::default()).await.unwrap();
         store.commit(Arc::new(step(&["e1"], &["ops"]))).await.unwrap();

@@ -9,27 +9,34 @@ use crate::expiry::{Facts, RowId, Said, ScopeId, Status, StoredParts, StoredRow,
 /// Source, scope, and the window or key.
 type Key = (String, String, String);
 
+/// What was notified about certificates, and who was told.
+pub(super) type Ledger = BTreeMap<RowId, (Said, BTreeSet<String>)>;
+
 #[derive(Default)]
 pub(super) struct Known {
     scopes: BTreeMap<ScopeId, (String, String)>,
     rows: BTreeMap<RowId, RowWrite>,
-    ledger: BTreeMap<RowId, Said>,
+    pub(super) ledger: Ledger,
     conditions: BTreeMap<String, Timestamp>,
     scans: BTreeMap<Key, ScanRecord>,
     checkpoints: BTreeMap<Key, String>,
 }
 
 impl Known {
-    /// Applies a step but for its outbox, in the order that `Commit` promises; nothing of a broken one.
-    pub(super) fn apply(&mut self, commit: &Commit) -> Result<(), StoreError> {
-        self.add_scopes(&commit.scopes)?;
+    /// Applies a step but for its scopes and outbox, in the order that `Commit` promises.
+    pub(super) fn apply(&mut self, commit: &Commit) {
         for row in &commit.removed {
             self.rows.remove(row);
             self.ledger.remove(row);
         }
         commit.rows.iter().for_each(|write| self.write_row(write));
         commit.statuses.iter().for_each(|(row, status)| self.write_status(*row, *status));
-        put(&mut self.ledger, commit.ledger.iter().cloned());
+        commit.ledger.iter().for_each(|(row, said)| self.write_ledger(*row, *said));
+        for (from, to) in &commit.inherited {
+            if let Some(entry) = self.ledger.get(from).cloned() {
+                self.ledger.entry(*to).or_insert(entry);
+            }
+        }
         put(&mut self.conditions, commit.conditions.iter().cloned());
         for (source, scope) in &commit.unlisted {
             let stays = |key: &Key| (&key.0, &key.1) != (source, scope);
@@ -38,7 +45,6 @@ impl Known {
         }
         put(&mut self.checkpoints, commit.checkpoints.iter().map(checkpoint_entry));
         self.scans.extend(commit.scans.iter().map(scan_entry));
-        Ok(())
     }
 
     pub(super) fn saved(&self) -> Saved {
@@ -47,7 +53,7 @@ impl Known {
         };
         Saved {
             scopes: self.scopes.iter().map(scope).collect(),
-            ledger: self.ledger.clone().into_iter().collect(),
+            ledger: self.ledger.iter().map(|(row, (said, _))| (*row, *said)).collect(),
             conditions: self.conditions.clone().into_iter().collect(),
             scans: self.scans.values().cloned().collect(),
         }
@@ -104,7 +110,11 @@ impl Known {
         self.checkpoints.retain(|key, _| sources.contains(&key.0));
     }
 
-    fn add_scopes(&mut self, new: &[(ScopeId, Arc<str>, Arc<str>)]) -> Result<(), StoreError> {
+    /// Adds scopes; none of them when one is there already.
+    pub(super) fn add_scopes(
+        &mut self,
+        new: &[(ScopeId, Arc<str>, Arc<str>)],
+    ) -> Result<(), StoreError> {
         let mut scopes = self.scopes.clone();
         for (id, source, scope) in new {
             let names = (source.to_string(), scope.to_string());
@@ -121,6 +131,13 @@ impl Known {
     fn write_row(&mut self, write: &RowWrite) {
         let first_seen = self.rows.get(&write.row).map_or(write.first_seen, |row| row.first_seen);
         self.rows.insert(write.row, RowWrite { first_seen, ..write.clone() });
+    }
+
+    fn write_ledger(&mut self, row: RowId, said: Option<Said>) {
+        match said {
+            Some(said) => self.ledger.entry(row).or_insert((said, BTreeSet::new())).0 = said,
+            None => drop(self.ledger.remove(&row)),
+        }
     }
 
     fn write_status(&mut self, row: RowId, status: Status) {

@@ -9,12 +9,13 @@ use async_trait::async_trait;
 
 use super::{
     Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved, ScanRecord,
-    Store, StoreError,
+    Settled, Store, StoreError, Stranded,
 };
 use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 
 mod known;
 mod outbox;
+mod posts;
 #[cfg(test)]
 mod tests;
 
@@ -59,11 +60,13 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Settled, StoreError> {
         let mut tables = self.tables();
-        tables.known.apply(&commit)?;
-        tables.outbox.enqueue(&commit.outbox);
-        Ok(())
+        let Tables { known, outbox } = &mut *tables;
+        known.add_scopes(&commit.scopes)?;
+        let settled = outbox.post(&commit.outbox, &mut known.ledger);
+        known.apply(&commit);
+        Ok(settled)
     }
 
     async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
@@ -83,8 +86,34 @@ impl Store for Memory {
         Ok(self.tables().outbox.backlog())
     }
 
-    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<(), StoreError> {
-        self.tables().outbox.freeze(deliveries, batch)
+    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<bool, StoreError> {
+        Ok(self.tables().outbox.freeze(deliveries, batch))
+    }
+
+    async fn say_again(
+        &self,
+        channel: &str,
+        given_up_before: Timestamp,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        Ok(self.tables().outbox.say_again(channel, given_up_before, at))
+    }
+
+    async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
+        let tables = self.tables();
+        let told =
+            |row| tables.known.ledger.get(row).map(|(_, told)| told.iter().cloned().collect());
+        Ok(rows.iter().map(|row| told(row).unwrap_or_default()).collect())
+    }
+
+    async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {
+        Ok(self.tables().outbox.stranded(channels))
+    }
+
+    async fn unsaid(&self) -> Result<Vec<RowId>, StoreError> {
+        let tables = self.tables();
+        let untold = tables.known.ledger.iter().filter(|(_, (_, told))| told.is_empty());
+        Ok(untold.map(|(row, _)| *row).filter(|row| !tables.outbox.is_about(*row)).collect())
     }
 
     async fn settle(
@@ -94,7 +123,9 @@ impl Store for Memory {
         update: &BatchUpdate,
         state: &ChannelState,
     ) -> Result<(), StoreError> {
-        self.tables().outbox.settle((channel, batch), update, state)
+        let mut tables = self.tables();
+        let Tables { known, outbox } = &mut *tables;
+        outbox.settle((channel, batch), update, state, &mut known.ledger)
     }
 
     async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError> {

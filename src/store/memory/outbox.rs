@@ -1,48 +1,76 @@
 //! Events that are to be delivered, and how far each delivery has come.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::types::{KEPT, KEPT_DEAD};
-use super::super::{Batch, BatchUpdate, ChannelState, Pending, StoreError};
-use crate::expiry::{Event, Timestamp};
+use super::super::{About, Batch, BatchUpdate, ChannelState, Pending, StoreError};
+use super::known::Ledger;
+use crate::expiry::{Event, Timestamp, said_again};
 
 #[derive(Default)]
 pub(super) struct Outbox {
     last: i64,
-    waiting: BTreeMap<i64, Waiting>,
-    events: BTreeMap<String, Event>,
-    /// Event and channel of every delivery, those that ended included.
-    deliveries: BTreeSet<(String, String)>,
-    /// What was delivered.
-    sent: Ended,
-    /// What was given up.
-    dead: Ended,
+    pub(super) deliveries: BTreeMap<i64, Delivery>,
+    pub(super) events: BTreeMap<String, Event>,
     /// By channel and id.
     batches: BTreeMap<(String, String), Batch>,
     states: BTreeMap<String, ChannelState>,
 }
 
-/// Event, channel and batch of deliveries, by when they ended and their number.
-type Ended = BTreeMap<(Timestamp, i64), (String, String, String)>;
-
-struct Waiting {
-    event: String,
-    channel: String,
+pub(super) struct Delivery {
+    pub(super) event: String,
+    pub(super) channel: String,
+    pub(super) state: State,
+    pub(super) about: About,
     created: Timestamp,
     batch: Option<String>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Pending,
+    Sent(Timestamp),
+    Dead(Timestamp),
+    Settled(Timestamp),
+}
+
 impl Outbox {
-    /// Puts events into the outbox; what is in it already, by event and channel, stays as it is.
-    pub(super) fn enqueue(&mut self, outbox: &[(Event, Vec<String>)]) {
-        for (event, channels) in outbox.iter().filter(|(_, channels)| !channels.is_empty()) {
+    /// Puts an event into the outbox; what is in it already, by event and channel, stays as it is. What was settled was
+    /// never sent; `anew` brings back what had ended otherwise, too.
+    pub(super) fn enqueue(
+        &mut self,
+        event: &Event,
+        channels: &[String],
+        about: &About,
+        anew: bool,
+    ) {
+        for channel in channels {
             self.events.entry(event.id.clone()).or_insert_with(|| event.clone());
-            channels.iter().for_each(|channel| self.enqueue_one(event, channel));
+            let same = |one: &Delivery| one.event == event.id && one.channel == *channel;
+            let stays = |state: State| match state {
+                State::Pending => true,
+                State::Settled(_) => false,
+                State::Sent(_) | State::Dead(_) => !anew,
+            };
+            self.deliveries.retain(|_, one| !same(one) || stays(one.state));
+            if self.deliveries.values().any(same) {
+                continue;
+            }
+            self.last += 1;
+            let delivery = Delivery {
+                event: event.id.clone(),
+                channel: channel.clone(),
+                state: State::Pending,
+                about: about.clone(),
+                created: event.at,
+                batch: None,
+            };
+            self.deliveries.insert(self.last, delivery);
         }
     }
 
     pub(super) fn pending(&self, channel: &str, limit: usize) -> Vec<Pending> {
-        let waiting = self.waiting.iter().filter(|(_, one)| one.channel == channel);
+        let waiting = self.waiting().filter(|(_, one)| one.channel == channel);
         waiting
             .filter_map(|(delivery, one)| {
                 let event = self.events.get(&one.event)?.clone();
@@ -55,7 +83,7 @@ impl Outbox {
 
     pub(super) fn backlog(&self) -> Vec<(String, u64, Timestamp)> {
         let mut backlog = BTreeMap::<&str, (u64, Timestamp)>::new();
-        for one in self.waiting.values() {
+        for (_, one) in self.waiting() {
             let (count, oldest) = backlog.entry(&one.channel).or_insert((0, one.created));
             (*count, *oldest) = (*count + 1, one.created.min(*oldest));
         }
@@ -66,24 +94,23 @@ impl Outbox {
     }
 
     /// Freezes deliveries into a batch; all of them, or none when one is not free.
-    pub(super) fn freeze(&mut self, deliveries: &[i64], batch: &Batch) -> Result<(), StoreError> {
-        let Some(first) = deliveries.first() else { return Ok(()) };
-        let channel = self.waiting.get(first).map(|one| one.channel.clone()).unwrap_or_default();
-        let free = |one: &Waiting| {
-            one.channel == channel && one.batch.as_ref().is_none_or(|id| *id == batch.id)
+    pub(super) fn freeze(&mut self, deliveries: &[i64], batch: &Batch) -> bool {
+        let Some(first) = deliveries.first() else { return true };
+        let channel = self.deliveries.get(first).map(|one| one.channel.clone()).unwrap_or_default();
+        let free = |one: &Delivery| {
+            let mine = one.batch.as_ref().is_none_or(|id| *id == batch.id);
+            one.channel == channel && one.state == State::Pending && (mine || !self.has_begun(one))
         };
-        if let Some(taken) = deliveries.iter().find(|id| !self.waiting.get(id).is_some_and(free)) {
-            let id = &batch.id;
-            let text = format!("delivery {taken} is not free to be frozen into batch {id}");
-            return Err(StoreError::Damaged(text));
+        if !deliveries.iter().all(|id| self.deliveries.get(id).is_some_and(free)) {
+            return false;
         }
         self.batches.insert(key(&channel, &batch.id), batch.clone());
         for delivery in deliveries {
-            if let Some(one) = self.waiting.get_mut(delivery) {
+            if let Some(one) = self.deliveries.get_mut(delivery) {
                 one.batch = Some(batch.id.clone());
             }
         }
-        Ok(())
+        true
     }
 
     /// Records how a batch ended or goes on, and the channel's state with it.
@@ -92,9 +119,10 @@ impl Outbox {
         (channel, batch): (&str, &str),
         update: &BatchUpdate,
         state: &ChannelState,
+        ledger: &mut Ledger,
     ) -> Result<(), StoreError> {
         match update {
-            BatchUpdate::Delivered { at } => self.delivered(channel, batch, *at),
+            BatchUpdate::Delivered { at } => self.delivered(channel, batch, *at, ledger),
             BatchUpdate::Retry(next) if next.id == batch => {
                 if let Some(known) = self.batches.get_mut(&key(channel, batch)) {
                     known.clone_from(next);
@@ -104,73 +132,88 @@ impl Outbox {
                 let text = format!("batch {batch} cannot become {}", next.id);
                 return Err(StoreError::Damaged(text));
             }
+            BatchUpdate::Released => {
+                self.members(channel, batch).for_each(|one| one.batch = None);
+                self.batches.remove(&key(channel, batch));
+            }
             // Its deliveries stay known, so that they are not enqueued again.
             BatchUpdate::Dead { at, .. } => {
-                let ended = self.end(channel, batch, *at);
-                self.dead.extend(ended);
-                self.forget_what_ended_long_before(*at);
+                self.members(channel, batch).for_each(|one| one.state = State::Dead(*at));
+                self.forget_long_before(*at);
             }
         }
         self.states.insert(channel.to_owned(), state.clone());
         Ok(())
     }
 
+    /// Puts back what was given up before a time and is still open, as events of their own.
+    pub(super) fn say_again(&mut self, channel: &str, before: Timestamp, at: Timestamp) -> u64 {
+        let mut again = Vec::new();
+        for one in self.deliveries.values_mut().filter(|one| one.channel == channel) {
+            let open = matches!(one.about, About::Certificate(_));
+            if open && matches!(one.state, State::Dead(died) if died <= before) {
+                again.push((one.event.clone(), std::mem::replace(&mut one.about, About::Nothing)));
+            }
+        }
+        for (event, about) in &again {
+            if let Some(event) = self.events.get(event).map(|event| said_again(event, at)) {
+                self.enqueue(&event, &[channel.to_owned()], about, false);
+            }
+        }
+        again.len() as u64
+    }
+
     pub(super) fn channel_state(&self, channel: &str) -> ChannelState {
         self.states.get(channel).cloned().unwrap_or_default()
     }
 
-    fn enqueue_one(&mut self, event: &Event, channel: &str) {
-        if self.deliveries.insert((event.id.clone(), channel.to_owned())) {
-            self.last += 1;
-            let (id, channel) = (event.id.clone(), channel.to_owned());
-            let waiting = Waiting { event: id, channel, created: event.at, batch: None };
-            self.waiting.insert(self.last, waiting);
-        }
+    /// Returns whether a request with the delivery may have arrived.
+    pub(super) fn has_begun(&self, one: &Delivery) -> bool {
+        let batch = one.batch.as_ref().and_then(|id| self.batches.get(&key(&one.channel, id)));
+        batch.is_some_and(|batch| batch.begun)
     }
 
-    fn delivered(&mut self, channel: &str, batch: &str, at: Timestamp) {
-        let ended = self.end(channel, batch, at);
-        self.sent.extend(ended);
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (&i64, &Delivery)> {
+        self.deliveries.iter().filter(|(_, one)| one.state == State::Pending)
+    }
+
+    fn members(&mut self, channel: &str, batch: &str) -> impl Iterator<Item = &mut Delivery> {
+        self.deliveries.values_mut().filter(move |one| {
+            let member = one.channel == channel && one.batch.as_deref() == Some(batch);
+            member && one.state == State::Pending
+        })
+    }
+
+    fn delivered(&mut self, channel: &str, batch: &str, at: Timestamp, ledger: &mut Ledger) {
+        let mut sent = 0;
+        for one in self.members(channel, batch) {
+            sent += 1;
+            one.state = State::Sent(at);
+            if let About::Certificate(row) = one.about {
+                one.about = About::Nothing;
+                if let Some((_, told)) = ledger.get_mut(&row) {
+                    told.insert(channel.to_owned());
+                }
+            }
+        }
         self.batches.remove(&key(channel, batch));
-        self.forget_what_ended_long_before(at);
-    }
-
-    fn end(&mut self, channel: &str, batch: &str, at: Timestamp) -> Ended {
-        let member = |one: &Waiting| one.channel == channel && one.batch.as_deref() == Some(batch);
-        let ended = self.waiting.extract_if(.., |_, one| member(one));
-        let named = |one: Waiting| (one.event, one.channel, batch.to_owned());
-        ended.map(|(number, one)| ((at, number), named(one))).collect()
-    }
-
-    fn forget_what_ended_long_before(&mut self, now: Timestamp) {
-        let sent = take_before(&mut self.sent, now.plus(-KEPT));
-        let dead = take_before(&mut self.dead, now.plus(-KEPT_DEAD));
-        for (event, channel, batch) in sent.chain(dead) {
-            self.forget(event, channel, &batch);
+        if sent > 0 {
+            self.say_again(channel, at, at);
         }
+        self.forget_long_before(at);
     }
 
-    fn forget(&mut self, event: String, channel: String, batch: &str) {
-        let is_member =
-            |one: &Waiting| one.channel == channel && one.batch.as_deref() == Some(batch);
-        if !self.waiting.values().any(is_member) {
-            self.batches.remove(&key(&channel, batch));
-        }
-        self.deliveries.remove(&(event.clone(), channel));
-        let mut others = self.deliveries.range((event.clone(), String::new())..);
-        if others.next().is_none_or(|(other, _)| *other != event) {
-            self.events.remove(&event);
-        }
+    fn forget_long_before(&mut self, now: Timestamp) {
+        let old = |state: State| match state {
+            State::Sent(at) | State::Settled(at) => at < now.plus(-KEPT),
+            State::Dead(at) => at < now.plus(-KEPT_DEAD),
+            State::Pending => false,
+        };
+        self.deliveries.retain(|_, one| !old(one.state));
+        let used: std::collections::BTreeSet<_> =
+            self.deliveries.values().map(|one| one.event.as_str()).collect();
+        self.events.retain(|id, _| used.contains(id.as_str()));
     }
-}
-
-/// Takes out what ended before then.
-fn take_before(
-    ended: &mut Ended,
-    before: Timestamp,
-) -> impl Iterator<Item = (String, String, String)> + use<> {
-    let kept = ended.split_off(&(before, i64::MIN));
-    std::mem::replace(ended, kept).into_values()
 }
 
 fn key(channel: &str, batch: &str) -> (String, String) {

@@ -1,15 +1,12 @@
 //! Reading what is known: everything at start, facts and lists later.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use rusqlite::{Row, Transaction, params};
 
 use super::super::{ListQuery, Saved, ScanRecord, code};
 use super::Take;
 use super::failure::{Failure, Outcome};
 use crate::expiry::{
-    Facts, Fingerprint, Kind, RowId, Said, ScopeId, Status, StoredParts, StoredRow, Timestamp, Told,
+    Facts, Fingerprint, Kind, RowId, Said, ScopeId, Status, StoredParts, StoredRow, Timestamp,
 };
 
 /// Rows that are handed over at once: some hundred KiB.
@@ -43,7 +40,7 @@ const LIST_ALL: &str = "
 const SCOPES: &str = "SELECT id, source, scope FROM scope ORDER BY id";
 
 const LEDGER: &str =
-    "SELECT certificate_id, rung, at, told, mild FROM ledger ORDER BY certificate_id";
+    "SELECT certificate_id, rung, at, mild FROM ledger ORDER BY certificate_id";
 
 const CONDITIONS: &str = "SELECT key, at FROM condition ORDER BY key";
 
@@ -118,17 +115,14 @@ pub(super) fn each_listed(
 
 /// Reads back everything but the certificates.
 pub(super) fn saved(transaction: &Transaction<'_>) -> Outcome<Saved> {
-    let mut lists = ChannelLists::default();
     Ok(Saved {
         scopes: all(transaction, SCOPES, |row| {
             Ok((ScopeId(number(row, 0)?), text(row, 1)?, text(row, 2)?))
         })?,
         ledger: all(transaction, LEDGER, |row| {
             let rung = code::rung(number(row, 1)?);
-            let mild = row.get::<_, Option<i64>>(4)?.is_some();
-            let told = lists.list(row.get_ref(3)?.as_str()?)?;
-            let said = Said { rung, at: time(row, 2)?, told, mild };
-            Ok((RowId(number(row, 0)?), said))
+            let mild = row.get::<_, Option<i64>>(3)?.is_some();
+            Ok((RowId(number(row, 0)?), Said { rung, at: time(row, 2)?, mild }))
         })?,
         conditions: all(transaction, CONDITIONS, |row| Ok((text(row, 0)?, time(row, 1)?)))?,
         scans: scans(transaction)?,
@@ -262,21 +256,4 @@ fn strings(json: Option<&str>) -> Outcome<Vec<String>> {
         serde_json::from_str(json)
             .map_err(|error| Failure::Rule(format!("a list cannot be read: {error}")))
     })
-}
-
-/// Lists of notified channels: few, and shared by thousands of certificates.
-#[derive(Default)]
-struct ChannelLists {
-    known: HashMap<String, Told>,
-}
-
-impl ChannelLists {
-    fn list(&mut self, json: &str) -> Outcome<Told> {
-        if let Some(told) = self.known.get(json) {
-            return Ok(Arc::clone(told));
-        }
-        let told: Told = strings(Some(json))?.into_iter().map(Arc::from).collect();
-        self.known.insert(json.to_owned(), Arc::clone(&told));
-        Ok(told)
-    }
 }

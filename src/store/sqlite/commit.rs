@@ -2,9 +2,9 @@
 
 use rusqlite::{Transaction, params};
 
-use super::super::{Commit, RowWrite, ScanRecord, code};
+use super::super::{Commit, RowWrite, ScanRecord, Settled, code};
 use super::failure::{Failure, Outcome};
-use super::{checkpoints, outbox};
+use super::{checkpoints, posts};
 use crate::expiry::{RowId, Said, Timestamp};
 
 const SCOPE: &str = "INSERT INTO scope (id, source, scope) VALUES (?1, ?2, ?3)";
@@ -30,9 +30,13 @@ const ROW: &str = "
 const STATUS: &str = "UPDATE certificate SET status = ?2 WHERE id = ?1";
 
 const WRITE_LEDGER: &str = "
-    INSERT INTO ledger (certificate_id, rung, at, told, mild) VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT (certificate_id) DO UPDATE SET rung = excluded.rung, at = excluded.at, told = excluded.told,
-    mild = excluded.mild";
+    INSERT INTO ledger (certificate_id, rung, at, told, mild) VALUES (?1, ?2, ?3, '[]', ?4)
+    ON CONFLICT (certificate_id) DO UPDATE SET rung = excluded.rung, at = excluded.at, mild = excluded.mild";
+
+const INHERIT: &str = "
+    INSERT INTO ledger (certificate_id, rung, at, told, mild)
+    SELECT ?2, rung, at, told, mild FROM ledger WHERE certificate_id = ?1
+    ON CONFLICT (certificate_id) DO NOTHING";
 
 const WRITE_CONDITION: &str = "
     INSERT INTO condition (key, at) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET at = excluded.at";
@@ -56,17 +60,19 @@ pub(super) const STATEMENTS: &[&str] = &[
     ROW,
     STATUS,
     WRITE_LEDGER,
+    INHERIT,
     WRITE_CONDITION,
     FORGET_CONDITION,
     FORGET_SCANS,
     SCAN,
 ];
 
-/// Writes everything, in the order that `Commit` promises.
-pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<()> {
+/// Writes everything, in the order that `Commit` promises, and answers with what it settled.
+pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<Settled> {
     for (id, source, scope) in &commit.scopes {
         transaction.prepare_cached(SCOPE)?.execute(params![id.0, source, scope])?;
     }
+    let settled = posts::post(transaction, &commit.outbox)?;
     remove(transaction, &commit.removed)?;
     write_rows(transaction, &commit.rows)?;
     let mut statement = transaction.prepare_cached(STATUS)?;
@@ -74,14 +80,17 @@ pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<(
         statement.execute(params![row.0, code::of_status(*status)])?;
     }
     write_ledger(transaction, &commit.ledger)?;
+    for (from, to) in &commit.inherited {
+        transaction.prepare_cached(INHERIT)?.execute([from.0, to.0])?;
+    }
     write_conditions(transaction, &commit.conditions)?;
-    outbox::enqueue(transaction, &commit.outbox)?;
     for (source, scope) in &commit.unlisted {
         transaction.prepare_cached(FORGET_SCANS)?.execute([source, scope])?;
         checkpoints::forget_scope(transaction, source, scope)?;
     }
     checkpoints::write(transaction, &commit.checkpoints)?;
-    commit.scans.iter().try_for_each(|scan| write_scan(transaction, scan))
+    commit.scans.iter().try_for_each(|scan| write_scan(transaction, scan))?;
+    Ok(settled)
 }
 
 fn remove(transaction: &Transaction<'_>, removed: &[RowId]) -> Outcome<()> {
@@ -134,10 +143,9 @@ fn write_ledger(transaction: &Transaction<'_>, ledger: &[(RowId, Option<Said>)])
     for (row, said) in ledger {
         match said {
             None => forget.execute([row.0])?,
-            Some(Said { rung, at, told, mild }) => {
-                let told: Vec<&str> = told.iter().map(AsRef::as_ref).collect();
-                let (rung, mild) = (code::of_rung(*rung), mild.then_some(1));
-                write.execute(params![row.0, rung, at.seconds(), json(&told)?, mild])?
+            Some(Said { rung, at, mild }) => {
+                let mild = mild.then_some(1);
+                write.execute(params![row.0, code::of_rung(*rung), at.seconds(), mild])?
             }
         };
     }

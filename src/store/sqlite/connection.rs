@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::{Failure, Outcome};
-use super::{certificates, checkpoints, commit, forget, outbox, schema};
+use super::{certificates, checkpoints, commit, forget, outbox, posts, schema};
 
 /// How long a statement waits for a lock that another process holds for a moment.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,6 +34,7 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
         forget::STATEMENTS,
         checkpoints::STATEMENTS,
         outbox::STATEMENTS,
+        posts::STATEMENTS,
     ]
     .concat()
     .into_iter()

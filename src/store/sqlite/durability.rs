@@ -21,6 +21,7 @@ impl Durability {
     pub(super) fn of(commit: &Commit) -> Self {
         let only_certificates = commit.removed.is_empty()
             && commit.ledger.is_empty()
+            && commit.inherited.is_empty()
             && commit.conditions.is_empty()
             && commit.outbox.is_empty()
             && commit.unlisted.is_empty()

@@ -11,7 +11,7 @@ use rusqlite::Transaction;
 
 use super::{
     Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved, ScanRecord,
-    Store, StoreError,
+    Settled, Store, StoreError, Stranded,
 };
 use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 
@@ -24,6 +24,7 @@ mod file;
 mod forget;
 mod checkpoints;
 mod outbox;
+mod posts;
 mod readers;
 mod schema;
 mod writer;
@@ -133,7 +134,7 @@ impl Store for Sqlite {
         self.readers.stream(certificates::rows, each).await
     }
 
-    async fn commit(&self, commit: Arc<Commit>) -> Result<(), StoreError> {
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Settled, StoreError> {
         let durability = Durability::of(&commit);
         self.write(durability, move |transaction| commit::write(transaction, &commit)).await
     }
@@ -157,11 +158,38 @@ impl Store for Sqlite {
         self.readers.read(outbox::backlog).await
     }
 
-    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<(), StoreError> {
+    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<bool, StoreError> {
         let (deliveries, batch) = (deliveries.to_vec(), batch.clone());
         let work =
             move |transaction: &Transaction<'_>| outbox::freeze(transaction, &deliveries, &batch);
         self.write(Durability::Power, work).await
+    }
+
+    async fn say_again(
+        &self,
+        channel: &str,
+        given_up_before: Timestamp,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let channel = channel.to_owned();
+        let work = move |transaction: &Transaction<'_>| {
+            outbox::say_again(transaction, &channel, given_up_before, at)
+        };
+        self.write(Durability::Power, work).await
+    }
+
+    async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
+        let rows = rows.to_vec();
+        self.readers.read(move |transaction| posts::told(transaction, &rows)).await
+    }
+
+    async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {
+        let channels = channels.to_vec();
+        self.readers.read(move |transaction| posts::stranded(transaction, &channels)).await
+    }
+
+    async fn unsaid(&self) -> Result<Vec<RowId>, StoreError> {
+        self.readers.read(posts::unsaid).await
     }
 
     async fn settle(

@@ -3,24 +3,17 @@
 use rusqlite::{Row, Transaction, params};
 
 use super::super::types::{KEPT, KEPT_DEAD};
-use super::super::{Batch, BatchUpdate, ChannelState, Pending, event};
+use super::super::{About, Batch, BatchUpdate, ChannelState, Pending, event};
 use super::certificates::{all, collect, maybe_time, number, text, time};
 use super::failure::{Failure, Outcome};
-use crate::expiry::{Event, Timestamp};
+use super::posts;
+use crate::expiry::{RowId, Timestamp, said_again};
 
 /// What one settlement clears away at most, beyond as many deliveries as it settled.
 const CLEARED: usize = 1000;
 
-const EVENT: &str = "INSERT INTO event (id, body) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING";
-
-const EVENT_NUMBER: &str = "SELECT number FROM event WHERE id = ?1";
-
-const DELIVERY: &str = "
-    INSERT INTO delivery (event, channel, created_at) VALUES (?1, ?2, ?3)
-    ON CONFLICT (event, channel) DO NOTHING";
-
 const PENDING: &str = "
-    SELECT d.id, e.body, d.batch, b.attempts, b.detail, b.next_at
+    SELECT d.id, e.body, d.batch, b.attempts, b.detail, b.next_at, b.composed_at, b.begun, b.pages
     FROM delivery d CROSS JOIN event e ON e.number = d.event LEFT JOIN batch b
         ON b.channel = d.channel AND b.id = d.batch
     WHERE d.channel = ?1 AND d.state = 'pending' ORDER BY d.id LIMIT ?2";
@@ -32,16 +25,28 @@ const BACKLOG: &str = "
 const CHANNEL_OF: &str = "SELECT channel FROM delivery WHERE id = ?1";
 
 const BATCH: &str = "
-    INSERT INTO batch (id, channel, attempts, detail, next_at) VALUES (?1, ?2, ?3, ?4, ?5)
+    INSERT INTO batch (id, channel, attempts, detail, next_at, composed_at, begun, pages)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     ON CONFLICT (channel, id) DO UPDATE SET attempts = excluded.attempts, detail = excluded.detail,
-        next_at = excluded.next_at";
+        next_at = excluded.next_at, composed_at = excluded.composed_at, begun = excluded.begun,
+        pages = excluded.pages";
 
-const FREEZE: &str = "
-    UPDATE delivery SET batch = ?2
-    WHERE id = ?1 AND channel = ?3 AND state = 'pending' AND (batch IS NULL OR batch = ?2)";
+// Not one that is in another batch that may have arrived.
+const FREE: &str = "
+    SELECT 1 FROM delivery
+    WHERE id = ?1 AND channel = ?3 AND state = 'pending' AND (batch IS NULL OR batch = ?2 OR NOT EXISTS
+        (SELECT 1 FROM batch WHERE batch.channel = ?3 AND batch.id = delivery.batch AND batch.begun = 1))";
+
+const FREEZE: &str = "UPDATE delivery SET batch = ?2 WHERE id = ?1";
+
+const TELL: &str = "
+    UPDATE ledger SET told = (SELECT json_group_array(value) FROM
+        (SELECT value FROM json_each(ledger.told) UNION SELECT ?2 ORDER BY 1))
+    WHERE certificate_id IN
+        (SELECT certificate_id FROM delivery WHERE batch = ?1 AND channel = ?2 AND state = 'pending')";
 
 const SENT: &str = "
-    UPDATE delivery SET state = 'sent', settled_at = ?3
+    UPDATE delivery SET state = 'sent', settled_at = ?3, certificate_id = NULL
     WHERE batch = ?1 AND channel = ?2 AND state = 'pending'";
 
 const DEAD: &str = "
@@ -49,17 +54,32 @@ const DEAD: &str = "
     WHERE batch = ?1 AND channel = ?2 AND state = 'pending'";
 
 const RETRY: &str = "
-    UPDATE batch SET attempts = ?3, detail = ?4, next_at = ?5 WHERE id = ?1 AND channel = ?2";
+    UPDATE batch SET attempts = ?3, detail = ?4, next_at = ?5, composed_at = ?6, begun = ?7, pages = ?8
+    WHERE id = ?1 AND channel = ?2";
+
+const RELEASE: &str = "
+    UPDATE delivery SET batch = NULL WHERE batch = ?1 AND channel = ?2 AND state = 'pending'";
+
+const GIVEN_UP: &str = "
+    SELECT d.id, e.body, d.certificate_id FROM delivery d JOIN event e ON e.number = d.event
+    WHERE d.channel = ?1 AND d.state = 'dead' AND d.certificate_id IS NOT NULL AND d.settled_at <= ?2
+    ORDER BY d.id";
+
+const LEAVE: &str = "UPDATE delivery SET certificate_id = NULL WHERE id = ?1";
 
 const FORGET_BATCH: &str = "DELETE FROM batch WHERE id = ?1 AND channel = ?2";
 
 const STATE: &str = "
-    INSERT INTO channel_state (channel, gate_until, down, failures, last_success) VALUES (?1, ?2, ?3, ?4, ?5)
+    INSERT INTO channel_state
+        (channel, gate_until, down, failures, last_success, since, gave_up_at, gave_up_code)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     ON CONFLICT (channel) DO UPDATE SET gate_until = excluded.gate_until, down = excluded.down,
-        failures = excluded.failures, last_success = excluded.last_success";
+        failures = excluded.failures, last_success = excluded.last_success, since = excluded.since,
+        gave_up_at = excluded.gave_up_at, gave_up_code = excluded.gave_up_code";
 
-const STATE_OF: &str =
-    "SELECT gate_until, down, failures, last_success FROM channel_state WHERE channel = ?1";
+const STATE_OF: &str = "
+    SELECT gate_until, down, failures, last_success, since, gave_up_at, gave_up_code
+    FROM channel_state WHERE channel = ?1";
 
 const CLEAR_SENT: &str = "
     DELETE FROM delivery WHERE id IN
@@ -75,45 +95,38 @@ const CLEAR_BATCH: &str = "
     DELETE FROM batch WHERE id = ?1 AND channel = ?2 AND NOT EXISTS
         (SELECT 1 FROM delivery WHERE batch = ?1 AND channel = ?2 AND state = 'pending')";
 
+const CLEAR_SETTLED: &str = "
+    DELETE FROM delivery WHERE id IN
+        (SELECT id FROM delivery WHERE state = 'settled' AND settled_at < ?1 ORDER BY settled_at LIMIT ?2)
+    RETURNING event, channel, batch";
+
 const CLEAR_EVENT: &str = "
     DELETE FROM event WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM delivery WHERE event = ?1)";
 
 /// Every statement of this part.
 pub(super) const STATEMENTS: &[&str] = &[
-    EVENT,
-    EVENT_NUMBER,
-    DELIVERY,
     PENDING,
     BACKLOG,
     CHANNEL_OF,
     BATCH,
+    FREE,
     FREEZE,
+    TELL,
     SENT,
     DEAD,
     RETRY,
+    RELEASE,
+    GIVEN_UP,
+    LEAVE,
     FORGET_BATCH,
     STATE,
     STATE_OF,
     CLEAR_SENT,
+    CLEAR_SETTLED,
     CLEAR_DEAD,
     CLEAR_BATCH,
     CLEAR_EVENT,
 ];
-
-/// Puts events into the outbox; what is in it already, by event and channel, stays as it is.
-pub(super) fn enqueue(
-    transaction: &Transaction<'_>,
-    outbox: &[(Event, Vec<String>)],
-) -> Outcome<()> {
-    let mut delivery = transaction.prepare_cached(DELIVERY)?;
-    for (event, channels) in outbox.iter().filter(|(_, channels)| !channels.is_empty()) {
-        let number = write_event(transaction, event)?;
-        for channel in channels {
-            delivery.execute(params![number, channel, event.at.seconds()])?;
-        }
-    }
-    Ok(())
-}
 
 /// Reads what a channel has still to deliver, oldest first.
 pub(super) fn pending(
@@ -142,22 +155,34 @@ pub(super) fn freeze(
     transaction: &Transaction<'_>,
     deliveries: &[i64],
     batch: &Batch,
-) -> Outcome<()> {
-    let Some(first) = deliveries.first() else { return Ok(()) };
+) -> Outcome<bool> {
+    let Some(first) = deliveries.first() else { return Ok(true) };
     let mut channel_of = transaction.prepare_cached(CHANNEL_OF)?;
-    let channel = match channel_of.query([first])?.next()? {
-        Some(row) => text(row, 0)?,
-        None => return Err(not_free(*first, batch)),
+    let Some(channel) = channel_of.query([first])?.next()?.map(|row| text(row, 0)) else {
+        return Ok(false);
     };
-    let values = params![batch.id, channel, batch.attempts, batch.detail, batch.next_at.seconds()];
-    transaction.prepare_cached(BATCH)?.execute(values)?;
-    let mut freeze = transaction.prepare_cached(FREEZE)?;
+    let channel = channel?;
+    let mut free = transaction.prepare_cached(FREE)?;
     for delivery in deliveries {
-        if freeze.execute(params![delivery, batch.id, channel])? == 0 {
-            return Err(not_free(*delivery, batch));
+        if !free.exists(params![delivery, batch.id, channel])? {
+            return Ok(false);
         }
     }
-    Ok(())
+    let mut freeze = transaction.prepare_cached(FREEZE)?;
+    for delivery in deliveries {
+        freeze.execute(params![delivery, batch.id])?;
+    }
+    transaction.prepare_cached(BATCH)?.execute(params![
+        batch.id,
+        channel,
+        batch.attempts,
+        batch.detail,
+        batch.next_at.seconds(),
+        batch.composed_at.seconds(),
+        batch.begun,
+        batch.pages,
+    ])?;
+    Ok(true)
 }
 
 /// Records how a batch ended or goes on, and the channel's state with it.
@@ -168,18 +193,25 @@ pub(super) fn settle(
     state: &ChannelState,
 ) -> Outcome<()> {
     match update {
-        BatchUpdate::Delivered { at } => {
-            let sent = params![batch, channel, at.seconds()];
-            let settled = transaction.prepare_cached(SENT)?.execute(sent)?;
-            transaction.prepare_cached(FORGET_BATCH)?.execute([batch, channel])?;
-            clear(transaction, *at, settled.saturating_add(CLEARED))?;
-        }
+        BatchUpdate::Delivered { at } => delivered(transaction, (channel, batch), *at)?,
         BatchUpdate::Retry(next) if next.id == batch => {
-            let next = params![batch, channel, next.attempts, next.detail, next.next_at.seconds()];
-            transaction.prepare_cached(RETRY)?.execute(next)?;
+            transaction.prepare_cached(RETRY)?.execute(params![
+                batch,
+                channel,
+                next.attempts,
+                next.detail,
+                next.next_at.seconds(),
+                next.composed_at.seconds(),
+                next.begun,
+                next.pages,
+            ])?;
         }
         BatchUpdate::Retry(next) => {
             return Err(Failure::Rule(format!("batch {batch} cannot become {}", next.id)));
+        }
+        BatchUpdate::Released => {
+            transaction.prepare_cached(RELEASE)?.execute([batch, channel])?;
+            transaction.prepare_cached(FORGET_BATCH)?.execute([batch, channel])?;
         }
         // The batch stays as long: an operator's retry uses the same id.
         BatchUpdate::Dead { at, code } => {
@@ -189,6 +221,41 @@ pub(super) fn settle(
         }
     }
     write_state(transaction, channel, state)
+}
+
+fn delivered(
+    transaction: &Transaction<'_>,
+    (channel, batch): (&str, &str),
+    at: Timestamp,
+) -> Outcome<()> {
+    transaction.prepare_cached(TELL)?.execute([batch, channel])?;
+    let sent = params![batch, channel, at.seconds()];
+    let settled = transaction.prepare_cached(SENT)?.execute(sent)?;
+    transaction.prepare_cached(FORGET_BATCH)?.execute([batch, channel])?;
+    if settled > 0 {
+        say_again(transaction, channel, at, at)?;
+    }
+    clear(transaction, at, settled.saturating_add(CLEARED))
+}
+
+/// Puts back what was given up before a time and is still open, as events of their own.
+pub(super) fn say_again(
+    transaction: &Transaction<'_>,
+    channel: &str,
+    given_up_before: Timestamp,
+    at: Timestamp,
+) -> Outcome<u64> {
+    let mut statement = transaction.prepare_cached(GIVEN_UP)?;
+    let given_up = collect(statement.query(params![channel, given_up_before.seconds()])?, |row| {
+        let event = event::read(row.get_ref(1)?.as_str()?).map_err(Failure::Rule)?;
+        Ok((row.get::<_, i64>(0)?, event, RowId(row.get(2)?)))
+    })?;
+    for (delivery, event, row) in &given_up {
+        transaction.prepare_cached(LEAVE)?.execute([delivery])?;
+        let (event, about) = (said_again(event, at), About::Certificate(*row));
+        posts::enqueue(transaction, &event, &[channel.to_owned()], &about, false)?;
+    }
+    Ok(given_up.len() as u64)
 }
 
 /// Reads a channel's state.
@@ -201,17 +268,10 @@ pub(super) fn channel_state(transaction: &Transaction<'_>, channel: &str) -> Out
             down: row.get(1)?,
             failures: number(row, 2)?,
             last_success: maybe_time(row, 3)?,
+            since: maybe_time(row, 4)?,
+            gave_up: maybe_time(row, 5)?.zip(row.get(6)?),
         })
     })
-}
-
-fn write_event(transaction: &Transaction<'_>, event: &Event) -> Outcome<i64> {
-    let body = event::write(event).map_err(Failure::Rule)?;
-    let added = transaction.prepare_cached(EVENT)?.execute([&event.id, &body])?;
-    if added == 1 {
-        return Ok(transaction.last_insert_rowid());
-    }
-    Ok(transaction.prepare_cached(EVENT_NUMBER)?.query_row([&event.id], |row| row.get(0))?)
 }
 
 fn read_batch(row: &Row<'_>) -> Outcome<Option<Batch>> {
@@ -220,13 +280,11 @@ fn read_batch(row: &Row<'_>) -> Outcome<Option<Batch>> {
         attempts: number(row, 3)?,
         detail: number(row, 4)?,
         next_at: time(row, 5)?,
+        composed_at: time(row, 6)?,
+        begun: row.get(7)?,
+        pages: number(row, 8)?,
         id,
     }))
-}
-
-fn not_free(delivery: i64, batch: &Batch) -> Failure {
-    let id = &batch.id;
-    Failure::Rule(format!("delivery {delivery} is not free to be frozen into batch {id}"))
 }
 
 fn write_state(transaction: &Transaction<'_>, channel: &str, state: &ChannelState) -> Outcome<()> {
@@ -236,6 +294,9 @@ fn write_state(transaction: &Transaction<'_>, channel: &str, state: &ChannelStat
         state.down,
         state.failures,
         state.last_success.map(Timestamp::seconds),
+        state.since.map(Timestamp::seconds),
+        state.gave_up.as_ref().map(|(at, _)| at.seconds()),
+        state.gave_up.as_ref().map(|(_, code)| code),
     ])?;
     Ok(())
 }
@@ -245,13 +306,16 @@ fn clear(transaction: &Transaction<'_>, now: Timestamp, limit: usize) -> Outcome
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut batch = transaction.prepare_cached(CLEAR_BATCH)?;
     let mut event = transaction.prepare_cached(CLEAR_EVENT)?;
-    for (sql, kept) in [(CLEAR_SENT, KEPT), (CLEAR_DEAD, KEPT_DEAD)] {
+    for (sql, kept) in [(CLEAR_SENT, KEPT), (CLEAR_SETTLED, KEPT), (CLEAR_DEAD, KEPT_DEAD)] {
         let mut ended = transaction.prepare_cached(sql)?;
         let rows = ended.query([now.plus(-kept).seconds(), limit])?;
-        let cleared =
-            collect(rows, |row| Ok((row.get::<_, i64>(0)?, text(row, 1)?, text(row, 2)?)))?;
+        let cleared = collect(rows, |row| {
+            Ok((row.get::<_, i64>(0)?, text(row, 1)?, row.get::<_, Option<String>>(2)?))
+        })?;
         for (number, channel, id) in cleared {
-            batch.execute([&id, &channel])?;
+            if let Some(id) = id {
+                batch.execute([&id, &channel])?;
+            }
             event.execute([number])?;
         }
     }
@@ -286,9 +350,13 @@ mod tests {
             (PENDING, "INDEX delivery_pending (channel=?)"),
             (SENT, "INDEX delivery_frozen (batch=?)"),
             (DEAD, "INDEX delivery_frozen (batch=?)"),
+            (RELEASE, "INDEX delivery_frozen (batch=?)"),
+            (GIVEN_UP, "INDEX delivery_given_up (channel=? AND settled_at<?)"),
             (CLEAR_SENT, "INDEX delivery_sent (settled_at<?)"),
+            (CLEAR_SETTLED, "INDEX delivery_settled (settled_at<?)"),
             (CLEAR_DEAD, "INDEX delivery_dead (settled_at<?)"),
             (CLEAR_BATCH, "INDEX delivery_frozen (batch=?)"),
+            (FREE, "INTEGER PRIMARY KEY (rowid=?)"),
             (FREEZE, "INTEGER PRIMARY KEY (rowid=?)"),
         ] {
             let plan = plan(sql);

@@ -61,7 +61,7 @@ fn full_step(number: u32) -> Commit {
     Commit {
         scopes: vec![scope(number, "iot", &format!("scope-{number}"))],
         rows: vec![row(number, number), row(number + 1000, number)],
-        ledger: vec![(RowId(number), Some(notified(5, &["ops"])))],
+        ledger: vec![(RowId(number), Some(notified(5)))],
         conditions: vec![(format!("condition-{number}"), Some(at(9)))],
         checkpoints: vec![checkpoint("iot", "all", &format!("key-{number}"), Some("value"))],
         scans: vec![scan("iot", &format!("window-{number}"), 100)],

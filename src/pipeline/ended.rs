@@ -1,0 +1,115 @@
+//! Which alerts are over, and what is said of that: renewed, gone, or nothing.
+
+use super::Pipeline;
+use super::draft::AlertChanges;
+use crate::expiry::{
+    Event, Facts, Newer, Occasion, Renewal, RowId, Severity, Timestamp, Topic, event_id,
+    plan_renewed,
+};
+use crate::store::Post;
+
+impl Pipeline {
+    /// Notifies those who heard of the old one that it has a successor.
+    pub(super) async fn notify_renewed(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        let AlertChanges { applied, statuses } = self.draft.take_alert_changes();
+        let renewals = plan_renewed(&applied, &statuses, &self.inventory, &self.ledger);
+        if renewals.forgotten.is_empty() {
+            return Ok(());
+        }
+        let successor = |renewal: &Renewal| renewal.successor.unwrap_or(renewal.row);
+        let rows: Vec<RowId> = renewals.renewed.iter().map(|renewal| renewal.row).collect();
+        let successors: Vec<RowId> = renewals.renewed.iter().map(successor).collect();
+        let old = self.facts(&rows).await?;
+        let new = self.facts(&successors).await?;
+        for ((row, old), new) in rows.into_iter().zip(old).zip(new) {
+            if let (Some(old), Some(new)) = (old, new) {
+                self.close_renewed(row, old, &new, now);
+            }
+        }
+        for row in renewals.forgotten {
+            self.close(row, None);
+        }
+        Ok(())
+    }
+
+    /// Closes the alerts about certificates that are gone: as renewed where something took their place. They are still
+    /// known, and are forgotten after this.
+    pub(super) async fn close_gone(&mut self, rows: &[RowId]) -> anyhow::Result<()> {
+        let alerted: Vec<RowId> =
+            rows.iter().copied().filter(|row| self.ledger.contains(*row)).collect();
+        if alerted.is_empty() {
+            return Ok(());
+        }
+        let now = self.parts.clock.now();
+        let stays = |other: &RowId| !rows.contains(other);
+        let replaced = |row: &RowId| self.inventory.replacement(*row).filter(stays);
+        let elsewhere = |row: &RowId| self.inventory.elsewhere(*row).filter(stays);
+        let replacements: Vec<_> = alerted.iter().map(replaced).collect();
+        let others: Vec<_> = alerted.iter().map(elsewhere).collect();
+        let facts = self.facts(&alerted).await?;
+        let replacements = self.facts_of_some(&replacements).await?;
+        let others = self.facts_of_some(&others).await?;
+        for (((row, old), new), other) in
+            alerted.into_iter().zip(facts).zip(replacements).zip(others)
+        {
+            match (old, new) {
+                (Some(old), Some(new)) => self.close_renewed(row, old, &new, now),
+                (Some(old), None) => {
+                    let elsewhere = other.as_ref().map(|other| newer(&old, other));
+                    self.close(row, Some(Topic::Gone { facts: old, elsewhere }));
+                }
+                (None, _) => self.close(row, None),
+            }
+        }
+        Ok(())
+    }
+
+    fn close_renewed(&mut self, row: RowId, facts: Facts, new: &Facts, now: Timestamp) {
+        self.parts.metrics.renewed(&facts.source, &facts.scope, 1);
+        // Nothing is said where the successor has expired too.
+        let topic = new.not_after.filter(|end| *end > now).map(|end| Topic::Renewed {
+            facts,
+            successor: new.serial.clone(),
+            successor_not_after: end,
+        });
+        self.close(row, topic);
+    }
+
+    /// Closes the alert about a certificate, if one is open.
+    pub(super) fn close(&mut self, row: RowId, topic: Option<Topic>) {
+        if !self.ledger.remove(row) {
+            return;
+        }
+        let at = self.parts.clock.now();
+        let event = topic.map(|topic| {
+            let id = event_id(&topic, Severity::Info, &Occasion::First);
+            Event { id, at, severity: Severity::Info, topic }
+        });
+        self.draft.post(Post::Closed { row, at, event, channels: self.channel_names() });
+    }
+
+    /// Looks up certificates, where there are any.
+    pub(super) async fn facts_of_some(
+        &mut self,
+        rows: &[Option<RowId>],
+    ) -> anyhow::Result<Vec<Option<Facts>>> {
+        let asked: Vec<RowId> = rows.iter().copied().flatten().collect();
+        if asked.is_empty() {
+            return Ok(vec![None; rows.len()]);
+        }
+        let mut found = self.facts(&asked).await?.into_iter();
+        Ok(rows.iter().map(|row| row.and_then(|_| found.next().flatten())).collect())
+    }
+}
+
+/// Returns what a message about `old` says of another certificate for its names.
+pub(super) fn newer(old: &Facts, other: &Facts) -> Newer {
+    let place = if other.place.is_empty() { &other.scope } else { &other.place };
+    Newer {
+        source: other.source.clone(),
+        place: place.clone(),
+        serial: other.serial.clone(),
+        not_after: other.not_after,
+        deployment_unknown: old.place.is_empty(),
+    }
+}

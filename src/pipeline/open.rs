@@ -1,0 +1,75 @@
+//! What is open when the channels are other ones than before.
+
+use super::Pipeline;
+use super::decide::routed;
+use super::draft::BATCH;
+use crate::expiry::RowId;
+use crate::store::{About, Post};
+
+/// Whether what is open and what waits fit the channels that are configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Channels {
+    /// The daemon started: they may have changed meanwhile.
+    Unknown,
+    /// A reload may have changed them.
+    Changed,
+    /// It does.
+    Settled,
+}
+
+impl Pipeline {
+    /// Returns the channels that there are.
+    pub(super) fn channel_names(&self) -> Vec<String> {
+        self.settings.config.channels.iter().map(|channel| channel.name.clone()).collect()
+    }
+
+    /// Routes anew what waits for channels that are gone, and tells channels that are newly routed to what is open.
+    pub(super) async fn follow_channels(&mut self) -> anyhow::Result<()> {
+        let changed = std::mem::replace(&mut self.channels, Channels::Settled);
+        let names = self.channel_names();
+        if changed == Channels::Settled || names.is_empty() {
+            return Ok(());
+        }
+        self.save().await?;
+        self.settle().await?;
+        for stranded in self.parts.store.stranded(&names).await? {
+            let (event, about) = (stranded.event, stranded.about);
+            let channels = routed(&self.settings.config, &event);
+            self.draft.post(Post::Say { event, channels, about });
+        }
+        self.draft.post(Post::Channels { at: self.parts.clock.now(), names });
+        self.save().await?;
+        self.settle().await?;
+        self.forget_unsaid().await?;
+        if changed == Channels::Changed { self.tell_what_is_open().await } else { Ok(()) }
+    }
+
+    /// What nobody was told and nobody will be was not said: it comes up again.
+    async fn forget_unsaid(&mut self) -> anyhow::Result<()> {
+        let unsaid = self.parts.store.unsaid().await?;
+        for row in &unsaid {
+            self.close(*row, None);
+        }
+        if !unsaid.is_empty() {
+            self.evaluator.revisit();
+        }
+        Ok(())
+    }
+
+    async fn tell_what_is_open(&mut self) -> anyhow::Result<()> {
+        let open: Vec<RowId> = self.ledger.rows().collect();
+        for some in open.chunks(BATCH) {
+            let told = self.parts.store.told(some).await?;
+            let events = self.rungs(some).await?;
+            for ((row, told), event) in some.iter().zip(told).zip(events) {
+                let Some(event) = event else { continue };
+                let mut channels = routed(&self.settings.config, &event);
+                channels.retain(|channel| !told.contains(channel));
+                let about = About::Certificate(*row);
+                self.draft.post(Post::Say { event, channels, about });
+            }
+            self.save().await?;
+        }
+        Ok(())
+    }
+}

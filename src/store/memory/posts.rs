@@ -1,0 +1,123 @@
+//! What a step of the pipeline does to the outbox.
+
+use std::collections::BTreeMap;
+
+use super::super::{About, Post, Settled, Stranded};
+use super::known::Ledger;
+use super::outbox::{Delivery, Outbox, State};
+use crate::expiry::{RowId, Timestamp};
+
+impl Outbox {
+    /// Does what the posts say, in their order, and answers with what they settled.
+    pub(super) fn post(&mut self, posts: &[Post], ledger: &mut Ledger) -> Settled {
+        let mut settled = Settled::new();
+        for one in posts {
+            for channel in self.post_one(one, ledger) {
+                *settled.entry(channel).or_default() += 1;
+            }
+        }
+        settled
+    }
+
+    fn post_one(&mut self, post: &Post, ledger: &mut Ledger) -> Vec<String> {
+        match post {
+            Post::Say { event, channels, about } => {
+                self.enqueue(event, channels, about, false);
+                Vec::new()
+            }
+            Post::Rung { row, event, channels } => {
+                let settled = self.settle_certificate(*row, event.at);
+                let opens = !ledger.contains_key(row);
+                self.enqueue(event, channels, &About::Certificate(*row), opens);
+                settled
+            }
+            Post::Closed { row, at, event, channels } => {
+                let settled = self.settle_certificate(*row, *at);
+                let told = self.recipients(*row, ledger, channels);
+                if let Some(event) = event {
+                    self.enqueue(event, &told, &About::Nothing, false);
+                }
+                self.leave(&About::Certificate(*row), |_| true);
+                ledger.remove(row);
+                settled
+            }
+            Post::Over { key, at, event, channels } => {
+                let about = About::Condition(key.clone());
+                let settled = self.settle_about(&about, *at);
+                self.leave(&about, |_| true);
+                if let Some(event) = event {
+                    let heard = channels.iter().filter(|channel| !settled.contains(channel));
+                    let heard: Vec<String> = heard.cloned().collect();
+                    self.enqueue(event, &heard, &About::Nothing, false);
+                }
+                settled
+            }
+            Post::Channels { at, names } => {
+                let gone = |channel: &String| !names.contains(channel);
+                ledger.values_mut().for_each(|(_, told)| told.retain(|channel| !gone(channel)));
+                self.settle_where(*at, |_, one| gone(&one.channel))
+            }
+        }
+    }
+
+    pub(super) fn stranded(&self, channels: &[String]) -> Vec<Stranded> {
+        let mut stranded = BTreeMap::<&str, (i64, &About)>::new();
+        for (number, one) in self.waiting().filter(|(_, one)| !channels.contains(&one.channel)) {
+            stranded.entry(&one.event).or_insert((*number, &one.about));
+        }
+        let mut found: Vec<_> = stranded.into_iter().collect();
+        found.sort_unstable_by_key(|(_, (number, _))| *number);
+        let named = |(event, (_, about)): (&str, (i64, &About))| {
+            Some(Stranded { event: self.events.get(event)?.clone(), about: about.clone() })
+        };
+        found.into_iter().filter_map(named).collect()
+    }
+
+    /// Returns whether something about a certificate waits, or was given up and is to be said again.
+    pub(super) fn is_about(&self, row: RowId) -> bool {
+        self.deliveries.values().any(|one| one.about == About::Certificate(row))
+    }
+
+    fn settle_certificate(&mut self, row: RowId, at: Timestamp) -> Vec<String> {
+        let about = About::Certificate(row);
+        let settled = self.settle_about(&about, at);
+        self.leave(&about, |state| matches!(state, State::Dead(_)));
+        settled
+    }
+
+    fn settle_about(&mut self, about: &About, at: Timestamp) -> Vec<String> {
+        self.settle_where(at, |outbox, one| one.about == *about && !outbox.has_begun(one))
+    }
+
+    fn settle_where(
+        &mut self,
+        at: Timestamp,
+        which: impl Fn(&Self, &Delivery) -> bool,
+    ) -> Vec<String> {
+        let settles = self.waiting().filter(|(_, one)| which(self, one));
+        let settles: Vec<i64> = settles.map(|(number, _)| *number).collect();
+        let mut channels = Vec::new();
+        for number in settles {
+            if let Some(one) = self.deliveries.get_mut(&number) {
+                one.state = State::Settled(at);
+                one.about = About::Nothing;
+                channels.push(one.channel.clone());
+            }
+        }
+        channels
+    }
+
+    fn leave(&mut self, about: &About, which: impl Fn(State) -> bool) {
+        let leaving = |one: &&mut Delivery| one.about == *about && which(one.state);
+        self.deliveries.values_mut().filter(leaving).for_each(|one| one.about = About::Nothing);
+    }
+
+    /// Those that were told, and those that a message is on its way to.
+    fn recipients(&self, row: RowId, ledger: &Ledger, channels: &[String]) -> Vec<String> {
+        let mut told = ledger.get(&row).map(|(_, told)| told.clone()).unwrap_or_default();
+        let about = About::Certificate(row);
+        let under_way = self.waiting().filter(|(_, one)| one.about == about);
+        told.extend(under_way.map(|(_, one)| one.channel.clone()));
+        told.into_iter().filter(|channel| channels.contains(channel)).collect()
+    }
+}
