@@ -18,6 +18,7 @@ use crate::store::{Checkpoint, ListQuery, Sqlite};
 
 mod clock;
 mod places;
+mod truth;
 
 /// 2027-01-15T08:00:00Z.
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -51,7 +52,11 @@ fn watched(name: &str) -> Watched {
 }
 
 fn settings(sources: &[&str]) -> Settings {
-    let config = load(TEXT, &Environment::of([]), |_| None).0.unwrap();
+    settings_of(TEXT, sources)
+}
+
+fn settings_of(text: &str, sources: &[&str]) -> Settings {
+    let config = load(text, &Environment::of([]), |_| None).0.unwrap();
     Settings {
         config: Arc::new(config),
         watched: sources.iter().map(|name| watched(name)).collect(),
@@ -147,12 +152,13 @@ impl Bench {
 
 async fn restored(store: &Arc<Sqlite>) -> (Pipeline, watch::Receiver<Arc<View>>) {
     let clock = Arc::new(SteadyClock::starting_at(NOW));
-    restored_at(Arc::clone(store) as Arc<dyn Store>, clock).await
+    restored_at(Arc::clone(store) as Arc<dyn Store>, clock, settings(&["iot"])).await
 }
 
 async fn restored_at(
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    settings: Settings,
 ) -> (Pipeline, watch::Receiver<Arc<View>>) {
     let metrics =
         Arc::new(DaemonMetrics::new(&Setup { sources: Vec::new(), channels: Vec::new() }));
@@ -168,7 +174,7 @@ async fn restored_at(
         exposition,
     };
     let view = outputs.view.subscribe();
-    (Pipeline::restore(parts, settings(&["iot"]), outputs).await.unwrap(), view)
+    (Pipeline::restore(parts, settings, outputs).await.unwrap(), view)
 }
 
 fn slice(scope: &str, window: Window) -> Arc<Slice> {

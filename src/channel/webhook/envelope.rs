@@ -251,24 +251,30 @@ mod tests {
         {
           "data": {
             "certificate": {
+              "common_name": "www.example.com",
               "display_name": "www.example.com",
+              "fingerprint": null,
               "holder": "",
               "issuer": "R11",
               "kind": "server",
               "not_after": "2026-01-08T00:00:00Z",
               "not_before": "2025-10-10T00:00:00Z",
               "organizational_unit": "",
+              "place": "",
               "serial": "04a1b2c3",
               "status": "active",
               "subject_cn": "www.example.com"
             },
+            "composed_at": "2026-01-01T00:00:00Z",
             "days_left": 7,
             "dedup_key": "e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46",
             "id": "0193e4b0-7d",
             "kind": "certificate.expiring",
             "leaves": null,
             "link": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3",
+            "newer": null,
             "occurred_at": "2026-01-01T00:00:00Z",
+            "place": "",
             "problem_key": "56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae",
             "rung": "7d",
             "schema": "notafter.event/1",
@@ -290,9 +296,9 @@ mod tests {
         let events = page["data"]["events"].take();
         let events: Vec<_> = events.as_array().unwrap().iter().map(Value::to_string).collect();
         insta::assert_snapshot!(format!("{page}\n{}", events.join("\n")), @r#"
-        {"data":{"batch_id":"0193e4b0-7d","counts":{"certificate.expiring":2},"events":null,"link":"https://certs.example.com/","page":1,"pages":1,"schema":"notafter.batch/1","severity":"warning","total":2},"timestamp":"2026-01-01T00:00:00Z","type":"digest"}
-        {"certificate":{"display_name":"*.a.example.com","holder":"","issuer":"R11","kind":"server","not_after":"2026-01-04T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","serial":"04a1b2c3","status":"active","subject_cn":"*.a.example.com"},"days_left":3,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","occurred_at":"2026-01-01T00:00:00Z","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":259200,"severity":"warning","source":"web-certs"}
-        {"certificate":{"display_name":"b.example.com","holder":"","issuer":"R11","kind":"server","not_after":"2026-01-08T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","serial":"04a1b2c3","status":"active","subject_cn":"b.example.com"},"days_left":7,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","occurred_at":"2026-01-01T00:00:00Z","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":604800,"severity":"warning","source":"web-certs"}
+        {"data":{"batch_id":"0193e4b0-7d","composed_at":"2026-01-01T00:00:00Z","counts":{"certificate.expiring":2},"events":null,"link":"https://certs.example.com/","page":1,"pages":1,"schema":"notafter.batch/1","severity":"warning","total":2},"timestamp":"2026-01-01T00:00:00Z","type":"digest"}
+        {"certificate":{"common_name":"*.a.example.com","display_name":"*.a.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","not_after":"2026-01-04T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"*.a.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":3,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":259200,"severity":"warning","source":"web-certs"}
+        {"certificate":{"common_name":"b.example.com","display_name":"b.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","not_after":"2026-01-08T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"b.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":7,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":604800,"severity":"warning","source":"web-certs"}
         "#);
     }
 
@@ -318,6 +324,7 @@ mod tests {
         {
           "data": {
             "batch_id": "0193e4b0-7d",
+            "composed_at": "2026-01-01T00:00:00Z",
             "counts": {
               "certificate.expiring": 6
             },
@@ -466,7 +473,7 @@ mod tests {
             ));
         }
         insta::assert_snapshot!(shapes.join("\n"), @r#"
-        certificate.renewed: ["certificate", "days_left", "dedup_key", "problem_key", "scope", "seconds_left", "source", "successor"]
+        certificate.renewed: ["certificate", "days_left", "dedup_key", "place", "problem_key", "scope", "seconds_left", "source", "successor"]
         source.stale: ["error", "last_proven", "source"]
         source.recovered: ["source"]
         place.unreadable: ["error", "place", "source"]
@@ -477,6 +484,8 @@ mod tests {
         inventory.consistent: ["scope", "source"]
         channel.down: ["channel", "code", "hint"]
         channel.up: ["channel"]
+        notification.dead: ["channel", "code"]
+        certificate.gone: ["certificate", "days_left", "dedup_key", "elsewhere", "place", "problem_key", "scope", "seconds_left", "source"]
         clock.suspect: ["detail"]
         clock.recovered: []
         clock.offset: ["offset_seconds", "source"]

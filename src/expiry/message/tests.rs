@@ -104,8 +104,8 @@ fn an_expired_certificate_is_told_with_its_facts() {
     facts.holder = "meter 7/@all".into();
     facts.unit = "plant-7".into();
     insta::assert_snapshot!(said(&[event]), @r"
-    [notafter] certificate meter 7%2F%40all expired 2 days ago (critical)
-    Holder: meter 7%2F%40all
+    [notafter] certificate meter 7/%40all expired 2 days ago (critical)
+    Holder: meter 7/%40all
     Unit: plant-7
     Source: web-certs
     Scope: all
@@ -115,8 +115,8 @@ fn an_expired_certificate_is_told_with_its_facts() {
     Days past: 2
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
-    [notafter] 证书 meter 7%2F%40all 已过期 2 天 (critical)
-    持有者：meter 7%2F%40all
+    [notafter] 证书 meter 7/%40all 已过期 2 天 (critical)
+    持有者：meter 7/%40all
     组织单元：plant-7
     来源：web-certs
     签发者：R11
@@ -251,13 +251,13 @@ fn a_stale_source_is_told() {
     [notafter] source iot-prod has no proven scan since 2025-12-31T23:00:00Z (warning)
     Source: iot-prod
     Last proven scan: 2025-12-31T23:00:00Z
-    Last error: throttled%3A RequestLimitExceeded
+    Last error: throttled: RequestLimitExceeded
     <https://certs.example.com/?source=iot-prod>
 
     [notafter] 来源 iot-prod 自 2025-12-31T23:00:00Z 起未能完整读取 (warning)
     来源：iot-prod
     上次完整读取：2025-12-31T23:00:00Z
-    最近的错误：throttled%3A RequestLimitExceeded
+    最近的错误：throttled: RequestLimitExceeded
     <https://certs.example.com/?source=iot-prod>
     ");
     insta::assert_snapshot!(said_of(Topic::SourceStale { source: "new".into(), last_proven: None, error: None }), @r"
@@ -527,7 +527,7 @@ fn more_than_five_events_are_a_digest() {
     ]);
     events.push(event(Severity::Warning, Topic::ChannelUp { channel: "ops".into() }));
     insta::assert_snapshot!(said(&events), @r"
-    [notafter] 8 events: 1 expired, 5 expiring, 1 renewed, 1 recovered (critical)
+    [notafter] 8 events: 1 expired, 4 expiring, 1 inactive or pending, 1 renewed, 1 recovered (critical)
     expired: 1
     within 7d: 4
     inactive or pending: 1
@@ -543,7 +543,7 @@ fn more_than_five_events_are_a_digest() {
     - new.example.com · renewed · 2026-04-01T00:00:00Z · web-certs / all
     <https://certs.example.com/>
 
-    [notafter] 8 个事件：1 个已过期，5 个将到期，1 个已续期，1 个恢复 (critical)
+    [notafter] 8 个事件：1 个已过期，4 个将到期，1 个未启用或待启用，1 个已续期，1 个恢复 (critical)
     已过期：1
     7 天内到期：4
     未启用或待启用：1
@@ -764,10 +764,39 @@ fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
     let rung = Rung::Before(7 * 86_400);
     let topic =
         Topic::Expiring { facts: placed.clone(), rung, leaves: None, newer: Some(newer.clone()) };
-    insta::assert_snapshot!(said_of(topic.clone()), @"");
+    insta::assert_snapshot!(said_of(topic.clone()), @r"
+    [notafter] certificate a.example.com expires in 7 days (warning)
+    Common name: a.example.com
+    Source: web-certs
+    Scope: all
+    Place: /etc/a.pem
+    Issuer: C=JP, O=SECOM (x)
+    Serial: 04a1b2c3
+    Fingerprint: 0707070707070707070707070707070707070707070707070707070707070707
+    Not after: 2026-01-08T00:00:00Z
+    Days left: 7
+    Newer certificate: 05ffee, 2026-04-01T00:00:00Z, web / /b.pem
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+
+    [notafter] 证书 a.example.com 将在 7 天后到期 (warning)
+    通用名称 (CN)：a.example.com
+    来源：web-certs
+    位置：/etc/a.pem
+    签发者：C=JP, O=SECOM (x)
+    序列号：04a1b2c3
+    指纹：0707070707070707070707070707070707070707070707070707070707070707
+    到期时间：2026-01-08T00:00:00Z
+    剩余天数：7
+    较新的证书：05ffee, 2026-04-01T00:00:00Z, web / /b.pem
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    ");
     let listed = Newer { place: "all".into(), deployment_unknown: true, ..newer.clone() };
     let unknown = Topic::Expiring { facts: facts("b", 7), rung, leaves: None, newer: Some(listed) };
     let gone = Topic::Gone { facts: placed, elsewhere: Some(newer) };
     let events = [topic, unknown, gone].map(|topic| event(Severity::Warning, topic));
-    insta::assert_snapshot!(said(&events), @"");
+    let message = Message::compose("id", NOW, Language::En, events.to_vec(), None);
+    let lines: Vec<_> = message.entries.iter().map(|entry| entry.text.as_str()).collect();
+    assert!(lines[0].contains("web-certs / /etc/a.pem · Newer certificate: 05ffee"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.ends_with("not known whether it is deployed")));
+    assert!(lines.iter().any(|line| line.starts_with("a.example.com · gone · web-certs")));
 }

@@ -152,10 +152,15 @@ impl Outbox {
         for one in self.deliveries.values_mut().filter(|one| one.channel == channel) {
             let open = matches!(one.about, About::Certificate(_));
             if open && matches!(one.state, State::Dead(died) if died <= before) {
-                again.push((one.event.clone(), std::mem::replace(&mut one.about, About::Nothing)));
+                let about = std::mem::replace(&mut one.about, About::Nothing);
+                again.push((one.state, one.event.clone(), about));
             }
         }
-        for (event, about) in &again {
+        again.sort_by_key(|(state, ..)| match state {
+            State::Dead(died) => *died,
+            State::Pending | State::Sent(_) | State::Settled(_) => before,
+        });
+        for (_, event, about) in &again {
             if let Some(event) = self.events.get(event).map(|event| said_again(event, at)) {
                 self.enqueue(&event, &[channel.to_owned()], about, false);
             }

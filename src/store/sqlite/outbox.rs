@@ -63,7 +63,7 @@ const RELEASE: &str = "
 const GIVEN_UP: &str = "
     SELECT d.id, e.body, d.certificate_id FROM delivery d JOIN event e ON e.number = d.event
     WHERE d.channel = ?1 AND d.state = 'dead' AND d.certificate_id IS NOT NULL AND d.settled_at <= ?2
-    ORDER BY d.id";
+    ORDER BY d.settled_at, d.id";
 
 const LEAVE: &str = "UPDATE delivery SET certificate_id = NULL WHERE id = ?1";
 
