@@ -158,7 +158,7 @@ impl Conditions {
     pub fn remind(&self, condition: Condition, topic: Topic) -> Option<Transition> {
         let raised = Some(*self.raised.get(&condition)?);
         let severity = condition.severity();
-        Some(Transition { condition, raised, topic: Some(topic), severity })
+        Some(Transition { condition, raised, topic: Some(topic), severity, since: now })
     }
 
     /// A condition is over. Answers with what that changes, once, and only if it was raised.

@@ -329,7 +329,7 @@ impl Bench {
     async fn rung(&self, id: &str, channels: &[&str]) {
         let channels = channels.iter().map(ToString::to_string).collect();
         let post = Post::Rung { row: ROW, event: self.event(id), channels };
-        let said = Said { rung: Rung::Before(86_400), at: self.clock.now() };
+        let said = Said { rung: Rung::Before(86_400), at: self.clock.now(), mild: false };
         let ledger = vec![(ROW, Some(said))];
         self.step(Commit { outbox: vec![post], ledger, ..Commit::default() }).await;
     }

@@ -43,6 +43,7 @@ struct Bench {
     store: Arc<Sqlite>,
     view: watch::Receiver<Arc<View>>,
     source: Arc<str>,
+    heard: std::sync::Mutex<Vec<Event>>,
     _folder: TempDir,
 }
 
@@ -68,7 +69,14 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(Sqlite::open(&folder.path().join("notafter.db")).unwrap());
         let (pipeline, view) = restored(&store).await;
-        Self { pipeline, store, view, source: "iot".into(), _folder: folder }
+        Self {
+            pipeline,
+            store,
+            view,
+            source: "iot".into(),
+            heard: std::sync::Mutex::default(),
+            _folder: folder,
+        }
     }
 
     /// Begins anew with what the store has.
@@ -140,9 +148,13 @@ impl Bench {
         known.into_iter().map(|facts| facts.serial).collect()
     }
 
+    /// Everything that `ops` heard so far; it hears now what waits.
     async fn said(&self) -> Vec<Event> {
-        let pending = self.store.pending("ops", 100).await.unwrap();
-        pending.into_iter().map(|pending| pending.event).collect()
+        let waiting = self.store.pending("ops", 100).await.unwrap();
+        self.deliver("ops").await;
+        let mut heard = self.heard.lock().unwrap();
+        heard.extend(waiting.into_iter().map(|pending| pending.event));
+        heard.clone()
     }
 
     async fn kinds(&self) -> Vec<&'static str> {
@@ -298,7 +310,7 @@ async fn a_scope_that_is_not_listed_is_asked_for_and_goes_when_it_is_absent_twic
     assert_eq!(bench.serials().await.len(), 4);
     bench.absent("mqtt-2").await;
     assert_eq!(bench.serials().await, ["mqtt-1 a", "mqtt-1 b"]);
-    assert_eq!(bench.kinds().await, [""; 0], "over before anybody heard of it");
+    assert_eq!(bench.kinds().await, ["inventory.shrunk", "inventory.restored"]);
     let scans = bench.store.scans().await.unwrap();
     assert_eq!(scans.iter().map(|scan| scan.scope.as_str()).collect::<Vec<_>>(), ["mqtt-1"]);
     assert_eq!(bench.view.borrow().len(), 2);
@@ -608,6 +620,7 @@ async fn what_is_gone_for_good_is_worded_as_gone_and_never_as_restored() {
     bench.scan_and_ask(&all, devices(&["a", "b", "c", "d", "e"]), |_| true).await;
     for _ in 0..4 {
         bench.scan_and_ask(&all, vec![], |_| false).await;
+        bench.kinds().await;
     }
     let said = bench.said().await;
     let accepted: Vec<_> = said
@@ -628,6 +641,7 @@ async fn what_came_back_after_a_freeze_is_restored_and_nothing_is_gone() {
     let all = slice("all", Window::All);
     bench.scan_and_ask(&all, devices(&["a", "b"]), |_| true).await;
     bench.scan_and_ask(&all, vec![], |_| false).await;
+    assert_eq!(bench.kinds().await, ["inventory.shrunk"]);
     bench.scan_and_ask(&all, devices(&["a", "b"]), |_| true).await;
     let said = bench.said().await;
     let restored = said.last().map(|event| event.topic.clone());

@@ -31,11 +31,7 @@ impl Ledger {
     /// Returns what was last notified about a certificate.
     pub fn get(&self, row: RowId) -> Option<Said> {
         let entry = self.find(row)?;
-        Some(Said {
-            rung: entry.rung(),
-            at: Timestamp::from_seconds(entry.at),
-            mild: entry.mild,
-        })
+        Some(Said { rung: entry.rung(), at: Timestamp::from_seconds(entry.at), mild: entry.mild })
     }
 
     /// Writes down what was notified about a certificate, in place of what was there before.

@@ -265,8 +265,7 @@ fn what_was_said_in_the_future_is_void_and_the_true_rungs_are_said() {
     let mut story = Story::new();
     let step = Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 20 * DAY)).into() };
     story.world.apply(0, &device("01", "", Some(NOW + 20 * DAY)));
-    let said =
-        Said { rung: Rung::Expired, at: at(NOW + 400 * DAY), told: told("ops"), mild: false };
+    let said = Said { rung: Rung::Expired, at: at(NOW + 400 * DAY), mild: false };
     story.ledger.set(RowId(0), said.clone());
     story.stored.insert(RowId(0), said);
     story.step(&step);

@@ -83,7 +83,7 @@ impl Days {
 
 async fn start(store: &Memory, clock: &Arc<BentClock>) -> Pipeline {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    restored_at(Arc::new(store.clone()), clock).await.0
+    restored_at(Arc::new(store.clone()), clock, settings(&["iot"])).await.0
 }
 
 #[tokio::test(start_paused = true)]

@@ -87,8 +87,11 @@ fn a_commit() -> impl Strategy<Value = Commit> {
             RowWrite { row, scope: ScopeId(row.0 % 4), sighting, status, first_seen }
         },
     );
-    let entry = (any::rung(), any::time(), any::<bool>())
-        .prop_map(|(rung, at, mild)| Said { rung, at, mild });
+    let entry = (any::rung(), any::time(), any::<bool>()).prop_map(|(rung, at, mild)| Said {
+        rung,
+        at,
+        mild,
+    });
     (
         vec(write, 0..6),
         vec((number(), any::status()), 0..4),

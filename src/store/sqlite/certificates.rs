@@ -39,8 +39,7 @@ const LIST_ALL: &str = "
 
 const SCOPES: &str = "SELECT id, source, scope FROM scope ORDER BY id";
 
-const LEDGER: &str =
-    "SELECT certificate_id, rung, at, mild FROM ledger ORDER BY certificate_id";
+const LEDGER: &str = "SELECT certificate_id, rung, at, mild FROM ledger ORDER BY certificate_id";
 
 const CONDITIONS: &str = "SELECT key, at FROM condition ORDER BY key";
 
