@@ -112,7 +112,7 @@ pub struct Transition {
     pub topic: Option<Topic>,
     /// How much it asks of the reader.
     pub severity: Severity,
-    /// Since when it holds, or held.
+    /// Since when it holds or held; of one that is reported again, when that is.
     pub since: Timestamp,
 }
 
@@ -155,7 +155,7 @@ impl Conditions {
     }
 
     /// A condition that was raised still holds, and is reported again.
-    pub fn remind(&self, condition: Condition, topic: Topic) -> Option<Transition> {
+    pub fn remind(&self, condition: Condition, topic: Topic, now: Timestamp) -> Option<Transition> {
         let raised = Some(*self.raised.get(&condition)?);
         let severity = condition.severity();
         Some(Transition { condition, raised, topic: Some(topic), severity, since: now })
@@ -213,11 +213,11 @@ mod tests {
         assert_eq!(conditions.clear(&condition), None);
         assert!(conditions.raise(condition.clone(), topic.clone(), now).is_some());
         assert_eq!(conditions.raise(condition.clone(), topic.clone(), now), None);
-        let again = conditions.remind(condition.clone(), topic.clone()).unwrap();
+        let again = conditions.remind(condition.clone(), topic.clone(), now).unwrap();
         assert_eq!((again.raised, again.topic), (Some(now), Some(topic.clone())));
         let over = conditions.clear(&condition).unwrap();
         assert_eq!(over.topic, Some(Topic::SourceRecovered { source: "iot".into() }));
-        assert_eq!(conditions.remind(condition.clone(), topic), None);
+        assert_eq!(conditions.remind(condition.clone(), topic, now), None);
         assert_eq!(conditions.clear(&condition), None);
     }
 }

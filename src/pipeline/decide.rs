@@ -41,7 +41,9 @@ impl Pipeline {
         if !self.evaluator.is_settled(self.inventory.version(), now) {
             let view = self.inventory.view();
             notices = plan(&mut self.evaluator, &view, now, &self.ledger).notices;
+            let all = notices.len();
             notices.retain(|notice| !self.absence.holds_back(notice.verdict.row));
+            self.holds_back |= notices.len() < all;
         }
         self.count_active();
         if self.settings.config.channels.is_empty() {
@@ -59,14 +61,10 @@ impl Pipeline {
     }
 
     async fn notify_some(&mut self, notices: &[Notice], now: Timestamp) -> anyhow::Result<()> {
-        // Whether these are gone is not known yet.
-        let is_there = |notice: &&Notice| !self.absence.is_missing(notice.verdict.row);
-        let there: Vec<&Notice> = notices.iter().filter(is_there).collect();
-        self.holds_back |= there.len() < notices.len();
-        let rows: Vec<RowId> = there.iter().map(|notice| notice.verdict.row).collect();
+        let rows: Vec<RowId> = notices.iter().map(|notice| notice.verdict.row).collect();
         let facts = self.facts(&rows).await?;
         let newer = self.newer(&rows).await?;
-        for ((notice, facts), newer) in there.into_iter().zip(facts).zip(newer) {
+        for ((notice, facts), newer) in notices.iter().zip(facts).zip(newer) {
             if let Some(facts) = facts {
                 tracing::trace!(
                     serial = facts.serial,

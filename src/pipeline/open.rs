@@ -32,7 +32,11 @@ impl Pipeline {
         }
         self.save().await?;
         self.settle().await?;
-        for stranded in self.parts.store.stranded(&names).await? {
+        let stranded = self.parts.store.stranded(&names).await?;
+        if self.ledger.is_empty() && stranded.is_empty() {
+            return Ok(());
+        }
+        for stranded in stranded {
             let (event, about) = (stranded.event, stranded.about);
             let channels = routed(&self.settings.config, &event);
             self.draft.post(Post::Say { event, channels, about });

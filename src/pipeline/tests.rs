@@ -14,7 +14,7 @@ use crate::expiry::{Ends, Event, Kind, Rejected, RowId, Rung, Sighting, Status, 
 use crate::metrics::Setup;
 use crate::scan::{Candidate, LastRead, Reading, Report};
 use crate::source::{Page, Slice, Window};
-use crate::store::{Checkpoint, ListQuery, Sqlite};
+use crate::store::{Batch, BatchUpdate, ChannelState, Checkpoint, ListQuery, Sqlite};
 
 mod clock;
 mod places;
@@ -67,7 +67,7 @@ fn settings_of(text: &str, sources: &[&str]) -> Settings {
 impl Bench {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(Sqlite::open(&folder.path().join("notafter.db")).unwrap());
+        let store = Arc::new(Sqlite::inline(&folder.path().join("notafter.db")).unwrap());
         let (pipeline, view) = restored(&store).await;
         Self {
             pipeline,
@@ -150,16 +150,34 @@ impl Bench {
 
     /// Everything that `ops` heard so far; it hears now what waits.
     async fn said(&self) -> Vec<Event> {
-        let waiting = self.store.pending("ops", 100).await.unwrap();
-        self.deliver("ops").await;
+        let news = deliver(&*self.store, "ops").await;
         let mut heard = self.heard.lock().unwrap();
-        heard.extend(waiting.into_iter().map(|pending| pending.event));
+        heard.extend(news);
         heard.clone()
     }
 
     async fn kinds(&self) -> Vec<&'static str> {
         self.said().await.iter().map(Event::kind).collect()
     }
+}
+
+/// Delivers all that waits for a channel, and answers with it.
+async fn deliver(store: &dyn Store, channel: &str) -> Vec<Event> {
+    let waiting = store.pending(channel, 100).await.unwrap();
+    let deliveries: Vec<i64> = waiting.iter().map(|one| one.delivery).collect();
+    let batch = Batch {
+        id: "b".to_owned(),
+        attempts: 0,
+        detail: 0,
+        next_at: NOW,
+        composed_at: NOW,
+        begun: true,
+        pages: 0,
+    };
+    assert!(store.freeze(&deliveries, &batch).await.unwrap());
+    let update = BatchUpdate::Delivered { at: NOW };
+    store.settle(channel, "b", &update, &ChannelState::default()).await.unwrap();
+    waiting.into_iter().map(|one| one.event).collect()
 }
 
 async fn restored(store: &Arc<Sqlite>) -> (Pipeline, watch::Receiver<Arc<View>>) {

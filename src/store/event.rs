@@ -388,7 +388,7 @@ mod tests {
             let event = any::event().new_tree(&mut runner).unwrap().current();
             kinds.insert(event.kind());
         }
-        assert_eq!(kinds.len(), 17, "{kinds:?}");
+        assert_eq!(kinds.len(), 19, "{kinds:?}");
     }
 
     #[test]

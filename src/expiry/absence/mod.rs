@@ -183,11 +183,6 @@ impl Absence {
         }
     }
 
-    /// Returns whether the last reading did not find the certificate: whether it is gone is not known yet.
-    pub fn is_missing(&self, row: RowId) -> bool {
-        self.missed.contains(row)
-    }
-
     /// These are removed; their numbers may be given to others.
     pub fn forget(&mut self, rows: &[RowId]) {
         self.keep(rows);

@@ -85,7 +85,7 @@ impl SelfChecks {
         let detail = if opinion == Opinion::Unknown { why + NO_PROVIDER } else { why };
         let topic = Topic::ClockSuspect { detail };
         if again {
-            return self.conditions.remind(Condition::Clock, topic);
+            return self.conditions.remind(Condition::Clock, topic, now.wall);
         }
         self.raise(Condition::Clock, topic, now.wall)
     }

@@ -112,6 +112,7 @@ async fn a_folder_is_one_place_and_readable_when_something_in_it_is() {
 async fn a_place_that_is_no_more_there_is_not_said_to_be_readable() {
     let mut bench = Bench::new().await;
     bench.look(vec![look("/a", Unreadable), look("/b", Unreadable), look("/c", Read)]).await;
+    assert_eq!(bench.kinds().await, ["place.unreadable", "place.unreadable"]);
     bench.look(vec![look("/a", Missing), look("/c", Read)]).await;
     assert_eq!(bench.kinds().await, ["place.unreadable", "place.unreadable"]);
     assert_eq!(bench.pipeline.checks.unreadable_places("iot"), Vec::<String>::new());

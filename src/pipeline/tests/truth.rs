@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::expiry::{Facts, Severity};
-use crate::store::{Batch, BatchUpdate, ChannelState};
 
 /// What the release of `4d1c0c4` left behind.
 const FIRST: &str = include_str!("../../../tests/fixtures/stores/4d1c0c4/store.sql");
@@ -15,25 +14,9 @@ impl Bench {
     }
 
     /// Delivers all that waits for a channel, and answers with the kinds of it.
-    pub(super) async fn deliver(&self, channel: &str) -> Vec<&'static str> {
-        let waiting = self.store.pending(channel, 100).await.unwrap();
-        let deliveries: Vec<i64> = waiting.iter().map(|one| one.delivery).collect();
-        if deliveries.is_empty() {
-            return Vec::new();
-        }
-        let batch = Batch {
-            id: "b".to_owned(),
-            attempts: 0,
-            detail: 0,
-            next_at: NOW,
-            composed_at: NOW,
-            begun: true,
-            pages: 0,
-        };
-        assert!(self.store.freeze(&deliveries, &batch).await.unwrap());
-        let update = BatchUpdate::Delivered { at: NOW };
-        self.store.settle(channel, "b", &update, &ChannelState::default()).await.unwrap();
-        waiting.iter().map(|one| one.event.kind()).collect()
+    async fn deliver(&self, channel: &str) -> Vec<&'static str> {
+        let events = deliver(&*self.store, channel).await;
+        events.iter().map(Event::kind).collect()
     }
 
     /// What waits for `ops`, which hears nothing of it yet.
