@@ -171,41 +171,35 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
         Topic::Gone { facts, elsewhere } => {
             TopicRow::Gone { facts: facts_row(facts), elsewhere: elsewhere.as_ref().map(newer_row) }
         }
-        Topic::Renewed { facts, successor, successor_not_after } => TopicRow::Renewed {
-            facts: facts_row(facts),
-            successor: successor.into(),
-            successor_not_after: successor_not_after.seconds(),
-        },
+        Topic::Renewed { facts, successor, successor_not_after: end } => {
+            let (facts, successor) = (facts_row(facts), successor.into());
+            TopicRow::Renewed { facts, successor, successor_not_after: end.seconds() }
+        }
         Topic::SourceStale { source, last_proven, error } => TopicRow::SourceStale {
             source: source.into(),
             last_proven: last_proven.map(Timestamp::seconds),
             error: error.as_deref().map(Cow::Borrowed),
         },
         Topic::SourceRecovered { source } => TopicRow::SourceRecovered { source: source.into() },
-        Topic::PlaceUnreadable { source, place, error } => TopicRow::PlaceUnreadable {
-            source: source.into(),
-            place: place.into(),
-            error: error.into(),
-        },
+        Topic::PlaceUnreadable { source, place, error } => {
+            let (source, place, error) = (source.into(), place.into(), error.into());
+            TopicRow::PlaceUnreadable { source, place, error }
+        }
         Topic::PlaceReadable { source, place } => {
             TopicRow::PlaceReadable { source: source.into(), place: place.into() }
         }
-        Topic::InventoryShrunk { source, scope, known, missing } => TopicRow::InventoryShrunk {
-            source: source.into(),
-            scope: scope.into(),
-            known: *known,
-            missing: *missing,
-        },
-        Topic::InventoryRestored { source, scope, accepted } => TopicRow::InventoryRestored {
-            source: source.into(),
-            scope: scope.into(),
-            accepted: accepted.map(|Accepted { known, missing }| AcceptedRow { known, missing }),
-        },
-        Topic::InventoryContradicts { source, scope, unlisted } => TopicRow::InventoryContradicts {
-            source: source.into(),
-            scope: scope.into(),
-            unlisted: *unlisted,
-        },
+        Topic::InventoryShrunk { source, scope, known, missing } => {
+            let (source, scope) = (source.into(), scope.into());
+            TopicRow::InventoryShrunk { source, scope, known: *known, missing: *missing }
+        }
+        Topic::InventoryRestored { source, scope, accepted } => {
+            let (source, scope) = (source.into(), scope.into());
+            TopicRow::InventoryRestored { source, scope, accepted: accepted.map(accepted_row) }
+        }
+        Topic::InventoryContradicts { source, scope, unlisted } => {
+            let (source, scope) = (source.into(), scope.into());
+            TopicRow::InventoryContradicts { source, scope, unlisted: *unlisted }
+        }
         Topic::InventoryConsistent { source, scope } => {
             TopicRow::InventoryConsistent { source: source.into(), scope: scope.into() }
         }
@@ -237,11 +231,11 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
         TopicRow::NotificationDead { channel, code } => {
             Topic::NotificationDead { channel: channel.into_owned(), code: code.into_owned() }
         }
-        TopicRow::Renewed { facts: row, successor, successor_not_after } => Topic::Renewed {
-            facts: facts(row)?,
-            successor: successor.into_owned(),
-            successor_not_after: Timestamp::from_seconds(successor_not_after),
-        },
+        TopicRow::Renewed { facts: row, successor, successor_not_after: end } => {
+            let (facts, successor) = (facts(row)?, successor.into_owned());
+            let successor_not_after = Timestamp::from_seconds(end);
+            Topic::Renewed { facts, successor, successor_not_after }
+        }
         TopicRow::SourceStale { source, last_proven, error } => Topic::SourceStale {
             source: source.into_owned(),
             last_proven: last_proven.map(Timestamp::from_seconds),
@@ -250,38 +244,32 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
         TopicRow::SourceRecovered { source } => {
             Topic::SourceRecovered { source: source.into_owned() }
         }
-        TopicRow::PlaceUnreadable { source, place, error } => Topic::PlaceUnreadable {
-            source: source.into_owned(),
-            place: place.into_owned(),
-            error: error.into_owned(),
-        },
+        TopicRow::PlaceUnreadable { source, place, error } => {
+            let (source, place) = (source.into_owned(), place.into_owned());
+            Topic::PlaceUnreadable { source, place, error: error.into_owned() }
+        }
         TopicRow::PlaceReadable { source, place } => {
             Topic::PlaceReadable { source: source.into_owned(), place: place.into_owned() }
         }
-        TopicRow::InventoryShrunk { source, scope, known, missing } => Topic::InventoryShrunk {
-            source: source.into_owned(),
-            scope: scope.into_owned(),
-            known,
-            missing,
-        },
-        TopicRow::InventoryRestored { source, scope, accepted } => Topic::InventoryRestored {
-            source: source.into_owned(),
-            scope: scope.into_owned(),
-            accepted: accepted.map(|AcceptedRow { known, missing }| Accepted { known, missing }),
-        },
-        TopicRow::InventoryContradicts { source, scope, unlisted } => Topic::InventoryContradicts {
-            source: source.into_owned(),
-            scope: scope.into_owned(),
-            unlisted,
-        },
+        TopicRow::InventoryShrunk { source, scope, known, missing } => {
+            let (source, scope) = (source.into_owned(), scope.into_owned());
+            Topic::InventoryShrunk { source, scope, known, missing }
+        }
+        TopicRow::InventoryRestored { source, scope, accepted: row } => {
+            let (source, scope) = (source.into_owned(), scope.into_owned());
+            Topic::InventoryRestored { source, scope, accepted: row.map(accepted) }
+        }
+        TopicRow::InventoryContradicts { source, scope, unlisted } => {
+            let (source, scope) = (source.into_owned(), scope.into_owned());
+            Topic::InventoryContradicts { source, scope, unlisted }
+        }
         TopicRow::InventoryConsistent { source, scope } => {
             Topic::InventoryConsistent { source: source.into_owned(), scope: scope.into_owned() }
         }
-        TopicRow::ChannelDown { channel, code, hint } => Topic::ChannelDown {
-            channel: channel.into_owned(),
-            code: code.into_owned(),
-            hint: hint.into_owned(),
-        },
+        TopicRow::ChannelDown { channel, code, hint } => {
+            let (channel, code) = (channel.into_owned(), code.into_owned());
+            Topic::ChannelDown { channel, code, hint: hint.into_owned() }
+        }
         TopicRow::ChannelUp { channel } => Topic::ChannelUp { channel: channel.into_owned() },
         TopicRow::ClockSuspect { detail } => Topic::ClockSuspect { detail: detail.into_owned() },
         TopicRow::ClockRecovered => Topic::ClockRecovered,
@@ -290,6 +278,14 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
         }
         TopicRow::Test => Topic::Test,
     })
+}
+
+const fn accepted_row(accepted: Accepted) -> AcceptedRow {
+    AcceptedRow { known: accepted.known, missing: accepted.missing }
+}
+
+const fn accepted(row: AcceptedRow) -> Accepted {
+    Accepted { known: row.known, missing: row.missing }
 }
 
 fn newer_row(newer: &Newer) -> NewerRow<'_> {

@@ -32,7 +32,7 @@ fn name(event: &Event) -> Name {
     (facts.source.clone(), facts.serial.clone())
 }
 
-fn judge(played: &Played, days: i64) {
+fn judge(played: &Played, days: i64) -> usize {
     assert_eq!(played.known, played.truth.len(), "certificates that the daemon knew at the end");
     let told = judge_rungs(played);
     for (source, one) in played.truth.iter().filter(|(_, one)| must_be_told(one, days)) {
@@ -40,7 +40,7 @@ fn judge(played: &Played, days: i64) {
         assert!(told.contains(&name), "never told: {source} {one:?}");
     }
     judge_renewals(played, &told);
-    judge_retries(played);
+    judge_retries(played)
 }
 
 /// A rung is told once, and not before it is crossed. Returns the certificates that were told of.
@@ -68,27 +68,30 @@ fn judge_renewals(played: &Played, told: &BTreeSet<Name>) {
     assert!(!once.is_empty(), "no certificate that was told of was renewed");
 }
 
-/// What the room refused comes again with the same id until it is taken, and then no more.
-fn judge_retries(played: &Played) {
+/// What the room refused comes again until it is taken, perhaps in another message, and then no more. Returns how many
+/// events were refused.
+fn judge_retries(played: &Played) -> usize {
     let (delivered, refused) = (played.delivered(), played.refused());
     let distinct: BTreeSet<&str> = delivered.iter().copied().collect();
     assert_eq!(delivered.len(), distinct.len(), "a message came twice");
-    assert!(!refused.is_empty(), "the room refused nothing");
-    let lost: Vec<_> = refused.difference(&distinct).collect();
+    let taken: BTreeSet<&str> = played.events().map(|event| event.id.as_str()).collect();
+    let lost: Vec<_> = refused.difference(&taken).collect();
     assert!(lost.is_empty(), "refused once and never sent again: {lost:?}");
+    refused.len()
 }
 
 #[test]
 fn what_is_true_is_told_once_and_nothing_else() {
-    for seed in 1..=2 {
+    let refused = (1..=3).map(|seed| {
         println!("seed {seed}");
-        judge(&play(seed, DAYS), DAYS);
-    }
+        judge(&play(seed, DAYS), DAYS)
+    });
+    assert!(refused.sum::<usize>() > 0, "the room refused nothing");
 }
 
 #[test]
 fn what_is_true_in_a_month_is_told_once_and_nothing_else() {
-    judge(&play(3, 30), 30);
+    assert!(judge(&play(3, 30), 30) > 0, "the room refused nothing");
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(crate) struct SimRoom {
     pub(crate) fate: Arc<Fate>,
     pub(crate) trace: Arc<Trace>,
     pub(crate) clock: Arc<BentClock>,
-    /// Every message that was delivered, and every id that was refused.
+    /// Every message that was delivered, and the id of every event that was refused.
     pub(crate) heard: Arc<Mutex<Heard>>,
 }
 
@@ -35,7 +35,7 @@ impl Channel for SimRoom {
         let mut heard = self.heard.lock().unwrap();
         if self.fate.happens("room refuses", 4) {
             self.trace.note("room", &format!("refuses {}", message.id));
-            heard.refused.push(message.id.clone());
+            heard.refused.extend(message.events.iter().map(|event| event.id.clone()));
             return Err(SendError::Retry { after: None, code: "http 500".to_owned() });
         }
         self.trace.note("room", &format!("takes {}", message.id));

@@ -114,22 +114,18 @@ fn of_topic(event: &Event, at: Timestamp) -> Map<String, Value> {
     let fields = match &event.topic {
         Topic::Expiring { facts, rung, leaves, newer } => {
             let word = Message::rung_word(*rung);
-            let mut fields = of_certificate(facts, at, &["expiring", word.as_str()]);
-            fields["rung"] = json!(word);
-            fields["leaves"] = json!(leaves);
-            fields["newer"] = newer.as_ref().map_or(Value::Null, of_newer);
-            fields
+            let own =
+                json!({ "rung": word, "leaves": leaves, "newer": newer.as_ref().map(of_newer) });
+            return of_certificate(facts, at, &["expiring", word.as_str()], own);
         }
         Topic::Gone { facts, elsewhere } => {
-            let mut fields = of_certificate(facts, at, &["gone"]);
-            fields["elsewhere"] = elsewhere.as_ref().map_or(Value::Null, of_newer);
-            fields
+            let own = json!({ "elsewhere": elsewhere.as_ref().map(of_newer) });
+            return of_certificate(facts, at, &["gone"], own);
         }
-        Topic::Renewed { facts, successor, successor_not_after } => {
-            let mut fields = of_certificate(facts, at, &["renewed", successor]);
-            fields["successor"] =
-                json!({ "serial": clean(successor), "not_after": iso(*successor_not_after) });
-            fields
+        Topic::Renewed { facts, successor, successor_not_after: end } => {
+            let own =
+                json!({ "successor": { "serial": clean(successor), "not_after": iso(*end) } });
+            return of_certificate(facts, at, &["renewed", successor], own);
         }
         Topic::SourceStale { source, last_proven, error } => json!({
             "source": clean(source),
@@ -170,7 +166,11 @@ fn of_topic(event: &Event, at: Timestamp) -> Map<String, Value> {
         }
         Topic::ClockRecovered | Topic::Test => json!({}),
     };
-    match fields {
+    object(fields)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
         Value::Object(fields) => fields,
         _ => Map::new(),
     }
@@ -186,7 +186,13 @@ fn of_newer(newer: &Newer) -> Value {
     })
 }
 
-fn of_certificate(facts: &Facts, at: Timestamp, trigger: &[&str]) -> Value {
+/// Returns what is said about every certificate, and what is this event's `own`.
+fn of_certificate(
+    facts: &Facts,
+    at: Timestamp,
+    trigger: &[&str],
+    own: Value,
+) -> Map<String, Value> {
     let identity = [&facts.source, &facts.scope, &facts.issuer, &facts.serial].map(String::as_str);
     let fingerprint = facts.fingerprint.map(hex::encode);
     let part = fingerprint.as_deref().filter(|_| facts.collides).unwrap_or_default();
@@ -194,7 +200,7 @@ fn of_certificate(facts: &Facts, at: Timestamp, trigger: &[&str]) -> Value {
     let problem: Vec<&str> = ["problem"].into_iter().chain(identity).chain(placed).collect();
     let names = [&facts.common_name, &facts.holder, &facts.serial];
     let name = names.into_iter().find(|name| !name.is_empty()).map_or("", String::as_str);
-    json!({
+    let fields = json!({
         "source": clean(&facts.source),
         "scope": clean(&facts.scope),
         "place": clean(&facts.place),
@@ -217,7 +223,10 @@ fn of_certificate(facts: &Facts, at: Timestamp, trigger: &[&str]) -> Value {
         "days_left": facts.not_after.map(|end| days_left(end, at)),
         "dedup_key": key(&[&trigger[..1], &identity, &trigger[1..]].concat()),
         "problem_key": key(&problem),
-    })
+    });
+    let mut fields = object(fields);
+    fields.append(&mut object(own));
+    fields
 }
 
 /// Returns a key that is the same whenever the parts are.
@@ -396,7 +405,7 @@ mod tests {
             let fingerprint = Some([7; 32]);
             let facts =
                 Facts { place: place.into(), collides, fingerprint, ..sample::facts("a", 3) };
-            let of = of_certificate(&facts, NOW, &["expiring", "7d"]);
+            let of = of_certificate(&facts, NOW, &["expiring", "7d"], json!({}));
             assert_eq!(of["certificate"]["fingerprint"], "07".repeat(32));
             assert_eq!((&of["place"], &of["certificate"]["place"]), (&json!(place), &json!(place)));
             (of["problem_key"].clone(), of["dedup_key"].clone())
