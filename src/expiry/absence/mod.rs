@@ -108,7 +108,9 @@ impl Absence {
     /// The reading looked at places.
     pub fn look(&mut self, part: &Part, looks: &[Look]) {
         let unseen = &mut self.readings.of(part).unseen;
-        looks.iter().for_each(|look| unseen.note(look));
+        for look in looks {
+            unseen.note(look);
+        }
     }
 
     /// Returns how many places the reading lost sight of, when they are so many that it proves nothing.

@@ -14,6 +14,9 @@ use crate::x509::{self, Facts};
 /// The password of the keystores, or why it cannot be had; `None`: none is configured.
 pub(super) type Password<'a> = Option<Result<&'a str, &'a String>>;
 
+/// Unpacks the certificates of a keystore, each as DER.
+type Open = fn(&[u8], &str) -> Result<Vec<Vec<u8>>, String>;
+
 /// A keystore with more in it takes longer to open than anything that is read should.
 const LARGEST_PKCS12: usize = 1 << 20;
 
@@ -31,7 +34,7 @@ const SCRYPT: &[u8] = &[0x2B, 0x06, 0x01, 0x04, 0x01, 0xDA, 0x47, 0x04, 0x0B];
 
 /// Reads every certificate, if `bytes` are a keystore.
 pub(super) fn entries(bytes: &[u8], password: Password<'_>) -> Option<Vec<Result<Facts, String>>> {
-    let (format, open): (_, fn(&[u8], &str) -> Result<Vec<Vec<u8>>, String>) = match bytes {
+    let (format, open): (_, Open) = match bytes {
         [0xFE, 0xED, 0xFE, 0xED, ..] => ("JKS", jks),
         [0xCE, 0xCE, 0xCE, 0xCE, ..] => ("JCEKS", jks),
         _ if is_pkcs12(bytes) => ("PKCS#12", pkcs12),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::bundle;
@@ -24,7 +24,7 @@ const NOT_THERE: &str = "not there";
 pub(super) fn read(options: &Options, disk: &dyn Disk, matched: &BTreeSet<String>) -> Page {
     let survey = Survey::of(options, disk);
     let secret = options.password.as_ref().map(Secret::read);
-    let password = secret.as_ref().map(|read| read.as_ref().map(|it| it.expose_secret()));
+    let password = secret.as_ref().map(|read| read.as_ref().map(ExposeSecret::expose_secret));
     let mut pile = Pile::default();
     for (path, named) in &survey.files {
         match disk.read(path) {
@@ -35,7 +35,9 @@ pub(super) fn read(options: &Options, disk: &dyn Disk, matched: &BTreeSet<String
             Err(error) => pile.add_closed(path, &error, false),
         }
     }
-    survey.missing.iter().for_each(|path| pile.add_missing(path));
+    for path in &survey.missing {
+        pile.add_missing(path);
+    }
     for (path, closed) in &survey.closed {
         pile.add_closed(path, &closed.error, closed.covers_below);
     }

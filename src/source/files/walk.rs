@@ -74,22 +74,22 @@ impl Walk<'_> {
                     }
                 }
             }
-            [Part::Folders, rest @ ..] => self.below(path, parts, rest),
+            [Part::Folders, rest @ ..] => self.below(&path, parts, rest),
         }
     }
 
     /// Follows the rest of a pattern in a folder and in every folder below it.
-    fn below(&mut self, folder: PathBuf, parts: &[Part], rest: &[Part]) {
-        match self.disk.resolve(&folder) {
+    fn below(&mut self, folder: &Path, parts: &[Part], rest: &[Part]) {
+        match self.disk.resolve(folder) {
             Ok(real) => {
                 if !self.seen.insert((parts.len(), real)) {
                     return;
                 }
             }
-            Err(error) => return self.close(&folder, error, true),
+            Err(error) => return self.close(folder, error, true),
         }
-        self.follow(folder.clone(), rest);
-        for entry in self.list(&folder) {
+        self.follow(folder.to_owned(), rest);
+        for entry in self.list(folder) {
             let path = folder.join(&entry.name);
             if self.is_folder(&path, &entry) {
                 self.follow(path, parts);
