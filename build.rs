@@ -1,5 +1,4 @@
 //! Tells the program when its source was made: the same for the same source, so that builds can be repeated.
-#![expect(clippy::print_stdout, reason = "this is how cargo is told")]
 #![expect(clippy::disallowed_methods, reason = "nothing is configured here")]
 
 use std::path::Path;

@@ -53,21 +53,22 @@
 //! lines name the order of their files. [`source`] and [`channel`] are lists: a new provider or service is one file and
 //! one line. CONTRIBUTING.md tells where each question is decided and what every word means.
 
-pub mod expiry;
-pub mod clock;
-pub mod x509;
-pub mod config;
-pub mod client;
-pub mod source;
-pub mod channel;
-pub mod store;
-pub mod metrics;
-pub mod scan;
-pub mod schedule;
-pub mod pipeline;
-pub mod outbox;
-pub mod web;
-pub mod app;
+mod expiry;
+mod clock;
+mod x509;
+mod config;
+mod client;
+mod source;
+mod channel;
+mod store;
+mod metrics;
+mod scan;
+mod schedule;
+mod pipeline;
+mod outbox;
+mod web;
+mod app;
 pub mod cli;
+pub mod facade;
 #[cfg(test)]
 mod property;

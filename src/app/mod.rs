@@ -99,7 +99,6 @@ impl App {
         let hosts = watch::Sender::new(Arc::new(self.plan.config.server.hosts.clone()));
         let state = web::State {
             view,
-            metrics,
             exposition,
             names,
             sources,

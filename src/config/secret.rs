@@ -45,11 +45,6 @@ impl Secret {
         Self { reference, environment: environment.clone() }
     }
 
-    /// Returns where it is read from.
-    pub const fn reference(&self) -> &SecretRef {
-        &self.reference
-    }
-
     /// Reads the secret, without the white space around it. The error names the place and never the content.
     pub fn read(&self) -> Result<SecretString, String> {
         let (place, content) = match &self.reference {

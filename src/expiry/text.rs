@@ -82,11 +82,6 @@ pub fn cut_chars(text: &str, max: usize) -> String {
     cut_counting(text, max, |_| 1)
 }
 
-/// Cuts `text` to at most `max` UTF-16 units, with an ellipsis when something is left out.
-pub fn cut_utf16(text: &str, max: usize) -> String {
-    cut_counting(text, max, char::len_utf16)
-}
-
 /// Returns `time` as `2026-01-08T00:00:00Z`.
 pub fn iso(time: Timestamp) -> String {
     chrono::DateTime::from_timestamp(time.seconds(), 0).map_or_else(
@@ -204,9 +199,6 @@ mod tests {
             (cut_bytes("abcd", 2), ""),
             (cut_chars("证书abc", 4), "证书a…"),
             (cut_chars("证书abc", 5), "证书abc"),
-            (cut_utf16("😀😀😀", 5), "😀😀…"),
-            (cut_utf16("😀😀😀", 6), "😀😀😀"),
-            (cut_utf16("😀😀", 2), "…"),
             (cut_chars("a%40b", 4), "a…"),
             (cut_bytes("5% off the price", 5), "5%…"),
         ] {
@@ -260,11 +252,10 @@ mod tests {
 
         #[test]
         fn cuts_never_exceed(text in "\\PC{0,40}|(%[0-9A-F]{2}|[a-z]){0,20}", max in 0_usize..64) {
-            let (bytes, chars, units) = (cut_bytes(&text, max), cut_chars(&text, max), cut_utf16(&text, max));
+            let (bytes, chars) = (cut_bytes(&text, max), cut_chars(&text, max));
             prop_assert!(bytes.len() <= max);
             prop_assert!(chars.chars().count() <= max);
-            prop_assert!(units.encode_utf16().count() <= max);
-            for cut in [bytes, chars, units] {
+            for cut in [bytes, chars] {
                 let kept = cut.strip_suffix('…').unwrap_or(&cut);
                 prop_assert!(text.starts_with(kept) || cut == text);
             }
@@ -273,7 +264,7 @@ mod tests {
         #[test]
         fn cuts_of_inert_text_split_no_group(text in "\\PC{0,40}", max in 0_usize..64) {
             let whole = inert(&text, 1000);
-            for cut in [cut_bytes(&whole, max), cut_chars(&whole, max), cut_utf16(&whole, max)] {
+            for cut in [cut_bytes(&whole, max), cut_chars(&whole, max)] {
                 prop_assert!(!splits_a_group(&cut), "{cut:?} of {whole:?}");
             }
         }

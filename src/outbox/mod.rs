@@ -30,6 +30,7 @@ use crate::expiry::{Language, Timestamp};
 use crate::store::Store;
 
 /// Every outcome of an attempt, for [`Watcher::notification`].
+#[cfg(test)]
 pub const OUTCOMES: [&str; 7] =
     [DELIVERED, "throttled", "retry", "ambiguous", "rejected", "down", DEAD];
 

@@ -18,7 +18,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::clock::Clock;
 use crate::config::Hosts;
 use crate::expiry::View;
-use crate::metrics::{DaemonMetrics, Exposition, Names};
+use crate::metrics::{Exposition, Names};
 use crate::scan::SourceStatus;
 
 mod answer;
@@ -43,8 +43,6 @@ use limits::Limits;
 pub struct State {
     /// The newest state of the inventory.
     pub view: watch::Receiver<Arc<View>>,
-    /// The daemon's own counts.
-    pub metrics: Arc<DaemonMetrics>,
     /// What scrapes are made with.
     pub exposition: Arc<Exposition>,
     /// What certificates are called.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use async_trait::async_trait;
-use notafter::expiry::{
+use notafter::facade::expiry::{
     Evaluator, Facts, Inventory, Kind, Ladder, Ledger, Notice, RowId, Said, ScopeId, Sighting,
     Status, Timestamp, plan,
 };
-use notafter::metrics::{
+use notafter::facade::metrics::{
     DaemonMetrics, Exposition, Format, Moment, Names, NamesError, Setup, SourceSetup,
 };
 use tokio::time::Instant;

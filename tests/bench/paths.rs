@@ -10,17 +10,17 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use notafter::client::http::Http;
-use notafter::client::limiter::Limiters;
-use notafter::client::{Deps, Meter, NoMeter};
-use notafter::clock::{SystemClock, SystemRandom};
-use notafter::config::{Environment, load};
-use notafter::expiry::{
+use notafter::facade::client::http::Http;
+use notafter::facade::client::limiter::Limiters;
+use notafter::facade::client::{Deps, Meter, NoMeter};
+use notafter::facade::clock::{SystemClock, SystemRandom};
+use notafter::facade::config::{Environment, load};
+use notafter::facade::expiry::{
     Change, Evaluator, Inventory, Ladder, Ledger, ScopeId, Sighting, Sightings, StoredParts,
     StoredRow, Sums, SumsCache, plan,
 };
-use notafter::metrics::Format;
-use notafter::source::{self, Slice, Source, Window};
+use notafter::facade::metrics::Format;
+use notafter::facade::source::{self, Slice, Source, Window};
 
 use crate::known::{Fleet, LADDER, NOW, exposition, sighting};
 use crate::pages;
@@ -181,7 +181,7 @@ fn restore(turns: u64) -> anyhow::Result<()> {
         inventory.restore_scope(ScopeId(1), "iot", INSTANCE);
         for (number, sighting) in (0..).zip(&sightings) {
             let parts = StoredParts::of(&sighting, u64::from(number));
-            let row = StoredRow::new(notafter::expiry::RowId(number), parts);
+            let row = StoredRow::new(notafter::facade::expiry::RowId(number), parts);
             ensure!(inventory.restore(ScopeId(1), row), "a row is there twice");
         }
     }

@@ -5,8 +5,8 @@ use std::io;
 
 use anyhow::ensure;
 use async_trait::async_trait;
-use notafter::expiry::{Facts, RowId, Sighting};
-use notafter::metrics::{Format, Names, NamesError};
+use notafter::facade::expiry::{Facts, RowId, Sighting};
+use notafter::facade::metrics::{Format, Names, NamesError};
 use tokio::time::Instant;
 
 use crate::Options;

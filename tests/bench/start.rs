@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use notafter::expiry::{ScopeId, Timestamp};
-use notafter::store::{Commit, RowWrite, Sqlite, Store as _};
+use notafter::facade::expiry::{ScopeId, Timestamp};
+use notafter::facade::store::{Commit, RowWrite, Sqlite, Store as _};
 use tokio::time::Instant;
 
 use crate::Options;
@@ -64,9 +64,9 @@ async fn fill(folder: &Folder) -> anyhow::Result<()> {
 }
 
 fn written(
-    row: notafter::expiry::RowId,
+    row: notafter::facade::expiry::RowId,
     scope: ScopeId,
-    sighting: &notafter::expiry::Sighting,
+    sighting: &notafter::facade::expiry::Sighting,
 ) -> RowWrite {
     let first_seen: Timestamp = NOW;
     RowWrite { row, scope, sighting: sighting.clone(), status: sighting.status, first_seen }

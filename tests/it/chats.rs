@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use notafter::channel::{self, Channel};
-use notafter::client::{Deps, NoMeter, http::Http, limiter::Limiters};
-use notafter::clock::{SystemClock, SystemRandom};
-use notafter::config::{Environment, Mistakes, load};
-use notafter::expiry::{
+use notafter::facade::channel::{self, Channel};
+use notafter::facade::client::{Deps, NoMeter, http::Http, limiter::Limiters};
+use notafter::facade::clock::{SystemClock, SystemRandom};
+use notafter::facade::config::{Environment, Mistakes, load};
+use notafter::facade::expiry::{
     Event, Facts, Kind, Language, Message, Rung, Severity, Status, Timestamp, Topic,
 };
 

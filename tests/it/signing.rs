@@ -9,11 +9,11 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use notafter::client::http::Http;
-use notafter::client::limiter::Limiters;
-use notafter::client::tencent::{Keys, Settings, Tencent};
-use notafter::client::{Action, Backoff, Deps, NoMeter};
-use notafter::clock::{Clock, SystemRandom};
+use notafter::facade::client::http::Http;
+use notafter::facade::client::limiter::Limiters;
+use notafter::facade::client::tencent::{Keys, Settings, Tencent};
+use notafter::facade::client::{Action, Backoff, Deps, NoMeter};
+use notafter::facade::clock::{Clock, SystemRandom};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use notafter::expiry::{Rung, Timestamp, Topic};
+use notafter::facade::expiry::{Rung, Timestamp, Topic};
 
 use super::cloud::{Certificate, DAY};
 use super::world::{Act, Played, START, play_acts};
@@ -58,7 +58,7 @@ fn judge(played: &Played, slept: i64) {
 
 /// Returns the kinds of events about the clock, in the order in which they were told.
 fn about_the_clock(played: &Played) -> Vec<&'static str> {
-    let kinds = played.events().map(notafter::expiry::Event::kind);
+    let kinds = played.events().map(notafter::facade::expiry::Event::kind);
     kinds.filter(|kind| kind.starts_with("clock.")).collect()
 }
 

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use notafter::client::ClockOffset;
-use notafter::clock::{BentClock, Clock as _};
-use notafter::expiry::{Kind, Sighting, Status, Timestamp};
-use notafter::source::{Page, Slice, Source, SourceError, Window};
+use notafter::facade::client::ClockOffset;
+use notafter::facade::clock::{BentClock, Clock as _};
+use notafter::facade::expiry::{Kind, Sighting, Status, Timestamp};
+use notafter::facade::source::{Page, Slice, Source, SourceError, Window};
 
 use super::fate::Fate;
 use super::trace::Trace;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use notafter::clock::{Random, mix};
+use notafter::facade::clock::{Random, mix};
 
 /// Decides everything that chance decides.
 ///

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use notafter::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
-use notafter::store::{
+use notafter::facade::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
+use notafter::facade::store::{
     Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, Saved,
     ScanRecord, Settled, Store, StoreError, Stranded,
 };

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use notafter::app::{Core, Plan, Wiring};
-use notafter::channel::Channel;
-use notafter::clock::{BentClock, Clock};
-use notafter::config::{Environment, load};
-use notafter::expiry::{Event, Timestamp};
-use notafter::metrics::{DaemonMetrics, Setup};
-use notafter::pipeline::Parts;
-use notafter::schedule::ComputedTimers;
-use notafter::source::{Source, full_scan_default};
-use notafter::store::{Memory, Store as _};
+use notafter::facade::app::{Core, Plan, Wiring};
+use notafter::facade::channel::Channel;
+use notafter::facade::clock::{BentClock, Clock};
+use notafter::facade::config::{Environment, load};
+use notafter::facade::expiry::{Event, Timestamp};
+use notafter::facade::metrics::{DaemonMetrics, Setup};
+use notafter::facade::pipeline::Parts;
+use notafter::facade::schedule::ComputedTimers;
+use notafter::facade::source::{Source, full_scan_default};
+use notafter::facade::store::{Memory, Store as _};
 use tokio::time::Instant;
 
 use super::cloud::{Certificate, DAY, SimCloud, draw};

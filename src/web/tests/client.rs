@@ -62,7 +62,6 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     let state = State {
         view: views,
         exposition: Arc::new(Exposition::new(Arc::clone(&metrics))),
-        metrics,
         names: Arc::clone(&names) as Arc<dyn Names>,
         sources: statuses,
         clock: Arc::new(Stopped),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use notafter::expiry::Timestamp;
-use notafter::source::Window;
+use notafter::facade::expiry::Timestamp;
+use notafter::facade::source::Window;
 
 use super::world::{NOW, World};
 use simulator::Service;

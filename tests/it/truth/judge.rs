@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use notafter::expiry::{Facts, Kind, Status, Timestamp};
-use notafter::scan::Poll;
-use notafter::source::Window;
+use notafter::facade::expiry::{Facts, Kind, Status, Timestamp};
+use notafter::facade::scan::Poll;
+use notafter::facade::source::Window;
 
 use super::world::World;
 use crate::harness::sample;

@@ -1,6 +1,6 @@
 //! What truly happens to certificates and instances, and what is notified of it.
 
-use notafter::expiry::{Facts, Status as Known};
+use notafter::facade::expiry::{Facts, Status as Known};
 
 use super::world::{NOW, Sent, World};
 use crate::harness::sample;

@@ -1,6 +1,6 @@
 //! The watcher watches itself: sources without a proven scan, and providers' clocks.
 
-use notafter::expiry::{Event, Severity, Topic};
+use notafter::facade::expiry::{Event, Severity, Topic};
 
 use super::world::{NOW, World};
 use crate::harness::eventually;

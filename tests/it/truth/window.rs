@@ -1,7 +1,7 @@
 //! The near window of an MQTT instance, when its filter by time works, does not, and stops working.
 
-use notafter::expiry::Timestamp;
-use notafter::source::Window;
+use notafter::facade::expiry::Timestamp;
+use notafter::facade::source::Window;
 
 use super::world::{NOW, World};
 use simulator::Service;

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use notafter::client::http::Http;
-use notafter::client::limiter::Limiters;
-use notafter::client::{Deps, Meter};
-use notafter::clock::{Clock as _, SteadyClock, SystemRandom};
-use notafter::config::{Config, Environment, Mistakes, load};
-use notafter::expiry::{Event, Facts, Inventory, RowId, Timestamp, Topic, View};
-use notafter::metrics::{DaemonMetrics, Exposition, Format, Names, NamesError, Setup, SourceSetup};
-use notafter::pipeline::{Command, Health, Inbox, Outputs, Parts, Pipeline, Settings, Watched};
-use notafter::scan::{Feed, Poll, ScanEvent, SourceStatus, scan};
-use notafter::source::{self, Source, Window};
-use notafter::store::{Checkpoint, ListQuery, Sqlite, Store};
+use notafter::facade::client::http::Http;
+use notafter::facade::client::limiter::Limiters;
+use notafter::facade::client::{Deps, Meter};
+use notafter::facade::clock::{Clock as _, SteadyClock, SystemRandom};
+use notafter::facade::config::{Config, Environment, Mistakes, load};
+use notafter::facade::expiry::{Event, Facts, Inventory, RowId, Timestamp, Topic, View};
+use notafter::facade::metrics::{
+    DaemonMetrics, Exposition, Format, Names, NamesError, Setup, SourceSetup,
+};
+use notafter::facade::pipeline::{
+    Command, Health, Inbox, Outputs, Parts, Pipeline, Settings, Watched,
+};
+use notafter::facade::scan::{Feed, Poll, ScanEvent, SourceStatus, scan};
+use notafter::facade::source::{self, Source, Window};
+use notafter::facade::store::{Checkpoint, ListQuery, Sqlite, Store};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;

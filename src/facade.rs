@@ -1,0 +1,88 @@
+//! What the tests, the benchmarks and the simulation use of the crate from outside. Whatever else is not used is dead code,
+//! and the compiler says so.
+
+/// The pure core.
+pub mod expiry {
+    pub use crate::expiry::{
+        Change, Evaluator, Event, Facts, Inventory, Kind, Ladder, Language, Ledger, Message,
+        Notice, RowId, Rung, Said, ScopeId, Severity, Sighting, Sightings, Status, StoredParts,
+        StoredRow, Sums, SumsCache, Timestamp, Topic, View, plan,
+    };
+}
+
+/// Time and chance.
+pub mod clock {
+    pub use crate::clock::{BentClock, Clock, Random, SteadyClock, SystemClock, SystemRandom, mix};
+}
+
+/// A checked configuration.
+pub mod config {
+    pub use crate::config::{Config, Environment, Mistakes, load};
+}
+
+/// Calls to providers.
+pub mod client {
+    pub use crate::client::{Action, Backoff, ClockOffset, Deps, Meter, NoMeter};
+
+    /// Requests over the network.
+    pub mod http {
+        pub use crate::client::http::Http;
+    }
+
+    /// Request rates.
+    pub mod limiter {
+        pub use crate::client::limiter::Limiters;
+    }
+
+    /// The signed API of Tencent Cloud.
+    pub mod tencent {
+        pub use crate::client::tencent::{Keys, Settings, Tencent};
+    }
+}
+
+/// Where certificates come from.
+pub mod source {
+    pub use crate::source::{Page, Slice, Source, SourceError, Window, build, full_scan_default};
+}
+
+/// Where messages go.
+pub mod channel {
+    pub use crate::channel::{Channel, Pace, Receipt, SendError, build};
+}
+
+/// What survives a restart.
+pub mod store {
+    pub use crate::store::{
+        Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, RowWrite,
+        Saved, ScanRecord, Sqlite, Store, StoreError,
+    };
+}
+
+/// What Prometheus reads.
+pub mod metrics {
+    pub use crate::metrics::{
+        DaemonMetrics, Exposition, Format, Moment, Names, NamesError, Setup, SourceSetup,
+    };
+}
+
+/// Scans and their proof.
+pub mod scan {
+    pub use crate::scan::{Feed, Poll, ScanEvent, SourceStatus, scan};
+}
+
+/// When sources are read.
+pub mod schedule {
+    pub use crate::schedule::ComputedTimers;
+}
+
+/// The only writer.
+pub mod pipeline {
+    pub use crate::pipeline::{
+        Command, Health, Inbox, Outputs, Parts, Pipeline, Settings, Watched,
+    };
+}
+
+/// The daemon without its edges.
+pub mod app {
+    pub use crate::app::{Core, Plan, Wiring};
+}
