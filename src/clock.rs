@@ -1,6 +1,6 @@
 //! The only place that asks what time it is, and the only source of chance.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::expiry::Timestamp;

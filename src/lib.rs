@@ -26,7 +26,7 @@
 //! | 3 | [`client`] | calls: HTTP, rates, signatures, redaction |
 //! | 4 | [`source`] | one provider a file: pages of sightings |
 //! | | [`channel`] | one chat service a file: messages |
-//! | | [`store`] | what survives a restart: SQLite, and a model of it in memory |
+//! | | [`store`] | what survives a restart: `SQLite`, and a model of it in memory |
 //! | | [`metrics`] | what Prometheus reads |
 //! | 5 | [`scan`] | pages become a scan with its proof |
 //! | 6 | [`schedule`] | when a source is read |

@@ -59,7 +59,8 @@ pub(super) async fn list(
     match arguments.format {
         Format::Table => table(&store, query, now, console).await?,
         format => {
-            stream(&store, &query, Printer::begin(format == Format::Csv, now, console.out)?).await?
+            stream(&store, &query, Printer::begin(format == Format::Csv, now, console.out)?)
+                .await?;
         }
     }
     Ok(Exit::Done)
@@ -91,13 +92,13 @@ async fn table(
 }
 
 async fn stream(store: &Sqlite, query: &ListQuery, mut printer: Printer<'_>) -> anyhow::Result<()> {
-    let mut printed = Ok(());
+    let mut outcome = Ok(());
     store
         .each_listed(query, &mut |chunk| {
-            printed = printer.rows(&chunk);
-            printed.is_ok()
+            outcome = printer.rows(&chunk);
+            outcome.is_ok()
         })
         .await?;
-    printed?;
+    outcome?;
     printer.end().map_err(Into::into)
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 
 pub(super) use crate::expiry::text::printable;
-use crate::expiry::{Facts, Fingerprint, Sighting, Timestamp};
+use crate::expiry::{Facts, Sighting, Timestamp};
 use crate::source::Places;
 
 mod csv;
@@ -114,10 +114,6 @@ impl Listing {
     fn left_out(&self) -> usize {
         self.rows.len() - self.shown().len()
     }
-}
-
-fn hex(fingerprint: &Fingerprint) -> String {
-    fingerprint.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Unknown is never zero: it is after everything that is known.

@@ -31,7 +31,7 @@ pub use environment::Environment;
 pub use fields::Fields;
 pub use hosts::{HostName, Hosts};
 pub use load::{load, load_file};
-pub use mistakes::{Mistake, Mistakes};
+pub use mistakes::Mistakes;
 pub use schedule::Schedule;
 pub use secret::{Secret, SecretRef};
 pub use tree::Table;

@@ -96,7 +96,7 @@ fn every(interval: &str) -> Result<Schedule, String> {
 fn cron(text: &str, timezone: Tz) -> Result<Schedule, String> {
     let expression = six_fields(text)?;
     let parser = parser();
-    let cron = parser.parse(&expression).map_err(|_| wrong_field(&parser, &expression))?;
+    let cron = parser.parse(&expression).map_err(|_| wrong_field(parser, &expression))?;
     let some_day = timezone.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).earliest();
     match some_day.map(|day| cron.find_next_occurrence(&day, true)) {
         Some(Err(_)) => Err("this time never comes".to_owned()),
@@ -120,7 +120,7 @@ const FIELDS: [(&str, &str); 6] = [
 ];
 
 /// Says which field is wrong: the first that is also wrong alone.
-fn wrong_field(parser: &CronParser, expression: &str) -> String {
+fn wrong_field(parser: CronParser, expression: &str) -> String {
     let is_wrong = |(position, field): &(usize, &str)| {
         let alone = (0..FIELDS.len()).map(|other| if other == *position { *field } else { "*" });
         parser.parse(&alone.collect::<Vec<_>>().join(" ")).is_err()

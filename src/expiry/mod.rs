@@ -45,12 +45,10 @@ pub use evaluate::{Evaluator, Verdict};
 pub use event::{Event, Facts, Newer, Severity, Topic};
 pub use event_id::{Occasion, batch_id, event_id, said_again};
 pub use inventory::{
-    Applied, BUCKETS, CaRow, Change, Inventory, KindSums, Row, RowId, ScopeId, StoredParts,
-    StoredRow, Sums, SumsCache, View,
+    Applied, BUCKETS, Change, Inventory, KindSums, Row, RowId, ScopeId, StoredParts, StoredRow,
+    Sums, SumsCache, View,
 };
-pub use ladder::{Ladder, LadderError, Rung};
-pub use message::{Detail, Entry, Language, Message, days_left};
-pub use plan::{
-    DecisionReason, Ledger, Notice, Plan, Renewal, Renewals, Said, plan, plan_renewed, severity,
-};
-pub use sightings::{Digests, Seen, Sightings, listed_digest};
+pub use ladder::{Ladder, Rung};
+pub use message::{Detail, Language, Message, days_left};
+pub use plan::{Ledger, Notice, Renewal, Said, plan, plan_renewed, severity};
+pub use sightings::{Seen, Sightings, listed_digest};

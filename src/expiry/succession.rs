@@ -86,10 +86,10 @@ impl Links {
             drop_from(&mut self.wanted, (scope, digest(serial)), row);
         }
         for name in &linked.names {
-            drop_one(&mut self.by_name, name.to_lowercase().into(), row);
+            drop_one(&mut self.by_name, &name.to_lowercase().into(), row);
         }
         if let Some(placed) = linked.placed {
-            drop_one(&mut self.by_place, (scope, placed.place), row);
+            drop_one(&mut self.by_place, &(scope, placed.place), row);
         }
     }
 
@@ -184,11 +184,11 @@ fn digest(serial: &str) -> u64 {
     xxh3_64(serial.as_bytes())
 }
 
-fn drop_one<K: Ord>(map: &mut BTreeMap<K, BTreeSet<RowId>>, key: K, row: RowId) {
-    if let Some(rows) = map.get_mut(&key) {
+fn drop_one<K: Ord>(map: &mut BTreeMap<K, BTreeSet<RowId>>, key: &K, row: RowId) {
+    if let Some(rows) = map.get_mut(key) {
         rows.remove(&row);
         if rows.is_empty() {
-            map.remove(&key);
+            map.remove(key);
         }
     }
 }
@@ -272,18 +272,18 @@ mod tests {
         );
     }
 
-    fn placed(place: &str, names: &[&str]) -> Option<Box<Linked>> {
+    fn placed(place: &str, names: &[&str]) -> Box<Linked> {
         let placed = Placed { place: place.into(), fingerprint: None, unplaced: 0 };
-        Some(Box::new(Linked { placed: Some(placed), ..linked("s", names, &[]) }))
+        Box::new(Linked { placed: Some(placed), ..linked("s", names, &[]) })
     }
 
     #[test]
     fn what_covers_every_name_is_found_by_the_first_one_in_any_scope() {
         let mut links = Links::default();
-        links.put(ScopeId(1), RowId(1), placed("/a", &["www.a.test", "a.test"]));
-        links.put(ScopeId(1), RowId(2), placed("/b", &["www.a.test"]));
-        links.put(ScopeId(2), RowId(3), placed("/a", &["*.a.test", "A.test"]));
-        links.put(ScopeId(1), RowId(4), placed("/a", &["a.test", "www.a.test", "b.test"]));
+        links.put(ScopeId(1), RowId(1), Some(placed("/a", &["www.a.test", "a.test"])));
+        links.put(ScopeId(1), RowId(2), Some(placed("/b", &["www.a.test"])));
+        links.put(ScopeId(2), RowId(3), Some(placed("/a", &["*.a.test", "A.test"])));
+        links.put(ScopeId(1), RowId(4), Some(placed("/a", &["a.test", "www.a.test", "b.test"])));
         let client = Linked { kind: Kind::Client, ..linked("c", &["a.test", "www.a.test"], &[]) };
         links.put(ScopeId(1), RowId(5), Some(Box::new(client)));
         let covering: BTreeSet<_> = links.covering(RowId(1)).collect();

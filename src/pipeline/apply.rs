@@ -61,7 +61,7 @@ impl Pipeline {
     fn register_parts(&mut self, source: &Arc<str>, slices: &[Arc<Slice>]) {
         let now = self.parts.clock.now();
         for slice in slices {
-            if let Some(scan) = self.sources.register(WindowKey::of(source, slice), now) {
+            if let Some(scan) = self.sources.register(&WindowKey::of(source, slice), now) {
                 self.draft.scan(scan);
             }
             if let Some(scope) = self.inventory.find_scope(source, &slice.scope) {
@@ -244,7 +244,7 @@ impl Pipeline {
         let counts = self.polls.of(source, slice.window);
         counts.rows += report.reading.distinct;
         counts.missing += missing;
-        self.draft.scan(self.sources.record(key.clone(), report, missing));
+        self.draft.scan(self.sources.record(&key, report, missing));
         self.raise_contradiction(source, &slice.scope, scope);
         if self.absence.release() {
             // What was held back is there after all, or gone.

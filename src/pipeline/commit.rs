@@ -407,7 +407,7 @@ mod tests {
         let mut saver = Saver::new(store, witness());
         saver.begin(event(), None);
         let silence = silence(&mut saver, Duration::from_mins(20)).await;
-        let most = Duration::from_mins(20) - HANG;
+        let most = Duration::from_mins(20).saturating_sub(HANG);
         assert!(silence >= most, "{silence:?}");
         assert!(!*saver.witness.writable.borrow());
     }

@@ -231,8 +231,8 @@ mod tests {
         let mut draft = Draft::default();
         for applied in changes {
             let serial = applied.row.0.to_string();
-            let changed = applied.change != Change::Unchanged;
-            assert_eq!(draft.sighting(SCOPE, || sighting(&serial), applied, NOW), changed);
+            let expected = applied.change != Change::Unchanged;
+            assert_eq!(draft.sighting(SCOPE, || sighting(&serial), applied, NOW), expected);
         }
         draft
     }
@@ -251,8 +251,8 @@ mod tests {
             applied(1, Change::Added, &superseded),
             applied(7, Change::Changed { renewed_from: None }, &[]),
         ];
-        let (commit, changed) = draft(&changes).take();
-        assert!(changed);
+        let (commit, is_news) = draft(&changes).take();
+        assert!(is_news);
         let statuses: Vec<_> =
             commit.statuses.iter().map(|(row, status)| (row.0, *status)).collect();
         // The store applies them in this order.

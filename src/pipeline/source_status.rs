@@ -65,13 +65,15 @@ impl SourceStatuses {
             status.kind.clone_from(&source.kind);
         }
         let keys: Vec<WindowKey> = self.records.keys().cloned().collect();
-        keys.iter().for_each(|key| self.refresh_line(key));
+        for key in &keys {
+            self.refresh_line(key);
+        }
     }
 
     /// Notes a part that will be read. Answers with its record when it is new: what is known of the other parts alone
     /// is not the whole.
-    pub(super) fn register(&mut self, key: WindowKey, now: Timestamp) -> Option<ScanRecord> {
-        if self.records.contains_key(&key) {
+    pub(super) fn register(&mut self, key: &WindowKey, now: Timestamp) -> Option<ScanRecord> {
+        if self.records.contains_key(key) {
             return None;
         }
         let scan = ScanRecord {
@@ -91,9 +93,9 @@ impl SourceStatuses {
     }
 
     /// Keeps how the scan of a part went; `missing` certificates are known and were not listed.
-    pub(super) fn record(&mut self, key: WindowKey, report: &Report, missing: u64) -> ScanRecord {
-        let before = self.records.get(&key);
-        let scan = scan_record(&key, report, before.map(|record| &record.scan));
+    pub(super) fn record(&mut self, key: &WindowKey, report: &Report, missing: u64) -> ScanRecord {
+        let before = self.records.get(key);
+        let scan = scan_record(key, report, before.map(|record| &record.scan));
         let gap = scan.reported.saturating_sub(scan.collected).max(report.reading.unreadable);
         let missing = match scan.error {
             Some(_) => before.and_then(|record| record.missing),
@@ -104,9 +106,9 @@ impl SourceStatuses {
         scan
     }
 
-    fn keep(&mut self, key: WindowKey, record: Record) {
+    fn keep(&mut self, key: &WindowKey, record: Record) {
         self.records.insert(key.clone(), record);
-        self.refresh_line(&key);
+        self.refresh_line(key);
     }
 
     /// Keeps whether a part has nothing frozen, by its last proven scan.
@@ -226,7 +228,7 @@ impl SourceStatuses {
     fn line(&self, key: &WindowKey) -> Option<ScanStatus> {
         let of_scope = self.of_scope(&key.source, &key.scope);
         let lines = of_scope.filter(|(other, _)| other.window == key.window);
-        lines.map(|(key, record)| record.line(key)).reduce(joined)
+        lines.map(|(key, record)| record.line(key)).reduce(|one, other| joined(one, &other))
     }
 }
 
@@ -245,7 +247,7 @@ impl Record {
     }
 }
 
-fn joined(one: ScanStatus, other: ScanStatus) -> ScanStatus {
+fn joined(one: ScanStatus, other: &ScanStatus) -> ScanStatus {
     let sum = |one: Option<u64>, other: Option<u64>| one.zip(other).map(|(one, other)| one + other);
     ScanStatus {
         last_proven: one.last_proven.min(other.last_proven),
@@ -373,13 +375,13 @@ mod tests {
         let mut statuses = statuses(&["iot"]);
         let (device, ca) = (Kind::Device, Kind::Ca);
         let all = WindowName::All;
-        assert!(statuses.register(key("b", all, device), at(1)).is_some());
-        assert!(statuses.register(key("b", all, ca), at(1)).is_some());
-        assert!(statuses.register(key("b", all, ca), at(2)).is_none(), "it is known");
-        statuses.record(key("b", all, device), &report(7, 50), 0);
+        assert!(statuses.register(&key("b", all, device), at(1)).is_some());
+        assert!(statuses.register(&key("b", all, ca), at(1)).is_some());
+        assert!(statuses.register(&key("b", all, ca), at(2)).is_none(), "it is known");
+        statuses.record(&key("b", all, device), &report(7, 50), 0);
         let line = |reported, proven| ("b".to_owned(), "all".to_owned(), reported, proven);
         assert_eq!(lines(&statuses), [line(None, None)], "the CAs were never read");
-        statuses.record(key("b", all, ca), &report(2, 40), 0);
+        statuses.record(&key("b", all, ca), &report(2, 40), 0);
         assert_eq!(lines(&statuses), [line(Some(9), Some(at(40)))]);
         assert_eq!(statuses.last_proven("iot", "all"), Some(at(40)));
         assert_eq!(statuses.last_proven("iot", "near"), None);
@@ -391,7 +393,7 @@ mod tests {
         let keys = [("b", WindowName::Near), ("a", WindowName::All), ("b", WindowName::All)];
         for (number, (scope, window)) in (1..).zip(keys) {
             let key = key(scope, window, Kind::Device);
-            statuses.record(key, &report(number, i64::try_from(number).unwrap()), 0);
+            statuses.record(&key, &report(number, i64::try_from(number).unwrap()), 0);
         }
         let expected = [("a", "all", 2), ("b", "all", 3), ("b", "near", 1)];
         let expected = expected.map(|(scope, window, number)| {
@@ -415,13 +417,13 @@ mod tests {
         let mut statuses = statuses(&["iot"]);
         let (near, all) =
             (key("a", WindowName::Near, Kind::Device), key("a", WindowName::All, Kind::Device));
-        statuses.register(near.clone(), at(1));
-        statuses.register(all.clone(), at(1));
+        statuses.register(&near, at(1));
+        statuses.register(&all, at(1));
         statuses.judge(&near, true);
         assert!(!statuses.is_sound("iot", "a"), "the whole was not judged since the start");
         statuses.judge(&all, true);
         assert!(statuses.is_sound("iot", "a"));
-        statuses.record(all.clone(), &report(1, 5), 0);
+        statuses.record(&all, &report(1, 5), 0);
         assert!(statuses.is_sound("iot", "a"), "a scan that is recorded judges nothing");
         statuses.judge(&all, false);
         assert!(!statuses.is_sound("iot", "a"));

@@ -29,8 +29,11 @@ pub(super) struct Progress {
 /// The readings of a source that are not at their end. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Unfinished {
-    readings: Arc<Mutex<BTreeMap<(Arc<str>, String), Progress>>>,
+    readings: Arc<Mutex<Readings>>,
 }
+
+/// How far each reading has come, by scope and key.
+type Readings = BTreeMap<(Arc<str>, String), Progress>;
 
 impl Unfinished {
     /// Takes checkpoints of a scope in: as they are written, and after a restart. Those of the source are not about it.

@@ -24,7 +24,6 @@ mod ranges;
 mod checkpoint;
 mod collect;
 
-pub use checkpoint::Unfinished;
 pub use collect::{Collected, collect};
 pub use event::{Candidate, Feed, ScanEvent};
 pub use proof::{Reading, Report};

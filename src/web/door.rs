@@ -105,7 +105,7 @@ fn names(request: &Request) -> Result<Vec<HostName>, Problem> {
         return Err(bad("one Host header is wanted"));
     }
     let stated = stated.into_iter().map(|host| host.to_str().unwrap_or_default());
-    let target = request.uri().authority().map(|authority| authority.as_str());
+    let target = request.uri().authority().map(hyper::http::uri::Authority::as_str);
     stated
         .chain(target)
         .map(|host| HostName::parse(host).ok_or_else(|| bad("the host is not one")))

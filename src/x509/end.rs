@@ -66,7 +66,7 @@ mod tests {
             made(2035, |_| {}),
             made(2999, |params| params.serial_number = Some(vec![0xff; 20].into())),
             made(2049, |params| {
-                params.distinguished_name.push(DnType::CommonName, "设".repeat(90))
+                params.distinguished_name.push(DnType::CommonName, "设".repeat(90));
             }),
             made(2050, |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)),
         ]

@@ -9,7 +9,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::expiry::{Fingerprint, Kind, Timestamp};
 pub use end::first_end_in_pem;
-use pem::Block;
 
 pub mod der;
 mod end;
@@ -69,11 +68,12 @@ pub fn facts(der: &[u8]) -> Result<(Facts, &[u8]), String> {
     Ok((facts, rest))
 }
 
+#[cfg(test)]
 /// Reads the first certificate of a PEM text.
 pub fn first_in_pem(text: &str) -> Option<Facts> {
     match pem::blocks(text).next()? {
-        Block::Certificate(der) => facts(&der).ok().map(|(facts, _)| facts),
-        Block::Pkcs7(_) | Block::Other | Block::Broken(_) => None,
+        pem::Block::Certificate(der) => facts(&der).ok().map(|(facts, _)| facts),
+        pem::Block::Pkcs7(_) | pem::Block::Other | pem::Block::Broken(_) => None,
     }
 }
 

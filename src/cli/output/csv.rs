@@ -47,7 +47,7 @@ fn cells(row: &Facts) -> [String; HEADER.len()] {
         cell(&row.place),
         cell(&row.issuer),
         cell(&row.serial),
-        row.fingerprint.as_ref().map(super::hex).unwrap_or_default(),
+        row.fingerprint.as_ref().map(hex::encode).unwrap_or_default(),
         row.kind.to_string(),
         row.status.to_string(),
         cell(&row.common_name),

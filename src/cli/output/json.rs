@@ -49,7 +49,7 @@ fn item(row: &Facts, now: Timestamp) -> Item<'_> {
         place: &row.place,
         issuer: &row.issuer,
         serial: &row.serial,
-        fingerprint: row.fingerprint.as_ref().map(super::hex),
+        fingerprint: row.fingerprint.as_ref().map(hex::encode),
         kind: row.kind.as_str(),
         status: row.status.as_str(),
         common_name: known(&row.common_name),

@@ -58,7 +58,9 @@ impl Contradictions {
     /// The numbers of these may be given to others.
     pub(super) fn forget(&mut self, rows: &[RowId]) {
         let scopes: Vec<ScopeId> = self.scopes.keys().copied().collect();
-        scopes.into_iter().for_each(|scope| self.settle(scope, rows));
+        for scope in scopes {
+            self.settle(scope, rows);
+        }
     }
 
     /// Returns whether a certificate was there the last time, although it was not listed.

@@ -37,7 +37,7 @@ pub(super) use chunk::{Chunk, row_at};
 pub use record::{StoredParts, StoredRow};
 pub(super) use record::{id_of, identity_of};
 pub use sums::{BUCKETS, KindSums, Sums, SumsCache};
-pub use view::{CaRow, View};
+pub use view::View;
 pub use writer::Inventory;
 
 /// The number of a certificate: its place in the inventory and its key in the store.
@@ -62,6 +62,10 @@ pub struct Row {
     /// When it ends.
     pub not_after: Option<Timestamp>,
     /// The digest of everything that the store keeps about it.
+    #[expect(
+        clippy::struct_field_names,
+        reason = "it is the digest of the row, and called so everywhere"
+    )]
     pub row_digest: u64,
 }
 

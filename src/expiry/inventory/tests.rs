@@ -4,9 +4,8 @@ use proptest::prelude::*;
 
 use super::super::certificate::{Kind, Sighting, Status, Timestamp};
 use super::model::{DAY, NOW, Step, World, device, sighting, steps};
-use super::{
-    BUCKETS, CaRow, Change, Inventory, RowId, ScopeId, StoredParts, StoredRow, SumsCache, View,
-};
+use super::view::CaRow;
+use super::{BUCKETS, Change, Inventory, RowId, ScopeId, StoredParts, StoredRow, SumsCache, View};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds)

@@ -96,9 +96,10 @@ impl Inventory {
     pub fn recognise(&mut self, scope: ScopeId, sightings: &Sightings) -> Vec<Option<RowId>> {
         let seen = sightings.seen().map(|seen| {
             let Digests { identity, row_digest } = seen.digests();
-            let known = match seen.has_place() {
-                false => self.expect(inside(scope, identity)),
-                true => self.find_placed(scope, &seen.sighting(), identity).row,
+            let known = if seen.has_place() {
+                self.find_placed(scope, &seen.sighting(), identity).row
+            } else {
+                self.expect(inside(scope, identity))
             };
             let row = known?;
             self.expected = row.0.checked_add(1).map(RowId);
@@ -109,7 +110,7 @@ impl Inventory {
 
     /// Brings in what a provider reported about one certificate.
     ///
-    /// Nothing is copied or written when its row_digest is the one that is known.
+    /// Nothing is copied or written when its `row_digest` is the one that is known.
     pub fn apply<T>(&mut self, scope: ScopeId, sighting: &Sighting<T>) -> Applied
     where
         T: AsRef<str> + AsRef<[u8]>,

@@ -21,7 +21,7 @@ use super::inventory::View;
 use super::ladder::Rung;
 
 pub use ledger::Ledger;
-pub use renewal::{Renewal, Renewals, plan_renewed};
+pub use renewal::{Renewal, plan_renewed};
 
 /// Up to this long before the end an active certificate is critical.
 const CRITICAL_SECONDS: u32 = 3 * 86_400;

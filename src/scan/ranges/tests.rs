@@ -12,7 +12,8 @@ use crate::clock::SteadyClock;
 use crate::expiry::{
     Inventory, Kind, Reason, Rejected, RowId, ScopeId, Sighting, Sightings, Status, View,
 };
-use crate::scan::{Candidate, Unfinished};
+use crate::scan::Candidate;
+use crate::scan::checkpoint::Unfinished;
 use crate::source::{Page, Presence, Window};
 
 /// Small enough that few rows make many windows.

@@ -331,7 +331,9 @@ mod tests {
 
     fn plan(sql: &str) -> String {
         let connection = Connection::open_in_memory().unwrap();
-        schema::STEPS.iter().for_each(|step| connection.execute_batch(step).unwrap());
+        for step in schema::STEPS {
+            connection.execute_batch(step).unwrap();
+        }
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         for parameter in 1..=statement.parameter_count() {
             statement.raw_bind_parameter(parameter, 1).unwrap();

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::super::*;
 use crate::metrics::testing::{Known, Memory, NOW, view};
-use crate::metrics::{Setup, SourceSetup};
+use crate::metrics::{DaemonMetrics, Setup, SourceSetup};
 
 /// What a request is for where a test does not say.
 const HOST: &str = "host: localhost\r\n";
@@ -55,7 +55,7 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     let (sources, statuses) = watch::channel(Arc::default());
     let (ready, readiness) = watch::channel(false);
     let (writable, can_write) = watch::channel(true);
-    let (hosts, named) = watch::channel(Arc::default());
+    let (hosts, known_hosts) = watch::channel(Arc::default());
     let (limit, max_series_per_source) = watch::channel(1_000_000);
     let (reload, reloads) = mpsc::channel(1);
     let metrics = Arc::new(DaemonMetrics::new(&setup));
@@ -68,7 +68,7 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
         reload,
         ready: readiness,
         writable: can_write,
-        hosts: named,
+        hosts: known_hosts,
         max_series_per_source,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

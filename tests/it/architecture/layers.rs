@@ -37,7 +37,8 @@ fn map() -> Vec<&'static str> {
 #[test]
 fn the_map_in_the_library_shows_every_layer() {
     let layers = LAYERS.concat();
-    let modules: Vec<_> = layers.into_iter().filter(|it| !["main", "lib", "facade"].contains(it)).collect();
+    let modules: Vec<_> =
+        layers.into_iter().filter(|it| !["main", "lib", "facade"].contains(it)).collect();
     assert_eq!(map(), modules);
 }
 

@@ -135,7 +135,9 @@ impl Form {
         if self.write == Write::Plain {
             out.extend_from_slice(head);
         } else {
-            head.iter().for_each(|byte| write_escape(*byte, out));
+            for byte in head {
+                write_escape(*byte, out);
+            }
         }
         out.extend_from_slice(&self.tails[which]);
     }
@@ -145,7 +147,9 @@ impl Form {
         if self.write == Write::Everything {
             let mut digits = Vec::with_capacity(40);
             write_hex(bytes, &mut digits);
-            digits.iter().for_each(|digit| write_escape(*digit, out));
+            for digit in &digits {
+                write_escape(*digit, out);
+            }
         } else {
             write_hex(bytes, out);
         }
