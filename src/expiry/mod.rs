@@ -41,7 +41,7 @@ pub use absence::{
 };
 pub use certificate::{Fingerprint, Kind, Reason, Rejected, Sighting, Status, Timestamp};
 pub use conditions::{Condition, Conditions, Transition};
-pub use evaluate::{Evaluator, Verdict};
+pub use evaluate::Evaluator;
 pub use event::{Event, Facts, Newer, Severity, Topic};
 pub use event_id::{Occasion, batch_id, event_id, said_again};
 pub use inventory::{
@@ -50,5 +50,5 @@ pub use inventory::{
 };
 pub use ladder::{Ladder, Rung};
 pub use message::{Detail, Language, Message, days_left};
-pub use plan::{Ledger, Notice, Renewal, Said, plan, plan_renewed, severity};
+pub use plan::{DecisionReason, Ledger, Notice, Renewal, Said, plan, plan_renewed, severity};
 pub use sightings::{Seen, Sightings, listed_digest};

@@ -167,7 +167,7 @@ impl Pipeline {
     pub(super) fn channel_changed(&mut self, channel: String, health: Health) {
         if let Health::GaveUp { code, at } = health {
             let topic = Topic::NotificationDead { channel, code };
-            let event = self.event(Severity::Critical, topic, Occasion::Since(at));
+            let event = self.event(Severity::Critical, topic, &Occasion::Since(at));
             let channels = routed(&self.settings.config, &event);
             self.draft.post((event, channels).into());
             return;
@@ -201,7 +201,7 @@ impl Pipeline {
         tracing::info!(condition = %key.replace('\u{1f}', " "), raised = raised.is_some(), "condition changed");
         let event = topic.map(|topic| {
             let since = follows_from(&topic).unwrap_or(since);
-            self.event(severity, topic, Occasion::Since(since))
+            self.event(severity, topic, &Occasion::Since(since))
         });
         let route = |event: &Event| routed(&self.settings.config, event);
         let channels = event.as_ref().map(route).unwrap_or_default();
@@ -219,8 +219,8 @@ impl Pipeline {
         self.draft.condition(key, raised);
     }
 
-    fn event(&self, severity: Severity, topic: Topic, occasion: Occasion) -> Event {
-        let id = event_id(&topic, severity, &occasion);
+    fn event(&self, severity: Severity, topic: Topic, occasion: &Occasion) -> Event {
+        let id = event_id(&topic, severity, occasion);
         Event { id, at: self.parts.clock.now(), severity, topic }
     }
 }

@@ -42,7 +42,9 @@ impl Pipeline {
         }
         let now = self.parts.clock.now();
         let stays = |other: &RowId| !rows.contains(other);
-        let replaced = |row: &RowId| self.inventory.replacement(*row).filter(stays);
+        // What is new in its place counts once two readings in a row showed it.
+        let settled = |other: &RowId| stays(other) && self.absence.is_settled(*other);
+        let replaced = |row: &RowId| self.inventory.replacement(*row).filter(settled);
         let elsewhere = |row: &RowId| self.inventory.elsewhere(*row).filter(stays);
         let replacements: Vec<_> = alerted.iter().map(replaced).collect();
         let others: Vec<_> = alerted.iter().map(elsewhere).collect();

@@ -70,7 +70,11 @@ mod tests {
             }
             begun
         };
-        tokio::select! { begun = polls => begun, () = hourly => unreachable!() }
+        tokio::select! {
+            biased;
+            begun = polls => begun,
+            () = hourly => unreachable!(),
+        }
     }
 
     #[tokio::test(start_paused = true)]

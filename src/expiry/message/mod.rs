@@ -152,12 +152,12 @@ impl Message {
         let entries = if events.len() == 1 && !digest {
             Vec::new()
         } else {
-            let (long_ended, listed): (Vec<&Event>, Vec<&Event>) =
+            let (ended_long_ago, listed): (Vec<&Event>, Vec<&Event>) =
                 events.iter().partition(|event| had_long_ended(event));
-            let count = u64::try_from(long_ended.len()).unwrap_or(u64::MAX);
-            let text = words::long_ended(count, language);
-            let line = (count > 0).then(|| Entry { text, link: None });
-            listed.into_iter().map(entry).chain(line).collect()
+            let count = u64::try_from(ended_long_ago.len()).unwrap_or(u64::MAX);
+            let line = Entry { text: words::long_ended(count, language), link: None };
+            let counted = Some(line).filter(|_| count > 0);
+            listed.into_iter().map(entry).chain(counted).collect()
         };
         let title = words::envelope(&title);
         let id = id.into();

@@ -117,7 +117,7 @@ impl Story {
         self.open.insert(key, (verdict.not_after, verdict.rung, mild));
         let mild = severity(verdict.status, verdict.rung) == Severity::Info;
         let said = Said { rung: verdict.rung, at: at(self.now), mild };
-        self.stored.insert(verdict.row, said.clone());
+        self.stored.insert(verdict.row, said);
         self.ledger.set(verdict.row, said);
     }
 
@@ -266,7 +266,7 @@ fn what_was_said_in_the_future_is_void_and_the_true_rungs_are_said() {
     let step = Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 20 * DAY)).into() };
     story.world.apply(0, &device("01", "", Some(NOW + 20 * DAY)));
     let said = Said { rung: Rung::Expired, at: at(NOW + 400 * DAY), mild: false };
-    story.ledger.set(RowId(0), said.clone());
+    story.ledger.set(RowId(0), said);
     story.stored.insert(RowId(0), said);
     story.step(&step);
     assert_eq!(story.ledger.get(RowId(0)).unwrap().at, at(NOW), "it is overwritten");

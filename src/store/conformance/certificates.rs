@@ -27,7 +27,7 @@ pub(super) async fn comes_back_after_a_restart(place: impl Place) {
     let commit = Commit {
         scopes: vec![scope(3, "iot", "mqtt-1"), scope(u32::MAX, "web", "all")],
         rows: vec![odd, row(0, 3)],
-        ledger: ledger.iter().cloned().map(|(row, entry)| (row, Some(entry))).collect(),
+        ledger: ledger.iter().copied().map(|(row, entry)| (row, Some(entry))).collect(),
         conditions: vec![("source/iot".to_owned(), Some(at(9)))],
         scans: vec![scan("iot", "all", 100)],
         ..Commit::default()

@@ -54,7 +54,9 @@ impl Outbox {
             }
             Post::Channels { at, names } => {
                 let gone = |channel: &String| !names.contains(channel);
-                ledger.values_mut().for_each(|(_, told)| told.retain(|channel| !gone(channel)));
+                for (_, told) in ledger.values_mut() {
+                    told.retain(|channel| !gone(channel));
+                }
                 self.settle_where(*at, |_, one| gone(&one.channel))
             }
         }
