@@ -123,7 +123,7 @@ enum TopicRow<'a> {
     Test,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct AcceptedRow {
     known: u64,
     missing: u64,

@@ -156,8 +156,8 @@ impl Message {
                 events.iter().partition(|event| had_long_ended(event));
             let count = u64::try_from(ended_long_ago.len()).unwrap_or(u64::MAX);
             let line = Entry { text: words::long_ended(count, language), link: None };
-            let counted = Some(line).filter(|_| count > 0);
-            listed.into_iter().map(entry).chain(counted).collect()
+            let tail = Some(line).filter(|_| count > 0);
+            listed.into_iter().map(entry).chain(tail).collect()
         };
         let title = words::envelope(&title);
         let id = id.into();
