@@ -137,9 +137,6 @@ impl Pipeline {
             applied = self.inventory.apply(scope, &sighting);
             self.draft_sighting(scope, || sighting, &applied);
         }
-        if applied.change != Change::Unchanged && self.inventory.place(applied.row).is_some() {
-            self.absence.appeared(applied.row);
-        }
         (applied.row, applied.change)
     }
 

@@ -42,9 +42,7 @@ impl Pipeline {
         }
         let now = self.parts.clock.now();
         let stays = |other: &RowId| !rows.contains(other);
-        // What is new in its place counts once two readings in a row showed it.
-        let settled = |other: &RowId| stays(other) && self.absence.is_settled(*other);
-        let replaced = |row: &RowId| self.inventory.replacement(*row).filter(settled);
+        let replaced = |row: &RowId| self.inventory.replacement(*row).filter(stays);
         let elsewhere = |row: &RowId| self.inventory.elsewhere(*row).filter(stays);
         let replacements: Vec<_> = alerted.iter().map(replaced).collect();
         let others: Vec<_> = alerted.iter().map(elsewhere).collect();

@@ -8,7 +8,6 @@
 //! ([`Absence::scope_is_absent`]).
 
 mod contradictions;
-mod fresh;
 mod guard;
 mod part;
 mod places;
@@ -28,7 +27,6 @@ pub use part::{Coverage, Ends, Part, Proof, Span, WindowName};
 pub use places::{Look, LostPlaces, PlaceState};
 
 use contradictions::Contradictions;
-use fresh::Fresh;
 use guard::Guard;
 use reading::Readings;
 use rows::Rows;
@@ -75,7 +73,6 @@ pub struct Absence {
     missed: Rows,
     guard: Guard,
     contradictions: Contradictions,
-    fresh: Fresh,
     /// Whether something was not reported of a certificate that is missing.
     held_back: bool,
     /// Scopes with certificates that the last poll found absent.
@@ -99,7 +96,6 @@ impl Absence {
     pub fn list(&mut self, part: &Part, rows: &[RowId]) {
         self.readings.of(part).list(rows);
         self.contradictions.settle(part.scope, rows);
-        self.fresh.list(rows);
         if !self.missed.is_empty() {
             self.keep(rows);
         }
@@ -142,8 +138,6 @@ impl Absence {
     /// The reading ended. Only a complete one, in which nothing could hide a certificate, freezes or releases.
     pub fn end(&mut self, part: &Part, proof: Proof, inventory: &Inventory) -> Option<Outcome> {
         let mut reading = self.readings.take(part);
-        let in_scope = |row| inventory.row(row).is_some_and(|row| row.scope == part.scope);
-        self.fresh.end(in_scope, |row| reading.lists(row));
         if part.coverage == Coverage::Skimmed || proof == Proof::Incomplete {
             return None;
         }
@@ -189,17 +183,6 @@ impl Absence {
     pub fn forget(&mut self, rows: &[RowId]) {
         self.keep(rows);
         self.contradictions.forget(rows);
-        self.fresh.forget(rows);
-    }
-
-    /// A certificate is new in its place, or has another end there.
-    pub fn appeared(&mut self, row: RowId) {
-        self.fresh.appear(row);
-    }
-
-    /// Returns whether two readings in a row showed a certificate as it is: what it replaces may be reported as renewed.
-    pub fn is_settled(&self, row: RowId) -> bool {
-        self.fresh.is_settled(row)
     }
 
     /// Returns whether a certificate was missing from the last reading and not there when it was asked for. Nothing is

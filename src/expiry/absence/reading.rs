@@ -85,10 +85,6 @@ impl Reading {
             .collect()
     }
 
-    pub(super) fn lists(&self, row: RowId) -> bool {
-        self.listed.contains(row)
-    }
-
     /// Returns how many places it lost sight of, when they are more than may be at any time.
     pub(super) fn lost_places(&self, part: &Part, inventory: &Inventory) -> Option<LostPlaces> {
         self.unseen.lost(part, inventory, &self.listed)

@@ -404,22 +404,3 @@ fn a_loss_that_two_scans_agree_about_is_kept_to_be_told_once() {
     assert_eq!(world.absence.take_accepted(world.scope), accepted);
     assert_eq!(world.absence.take_accepted(world.scope), None);
 }
-
-#[test]
-fn a_state_is_settled_when_two_readings_in_a_row_show_it() {
-    let mut world = World::with(3);
-    let row = world.row(Kind::Device, 0);
-    assert!(world.absence.is_settled(row), "what is known from before");
-    world.absence.appeared(row);
-    let mut shown = |listed: bool| {
-        let part = world.part(Some(Kind::Device));
-        world.absence.begin(&part);
-        world.list(&part, if listed { 0..3 } else { 1..3 });
-        let settled = world.absence.is_settled(row);
-        world.end(&part);
-        settled
-    };
-    for (listed, settled) in [(true, false), (false, false), (true, false), (true, true)] {
-        assert_eq!(shown(listed), settled);
-    }
-}

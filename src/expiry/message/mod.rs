@@ -155,8 +155,8 @@ impl Message {
             let (ended_long_ago, listed): (Vec<&Event>, Vec<&Event>) =
                 events.iter().partition(|event| had_long_ended(event));
             let count = u64::try_from(ended_long_ago.len()).unwrap_or(u64::MAX);
-            let line = Entry { text: words::long_ended(count, language), link: None };
-            let tail = Some(line).filter(|_| count > 0);
+            let last_line = Entry { text: words::long_ended(count, language), link: None };
+            let tail = Some(last_line).filter(|_| count > 0);
             listed.into_iter().map(entry).chain(tail).collect()
         };
         let title = words::envelope(&title);
