@@ -54,7 +54,7 @@ pub mod channel {
 pub mod store {
     pub use crate::store::{
         Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, RowWrite,
-        Saved, ScanRecord, Sqlite, Store, StoreError,
+        Saved, ScanRecord, Settled, Sqlite, Store, StoreError, Stranded,
     };
 }
 

@@ -182,7 +182,7 @@ fn credentials() -> Vec<&'static str> {
     names
 }
 
-/// Writes each credential where systemd puts the files of a folder (systemd.exec(5), LoadCredential=).
+/// Writes each credential where systemd puts the files of a folder (systemd.exec(5), `LoadCredential=`).
 fn hand_over(folder: &Path) {
     for name in credentials() {
         let secret = match name {

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use notafter::channel::{Channel, Pace, Receipt, SendError};
-use notafter::clock::BentClock;
-use notafter::expiry::{Message, Timestamp};
+use notafter::facade::channel::{Channel, Pace, Receipt, SendError};
+use notafter::facade::clock::BentClock;
+use notafter::facade::expiry::{Message, Timestamp};
 
 use super::fate::Fate;
 use super::trace::Trace;

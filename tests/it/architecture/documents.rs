@@ -22,7 +22,7 @@ fn paths(text: &str) -> Vec<&str> {
     known.collect()
 }
 
-fn missing<'a>(text: &'a str) -> Vec<&'a str> {
+fn missing(text: &str) -> Vec<&str> {
     paths(text).into_iter().filter(|path| !folder(path).exists()).collect()
 }
 

@@ -27,8 +27,8 @@ const IMPURE: &[&str] = &[
 fn impurities(tree: &Tree) -> Vec<String> {
     let core = tree.files.iter().filter(|file| module_of(file) == "expiry");
     let wrong = core.flat_map(|file| {
-        let code = file.code().join("\n");
-        let words = IMPURE.iter().filter(move |word| code.contains(**word));
+        let text = file.code().join("\n");
+        let words = IMPURE.iter().filter(move |word| text.contains(**word));
         words.map(|word| format!("{}: mentions `{word}`", file.place))
     });
     wrong.collect()
