@@ -180,7 +180,7 @@ fn restore(turns: u64) -> anyhow::Result<()> {
         let mut inventory = Inventory::new();
         inventory.restore_scope(ScopeId(1), "iot", INSTANCE);
         for (number, sighting) in (0..).zip(&sightings) {
-            let parts = StoredParts::of(&sighting, u64::from(number));
+            let parts = StoredParts::of(sighting, u64::from(number));
             let row = StoredRow::new(notafter::facade::expiry::RowId(number), parts);
             ensure!(inventory.restore(ScopeId(1), row), "a row is there twice");
         }

@@ -83,6 +83,24 @@ fn cases() -> Vec<(&'static str, Vec<(String, usize)>)> {
                 (proofs((NOW - 2) * DAY, (NOW - 1) * DAY), 0),
             ],
         ),
+        (
+            "files are missing, closed to notafter or broken",
+            [("missing", 2, 1), ("unreadable", 1, 1), ("broken", 0, 0), ("read", 3, 0)]
+                .map(|(state, count, alerts)| {
+                    let labels = format!("source=\"s\",state=\"{state}\"");
+                    (series("notafter_source_places", &labels, count), alerts)
+                })
+                .to_vec(),
+        ),
+        (
+            "a glob matches nothing",
+            [(1, 1), (0, 0)]
+                .map(|(count, alerts)| {
+                    let name = "notafter_source_globs_without_match";
+                    (series(name, "source=\"s\"", count), alerts)
+                })
+                .to_vec(),
+        ),
         ("a channel does not deliver", flag("notafter_channel_up", "channel=\"ops\"")),
         (
             "messages wait",
@@ -116,6 +134,7 @@ fn cases() -> Vec<(&'static str, Vec<(String, usize)>)> {
                 })
                 .to_vec(),
         ),
+        ("the store cannot be written", flag("notafter_store_up", "")),
         ("the last reload was refused", flag("notafter_config_last_reload_successful", "")),
     ]
 }
@@ -220,7 +239,9 @@ async fn the_sample_is_good_beside_the_unit_once_its_secrets_are_there() {
     }
     hand_over(&folder);
     let with = daemon.run(&["check"]).await;
-    assert_eq!((with.code, with.err.as_str()), (Some(0), ""), "{}", with.out);
+    // The sample's files are not on every machine, which `check` warns of.
+    assert_eq!(with.code, Some(0), "{}{}", with.out, with.err);
+    assert!(!with.err.contains("credential"), "{}", with.err);
 }
 
 /// The steps are run one after the other, with a folder in the place of `/`.
