@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use notafter::facade::expiry::{Event, Topic};
+use notafter::facade::expiry::{Event, Timestamp, Topic};
 
 use super::cloud::{Certificate, DAY};
 use super::world::{Played, START, play};
