@@ -67,6 +67,20 @@ fn proofs(near: i64, all: i64) -> String {
     text + &other
 }
 
+fn places() -> Vec<(String, usize)> {
+    [("missing", 2, 1), ("unreadable", 1, 1), ("broken", 0, 0), ("read", 3, 0)]
+        .map(|(state, count, alerts)| {
+            let labels = format!("source=\"s\",state=\"{state}\"");
+            (series("notafter_source_places", &labels, count), alerts)
+        })
+        .to_vec()
+}
+
+fn globs() -> Vec<(String, usize)> {
+    let name = "notafter_source_globs_without_match";
+    [(1, 1), (0, 0)].map(|(count, alerts)| (series(name, "source=\"s\"", count), alerts)).to_vec()
+}
+
 /// For each rule: what makes it fire so many alerts, and what leaves it quiet.
 fn cases() -> Vec<(&'static str, Vec<(String, usize)>)> {
     let flag =
@@ -83,24 +97,8 @@ fn cases() -> Vec<(&'static str, Vec<(String, usize)>)> {
                 (proofs((NOW - 2) * DAY, (NOW - 1) * DAY), 0),
             ],
         ),
-        (
-            "files are missing, closed to notafter or broken",
-            [("missing", 2, 1), ("unreadable", 1, 1), ("broken", 0, 0), ("read", 3, 0)]
-                .map(|(state, count, alerts)| {
-                    let labels = format!("source=\"s\",state=\"{state}\"");
-                    (series("notafter_source_places", &labels, count), alerts)
-                })
-                .to_vec(),
-        ),
-        (
-            "a glob matches nothing",
-            [(1, 1), (0, 0)]
-                .map(|(count, alerts)| {
-                    let name = "notafter_source_globs_without_match";
-                    (series(name, "source=\"s\"", count), alerts)
-                })
-                .to_vec(),
-        ),
+        ("files are missing, closed to notafter or broken", places()),
+        ("a glob matches nothing", globs()),
         ("a channel does not deliver", flag("notafter_channel_up", "channel=\"ops\"")),
         (
             "messages wait",
