@@ -18,13 +18,13 @@ pub trait Cloud: Send + Sync + 'static {
     fn answer(&self, request: &Request<'_>) -> Reply;
 }
 
-/// A request, borrowed from the connection's buffer.
+/// A request, borrowed from where it is.
 pub struct Request<'a> {
     pub method: &'a str,
     pub path: &'a str,
     pub query: &'a str,
     pub body: &'a [u8],
-    headers: Vec<(&'a str, &'a str)>,
+    pub(crate) headers: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Request<'a> {
@@ -114,20 +114,26 @@ async fn converse(mut stream: TcpStream, cloud: Arc<dyn Cloud>) -> io::Result<()
                 request.header("accept-encoding").is_some_and(|value| value.contains("gzip"));
             let close =
                 request.header("connection").is_some_and(|it| it.eq_ignore_ascii_case("close"));
-            let reply = cloud.answer(&request);
+            let reply = answer(&*cloud, &request).await;
             let packed = reply.gzip && accepts;
             (reply, packed, close)
         };
         buffer.drain(..total);
-        if !reply.delay.is_zero() {
-            tokio::time::sleep(reply.delay).await;
-        }
         let goes_on = wire::deliver(&mut stream, reply, packed).await?;
         if close || !goes_on {
             stream.shutdown().await?;
             return Ok(());
         }
     }
+}
+
+/// Answers one request, after the time that the answer takes.
+pub(crate) async fn answer(cloud: &dyn Cloud, request: &Request<'_>) -> Reply {
+    let reply = cloud.answer(request);
+    if !reply.delay.is_zero() {
+        tokio::time::sleep(reply.delay).await;
+    }
+    reply
 }
 
 /// Reads until a whole request is in the buffer; returns the lengths of its head and of all of it.

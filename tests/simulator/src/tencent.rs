@@ -3,11 +3,11 @@
 use serde::Deserialize;
 
 use super::Service;
-use super::Shared;
 use super::bend::{Shape, bend};
 use super::fault::{Effects, Instead};
 use super::http::{Cloud, Reply, Request};
 use super::log::Budget;
+use super::services::Shared;
 use super::tc3::{Account, Verifier, claimed_account};
 use super::wire::Wire;
 

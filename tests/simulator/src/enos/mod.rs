@@ -6,14 +6,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use super::Service;
 use super::bend::{Shape, bend};
 use super::fault::{Effects, Instead, Place};
 use super::fleet::{Fleet, Truth};
 use super::http::{Cloud, Reply, Request};
 use super::log::Budget;
 use super::random::mix;
+use super::services::Shared;
 use super::wire::Wire;
-use super::{Service, Shared};
 use devices::Devices;
 use expression::Expression;
 use gateway::{Gateway, Rejection, Token};
