@@ -57,7 +57,9 @@ impl Generation {
         let (reports, heard) = mpsc::channel(16);
         let commands = wires.commands.clone();
         self.tasks.spawn(wiring::forward(heard, commands, self.stop.clone()));
-        for worker in wiring::workers(plan, wires, &reports) {
+        let (workers, wakers) = wiring::workers(plan, wires, &reports);
+        self.tasks.spawn(wiring::wake(wires.commits.clone(), wakers, self.stop.clone()));
+        for worker in workers {
             let stop = self.stop.clone();
             self.tasks.spawn(async move {
                 worker.run(stop).await;

@@ -147,8 +147,12 @@ impl Watcher for Counted {
     }
 }
 
-/// Returns one outbox worker for each channel of `plan`.
-pub(super) fn workers(plan: &Plan, wires: &Wires, reports: &mpsc::Sender<Report>) -> Vec<Worker> {
+/// Returns one outbox worker for each channel of `plan`, and where each is woken.
+pub(super) fn workers(
+    plan: &Plan,
+    wires: &Wires,
+    reports: &mpsc::Sender<Report>,
+) -> (Vec<Worker>, Vec<watch::Sender<u64>>) {
     let shared = Shared {
         store: Arc::clone(&wires.parts.store),
         clock: Arc::clone(&wires.parts.clock),
@@ -169,9 +173,35 @@ pub(super) fn workers(plan: &Plan, wires: &Wires, reports: &mpsc::Sender<Report>
                 group_wait: plan.config.alerts.group_wait,
                 external_url: external_url.clone(),
             };
-            Worker::new(settings, Arc::clone(channel), shared.clone())
+            let (waker, commits) = watch::channel(0);
+            let shared = Shared { commits, ..shared.clone() };
+            (Worker::new(settings, Arc::clone(channel), shared), waker)
         })
-        .collect()
+        .unzip()
+}
+
+/// Tells every outbox, in the order of the configuration, that something was committed: those that wait for one value
+/// together would be woken in no order.
+pub(super) async fn wake(
+    mut commits: watch::Receiver<u64>,
+    outboxes: Vec<watch::Sender<u64>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let relay = async {
+        while commits.changed().await.is_ok() {
+            let count = *commits.borrow_and_update();
+            for outbox in &outboxes {
+                outbox.send_replace(count);
+            }
+        }
+        // The pipeline has ended; what is left is still delivered.
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = relay => stop.cancelled().await,
+    }
+    Ok(())
 }
 
 /// Tells the pipeline what the outboxes report.
