@@ -26,7 +26,7 @@ pub mod client {
 
     /// Requests over the network.
     pub mod http {
-        pub use crate::client::http::Http;
+        pub use crate::client::http::{Http, HttpError, Reach, Request, Response, Transport};
     }
 
     /// Request rates.
@@ -84,5 +84,5 @@ pub mod pipeline {
 
 /// The daemon without its edges.
 pub mod app {
-    pub use crate::app::{Core, Plan, Wiring};
+    pub use crate::app::{ConfigFile, Core, Plan, Wiring};
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use notafter::facade::expiry::{Rung, Timestamp, Topic};
 
 use super::cloud::{Certificate, DAY};
-use super::world::{Act, Played, START, play_acts};
+use super::machine::START;
+use super::world::{Act, Played, play_acts};
 
 /// Days of a play, by running time.
 const DAYS: i64 = 5;

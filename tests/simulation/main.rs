@@ -1,9 +1,11 @@
-//! A whole daemon on virtual time: pipeline, pollers and outboxes, with a provider, a room and a store that one seed
-//! decides everything of. Nothing opens a socket, reads a file or asks the machine's clock.
+//! A whole daemon on virtual time: pipeline, pollers and outboxes, with providers, rooms and a store that one seed
+//! decides everything of. Nothing opens a socket or asks the machine's clock.
 //!
-//! - [`fate`] decides, [`trace`] records what crosses a seam;
-//! - [`cloud`], [`room`] and [`store`] are what the daemon meets there;
-//! - [`world`] lets one daemon live in them.
+//! - [`fate`] decides, [`trace`] records what crosses a seam, [`machine`] keeps time and runs the daemon;
+//! - [`cloud`], [`room`] and [`store`] are what the daemon meets instead of sources, channels and a database, and
+//!   [`world`] lets it live in them: fast, for many plays;
+//! - [`network`] is what it meets instead of the network: the simulated clouds and chat services answer the daemon's own
+//!   sources and channels, and [`vendors`] lets it live among them.
 //!
 //! A play is repeated by its seed alone.
 
@@ -12,8 +14,11 @@
 mod clocks;
 mod cloud;
 mod fate;
+mod machine;
+mod network;
 mod plays;
 mod room;
 mod store;
 mod trace;
+mod vendors;
 mod world;

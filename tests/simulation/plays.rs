@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use notafter::facade::expiry::{Event, Timestamp, Topic};
 
 use super::cloud::{Certificate, DAY};
-use super::world::{Played, START, play};
+use super::machine::START;
+use super::world::{Played, play};
 
 /// Days of a play.
 const DAYS: i64 = 3;

@@ -1,29 +1,18 @@
-//! One daemon in its world, from the first poll to an orderly end, over kills and clocks that are set.
+//! One daemon in a world of sources and channels that answer by themselves, from the first poll to an orderly end, over
+//! kills and clocks that are set.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use notafter::facade::app::{Core, Plan, Wiring};
+use notafter::facade::app::{Core, Plan};
 use notafter::facade::channel::Channel;
-use notafter::facade::clock::{BentClock, Clock};
 use notafter::facade::config::{Environment, load};
-use notafter::facade::expiry::{Event, Timestamp};
-use notafter::facade::metrics::{DaemonMetrics, Setup};
-use notafter::facade::pipeline::Parts;
-use notafter::facade::schedule::ComputedTimers;
+use notafter::facade::expiry::Event;
 use notafter::facade::source::{Source, full_scan_default};
-use notafter::facade::store::{Memory, Store as _};
-use tokio::time::Instant;
 
 use super::cloud::{Certificate, DAY, SimCloud, draw};
-use super::fate::{DaemonChance, Fate};
+use super::machine::{Machine, START, on_virtual_time};
 use super::room::{Heard, SimRoom};
-use super::store::SimStore;
-use super::trace::Trace;
-
-/// When every play begins: 2027-01-15T08:00:00Z.
-pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 /// Certificates that each source has at first.
 const CERTIFICATES: usize = 20;
@@ -96,49 +85,38 @@ pub(crate) fn play(seed: u64, days: i64) -> Played {
     play_acts(seed, days, &[])
 }
 
-/// The same, with acts at some seconds of running time. A runtime without I/O: a socket or a file would be a panic.
+/// The same, with acts at some seconds of running time.
 pub(crate) fn play_acts(seed: u64, days: i64, acts: &[(i64, Act)]) -> Played {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async { World::new(seed, days).play(acts).await })
+    on_virtual_time(async { World::new(seed, days).play(acts).await })
 }
 
 struct World {
     days: i64,
-    clock: Arc<BentClock>,
-    /// Outlives every process.
-    store: Memory,
-    fate: Arc<Fate>,
-    trace: Arc<Trace>,
+    machine: Machine,
     heard: Arc<Mutex<Heard>>,
     truth: Vec<(&'static str, Certificate)>,
 }
 
 impl World {
     fn new(seed: u64, days: i64) -> Self {
-        let fate = Fate::new(seed);
+        let machine = Machine::new(seed);
         let mut truth = Vec::new();
         for name in SOURCES {
-            let drawn = draw(&fate, START, CERTIFICATES, days);
+            let drawn = draw(&machine.fate, START, CERTIFICATES, days);
             truth.extend(drawn.into_iter().map(|one| (name, one)));
         }
-        let clock = Arc::new(BentClock::starting_at(START, START.plus(-100 * DAY)));
-        let (store, trace) = (Memory::default(), Trace::begin());
-        Self { days, clock, store, fate, trace, heard: Arc::default(), truth }
+        Self { days, machine, heard: Arc::default(), truth }
     }
 
     async fn play(self, acts: &[(i64, Act)]) -> Played {
-        let began = Instant::now();
+        let Self { machine, .. } = &self;
         let mut core = self.start().await;
         for (at, act) in acts {
-            self.live(&mut core, began, *at).await;
-            self.trace.note("world", &format!("{act:?}"));
+            machine.live(&mut core, *at).await;
+            machine.trace.note("world", &format!("{act:?}"));
             match act {
-                Act::Bend(seconds) => self.clock.bend(*seconds),
-                Act::Sleep(seconds) => self.clock.sleep(*seconds),
+                Act::Bend(seconds) => machine.clock.bend(*seconds),
+                Act::Sleep(seconds) => machine.clock.sleep(*seconds),
                 Act::Kill => {
                     drop(core);
                     core = self.start().await;
@@ -149,47 +127,16 @@ impl World {
                 }
             }
         }
-        self.live(&mut core, began, self.days * DAY).await;
+        machine.live(&mut core, self.days * DAY).await;
         core.stop().await;
-        let known = self.known().await;
+        let (known, trace) = (machine.known().await, machine.trace.text());
         let heard = std::mem::take(&mut *self.heard.lock().unwrap());
-        Played { trace: self.trace.text(), truth: self.truth, known, heard }
+        Played { trace, truth: self.truth, known, heard }
     }
 
     /// Starts a process on what the last one left in the store.
     async fn start(&self) -> Core {
-        let (parts, plan) = (self.parts(), self.plan());
-        let timers = Arc::new(ComputedTimers::new(Arc::clone(&parts.clock)));
-        Core::start(Wiring::new(parts, timers, &plan), &plan).await.unwrap()
-    }
-
-    /// Lets the process run until so many seconds after `began`.
-    async fn live(&self, core: &mut Core, began: Instant, until: i64) {
-        let until = began + Duration::from_secs(u64::try_from(until).unwrap());
-        if let Ok(error) = tokio::time::timeout_at(until, core.ended()).await {
-            panic!("the daemon ended by itself: {error:#}\n{}", self.trace.text());
-        }
-    }
-
-    /// Returns how many certificates the store has.
-    async fn known(&self) -> usize {
-        let mut known = 0;
-        self.store.rows(&mut |rows| known += rows.len()).await.unwrap();
-        known
-    }
-
-    fn parts(&self) -> Parts {
-        let store = SimStore {
-            inner: self.store.clone(),
-            fate: Arc::clone(&self.fate),
-            trace: Arc::clone(&self.trace),
-        };
-        Parts {
-            store: Arc::new(store),
-            metrics: Arc::new(DaemonMetrics::new(&Setup::default())),
-            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            random: Arc::new(DaemonChance(Arc::clone(&self.fate))),
-        }
+        self.machine.start(&self.plan(), self.machine.parts()).await
     }
 
     fn plan(&self) -> Plan {
@@ -205,18 +152,18 @@ impl World {
         Arc::new(SimCloud {
             name,
             truth: own.map(|(_, one)| one.clone()).collect(),
-            clock: Arc::clone(&self.clock),
+            clock: Arc::clone(&self.machine.clock),
             shown: Mutex::default(),
-            fate: Arc::clone(&self.fate),
-            trace: Arc::clone(&self.trace),
+            fate: Arc::clone(&self.machine.fate),
+            trace: Arc::clone(&self.machine.trace),
         })
     }
 
     fn room(&self) -> Arc<dyn Channel> {
         Arc::new(SimRoom {
-            fate: Arc::clone(&self.fate),
-            trace: Arc::clone(&self.trace),
-            clock: Arc::clone(&self.clock),
+            fate: Arc::clone(&self.machine.fate),
+            trace: Arc::clone(&self.machine.trace),
+            clock: Arc::clone(&self.machine.clock),
             heard: Arc::clone(&self.heard),
         })
     }
