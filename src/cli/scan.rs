@@ -242,6 +242,7 @@ mod tests {
             status,
             not_before: None,
             not_after: ends_in_days.map(|days| NOW.plus(days * 86_400)),
+            end_unlisted: false,
             common_name: "example.com".to_owned(),
             holder: String::new(),
             unit: String::new(),

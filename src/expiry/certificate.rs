@@ -173,6 +173,8 @@ pub struct Sighting<T = String> {
     pub not_before: Option<Timestamp>,
     /// When it ends, if known. Unknown is never zero.
     pub not_after: Option<Timestamp>,
+    /// Whether only the certificate itself says when it ends, and its provider's list does not: no filter by time finds it.
+    pub end_unlisted: bool,
     /// The subject's common name.
     pub common_name: T,
     /// Who presents it: a client id, a device, a domain. Empty when unknown.
@@ -209,6 +211,7 @@ impl<T> Sighting<T> {
             status: self.status,
             not_before: self.not_before,
             not_after: self.not_after,
+            end_unlisted: self.end_unlisted,
             common_name: text(&self.common_name),
             holder: text(&self.holder),
             unit: text(&self.unit),
@@ -264,6 +267,7 @@ impl<T: AsRef<[u8]>> Sighting<T> {
         field(2, signer, signer != self.issuer.as_ref());
         field(3, signs, !signs.is_empty() && signs != self.serial.as_ref());
         field(4, &self.fingerprint.unwrap_or_default(), self.fingerprint.is_some());
+        field(5, &[], self.end_unlisted);
     }
 }
 
@@ -362,6 +366,7 @@ mod tests {
             status: Status::Active,
             not_before: Some(Timestamp::from_seconds(1_734_537_600)),
             not_after: Some(Timestamp::from_seconds(1_766_073_600)),
+            end_unlisted: false,
             common_name: "tx".to_owned(),
             holder: "client-1".to_owned(),
             unit: String::new(),

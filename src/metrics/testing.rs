@@ -99,6 +99,7 @@ pub(crate) fn view(version: u64, known: &[Known]) -> View {
             status: facts.status,
             not_before: facts.not_before,
             not_after: facts.not_after,
+            end_unlisted: false,
             row_digest: row_digest(facts),
         };
         inventory.restore(scope, StoredRow::new(row, parts));
@@ -130,6 +131,7 @@ fn numbers(known: &[Known]) -> Vec<RowId> {
             status: facts.status,
             not_before: facts.not_before,
             not_after: facts.not_after,
+            end_unlisted: false,
             common_name: String::new(),
             holder: String::new(),
             unit: String::new(),

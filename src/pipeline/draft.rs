@@ -207,6 +207,7 @@ mod tests {
             status: Status::Active,
             not_before: None,
             not_after: Some(NOW),
+            end_unlisted: false,
             common_name: String::new(),
             holder: String::new(),
             unit: String::new(),

@@ -251,6 +251,7 @@ fn device(serial: &str, days: i64) -> Sighting {
         status: Status::Active,
         not_before: None,
         not_after: Some(NOW.plus(days * DAY)),
+        end_unlisted: false,
         common_name: format!("cn of {serial}"),
         holder: format!("holder of {serial}"),
         unit: String::new(),

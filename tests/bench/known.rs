@@ -254,6 +254,7 @@ pub(crate) fn sighting(number: u64) -> Sighting {
         status: if number.is_multiple_of(32) { Status::Inactive } else { Status::Active },
         not_before: Some(end.plus(-365 * DAY)),
         not_after: Some(end),
+        end_unlisted: false,
         common_name: format!("d{number:012}.plant.example.com"),
         holder: format!("dev-{number:012}"),
         unit: format!("plant-{}", number % 10),

@@ -49,6 +49,7 @@ impl Certificate {
             status: Status::Active,
             not_before: Some(self.not_before),
             not_after: Some(self.not_after),
+            end_unlisted: false,
             common_name: self.holder.clone(),
             holder: self.holder.clone(),
             unit: String::new(),

@@ -77,10 +77,14 @@ impl Reading {
             Ends::Within(span) => Some(span),
             Ends::All | Ends::Unknown => None,
         };
-        let undated = |row: &RowId| inventory.row(*row).is_some_and(|row| row.not_after.is_none());
+        let shows = |row: &RowId| match ends {
+            Ends::All => true,
+            Ends::Within(_) => inventory.lists_end(*row),
+            Ends::Unknown => !inventory.lists_end(*row),
+        };
         inventory
             .rows(part.scope, part.kind, within)
-            .filter(|row| !self.listed.contains(*row) && (ends != Ends::Unknown || undated(row)))
+            .filter(|row| !self.listed.contains(*row) && shows(row))
             .filter(|row| !self.unseen.hides(*row, inventory))
             .collect()
     }

@@ -19,6 +19,7 @@ fn sighting(kind: Kind, number: usize) -> Sighting {
         status: Status::Active,
         not_before: None,
         not_after: Some(day(number)),
+        end_unlisted: false,
         common_name: String::new(),
         holder: String::new(),
         unit: String::new(),
@@ -118,6 +119,23 @@ fn only_a_complete_reading_says_what_is_missing() {
     let absent = world.all(|number| number != 7);
     assert_eq!(absent.missing, [world.row(Kind::Device, 7)]);
     assert_eq!((absent.known, absent.frozen), (30, false));
+}
+
+#[test]
+fn what_the_list_gives_no_end_for_is_missing_from_no_window() {
+    let mut world = World::with(30);
+    let unlisted = Sighting { end_unlisted: true, ..sighting(Kind::Device, 7) };
+    world.inventory.apply(world.scope, &unlisted);
+    let (near, row) = (world.near(20), world.row(Kind::Device, 7));
+    for _ in 0..3 {
+        assert_eq!(world.read(&near, |number| number != 7).missing, []);
+    }
+    assert_eq!(world.absence.doubt(world.scope), Doubt::default());
+    let part = world.part(Some(Kind::Device));
+    assert_eq!(world.absence.missing(&part, Ends::Unknown, &world.inventory).rows, [row]);
+    assert_eq!(world.all(|number| number != 7).missing, [row], "the list as a whole shows it");
+    world.inventory.apply(world.scope, &sighting(Kind::Device, 7));
+    assert_eq!(world.read(&near, |number| number != 7).missing, [row], "its end is listed now");
 }
 
 #[test]

@@ -273,6 +273,7 @@ pub(in super::super) fn device(serial: &str, holder: &str, end: Option<i64>) -> 
         status: Status::Active,
         not_before: end.map(|end| Timestamp::from_seconds(end - 365 * DAY)),
         not_after: end.map(Timestamp::from_seconds),
+        end_unlisted: false,
         common_name: String::new(),
         holder: holder.to_owned(),
         unit: String::new(),

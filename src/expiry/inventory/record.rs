@@ -17,6 +17,7 @@ pub(super) const NO_END: i64 = i64::MIN;
 pub struct StoredRow {
     pub(super) row: RowId,
     pub(super) record: Record,
+    pub(super) end_unlisted: bool,
     pub(super) linked: Option<Box<Linked>>,
 }
 
@@ -53,6 +54,8 @@ pub struct StoredParts<'a, T = String> {
     pub not_before: Option<Timestamp>,
     /// When it ends.
     pub not_after: Option<Timestamp>,
+    /// Whether its provider's list does not say when it ends.
+    pub end_unlisted: bool,
     /// The digest of everything that is kept in the store.
     pub row_digest: u64,
 }
@@ -70,7 +73,8 @@ impl StoredRow {
     /// Returns what the inventory keeps of `parts`. Allocates only for authorities and certificates with names or
     /// links.
     pub fn new<T: AsRef<str>>(row: RowId, parts: StoredParts<'_, T>) -> Self {
-        Self { row, record: Record::of(&parts), linked: parts.linked() }
+        let (record, linked) = (Record::of(&parts), parts.linked());
+        Self { row, record, end_unlisted: parts.end_unlisted, linked }
     }
 }
 
@@ -93,6 +97,7 @@ impl<'a, T: AsRef<str>> StoredParts<'a, T> {
             status: sighting.effective_status(),
             not_before: sighting.not_before,
             not_after: sighting.not_after,
+            end_unlisted: sighting.end_unlisted,
             row_digest,
         }
     }

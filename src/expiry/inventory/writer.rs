@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
+
 use super::super::certificate::{Kind, Sighting, Status, Timestamp};
 use super::super::sightings::{Digests, Sightings};
 use super::super::succession::{Linked, Links};
@@ -33,6 +35,8 @@ pub struct Inventory {
     /// them the first time, and a look at the next place is cheaper than one into a table of millions.
     expected: Option<RowId>,
     pub(super) taken_over: TakenOver,
+    /// Few, so they are kept beside the columns.
+    end_unlisted: RoaringBitmap,
 }
 
 impl Inventory {
@@ -65,6 +69,7 @@ impl Inventory {
         }
         self.put(row.row, &record);
         self.index.join(&self.chunks, row.row);
+        self.note_end(row.row, row.end_unlisted);
         self.relate(scope, row.row, record.mark.kind(), row.linked);
         true
     }
@@ -157,6 +162,7 @@ impl Inventory {
         affected.extend(self.index.members(&self.chunks, record.group));
         self.index.remove(&self.chunks, row);
         self.version += 1;
+        self.note_end(row, false);
         self.relate(scope, row, Kind::Device, None);
         if let Some((chunk, offset)) = self.chunks.touch(row, self.version) {
             chunk.vacate(offset);
@@ -179,6 +185,12 @@ impl Inventory {
     /// Returns one certificate.
     pub fn row(&self, row: RowId) -> Option<Row> {
         self.chunks.of(row).and_then(|(chunk, offset)| chunk.row(offset))
+    }
+
+    /// Returns whether the provider's list says when a certificate ends: only then does a filter by time find it.
+    pub fn lists_end(&self, row: RowId) -> bool {
+        !self.end_unlisted.contains(row.0)
+            && self.row(row).is_some_and(|row| row.not_after.is_some())
     }
 
     /// Returns what the provider last said of a certificate's state.
@@ -259,6 +271,7 @@ impl Inventory {
         self.put(row, &record);
         self.index.insert(&self.chunks, row);
         self.index.join(&self.chunks, row);
+        self.note_end(row, fresh.end_unlisted);
         self.relate(scope, row, record.mark.kind(), fresh.linked);
         affected.extend(self.kin(row));
         self.applied(row, Change::Added, affected)
@@ -278,6 +291,7 @@ impl Inventory {
         if moves {
             self.index.join(&self.chunks, row);
         }
+        self.note_end(row, fresh.end_unlisted);
         self.relate(scope, row, record.mark.kind(), fresh.linked);
         affected.extend(self.kin(row));
         if old.identity != record.identity {
@@ -318,6 +332,14 @@ impl Inventory {
                     .map(move |offset| row_at(number, offset))
             })
         });
+    }
+
+    fn note_end(&mut self, row: RowId, unlisted: bool) {
+        if unlisted {
+            self.end_unlisted.insert(row.0);
+        } else if !self.end_unlisted.is_empty() {
+            self.end_unlisted.remove(row.0);
+        }
     }
 
     /// Keeps the texts that authorities and links need, or forgets them.

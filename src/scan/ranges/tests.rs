@@ -186,6 +186,7 @@ fn sighting((name, end): Row) -> Sighting {
         status: Status::Active,
         not_before: None,
         not_after: end.map(Timestamp::from_seconds),
+        end_unlisted: false,
         common_name: String::new(),
         holder: String::new(),
         unit: String::new(),

@@ -213,6 +213,7 @@ fn sighting(place: String, facts: Facts, collides: bool) -> Sighting {
         status: Status::Active,
         not_before: Some(facts.not_before),
         not_after: Some(facts.not_after),
+        end_unlisted: false,
         common_name: facts.common_name,
         unit: facts.unit,
         successors: Vec::new(),

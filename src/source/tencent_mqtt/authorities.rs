@@ -103,6 +103,7 @@ fn add(page: &mut Page, row: &Row<'_>) {
         status,
         not_before: row.not_before_time.and_then(|millis| time::millis(millis.0).ok().flatten()),
         not_after,
+        end_unlisted: false,
         common_name: owned(&row.ca_cn),
         holder: owned(&row.ca_cn),
         unit: String::new(),

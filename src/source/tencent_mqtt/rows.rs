@@ -345,6 +345,7 @@ fn sighting<'a>(
         status,
         not_before: begin.and_then(|millis| time::millis(millis).ok().flatten()),
         not_after,
+        end_unlisted: not_after.is_some() && matches!(end, RowEnd::Unstated(_)),
         common_name: row.common_name(),
         holder: row.client(),
         unit: row.unit(),

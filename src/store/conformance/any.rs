@@ -40,7 +40,7 @@ pub(crate) fn rung() -> impl Strategy<Value = Rung> {
 
 pub(crate) fn sighting() -> impl Strategy<Value = Sighting> {
     let identity = (text(), text(), kind(), status());
-    let times = (option::of(time()), option::of(time()));
+    let times = (option::of(time()), option::of(time()), any::<bool>());
     let texts = (text(), text(), text(), vec(text(), 0..3), vec(text(), 0..3));
     let place = (text(), option::of(any::<[u8; 32]>()), any::<bool>(), text(), text());
     let sighting = (identity, times, texts, place);
@@ -56,6 +56,7 @@ pub(crate) fn sighting() -> impl Strategy<Value = Sighting> {
         status,
         not_before: times.0,
         not_after: times.1,
+        end_unlisted: times.2,
         common_name: texts.0,
         holder: texts.1,
         unit: texts.2,

@@ -75,6 +75,7 @@ pub(crate) fn row(number: u32, scope: u32) -> RowWrite {
         status: Status::Active,
         not_before: None,
         not_after: Some(at(1_000_000 + i64::from(number))),
+        end_unlisted: false,
         common_name: format!("cn-{number}"),
         holder: format!("device-{number}"),
         unit: "plant-7".to_owned(),

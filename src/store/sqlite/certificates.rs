@@ -14,7 +14,8 @@ const CHUNK: usize = 4096;
 
 const ROWS: &str = "
     SELECT id, scope_id, kind, provider_status, status, not_before, not_after, row_digest,
-           issuer, serial, holder, names, successors, place, fingerprint, collides, signer, signs
+           issuer, serial, holder, names, successors, place, fingerprint, collides, signer, signs,
+           end_unlisted
     FROM certificate ORDER BY id";
 
 const FACTS: &str = "
@@ -205,6 +206,7 @@ fn stored_row(row: &Row<'_>) -> Outcome<(ScopeId, StoredRow)> {
         status: status(row, 4)?,
         not_before: maybe_time(row, 5)?,
         not_after: maybe_time(row, 6)?,
+        end_unlisted: row.get_ref(18)?.as_i64_or_null()?.is_some(),
         row_digest: row.get_ref(7)?.as_i64()?.cast_unsigned(),
         issuer,
         serial: row.get_ref(9)?.as_str()?,

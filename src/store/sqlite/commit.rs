@@ -17,15 +17,16 @@ const FORGET_LEDGER: &str = "DELETE FROM ledger WHERE certificate_id = ?1";
 const ROW: &str = "
     INSERT INTO certificate (id, scope_id, kind, provider_status, status, not_before, not_after, row_digest,
         first_seen, issuer, serial, common_name, holder, unit, names, successors,
-        place, fingerprint, collides, signer, signs)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+        place, fingerprint, collides, signer, signs, end_unlisted)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
     ON CONFLICT (id) DO UPDATE SET scope_id = excluded.scope_id, kind = excluded.kind,
         provider_status = excluded.provider_status, status = excluded.status, not_before = excluded.not_before,
         not_after = excluded.not_after, row_digest = excluded.row_digest, issuer = excluded.issuer,
         serial = excluded.serial, common_name = excluded.common_name, holder = excluded.holder,
         unit = excluded.unit, names = excluded.names, successors = excluded.successors,
         place = excluded.place, fingerprint = excluded.fingerprint, collides = excluded.collides,
-        signer = excluded.signer, signs = excluded.signs";
+        signer = excluded.signer, signs = excluded.signs,
+        end_unlisted = excluded.end_unlisted";
 
 const STATUS: &str = "UPDATE certificate SET status = ?2 WHERE id = ?1";
 
@@ -128,6 +129,7 @@ fn write_rows(transaction: &Transaction<'_>, rows: &[RowWrite]) -> Outcome<()> {
             sighting.collides.then_some(1),
             Some(&sighting.signer).filter(|signer| **signer != sighting.issuer),
             unless_empty(&sighting.signs),
+            sighting.end_unlisted.then_some(1),
         ])?;
     }
     Ok(())

@@ -221,6 +221,7 @@ fn sighting(status: Status, end: Option<i64>) -> Sighting {
         status,
         not_before: None,
         not_after: end.map(|days| NOW.plus(days * DAY)),
+        end_unlisted: false,
         common_name: String::new(),
         holder: String::new(),
         unit: String::new(),

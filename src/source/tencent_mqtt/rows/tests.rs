@@ -65,6 +65,7 @@ fn reads_the_vendors_sample() {
             status: Status::Active,
             not_before: Some(Timestamp::from_seconds(1_734_537_600)),
             not_after: Some(Timestamp::from_seconds(1_766_073_600)),
+            end_unlisted: false,
             common_name: "tx".into(),
             holder: "client-1".into(),
             unit: "tx".into(),

@@ -7,13 +7,14 @@ use super::failure::{Failure, Outcome};
 /// Every step, in order. A change of the schema is one more file beside these and one more line here; a step is never
 /// edited once it has been released.
 #[rustfmt::skip]
-pub(super) const STEPS: [&str; 6] = [
+pub(super) const STEPS: [&str; 7] = [
     include_str!("0001_initial.sql"),
     include_str!("0002_note.sql"),
     include_str!("0003_place.sql"),
     include_str!("0004_dead.sql"),
     include_str!("0005_mild.sql"),
     include_str!("0006_outbox.sql"),
+    include_str!("0007_end_unlisted.sql"),
 ];
 
 /// "ntaf", written by the first step.
