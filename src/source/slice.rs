@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::expiry::{Coverage, Kind, Look, PlaceState, Rejected, Sightings, Span, Timestamp};
+use crate::expiry::{
+    Coverage, Invalid, Kind, Look, PlaceState, Rejected, Sightings, Span, Timestamp,
+};
 
 /// Something to be found again after a restart: its key, and what is kept under it; `None` forgets.
 pub type Checkpoint = (String, Option<String>);
@@ -116,9 +118,42 @@ pub struct Places {
 }
 
 impl Places {
-    /// Returns what is wrong with places, one line for each, in the order of the places.
+    /// Returns what is wrong with places or with what they serve, one line for each, in the order of the places.
     pub fn problems(&self) -> impl Iterator<Item = String> {
-        let wrong = self.looked.iter().filter(|look| look.state != PlaceState::Read);
-        wrong.map(|look| format!("{}: {}", look.place, look.why))
+        self.looked.iter().filter_map(problem)
+    }
+}
+
+fn problem(look: &Look) -> Option<String> {
+    let place = &look.place;
+    match &look.verdict {
+        _ if look.state != PlaceState::Read => Some(format!("{place}: {}", look.why)),
+        Some(Invalid { reason, detail }) => Some(format!("{place}: {}: {detail}", reason.as_str())),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expiry::InvalidReason;
+
+    #[test]
+    fn what_is_served_and_refused_is_a_problem_of_its_place() {
+        let look = |place: &str, state, verdict| {
+            let (place, why) = (place.to_owned(), "connection refused".to_owned());
+            Look { place, state, covers_below: false, why, verdict }
+        };
+        let detail = "it names b.test".to_owned();
+        let refused = Some(Invalid { reason: InvalidReason::NameMismatch, detail });
+        let looked = vec![
+            look("a:443/a", PlaceState::Read, None),
+            look("b:443/a", PlaceState::Read, refused),
+            look("c:443/a", PlaceState::Unreadable, None),
+        ];
+        let places = Places { looked, ..Places::default() };
+        let problems: Vec<String> = places.problems().collect();
+        let expected = ["b:443/a: name_mismatch: it names b.test", "c:443/a: connection refused"];
+        assert_eq!(problems, expected);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::endpoint::Invalid;
 use super::super::inventory::{Inventory, RowId};
 use super::guard::few;
 use super::part::Part;
@@ -46,6 +47,8 @@ pub struct Look {
     pub covers_below: bool,
     /// What is wrong with it, for people; nothing where it was read.
     pub why: String,
+    /// Of an endpoint: why a client that verifies refuses what was read; `None` where it does not.
+    pub verdict: Option<Invalid>,
 }
 
 impl Look {

@@ -15,7 +15,7 @@ fn at(place: &str) -> Sighting {
 
 fn look(place: &str, state: PlaceState) -> Look {
     let why = if state == PlaceState::Read { String::new() } else { state.as_str().to_owned() };
-    Look { place: place.to_owned(), state, covers_below: false, why }
+    Look { place: place.to_owned(), state, covers_below: false, why, verdict: None }
 }
 
 impl Bench {

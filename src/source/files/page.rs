@@ -137,7 +137,7 @@ impl Pile {
     }
 
     fn look(&mut self, place: String, state: PlaceState, covers_below: bool, why: String) {
-        let look = Look { place: place.clone(), state, covers_below, why };
+        let look = Look { place: place.clone(), state, covers_below, why, verdict: None };
         self.looks.insert(place, look);
     }
 
