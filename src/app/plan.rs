@@ -89,7 +89,8 @@ impl Plan {
                 (false, None) => vec![("all", often)],
             };
             let (name, kind) = (source.name.clone(), source.kind.value.clone());
-            Watched { name, kind, intervals, scopes: built.scopes() }
+            let serves = source::find(&kind).is_some_and(|kind| kind.serves);
+            Watched { name, kind, intervals, scopes: built.scopes(), serves }
         };
         self.config.sources.iter().zip(&self.sources).map(watch).collect()
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::certificate::Timestamp;
+use super::endpoint::{EndpointNews, InvalidReason};
 use super::event::{Severity, Topic};
 
 /// What can be wrong. Its key is stored, so that a restart neither repeats nor forgets.
@@ -16,6 +17,10 @@ pub enum Condition {
     Contradiction(String, String),
     /// A place of a source that cannot be read.
     Place(String, String),
+    /// An endpoint of a source that could not be reached for a while.
+    Unreachable(String, String),
+    /// An endpoint of a source that serves what clients refuse, and why they do: another reason is another condition.
+    Invalid(String, String, InvalidReason),
     /// A channel that cannot deliver.
     Channel(String),
     /// The machine's clock.
@@ -37,6 +42,13 @@ impl Condition {
                 format!("contradiction{SEPARATOR}{source}{SEPARATOR}{scope}")
             }
             Self::Place(source, place) => format!("place{SEPARATOR}{source}{SEPARATOR}{place}"),
+            Self::Unreachable(source, place) => {
+                format!("unreachable{SEPARATOR}{source}{SEPARATOR}{place}")
+            }
+            Self::Invalid(source, place, reason) => {
+                let reason = reason.as_str();
+                format!("invalid{SEPARATOR}{source}{SEPARATOR}{reason}{SEPARATOR}{place}")
+            }
             Self::Channel(channel) => format!("channel{SEPARATOR}{channel}"),
             Self::Clock => "clock".to_owned(),
             Self::Offset(source) => format!("offset{SEPARATOR}{source}"),
@@ -56,6 +68,11 @@ impl Condition {
                 Some(Self::Contradiction(source, scope))
             }
             ("place", Some(source), Some(place)) => Some(Self::Place(source, place)),
+            ("unreachable", Some(source), Some(place)) => Some(Self::Unreachable(source, place)),
+            ("invalid", Some(source), Some(rest)) => {
+                let (reason, place) = rest.split_once(SEPARATOR)?;
+                Some(Self::Invalid(source, place.to_owned(), InvalidReason::from_word(reason)?))
+            }
             ("channel", Some(channel), None) => Some(Self::Channel(channel)),
             ("clock", None, None) => Some(Self::Clock),
             ("offset", Some(source), None) => Some(Self::Offset(source)),
@@ -66,8 +83,9 @@ impl Condition {
     /// Returns how much it asks of the reader.
     const fn severity(&self) -> Severity {
         match self {
-            Self::Place(..) => Severity::Warning,
-            Self::Source(_)
+            Self::Place(..) | Self::Unreachable(..) => Severity::Warning,
+            Self::Invalid(..)
+            | Self::Source(_)
             | Self::Scope(..)
             | Self::Contradiction(..)
             | Self::Channel(_)
@@ -87,10 +105,14 @@ impl Condition {
                 Some(Topic::InventoryConsistent { source, scope })
             }
             Self::Place(source, place) => Some(Topic::PlaceReadable { source, place }),
+            Self::Unreachable(source, place) => {
+                Some(Topic::Endpoint { source, place, news: EndpointNews::Reachable })
+            }
             Self::Channel(channel) => Some(Topic::ChannelUp { channel }),
             Self::Clock => Some(Topic::ClockRecovered),
-            // An offset that is small again needs no message: signatures were corrected all the time.
-            Self::Offset(_) => None,
+            // An offset that is small again needs no message: signatures were corrected all the time. That an endpoint is
+            // in order is seen by who put it in order.
+            Self::Offset(_) | Self::Invalid(..) => None,
         }
     }
 }
@@ -130,13 +152,15 @@ impl Conditions {
         self.raised.contains_key(condition)
     }
 
-    /// Returns the places of a source that are known to be unreadable.
-    pub fn places(&self, source: &str) -> Vec<String> {
-        let of_source = self.raised.keys().filter_map(|condition| match condition {
-            Condition::Place(name, place) if name == source => Some(place.clone()),
-            _ => None,
+    /// Returns what holds of the places of a source, and was reported.
+    pub fn of_places(&self, source: &str) -> Vec<Condition> {
+        let of_source = self.raised.keys().filter(|condition| match condition {
+            Condition::Place(name, _)
+            | Condition::Unreachable(name, _)
+            | Condition::Invalid(name, ..) => name == source,
+            _ => false,
         });
-        of_source.collect()
+        of_source.cloned().collect()
     }
 
     /// A condition holds. Answers with what that changes, the first time.
@@ -195,13 +219,21 @@ mod tests {
             Condition::Scope("iot".into(), "mqtt-1:a/b".into()),
             Condition::Contradiction("iot".into(), "mqtt-1:a/b".into()),
             Condition::Place("files".into(), "/etc/\u{1f}a".into()),
+            Condition::Unreachable("web".into(), "a.test:443/\u{1f}a".into()),
+            Condition::Invalid(
+                "web".into(),
+                "a.test:443/\u{1f}a".into(),
+                InvalidReason::NameMismatch,
+            ),
             Condition::Channel("ops".into()),
             Condition::Clock,
             Condition::Offset("iot".into()),
         ] {
             assert_eq!(Condition::from_key(&condition.key()), Some(condition));
         }
-        assert_eq!(Condition::from_key("later\u{1f}thing"), None);
+        for key in ["later\u{1f}thing", "invalid\u{1f}web\u{1f}odd\u{1f}a.test:443/a.test"] {
+            assert_eq!(Condition::from_key(key), None);
+        }
     }
 
     #[test]

@@ -10,6 +10,31 @@ pub struct Invalid {
     pub detail: String,
 }
 
+/// What is said of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndpointNews {
+    /// Clients that verify refuse what is served.
+    Invalid(Invalid),
+    /// It could not be reached for a while: what was served is kept, and a change of it would not be seen.
+    Unreachable {
+        /// What went wrong the last time.
+        error: String,
+    },
+    /// It is reached again.
+    Reachable,
+}
+
+impl EndpointNews {
+    /// Returns the kind of event.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "endpoint.invalid",
+            Self::Unreachable { .. } => "endpoint.unreachable",
+            Self::Reachable => "endpoint.reachable",
+        }
+    }
+}
+
 /// Why it is refused. Closed: it is said in words, and once as long as it stays the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InvalidReason {
@@ -52,5 +77,10 @@ impl InvalidReason {
             Self::ChainIncomplete => "chain_incomplete",
             Self::WrongOrder => "wrong_order",
         }
+    }
+
+    /// Returns the reason that `word` names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::absence::Accepted;
 use super::certificate::{Fingerprint, Kind, Sighting, Status, Timestamp};
+use super::endpoint::EndpointNews;
 use super::inventory::{id_of, identity_of};
 use super::ladder::Rung;
 
@@ -172,6 +173,15 @@ pub enum Topic {
         /// The place.
         place: String,
     },
+    /// An endpoint serves what clients refuse, cannot be reached, or can again.
+    Endpoint {
+        /// The source that connects to it.
+        source: String,
+        /// The endpoint.
+        place: String,
+        /// What is said of it.
+        news: EndpointNews,
+    },
     /// A scope shrank so much at once that removals are frozen.
     InventoryShrunk {
         /// The source.
@@ -272,6 +282,7 @@ impl Topic {
             Self::SourceRecovered { .. } => "source.recovered",
             Self::PlaceUnreadable { .. } => "place.unreadable",
             Self::PlaceReadable { .. } => "place.readable",
+            Self::Endpoint { news, .. } => news.kind(),
             Self::InventoryShrunk { .. } => "inventory.shrunk",
             Self::InventoryRestored { .. } => "inventory.restored",
             Self::InventoryContradicts { .. } => "inventory.contradicts",
@@ -306,6 +317,7 @@ impl Topic {
             | Self::SourceRecovered { source }
             | Self::PlaceUnreadable { source, .. }
             | Self::PlaceReadable { source, .. }
+            | Self::Endpoint { source, .. }
             | Self::InventoryShrunk { source, .. }
             | Self::InventoryRestored { source, .. }
             | Self::InventoryContradicts { source, .. }

@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::certificate::Timestamp;
+use super::endpoint::EndpointNews;
 use super::event::{Event, Facts, Severity, Topic};
 
 /// Of the digest, 128 bits are kept.
@@ -73,9 +74,9 @@ fn subject(topic: &Topic) -> Vec<String> {
         | Topic::InventoryRestored { scope, .. }
         | Topic::InventoryContradicts { scope, .. }
         | Topic::InventoryConsistent { scope, .. } => vec![source, scope.clone()],
-        Topic::PlaceUnreadable { place, .. } | Topic::PlaceReadable { place, .. } => {
-            vec![source, place.clone()]
-        }
+        Topic::PlaceUnreadable { place, .. }
+        | Topic::PlaceReadable { place, .. }
+        | Topic::Endpoint { place, .. } => vec![source, place.clone()],
         Topic::ChannelDown { channel, .. }
         | Topic::ChannelUp { channel }
         | Topic::NotificationDead { channel, .. } => vec![channel.clone()],
@@ -83,12 +84,15 @@ fn subject(topic: &Topic) -> Vec<String> {
     }
 }
 
-/// Returns the rung, or what tells two closings of one alert apart.
+/// Returns the rung, the reason, or what tells two closings of one alert apart.
 fn stage(topic: &Topic) -> String {
     match topic {
         Topic::Expiring { rung, .. } => rung.seconds().to_string(),
         Topic::Renewed { successor, successor_not_after, .. } => {
             format!("{successor} {}", successor_not_after.seconds())
+        }
+        Topic::Endpoint { news: EndpointNews::Invalid(invalid), .. } => {
+            invalid.reason.as_str().to_owned()
         }
         _ => String::new(),
     }

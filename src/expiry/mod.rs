@@ -9,7 +9,7 @@
 //! - [`Ladder`] and [`Rung`] are the thresholds before an end.
 //! - [`Inventory`] takes sightings and says what changed ([`Applied`]); `succession` tells which certificate replaced
 //!   which. [`View`] is one state of it for readers, [`SumsCache`] adds a view up.
-//! - [`Look`] is what came of a look at a place, and [`Invalid`] what is wrong with what an endpoint serves.
+//! - [`Look`] is what came of a look at a place, and [`Invalid`] what is wrong with what is served there.
 //! - [`Absence`] tells when a certificate that is not listed any more is believed to be gone.
 //! - [`Evaluator`] turns a view and the time into [`Verdict`]s.
 //! - [`plan`](fn@plan) holds verdicts against the [`Ledger`] and decides what is notified, and why; [`plan_renewed`] tells which open
@@ -43,7 +43,7 @@ pub use absence::{
 };
 pub use certificate::{Fingerprint, Kind, Reason, Rejected, Sighting, Status, Timestamp};
 pub use conditions::{Condition, Conditions, Transition};
-pub use endpoint::{Invalid, InvalidReason};
+pub use endpoint::{EndpointNews, Invalid, InvalidReason};
 pub use evaluate::Evaluator;
 pub use event::{Event, Facts, Newer, Severity, Topic};
 pub use event_id::{Occasion, batch_id, event_id, said_again};

@@ -177,7 +177,12 @@ impl Pipeline {
     }
 
     pub(super) fn raise(&mut self, condition: Condition, topic: Topic) {
-        let transition = self.checks.raise(condition, topic, self.parts.clock.now());
+        self.raise_since(condition, topic, self.parts.clock.now());
+    }
+
+    /// A condition holds, and follows from what happened at `since`.
+    pub(super) fn raise_since(&mut self, condition: Condition, topic: Topic, since: Timestamp) {
+        let transition = self.checks.raise(condition, topic, since);
         self.report(transition);
     }
 

@@ -4,7 +4,8 @@
 //! views. One transaction holds inventory changes, ledger and outbox, so that a crash at any moment loses nothing
 //! and notifies nothing twice.
 //!
-//! Reading order: `apply` (what the events of a scan do), `places` (what a look at places does) and `scopes` (what becomes of a
+//! Reading order: `apply` (what the events of a scan do), `places` (what a look at places does), `endpoints`
+//! (or at what is served there) and `scopes` (what becomes of a
 //! scope that is not listed),
 //! `source_status` (how every source is doing), `poll_counts` (what the log says of a poll), `decide` (what is notified),
 //! `ended` (which alerts are over), `open` (what is open when channels change) and `self_checks` (what is wrong with the
@@ -32,6 +33,7 @@ mod decide;
 mod draft;
 mod due;
 mod places;
+mod endpoints;
 mod ended;
 mod open;
 mod poll_counts;
@@ -63,6 +65,8 @@ pub struct Watched {
     pub intervals: Vec<(&'static str, i64)>,
     /// The scopes that the configuration names, where it names them.
     pub scopes: Option<Vec<Arc<str>>>,
+    /// Whether its places are endpoints: what it sees at one is what is served there.
+    pub serves: bool,
 }
 
 impl Watched {
@@ -304,7 +308,8 @@ impl Pipeline {
         for condition in self.checks.follow(&self.settings, self.parts.clock.now()) {
             self.draft.condition(condition.key(), None);
         }
-        for (key, at) in self.checks.take_watch_changes() {
+        let watch = self.checks.take_watch_changes();
+        for (key, at) in watch.into_iter().chain(self.checks.take_failing_changes()) {
             self.draft.condition(key, at);
         }
         self.publish_sources();

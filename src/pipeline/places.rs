@@ -30,6 +30,9 @@ impl Pipeline {
             .filter(|look| self.is_held(scope, look, &listed))
             .map(|look| (look.place.as_str(), look))
             .collect();
+        if self.serves(source) {
+            return self.apply_endpoints(source, places, &held);
+        }
         self.close_places(source, places, &held);
         for look in held.into_values() {
             let (source, place) = (source.to_string(), look.place.clone());
@@ -54,14 +57,20 @@ impl Pipeline {
     /// Ends the conditions of places that can be read again, and without a word those of places that are no more looked
     /// at or not there.
     fn close_places(&mut self, source: &str, places: &Places, held: &BTreeMap<&str, &Look>) {
-        let open = self.checks.unreadable_places(source);
-        for place in open.into_iter().filter(|place| !held.contains_key(place.as_str())) {
+        for condition in self.checks.of_places(source) {
+            let Condition::Place(_, place) = &condition else {
+                // The source looked at endpoints before.
+                self.end(&condition, None);
+                continue;
+            };
+            if held.contains_key(place.as_str()) {
+                continue;
+            }
             let folder = format!("{}/", place.trim_end_matches('/'));
             let is_read = |look: &Look| {
                 matches!(look.state, PlaceState::Read | PlaceState::Broken)
-                    && (look.place == place || look.place.starts_with(&folder))
+                    && (look.place == *place || look.place.starts_with(&folder))
             };
-            let condition = Condition::Place(source.to_owned(), place.clone());
             if places.looked.iter().any(is_read) {
                 self.clear(&condition);
             } else {

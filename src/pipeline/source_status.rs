@@ -348,7 +348,7 @@ mod tests {
 
     fn watched(name: &str) -> Watched {
         let (name, kind) = (name.to_owned(), "tencent-mqtt".to_owned());
-        Watched { name, kind, intervals: Vec::new(), scopes: None }
+        Watched { name, kind, intervals: Vec::new(), scopes: None, serves: false }
     }
 
     fn key(scope: &str, window: WindowName, kind: Kind) -> WindowKey {

@@ -10,13 +10,14 @@ use super::*;
 use crate::client::ClockOffset;
 use crate::clock::{SteadyClock, SystemRandom};
 use crate::config::{Environment, load};
-use crate::expiry::{Ends, Event, Kind, Rejected, RowId, Rung, Sighting, Status, Topic};
+use crate::expiry::{Ends, Event, Kind, Rejected, RowId, Rung, Severity, Sighting, Status, Topic};
 use crate::metrics::Setup;
 use crate::scan::{Candidate, LastRead, Reading, Report};
 use crate::source::{Page, Slice, Window};
 use crate::store::{Batch, BatchUpdate, ChannelState, Checkpoint, ListQuery, Sqlite};
 
 mod clock;
+mod endpoints;
 mod places;
 mod truth;
 
@@ -49,7 +50,13 @@ struct Bench {
 
 fn watched(name: &str) -> Watched {
     let (name, kind) = (name.to_owned(), "tencent-mqtt".to_owned());
-    Watched { name, kind, intervals: vec![("near", 600), ("all", DAY)], scopes: None }
+    Watched {
+        name,
+        kind,
+        intervals: vec![("near", 600), ("all", DAY)],
+        scopes: None,
+        serves: false,
+    }
 }
 
 fn settings(sources: &[&str]) -> Settings {

@@ -16,6 +16,7 @@ pub(super) const KIND: Kind = Kind {
     windowed: true,
     full_scan_default: Some(Duration::from_hours(48)),
     fixed_scope: Some("everything"),
+    serves: false,
 };
 
 fn build(_: &SourceConfig, fields: Fields<'_>, _: &Deps) -> Option<Arc<dyn Source>> {

@@ -155,6 +155,8 @@ pub struct Kind {
     pub full_scan_default: Option<Duration>,
     /// The one scope that it always has, where that is known without asking.
     pub fixed_scope: Option<&'static str>,
+    /// Whether its places are endpoints: what it sees at one is what is served there.
+    pub serves: bool,
 }
 
 /// Every kind, sorted by name.

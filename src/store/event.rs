@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::code;
 use crate::expiry::{
-    Accepted, Event, Facts, Fingerprint, Kind, Newer, Severity, Status, Timestamp, Topic,
+    Accepted, EndpointNews, Event, Facts, Fingerprint, Invalid, InvalidReason, Kind, Newer,
+    Severity, Status, Timestamp, Topic,
 };
 
 /// Returns the event as text.
@@ -78,6 +79,11 @@ enum TopicRow<'a> {
         source: Cow<'a, str>,
         place: Cow<'a, str>,
     },
+    Endpoint {
+        source: Cow<'a, str>,
+        place: Cow<'a, str>,
+        news: NewsRow<'a>,
+    },
     InventoryShrunk {
         source: Cow<'a, str>,
         scope: Cow<'a, str>,
@@ -121,6 +127,14 @@ enum TopicRow<'a> {
         seconds: i64,
     },
     Test,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NewsRow<'a> {
+    Invalid { reason: Cow<'a, str>, detail: Cow<'a, str> },
+    Unreachable { error: Cow<'a, str> },
+    Reachable,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -188,6 +202,9 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
         Topic::PlaceReadable { source, place } => {
             TopicRow::PlaceReadable { source: source.into(), place: place.into() }
         }
+        Topic::Endpoint { source, place, news } => {
+            TopicRow::Endpoint { source: source.into(), place: place.into(), news: news_row(news) }
+        }
         Topic::InventoryShrunk { source, scope, known, missing } => {
             let (source, scope) = (source.into(), scope.into());
             TopicRow::InventoryShrunk { source, scope, known: *known, missing: *missing }
@@ -232,9 +249,7 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
             Topic::NotificationDead { channel: channel.into_owned(), code: code.into_owned() }
         }
         TopicRow::Renewed { facts: row, successor, successor_not_after: end } => {
-            let (facts, successor) = (facts(row)?, successor.into_owned());
-            let successor_not_after = Timestamp::from_seconds(end);
-            Topic::Renewed { facts, successor, successor_not_after }
+            renewed(facts(row)?, successor, end)
         }
         TopicRow::SourceStale { source, last_proven, error } => Topic::SourceStale {
             source: source.into_owned(),
@@ -251,6 +266,7 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
         TopicRow::PlaceReadable { source, place } => {
             Topic::PlaceReadable { source: source.into_owned(), place: place.into_owned() }
         }
+        TopicRow::Endpoint { source, place, news } => endpoint(source, place, news)?,
         TopicRow::InventoryShrunk { source, scope, known, missing } => {
             let (source, scope) = (source.into_owned(), scope.into_owned());
             Topic::InventoryShrunk { source, scope, known, missing }
@@ -278,6 +294,34 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
         }
         TopicRow::Test => Topic::Test,
     })
+}
+
+fn news_row(news: &EndpointNews) -> NewsRow<'_> {
+    match news {
+        EndpointNews::Invalid(Invalid { reason, detail }) => {
+            NewsRow::Invalid { reason: reason.as_str().into(), detail: detail.into() }
+        }
+        EndpointNews::Unreachable { error } => NewsRow::Unreachable { error: error.into() },
+        EndpointNews::Reachable => NewsRow::Reachable,
+    }
+}
+
+fn renewed(facts: Facts, successor: Cow<'_, str>, end: i64) -> Topic {
+    let (successor, successor_not_after) = (successor.into_owned(), Timestamp::from_seconds(end));
+    Topic::Renewed { facts, successor, successor_not_after }
+}
+
+fn endpoint(source: Cow<'_, str>, place: Cow<'_, str>, row: NewsRow<'_>) -> Result<Topic, String> {
+    let news = match row {
+        NewsRow::Invalid { reason, detail } => {
+            let known = InvalidReason::from_word(&reason);
+            let reason = known.ok_or_else(|| format!("names the unknown reason `{reason}`"))?;
+            EndpointNews::Invalid(Invalid { reason, detail: detail.into_owned() })
+        }
+        NewsRow::Unreachable { error } => EndpointNews::Unreachable { error: error.into_owned() },
+        NewsRow::Reachable => EndpointNews::Reachable,
+    };
+    Ok(Topic::Endpoint { source: source.into_owned(), place: place.into_owned(), news })
 }
 
 const fn accepted_row(accepted: Accepted) -> AcceptedRow {
@@ -384,7 +428,7 @@ mod tests {
             let event = any::event().new_tree(&mut runner).unwrap().current();
             kinds.insert(event.kind());
         }
-        assert_eq!(kinds.len(), 19, "{kinds:?}");
+        assert_eq!(kinds.len(), 22, "{kinds:?}");
     }
 
     #[test]
@@ -417,6 +461,8 @@ mod tests {
             "common_name":"","holder":"","unit":"","not_before":null,"not_after":1}"#;
         let expiring = format!(r#"{{"expiring":{{"facts":{facts},"rung":0,"leaves":null}}}}"#);
         assert_eq!(text("info", &expiring), "event e1 names the unknown kind `robot`");
+        let invalid = r#"{"endpoint":{"source":"s","place":"a","news":{"invalid":{"reason":"odd","detail":""}}}}"#;
+        assert_eq!(text("info", invalid), "event e1 names the unknown reason `odd`");
         assert!(read("{").is_err_and(|error| error.starts_with("an event cannot be read")));
     }
 }

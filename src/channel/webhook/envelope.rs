@@ -14,7 +14,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::expiry::text::{cut_chars, inert, iso};
-use crate::expiry::{Detail, Event, Facts, Message, Newer, Timestamp, Topic, days_left};
+use crate::expiry::{
+    Detail, EndpointNews, Event, Facts, Message, Newer, Timestamp, Topic, days_left,
+};
 
 const LARGEST_BODY: usize = 256 * 1024;
 /// What the envelope takes around its events.
@@ -139,6 +141,7 @@ fn of_topic(event: &Event, at: Timestamp) -> Map<String, Value> {
         Topic::PlaceReadable { source, place } => {
             json!({ "source": clean(source), "place": clean(place) })
         }
+        Topic::Endpoint { source, place, news } => of_endpoint(source, place, news),
         Topic::InventoryShrunk { source, scope, known, missing } => {
             json!({ "source": clean(source), "scope": clean(scope), "known": known, "missing": missing })
         }
@@ -167,6 +170,19 @@ fn of_topic(event: &Event, at: Timestamp) -> Map<String, Value> {
         Topic::ClockRecovered | Topic::Test => json!({}),
     };
     object(fields)
+}
+
+fn of_endpoint(source: &str, place: &str, news: &EndpointNews) -> Value {
+    let mut fields = json!({ "source": clean(source), "place": clean(place) });
+    match news {
+        EndpointNews::Invalid(invalid) => {
+            fields["reason"] = json!(invalid.reason.as_str());
+            fields["detail"] = json!(clean(&invalid.detail));
+        }
+        EndpointNews::Unreachable { error } => fields["error"] = json!(clean(error)),
+        EndpointNews::Reachable => {}
+    }
+    fields
 }
 
 fn object(value: Value) -> Map<String, Value> {
@@ -248,7 +264,7 @@ fn clean(text: &str) -> String {
 mod tests {
     use super::super::super::sample::{self, NOW, expiring};
     use super::*;
-    use crate::expiry::{Language, Severity};
+    use crate::expiry::{Invalid, InvalidReason, Language, Severity};
 
     fn shown(message: &Message) -> String {
         serde_json::to_string_pretty(&pages(message)[0]).unwrap()
@@ -438,8 +454,7 @@ mod tests {
         );
     }
 
-    #[test]
-    fn every_topic_has_its_fields() {
+    fn topics() -> impl Iterator<Item = Topic> {
         let text = || "x".to_owned();
         let topics = [
             Topic::Renewed {
@@ -464,9 +479,21 @@ mod tests {
             Topic::ClockOffset { source: text(), seconds: -75 },
             Topic::Test,
         ];
+        let invalid = Invalid { reason: InvalidReason::Untrusted, detail: text() };
+        let news = [
+            EndpointNews::Invalid(invalid),
+            EndpointNews::Unreachable { error: text() },
+            EndpointNews::Reachable,
+        ];
+        let endpoints = news.map(|news| Topic::Endpoint { source: text(), place: text(), news });
+        topics.into_iter().chain(endpoints)
+    }
+
+    #[test]
+    fn every_topic_has_its_fields() {
         let mut shapes = Vec::new();
-        for topic in topics {
-            let event = Event { id: text(), at: NOW, severity: Severity::Info, topic };
+        for topic in topics() {
+            let event = Event { id: "x".to_owned(), at: NOW, severity: Severity::Info, topic };
             let page = pages(&sample::compose(Language::En, vec![event])).remove(0);
             let common = ["schema", "id", "kind", "severity", "occurred_at", "composed_at", "link"];
             let own = page["data"]
@@ -499,6 +526,9 @@ mod tests {
         clock.recovered: []
         clock.offset: ["offset_seconds", "source"]
         test: []
+        endpoint.invalid: ["detail", "place", "reason", "source"]
+        endpoint.unreachable: ["error", "place", "source"]
+        endpoint.reachable: ["place", "source"]
         "#);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Language::{self, En, Zh};
 use super::{is_digest_only, words};
+use crate::expiry::endpoint::EndpointNews;
 use crate::expiry::event::{Event, Topic};
 use crate::expiry::ladder::Rung;
 
@@ -59,6 +60,10 @@ const fn sort(topic: &Topic) -> Sort {
         Topic::Gone { .. } => Sort::Gone,
         Topic::SourceStale { .. }
         | Topic::PlaceUnreadable { .. }
+        | Topic::Endpoint {
+            news: EndpointNews::Invalid(_) | EndpointNews::Unreachable { .. },
+            ..
+        }
         | Topic::InventoryShrunk { .. }
         | Topic::InventoryContradicts { .. }
         | Topic::ChannelDown { .. }
@@ -70,7 +75,8 @@ const fn sort(topic: &Topic) -> Sort {
         | Topic::InventoryRestored { .. }
         | Topic::InventoryConsistent { .. }
         | Topic::ChannelUp { .. }
-        | Topic::ClockRecovered => Sort::Recovery,
+        | Topic::ClockRecovered
+        | Topic::Endpoint { news: EndpointNews::Reachable, .. } => Sort::Recovery,
         Topic::Test => Sort::Test,
     }
 }
@@ -132,6 +138,7 @@ const fn label(topic: &Topic, language: Language) -> &'static str {
         (Topic::PlaceUnreadable { .. }, Zh) => "位置无法读取",
         (Topic::PlaceReadable { .. }, En) => "place readable again",
         (Topic::PlaceReadable { .. }, Zh) => "位置恢复可读",
+        (Topic::Endpoint { news, .. }, _) => words::endpoint(news, language),
         (Topic::InventoryShrunk { .. }, En) => "inventory shrunk",
         (Topic::InventoryShrunk { .. }, Zh) => "清单骤减",
         (Topic::InventoryRestored { .. }, En) => "inventory restored",

@@ -4,6 +4,7 @@ use super::Language::{self, En, Zh};
 use super::words::{self, Label};
 use crate::expiry::absence::Accepted;
 use crate::expiry::certificate::{Kind, Status, Timestamp};
+use crate::expiry::endpoint::{EndpointNews, Invalid};
 use crate::expiry::event::{Event, Facts, Newer, Topic};
 use crate::expiry::text::{inert, iso};
 
@@ -68,6 +69,7 @@ impl Phrases {
             (Topic::PlaceReadable { place, .. }, Zh) => {
                 format!("来源 {name} 恢复读取 {}", inert(place, NAME))
             }
+            (Topic::Endpoint { place, news, .. }, _) => self.endpoint(&name, place, news),
             (Topic::InventoryShrunk { scope, known, missing, .. }, _) => {
                 self.shrunk(&self.place(&name, scope), *known, *missing)
             }
@@ -134,7 +136,9 @@ impl Phrases {
         let reason = match &event.topic {
             Topic::SourceStale { error, .. } => error.as_deref().unwrap_or_default(),
             Topic::ChannelDown { code, .. } | Topic::NotificationDead { code, .. } => code,
-            Topic::ClockSuspect { detail } => detail,
+            Topic::ClockSuspect { detail }
+            | Topic::Endpoint { news: EndpointNews::Invalid(Invalid { detail, .. }), .. } => detail,
+            Topic::Endpoint { news: EndpointNews::Unreachable { error }, .. } => error,
             _ => "",
         };
         let headline = self.headline(event);
@@ -264,6 +268,11 @@ impl Phrases {
                 (Label::Error, inert(error.as_deref().unwrap_or_default(), SENTENCE)),
             ],
             Topic::SourceRecovered { source } => vec![(Label::Source, inert(source, FACT))],
+            Topic::Endpoint { source, place, news } => vec![
+                (Label::Source, inert(source, FACT)),
+                (Label::Place, inert(place, FACT)),
+                endpoint_fact(news),
+            ],
             Topic::PlaceUnreadable { source, place, error } => vec![
                 (Label::Source, inert(source, FACT)),
                 (Label::Place, inert(place, FACT)),
@@ -310,6 +319,23 @@ impl Phrases {
             | Topic::Gone { .. }
             | Topic::ClockRecovered
             | Topic::Test => Vec::new(),
+        }
+    }
+
+    fn endpoint(self, name: &str, place: &str, news: &EndpointNews) -> String {
+        let place = inert(place, NAME);
+        match (news, self.language) {
+            (EndpointNews::Invalid(invalid), language) => {
+                let why = words::refused(invalid.reason, language);
+                match language {
+                    En => format!("clients refuse what {place} serves: {why}"),
+                    Zh => format!("客户端拒绝 {place} 提供的证书：{why}"),
+                }
+            }
+            (EndpointNews::Unreachable { .. }, En) => format!("source {name} cannot reach {place}"),
+            (EndpointNews::Unreachable { .. }, Zh) => format!("来源 {name} 无法连接 {place}"),
+            (EndpointNews::Reachable, En) => format!("source {name} reaches {place} again"),
+            (EndpointNews::Reachable, Zh) => format!("来源 {name} 恢复连接 {place}"),
         }
     }
 
@@ -377,6 +403,14 @@ fn certificate_name(facts: &Facts) -> String {
 /// Returns the fingerprint, where nothing else tells the certificate from another one.
 fn fingerprint(facts: &Facts) -> String {
     facts.fingerprint.filter(|_| facts.collides).map(hex::encode).unwrap_or_default()
+}
+
+fn endpoint_fact(news: &EndpointNews) -> (Label, String) {
+    match news {
+        EndpointNews::Invalid(invalid) => (Label::Detail, inert(&invalid.detail, SENTENCE)),
+        EndpointNews::Unreachable { error } => (Label::Error, inert(error, SENTENCE)),
+        EndpointNews::Reachable => (Label::Detail, String::new()),
+    }
 }
 
 fn number(count: Option<u64>) -> String {

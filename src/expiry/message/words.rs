@@ -3,6 +3,7 @@
 use super::Language::{self, En, Zh};
 use super::Message;
 use crate::expiry::certificate::Status;
+use crate::expiry::endpoint::{EndpointNews, InvalidReason};
 use crate::expiry::ladder::Rung;
 
 /// The constant that every message begins with, so that a robot's keyword filter lets all of them pass.
@@ -126,6 +127,38 @@ pub(super) const fn status(status: Status, language: Language) -> &'static str {
         (Zh, Status::Superseded) => "已被替换",
         (Zh, Status::Retired) => "已停用",
         (Zh, Status::Undated) => "到期时间未知",
+    }
+}
+
+/// Returns what a digest calls news of endpoints.
+pub(super) const fn endpoint(news: &EndpointNews, language: Language) -> &'static str {
+    match (news, language) {
+        (EndpointNews::Invalid(_), En) => "endpoint refused by clients",
+        (EndpointNews::Invalid(_), Zh) => "端点证书被客户端拒绝",
+        (EndpointNews::Unreachable { .. }, En) => "endpoint not reachable",
+        (EndpointNews::Unreachable { .. }, Zh) => "端点无法连接",
+        (EndpointNews::Reachable, En) => "endpoint reachable again",
+        (EndpointNews::Reachable, Zh) => "端点恢复连接",
+    }
+}
+
+/// Returns why clients refuse what is served.
+pub(super) const fn refused(reason: InvalidReason, language: Language) -> &'static str {
+    match (language, reason) {
+        (En, InvalidReason::Untrusted) => "no trusted authority has signed it",
+        (Zh, InvalidReason::Untrusted) => "不是由受信任的机构签发",
+        (En, InvalidReason::NameMismatch) => "the certificate is for other names",
+        (Zh, InvalidReason::NameMismatch) => "证书与域名不匹配",
+        (En, InvalidReason::Expired) => "the certificate has expired",
+        (Zh, InvalidReason::Expired) => "证书已过期",
+        (En, InvalidReason::NotYetValid) => "the certificate is not valid yet",
+        (Zh, InvalidReason::NotYetValid) => "证书尚未生效",
+        (En, InvalidReason::SelfSigned) => "the certificate is self-signed",
+        (Zh, InvalidReason::SelfSigned) => "证书是自签名的",
+        (En, InvalidReason::ChainIncomplete) => "the chain is incomplete",
+        (Zh, InvalidReason::ChainIncomplete) => "证书链不完整",
+        (En, InvalidReason::WrongOrder) => "the chain is in the wrong order",
+        (Zh, InvalidReason::WrongOrder) => "证书链顺序错误",
     }
 }
 

@@ -1,5 +1,6 @@
 //! The watcher watches itself: the clock, sources without a proven scan, providers' clocks, channels.
 
+mod failing;
 mod providers;
 mod sanity;
 mod watch;
@@ -12,6 +13,7 @@ use crate::client::ClockOffset;
 use crate::expiry::{Condition, Conditions, Timestamp, Topic, Transition};
 use crate::store::Saved;
 
+use failing::Failing;
 pub(super) use providers::Moment;
 use providers::{Opinion, Providers};
 use sanity::{Before, Sanity, Suspect};
@@ -38,6 +40,7 @@ pub(super) struct SelfChecks {
     sanity: Sanity,
     providers: Providers,
     watch: Watch,
+    failing: Failing,
     /// The last check, if the clock was found good in it.
     good: Option<Moment>,
     /// How long the machine was up when the last good time was drafted.
@@ -49,10 +52,11 @@ impl SelfChecks {
     /// Begins to watch at `started`, with what was saved before a restart. No clock shows a time before `earliest`.
     pub(super) fn new(saved: &Saved, started: Moment, earliest: Timestamp) -> Self {
         let mut conditions = Conditions::default();
-        let mut watch = Watch::default();
+        let (mut watch, mut failing) = (Watch::default(), Failing::default());
         let stored = saved.conditions.iter().filter(|(key, _)| key != GOOD_TIME);
         for (key, at) in stored {
-            if !watch.restore(key, *at) && !conditions.restore(key, *at) {
+            let mut beside = || watch.restore(key, *at) || failing.restore(key, *at);
+            if !beside() && !conditions.restore(key, *at) {
                 tracing::warn!(key, "a stored condition of another version is ignored");
             }
         }
@@ -65,6 +69,7 @@ impl SelfChecks {
             sanity: Sanity::new(earliest, before),
             providers: Providers::default(),
             watch,
+            failing,
             good: None,
             written: None,
             started,
@@ -243,9 +248,29 @@ impl SelfChecks {
         self.conditions.holds(condition)
     }
 
-    /// Returns the places of a source that were reported as unreadable.
-    pub(super) fn unreadable_places(&self, source: &str) -> Vec<String> {
-        self.conditions.places(source)
+    /// Returns what was reported of the places of a source and is not over.
+    pub(super) fn of_places(&self, source: &str) -> Vec<Condition> {
+        self.conditions.of_places(source)
+    }
+
+    /// An endpoint could not be reached. Answers with since when, once that is to be reported.
+    pub(super) fn endpoint_failed(
+        &mut self,
+        source: &str,
+        place: &str,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        self.failing.failed(source, place, now)
+    }
+
+    /// Endpoints of a source were reached, or are not looked at any more.
+    pub(super) fn endpoints_reached(&mut self, source: &str, is_reached: impl Fn(&str) -> bool) {
+        self.failing.retain(|name, place| name != source || !is_reached(place));
+    }
+
+    /// Returns what is to be stored of endpoints that failed, where that changed since the last call.
+    pub(super) fn take_failing_changes(&mut self) -> Vec<Entry> {
+        self.failing.take_changes()
     }
 
     /// Returns what is to be stored of how long sources are watched, where that changed since the last call.
@@ -260,6 +285,7 @@ impl SelfChecks {
         self.watch.follow(&names, now);
         let source = |name: &str| settings.watched.iter().any(|source| source.name == name);
         self.providers.retain(source);
+        self.failing.retain(|name, _| source(name));
         let channels = &settings.config.channels;
         let channel = |name: &str| channels.iter().any(|channel| channel.name == name);
         self.conditions.retain(|condition| match condition {
@@ -267,6 +293,8 @@ impl SelfChecks {
             | Condition::Scope(name, _)
             | Condition::Contradiction(name, _)
             | Condition::Place(name, _)
+            | Condition::Unreachable(name, _)
+            | Condition::Invalid(name, ..)
             | Condition::Offset(name) => source(name),
             Condition::Channel(name) => channel(name),
             Condition::Clock => true,
@@ -310,7 +338,7 @@ mod tests {
 
     fn watched(name: &str, intervals: &[(&'static str, i64)]) -> Watched {
         let (name, kind, intervals) = (name.to_owned(), "files".to_owned(), intervals.to_vec());
-        Watched { name, kind, intervals, scopes: None }
+        Watched { name, kind, intervals, scopes: None, serves: false }
     }
 
     fn statuses(sources: &[Watched]) -> SourceStatuses {

@@ -13,20 +13,20 @@ fn at(place: &str) -> Sighting {
     Sighting { place: place.to_owned(), fingerprint, kind: Kind::Server, ..device(place, 300) }
 }
 
-fn look(place: &str, state: PlaceState) -> Look {
+pub(super) fn look(place: &str, state: PlaceState) -> Look {
     let why = if state == PlaceState::Read { String::new() } else { state.as_str().to_owned() };
     Look { place: place.to_owned(), state, covers_below: false, why, verdict: None }
 }
 
 impl Bench {
     /// Tells of a scan that saw these places, as the source does.
-    async fn look(&mut self, looked: Vec<Look>) {
+    pub(super) async fn look(&mut self, looked: Vec<Look>) {
         let read = looked.iter().filter(|look| look.state == PlaceState::Read);
         let sightings = read.map(|look| at(&look.place)).collect();
         self.look_and_see(looked, sightings).await;
     }
 
-    async fn look_and_see(&mut self, looked: Vec<Look>, sightings: Vec<Sighting>) {
+    pub(super) async fn look_and_see(&mut self, looked: Vec<Look>, sightings: Vec<Sighting>) {
         let slice = files();
         let slices = vec![Arc::clone(&slice)];
         self.apply(ScanEvent::Planned { window: slice.window, slices }).await;
@@ -47,7 +47,7 @@ impl Bench {
         self.save().await;
     }
 
-    async fn proven(&self) -> bool {
+    pub(super) async fn proven(&self) -> bool {
         self.store.scans().await.unwrap()[0].proven
     }
 }
@@ -115,9 +115,9 @@ async fn a_place_that_is_no_more_there_is_not_said_to_be_readable() {
     assert_eq!(bench.kinds().await, ["place.unreadable", "place.unreadable"]);
     bench.look(vec![look("/a", Missing), look("/c", Read)]).await;
     assert_eq!(bench.kinds().await, ["place.unreadable", "place.unreadable"]);
-    assert_eq!(bench.pipeline.checks.unreadable_places("iot"), Vec::<String>::new());
+    assert_eq!(bench.pipeline.checks.of_places("iot"), []);
     bench.restart().await;
-    assert_eq!(bench.pipeline.checks.unreadable_places("iot"), Vec::<String>::new());
+    assert_eq!(bench.pipeline.checks.of_places("iot"), []);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What is said of alerts that end, of channels that change, and of stores that earlier releases wrote.
 
 use super::*;
-use crate::expiry::{Facts, Severity};
+use crate::expiry::Facts;
 
 /// What the release of `4d1c0c4` left behind.
 const FIRST: &str = include_str!("../../../tests/fixtures/stores/4d1c0c4/store.sql");

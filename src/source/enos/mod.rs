@@ -48,6 +48,7 @@ pub(super) const KIND: super::Kind = super::Kind {
     windowed: true,
     full_scan_default: Some(Duration::from_hours(7 * 24)),
     fixed_scope: None,
+    serves: false,
 };
 
 const LIST_CERTIFICATE: Action = Action::new("ListCertificate");

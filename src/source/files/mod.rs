@@ -33,6 +33,7 @@ pub(super) const KIND: Kind = Kind {
     windowed: false,
     full_scan_default: None,
     fixed_scope: Some(SCOPE),
+    serves: false,
 };
 
 const SCOPE: &str = "all";

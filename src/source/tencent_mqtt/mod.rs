@@ -44,6 +44,7 @@ pub(super) const KIND: super::Kind = super::Kind {
     windowed: true,
     full_scan_default: Some(Duration::from_hours(24)),
     fixed_scope: None,
+    serves: false,
 };
 
 const LIST_AUTHORITIES: Action = Action::new("DescribeCaCertificates");

@@ -23,6 +23,7 @@ pub(super) const KIND: Kind = Kind {
     windowed: false,
     full_scan_default: None,
     fixed_scope: Some(SCOPE),
+    serves: false,
 };
 
 const LIST: Action = Action::new("DescribeCertificates");

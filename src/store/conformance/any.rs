@@ -5,7 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::expiry::{
-    Accepted, Event, Facts, Kind, Newer, Rung, Severity, Sighting, Status, Timestamp, Topic,
+    Accepted, EndpointNews, Event, Facts, Invalid, InvalidReason, Kind, Newer, Rung, Severity,
+    Sighting, Status, Timestamp, Topic,
 };
 
 const AWKWARD: [&str; 9] =
@@ -94,6 +95,18 @@ fn newer() -> impl Strategy<Value = Newer> {
     })
 }
 
+fn endpoint() -> BoxedStrategy<Topic> {
+    let reason = proptest::sample::select(InvalidReason::ALL.as_slice());
+    let invalid = |(reason, detail)| EndpointNews::Invalid(Invalid { reason, detail });
+    let news = prop_oneof![
+        (reason, text()).prop_map(invalid),
+        text().prop_map(|error| EndpointNews::Unreachable { error }),
+        Just(EndpointNews::Reachable),
+    ];
+    let parts = (text(), text(), news);
+    parts.prop_map(|(source, place, news)| Topic::Endpoint { source, place, news }).boxed()
+}
+
 fn topic() -> BoxedStrategy<Topic> {
     prop_oneof![
         (facts(), rung(), option::of(any::<u64>()), option::of(newer())).prop_map(
@@ -115,6 +128,7 @@ fn topic() -> BoxedStrategy<Topic> {
             error
         }),
         (text(), text()).prop_map(|(source, place)| Topic::PlaceReadable { source, place }),
+        endpoint(),
         (text(), text(), any::<u64>(), any::<u64>()).prop_map(|(source, scope, known, missing)| {
             Topic::InventoryShrunk { source, scope, known, missing }
         }),

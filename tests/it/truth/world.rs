@@ -229,7 +229,8 @@ impl World {
             intervals.push(("near", seconds));
         }
         let (name, kind) = (self.kind.to_owned(), self.kind.to_owned());
-        let watched = Watched { name, kind, intervals, scopes: self.source.scopes() };
+        let watched =
+            Watched { name, kind, intervals, scopes: self.source.scopes(), serves: false };
         Settings { config: Arc::clone(&self.config), watched: vec![watched] }
     }
 
