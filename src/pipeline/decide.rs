@@ -38,14 +38,17 @@ impl Pipeline {
 
     async fn notify_rungs(&mut self, now: Timestamp) -> anyhow::Result<()> {
         let mut notices = Vec::new();
-        if !self.evaluator.is_settled(self.inventory.version(), now) {
+        let settled = self.evaluator.is_settled(self.inventory.version(), now);
+        if !settled {
             let view = self.inventory.view();
             notices = plan(&mut self.evaluator, &view, now, &self.ledger).notices;
             let all = notices.len();
             notices.retain(|notice| !self.absence.holds_back(notice.verdict.row));
             self.holds_back |= notices.len() < all;
         }
-        self.count_active();
+        if self.sources.take_parts_changed() || !settled {
+            self.count_active();
+        }
         if self.settings.config.channels.is_empty() {
             return Ok(());
         }
@@ -151,10 +154,11 @@ impl Pipeline {
     }
 
     fn check_sources(&mut self, now: Moment) {
-        let watched = self.settings.watched.clone();
-        for source in &watched {
-            let transition = self.checks.check_source(source, &self.sources, now);
-            self.report(transition);
+        let Self { settings, checks, sources, .. } = &mut *self;
+        let watched = settings.watched.iter();
+        let changed = watched.filter_map(|source| checks.check_source(source, sources, now));
+        for transition in changed.collect::<Vec<_>>() {
+            self.report(Some(transition));
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) struct SourceStatuses {
     records: BTreeMap<WindowKey, Record>,
     sources: BTreeMap<String, Source>,
     metrics: Arc<DaemonMetrics>,
+    /// Whether parts came or went since that was last asked.
+    parts_changed: bool,
 }
 
 /// The last scan of one part.
@@ -39,7 +41,7 @@ struct Source {
 
 impl SourceStatuses {
     pub(super) fn new(metrics: Arc<DaemonMetrics>) -> Self {
-        Self { records: BTreeMap::new(), sources: BTreeMap::new(), metrics }
+        Self { records: BTreeMap::new(), sources: BTreeMap::new(), metrics, parts_changed: true }
     }
 
     /// Takes back the scans from before a restart.
@@ -59,6 +61,7 @@ impl SourceStatuses {
         let known = |name: &str| watched.iter().any(|source| source.name == name);
         self.sources.retain(|name, _| known(name));
         self.records.retain(|key, _| known(&key.source));
+        self.parts_changed = true;
         for source in watched {
             let status = &mut self.sources.entry(source.name.clone()).or_default().status;
             status.name.clone_from(&source.name);
@@ -107,7 +110,7 @@ impl SourceStatuses {
     }
 
     fn keep(&mut self, key: &WindowKey, record: Record) {
-        self.records.insert(key.clone(), record);
+        self.parts_changed |= self.records.insert(key.clone(), record).is_none();
         self.refresh_line(key);
     }
 
@@ -127,6 +130,7 @@ impl SourceStatuses {
     pub(super) fn forget_scope(&mut self, source: &str, scope: &str) -> bool {
         let keys: Vec<WindowKey> =
             self.of_scope(source, scope).map(|(key, _)| key.clone()).collect();
+        self.parts_changed |= !keys.is_empty();
         for key in &keys {
             self.records.remove(key);
             self.refresh_line(key);
@@ -175,6 +179,11 @@ impl SourceStatuses {
         let mut lines = status.scans.iter().filter(|line| line.window == window).peekable();
         lines.peek()?;
         lines.map(|line| line.last_proven).min().flatten()
+    }
+
+    /// Returns whether parts came or went since the last call: what is told by [`Self::is_scanned`] may be otherwise.
+    pub(super) fn take_parts_changed(&mut self) -> bool {
+        std::mem::take(&mut self.parts_changed)
     }
 
     /// Returns whether any part of the scope is read.
@@ -410,6 +419,21 @@ mod tests {
         assert_eq!(lines(&statuses), []);
         statuses.follow(&[watched("iot")]);
         assert_eq!(lines(&statuses), [], "what is configured again begins anew");
+    }
+
+    #[test]
+    fn parts_change_when_one_comes_or_goes_and_not_with_every_scan() {
+        let mut statuses = statuses(&["iot"]);
+        let key = key("a", WindowName::All, Kind::Device);
+        assert!(statuses.take_parts_changed(), "nobody has asked yet");
+        statuses.register(&key, at(1));
+        assert!(statuses.take_parts_changed());
+        statuses.record(&key, &report(1, 5), 0);
+        assert!(!statuses.take_parts_changed());
+        statuses.forget_scope("iot", "a");
+        assert!(statuses.take_parts_changed());
+        statuses.forget_scope("iot", "a");
+        assert!(!statuses.take_parts_changed(), "nothing was left of it");
     }
 
     #[test]
