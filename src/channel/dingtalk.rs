@@ -8,7 +8,7 @@ use url::Url;
 
 use super::address::{Vendor, has_token};
 use super::fit::{self, Page, fit};
-use super::options::{Credential, keyword};
+use super::options::Guards;
 use super::post::Draft;
 #[cfg(test)]
 use super::robot::Example;
@@ -33,10 +33,7 @@ const VENDOR: Vendor = Vendor {
     key_base: None,
 };
 
-pub(super) struct DingTalk {
-    secret: Option<Credential>,
-    keyword: Option<String>,
-}
+pub(super) struct DingTalk(Guards);
 
 impl Robot for DingTalk {
     /// 20 a minute are allowed, and one more blocks the robot for ten minutes.
@@ -45,24 +42,21 @@ impl Robot for DingTalk {
     #[cfg(test)]
     const EXAMPLE: Example = Example {
         path: "/robot/send?access_token=",
-        options: r#"url = { env = "ROBOT_URL" }
-            secret = { env = "SIGNING_KEY" }
-            keyword = "cert""#,
+        options: Example::GUARDED,
         success: r#"{"errcode":0,"errmsg":"ok"}"#,
     };
 
     fn new(fields: &mut Fields<'_>) -> Option<Self> {
-        let secret = Credential::optional("secret", fields);
-        Some(Self { secret, keyword: keyword(fields) })
+        Some(Self(Guards::read(fields)))
     }
 
     fn encode(&self, message: &Message) -> Vec<Value> {
-        vec![body(message, self.keyword.as_deref())]
+        vec![body(message, self.0.keyword.as_deref())]
     }
 
     fn sign(&self, request: &mut Draft, _: &str, clock: &dyn Clock) -> Result<(), SendError> {
-        if let Some(secret) = &self.secret {
-            add_signature(&mut request.url, clock.millis(), secret.read()?.expose_secret());
+        if let Some(secret) = self.0.secret()? {
+            add_signature(&mut request.url, clock.millis(), secret.expose_secret());
         }
         Ok(())
     }
@@ -170,7 +164,7 @@ mod tests {
     use crate::expiry::Detail;
 
     fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
-        DingTalk { secret: None, keyword: None }.judge(response, now)
+        DingTalk(Guards::default()).judge(response, now)
     }
 
     fn shown(message: &Message) -> String {
@@ -383,36 +377,35 @@ mod tests {
 
     #[test]
     fn codes_are_judged_with_their_text() {
-        for (status, text, outcome) in [
-            (200, r#"{"errcode":0,"errmsg":"ok"}"#, "delivered"),
-            (200, r#"{"errcode":-1,"errmsg":"系统繁忙"}"#, "retry"),
-            (
-                200,
-                r#"{"errcode":130101,"errmsg":"send too fast, exceed 20 times per minute"}"#,
-                "throttled",
-            ),
-            (200, r#"{"errcode":410100,"errmsg":"发送速度太快而限流"}"#, "throttled"),
-            (200, r#"{"errcode":300001,"errmsg":"token is not exist"}"#, "down"),
-            (200, r#"{"errcode":300001,"errmsg":"请求被限流"}"#, "throttled"),
-            (200, r#"{"errcode":300005,"errmsg":"token is not exist"}"#, "down"),
-            (200, r#"{"errcode":400101}"#, "down"),
-            (200, r#"{"errcode":400013}"#, "down"),
-            (200, r#"{"errcode":400102}"#, "down"),
-            (200, r#"{"errcode":400106}"#, "down"),
-            (200, r#"{"errcode":400105}"#, "rejected"),
-            (200, r#"{"errcode":430101}"#, "rejected"),
-            (200, r#"{"errcode":430104}"#, "rejected"),
-            (200, r#"{"errcode":460101}"#, "rejected"),
-            (200, r#"{"errcode":90030}"#, "throttled"),
-            (200, r#"{"errcode":77}"#, "retry"),
-            (200, "<html>", "retry"),
-            (502, "<html>", "retry"),
-            (302, "", "down"),
-        ] {
-            let verdict = verdict(&answer(status, text), NOW);
-            let found = verdict.as_ref().map_or_else(SendError::outcome, |_| "delivered");
-            assert_eq!(found, outcome, "{status} {text}");
-        }
+        sample::assert_outcomes(
+            verdict,
+            &[
+                (200, r#"{"errcode":0,"errmsg":"ok"}"#, "delivered"),
+                (200, r#"{"errcode":-1,"errmsg":"系统繁忙"}"#, "retry"),
+                (
+                    200,
+                    r#"{"errcode":130101,"errmsg":"send too fast, exceed 20 times per minute"}"#,
+                    "throttled",
+                ),
+                (200, r#"{"errcode":410100,"errmsg":"发送速度太快而限流"}"#, "throttled"),
+                (200, r#"{"errcode":300001,"errmsg":"token is not exist"}"#, "down"),
+                (200, r#"{"errcode":300001,"errmsg":"请求被限流"}"#, "throttled"),
+                (200, r#"{"errcode":300005,"errmsg":"token is not exist"}"#, "down"),
+                (200, r#"{"errcode":400101}"#, "down"),
+                (200, r#"{"errcode":400013}"#, "down"),
+                (200, r#"{"errcode":400102}"#, "down"),
+                (200, r#"{"errcode":400106}"#, "down"),
+                (200, r#"{"errcode":400105}"#, "rejected"),
+                (200, r#"{"errcode":430101}"#, "rejected"),
+                (200, r#"{"errcode":430104}"#, "rejected"),
+                (200, r#"{"errcode":460101}"#, "rejected"),
+                (200, r#"{"errcode":90030}"#, "throttled"),
+                (200, r#"{"errcode":77}"#, "retry"),
+                (200, "<html>", "retry"),
+                (502, "<html>", "retry"),
+                (302, "", "down"),
+            ],
+        );
         assert_eq!(
             verdict(&answer(200, r#"{"errcode":130101}"#), NOW),
             Err(throttled("130101", 600))

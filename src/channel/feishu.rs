@@ -8,7 +8,7 @@ use url::Url;
 
 use super::address::{Vendor, is_token};
 use super::fit::{self, Page, fit};
-use super::options::{Credential, keyword};
+use super::options::Guards;
 use super::post::Draft;
 #[cfg(test)]
 use super::robot::Example;
@@ -31,10 +31,7 @@ const VENDOR: Vendor = Vendor {
     key_base: None,
 };
 
-pub(super) struct Feishu {
-    secret: Option<Credential>,
-    keyword: Option<String>,
-}
+pub(super) struct Feishu(Guards);
 
 impl Robot for Feishu {
     /// 100 a minute and 5 a second are allowed for all robots of a tenant together.
@@ -43,24 +40,21 @@ impl Robot for Feishu {
     #[cfg(test)]
     const EXAMPLE: Example = Example {
         path: "/open-apis/bot/v2/hook/",
-        options: r#"url = { env = "ROBOT_URL" }
-            secret = { env = "SIGNING_KEY" }
-            keyword = "cert""#,
+        options: Example::GUARDED,
         success: r#"{"code":0,"msg":"success"}"#,
     };
 
     fn new(fields: &mut Fields<'_>) -> Option<Self> {
-        let secret = Credential::optional("secret", fields);
-        Some(Self { secret, keyword: keyword(fields) })
+        Some(Self(Guards::read(fields)))
     }
 
     fn encode(&self, message: &Message) -> Vec<Value> {
-        vec![body(message, self.keyword.as_deref())]
+        vec![body(message, self.0.keyword.as_deref())]
     }
 
     fn sign(&self, request: &mut Draft, _: &str, clock: &dyn Clock) -> Result<(), SendError> {
-        if let Some(secret) = &self.secret {
-            add_signature(&mut request.body, clock.now().seconds(), secret.read()?.expose_secret());
+        if let Some(secret) = self.0.secret()? {
+            add_signature(&mut request.body, clock.now().seconds(), secret.expose_secret());
         }
         Ok(())
     }
@@ -168,7 +162,7 @@ mod tests {
     use crate::expiry::Detail;
 
     fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
-        Feishu { secret: None, keyword: None }.judge(response, now)
+        Feishu(Guards::default()).judge(response, now)
     }
 
     fn shown(message: &Message) -> String {
@@ -344,32 +338,31 @@ mod tests {
 
     #[test]
     fn codes_are_judged_with_the_status() {
-        for (status, text, outcome) in [
-            (200, r#"{"code":0,"msg":"success","data":{}}"#, "delivered"),
-            (200, r#"{"StatusCode":0,"StatusMessage":"success"}"#, "delivered"),
-            (200, r#"{"StatusCode":1}"#, "retry"),
-            (200, r#"{"code":9499,"msg":"Bad Request"}"#, "rejected"),
-            (400, r#"{"code":9499,"msg":"Bad Request"}"#, "rejected"),
-            (200, r#"{"code":9499,"msg":"Too Many Requests"}"#, "throttled"),
-            (200, r#"{"code":11232,"msg":"frequency limited"}"#, "throttled"),
-            (200, r#"{"code":19001,"msg":"token invalid"}"#, "down"),
-            (200, r#"{"code":19002}"#, "rejected"),
-            (200, r#"{"code":19021}"#, "down"),
-            (200, r#"{"code":19022}"#, "down"),
-            (200, r#"{"code":19024}"#, "down"),
-            (200, r#"{"code":2200}"#, "retry"),
-            (200, r#"{"code":99991300}"#, "rejected"),
-            (200, r#"{"code":99991400}"#, "throttled"),
-            (200, r#"{"code":123456}"#, "retry"),
-            (200, "<html>", "retry"),
-            (429, r#"{"code":99991400}"#, "throttled"),
-            (500, "", "retry"),
-            (307, "", "down"),
-        ] {
-            let verdict = verdict(&answer(status, text), NOW);
-            let found = verdict.as_ref().map_or_else(SendError::outcome, |_| "delivered");
-            assert_eq!(found, outcome, "{status} {text}");
-        }
+        sample::assert_outcomes(
+            verdict,
+            &[
+                (200, r#"{"code":0,"msg":"success","data":{}}"#, "delivered"),
+                (200, r#"{"StatusCode":0,"StatusMessage":"success"}"#, "delivered"),
+                (200, r#"{"StatusCode":1}"#, "retry"),
+                (200, r#"{"code":9499,"msg":"Bad Request"}"#, "rejected"),
+                (400, r#"{"code":9499,"msg":"Bad Request"}"#, "rejected"),
+                (200, r#"{"code":9499,"msg":"Too Many Requests"}"#, "throttled"),
+                (200, r#"{"code":11232,"msg":"frequency limited"}"#, "throttled"),
+                (200, r#"{"code":19001,"msg":"token invalid"}"#, "down"),
+                (200, r#"{"code":19002}"#, "rejected"),
+                (200, r#"{"code":19021}"#, "down"),
+                (200, r#"{"code":19022}"#, "down"),
+                (200, r#"{"code":19024}"#, "down"),
+                (200, r#"{"code":2200}"#, "retry"),
+                (200, r#"{"code":99991300}"#, "rejected"),
+                (200, r#"{"code":99991400}"#, "throttled"),
+                (200, r#"{"code":123456}"#, "retry"),
+                (200, "<html>", "retry"),
+                (429, r#"{"code":99991400}"#, "throttled"),
+                (500, "", "retry"),
+                (307, "", "down"),
+            ],
+        );
         assert!(verdict(&answer(200, r#"{"code":123456}"#), NOW).unwrap_err().is_unknown());
     }
 

@@ -29,8 +29,27 @@ impl Credential {
     }
 }
 
+/// What a robot can be set to ask for: a signature, and a word in every message.
+#[derive(Default)]
+pub(super) struct Guards {
+    secret: Option<Credential>,
+    pub(super) keyword: Option<String>,
+}
+
+impl Guards {
+    /// Reads the options `secret` and `keyword`.
+    pub(super) fn read(fields: &mut Fields<'_>) -> Self {
+        Self { secret: Credential::optional("secret", fields), keyword: keyword(fields) }
+    }
+
+    /// Returns the secret that requests are signed with, if they are.
+    pub(super) fn secret(&self) -> Result<Option<SecretString>, SendError> {
+        self.secret.as_ref().map(Credential::read).transpose()
+    }
+}
+
 /// Reads the option `keyword`: a word that the robot asks for in every message.
-pub(super) fn keyword(fields: &mut Fields<'_>) -> Option<String> {
+fn keyword(fields: &mut Fields<'_>) -> Option<String> {
     let keyword = fields.string("keyword")?;
     let usable = (1..=64).contains(&keyword.value.chars().count())
         && keyword.value.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.'));

@@ -2,32 +2,16 @@
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::{Receipt, SendError};
 use crate::client::http::Response;
-use crate::expiry::{
-    Event, Facts, Kind, Language, Message, Rung, Severity, Status, Timestamp, Topic,
-};
+use crate::expiry::{Event, Facts, Language, Message, Rung, Severity, Timestamp, Topic, sample};
 
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
 const DAY: i64 = 86_400;
 const BASE: Option<&str> = Some("https://certs.example.com");
 
 pub(super) fn facts(name: &str, days: i64) -> Facts {
-    Facts {
-        source: "web-certs".into(),
-        scope: "all".into(),
-        issuer: "R11".into(),
-        serial: "04a1b2c3".into(),
-        place: String::new(),
-        fingerprint: None,
-        collides: false,
-        kind: Kind::Server,
-        status: Status::Active,
-        common_name: name.into(),
-        holder: String::new(),
-        unit: String::new(),
-        not_before: Some(NOW.plus(-83 * DAY)),
-        not_after: Some(NOW.plus(days * DAY)),
-    }
+    Facts { not_before: Some(NOW.plus(-83 * DAY)), ..sample::facts(name, days) }
 }
 
 pub(super) fn expiring(name: &str, days: i64) -> Event {
@@ -78,4 +62,16 @@ pub(super) fn answer_with(status: u16, headers: &[(&'static str, &str)], body: &
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
         .collect();
     Response { status, headers, body: body.as_bytes().to_vec().into() }
+}
+
+/// Asserts what a service's verdict makes of answers: status and body, and how the message ends.
+pub(super) fn assert_outcomes(
+    verdict: impl Fn(&Response, Timestamp) -> Result<Receipt, SendError>,
+    cases: &[(u16, &str, &str)],
+) {
+    for (status, text, outcome) in cases {
+        let verdict = verdict(&answer(*status, text), NOW);
+        let found = verdict.as_ref().map_or_else(SendError::outcome, |_| "delivered");
+        assert_eq!(found, *outcome, "{status} {text}");
+    }
 }

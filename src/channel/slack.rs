@@ -269,31 +269,30 @@ mod tests {
 
     #[test]
     fn words_are_judged_before_statuses() {
-        for (status, text, outcome) in [
-            (200, "ok", "delivered"),
-            (200, "ok\n", "delivered"),
-            (200, r#"{"ok":true}"#, "delivered"),
-            (200, r#"{"ok":false,"error":"invalid_blocks"}"#, "rejected"),
-            (200, r#"{"ok":false,"error":"new_word"}"#, "retry"),
-            (200, "<html>sign in</html>", "retry"),
-            (200, "", "retry"),
-            (201, "ok", "retry"),
-            (400, "invalid_payload", "rejected"),
-            (400, "invalid_token", "down"),
-            (403, "action_prohibited", "down"),
-            (404, "no_service", "down"),
-            (403, "no_team", "down"),
-            (410, "channel_is_archived", "down"),
-            (500, "rollup_error", "retry"),
-            (500, "ok", "retry"),
-            (429, "rate_limited", "throttled"),
-            (429, "", "throttled"),
-            (302, "ok", "down"),
-        ] {
-            let verdict = verdict(&answer(status, text), NOW);
-            let found = verdict.as_ref().map_or_else(SendError::outcome, |_| "delivered");
-            assert_eq!(found, outcome, "{status} {text}");
-        }
+        sample::assert_outcomes(
+            verdict,
+            &[
+                (200, "ok", "delivered"),
+                (200, "ok\n", "delivered"),
+                (200, r#"{"ok":true}"#, "delivered"),
+                (200, r#"{"ok":false,"error":"invalid_blocks"}"#, "rejected"),
+                (200, r#"{"ok":false,"error":"new_word"}"#, "retry"),
+                (200, "<html>sign in</html>", "retry"),
+                (200, "", "retry"),
+                (201, "ok", "retry"),
+                (400, "invalid_payload", "rejected"),
+                (400, "invalid_token", "down"),
+                (403, "action_prohibited", "down"),
+                (404, "no_service", "down"),
+                (403, "no_team", "down"),
+                (410, "channel_is_archived", "down"),
+                (500, "rollup_error", "retry"),
+                (500, "ok", "retry"),
+                (429, "rate_limited", "throttled"),
+                (429, "", "throttled"),
+                (302, "ok", "down"),
+            ],
+        );
         let limited = verdict(&answer_with(429, &[("retry-after", "17")], "rate_limited"), NOW);
         assert_eq!(limited, Err(verdict::throttled("rate_limited", 17)));
         assert_eq!(verdict(&answer(200, "new_word"), NOW).unwrap_err().code(), "unknown: new_word");

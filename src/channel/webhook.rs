@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn the_status_is_the_verdict() {
-        for (status, outcome) in [
+        let cases = [
             (200, "delivered"),
             (202, "delivered"),
             (204, "delivered"),
@@ -285,11 +285,11 @@ mod tests {
             (502, "retry"),
             (503, "retry"),
             (504, "retry"),
-        ] {
-            let verdict = verdict(&answer(status, "<html>any body"), NOW);
-            let found = verdict.as_ref().map_or_else(SendError::outcome, |_| "delivered");
-            assert_eq!(found, outcome, "{status}");
-        }
+        ];
+        sample::assert_outcomes(
+            verdict,
+            &cases.map(|(status, outcome)| (status, "<html>any body", outcome)),
+        );
         assert!(verdict(&answer(400, ""), NOW).unwrap_err().is_unknown());
         let after = verdict(&answer_with(503, &[("retry-after", "9")], ""), NOW);
         assert_eq!(after, Err(verdict::passing("http 503", Some(Duration::from_secs(9)))));

@@ -261,33 +261,32 @@ mod tests {
 
     #[test]
     fn codes_are_judged_with_the_status() {
-        for (status, text, outcome) in [
-            (200, r#"{"errcode":0,"errmsg":"ok"}"#, "delivered"),
-            (
-                200,
-                r#"{"errcode":93000,"errmsg":"invalid webhook url, hint: [1], from ip: 203.0.113.7"}"#,
-                "down",
-            ),
-            (200, r#"{"errcode":45009,"errmsg":"api freq out of limit"}"#, "throttled"),
-            (
-                200,
-                r#"{"errcode":40058,"errmsg":"markdown.content exceed max length 4096"}"#,
-                "rejected",
-            ),
-            (200, r#"{"errcode":-1}"#, "retry"),
-            (200, r#"{"errcode":40008}"#, "rejected"),
-            (200, r#"{"errcode":44004}"#, "rejected"),
-            (200, r#"{"errcode":93004}"#, "down"),
-            (200, r#"{"errcode":93008}"#, "down"),
-            (200, r#"{"errcode":42}"#, "retry"),
-            (200, "<html>", "retry"),
-            (503, r#"{"errcode":0}"#, "retry"),
-            (302, "", "down"),
-        ] {
-            let verdict = verdict(&answer(status, text), NOW);
-            let found = verdict.as_ref().map_or_else(SendError::outcome, |_| "delivered");
-            assert_eq!(found, outcome, "{status} {text}");
-        }
+        sample::assert_outcomes(
+            verdict,
+            &[
+                (200, r#"{"errcode":0,"errmsg":"ok"}"#, "delivered"),
+                (
+                    200,
+                    r#"{"errcode":93000,"errmsg":"invalid webhook url, hint: [1], from ip: 203.0.113.7"}"#,
+                    "down",
+                ),
+                (200, r#"{"errcode":45009,"errmsg":"api freq out of limit"}"#, "throttled"),
+                (
+                    200,
+                    r#"{"errcode":40058,"errmsg":"markdown.content exceed max length 4096"}"#,
+                    "rejected",
+                ),
+                (200, r#"{"errcode":-1}"#, "retry"),
+                (200, r#"{"errcode":40008}"#, "rejected"),
+                (200, r#"{"errcode":44004}"#, "rejected"),
+                (200, r#"{"errcode":93004}"#, "down"),
+                (200, r#"{"errcode":93008}"#, "down"),
+                (200, r#"{"errcode":42}"#, "retry"),
+                (200, "<html>", "retry"),
+                (503, r#"{"errcode":0}"#, "retry"),
+                (302, "", "down"),
+            ],
+        );
         assert!(verdict(&answer(200, r#"{"errcode":42}"#), NOW).unwrap_err().is_unknown());
     }
 

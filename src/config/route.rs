@@ -266,18 +266,10 @@ channels = ["ops"]
         let facts = Facts {
             source: "iot-prod".to_owned(),
             scope: scope.to_owned(),
-            issuer: String::new(),
             serial: "01".to_owned(),
-            place: String::new(),
-            fingerprint: None,
-            collides: false,
-            kind,
-            status: Status::Active,
-            common_name: String::new(),
-            holder: String::new(),
             unit: unit.to_owned(),
-            not_before: None,
             not_after: Some(Timestamp::from_seconds(0)),
+            ..Facts::bare(kind, Status::Active)
         };
         event(severity, Topic::Expiring { facts, rung: Rung::Expired, leaves: None, newer: None })
     }

@@ -191,6 +191,31 @@ pub struct Sighting<T = String> {
 /// The SHA-256 of a certificate's DER.
 pub type Fingerprint = [u8; 32];
 
+impl Sighting {
+    /// Returns one of which nothing else is known.
+    pub const fn bare(kind: Kind, status: Status) -> Self {
+        Self {
+            issuer: String::new(),
+            serial: String::new(),
+            place: String::new(),
+            fingerprint: None,
+            collides: false,
+            signer: String::new(),
+            signs: String::new(),
+            kind,
+            status,
+            not_before: None,
+            not_after: None,
+            end_unlisted: false,
+            common_name: String::new(),
+            holder: String::new(),
+            unit: String::new(),
+            names: Vec::new(),
+            successors: Vec::new(),
+        }
+    }
+}
+
 impl<T> Sighting<T> {
     /// Returns the status with the rule that a certificate without a known end is undated.
     pub fn effective_status(&self) -> Status {

@@ -70,6 +70,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Returns those of a certificate of which nothing else is known.
+    pub fn bare(kind: Kind, status: Status) -> Self {
+        Self::of(String::new(), String::new(), Sighting::bare(kind, status), status)
+    }
+
     /// Returns what is known of a certificate from what its provider reported.
     pub fn of(source: String, scope: String, sighting: Sighting, status: Status) -> Self {
         Self {

@@ -120,16 +120,10 @@ mod tests {
             scope: "all".into(),
             issuer: "ca".into(),
             serial: "01".into(),
-            place: String::new(),
             fingerprint: Some([7; 32]),
-            collides: false,
-            kind: Kind::Server,
-            status: Status::Active,
             common_name: "a.test".into(),
-            holder: String::new(),
-            unit: String::new(),
-            not_before: None,
             not_after: Some(Timestamp::from_seconds(1_800_000_000)),
+            ..Facts::bare(Kind::Server, Status::Active)
         }
     }
 

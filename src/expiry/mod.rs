@@ -36,6 +36,8 @@ mod event;
 mod event_id;
 mod message;
 pub mod text;
+#[cfg(test)]
+pub mod sample;
 
 pub use absence::{
     Absence, Accepted, Coverage, Doubt, Ends, Look, LostPlaces, Missing, Outcome, Part, PlaceState,

@@ -24,18 +24,9 @@ impl Known {
         Self(Facts {
             source: source.to_owned(),
             scope: scope.to_owned(),
-            issuer: String::new(),
             serial: serial.to_owned(),
-            place: String::new(),
-            fingerprint: None,
-            collides: false,
-            kind: Kind::Device,
-            status: Status::Active,
-            common_name: String::new(),
-            holder: String::new(),
-            unit: String::new(),
-            not_before: None,
             not_after: Some(NOW.plus(86_400)),
+            ..Facts::bare(Kind::Device, Status::Active)
         })
     }
 
@@ -126,17 +117,9 @@ fn numbers(known: &[Known]) -> Vec<RowId> {
             fingerprint: facts.fingerprint,
             collides: facts.collides,
             signer: facts.issuer.clone(),
-            signs: String::new(),
-            kind: facts.kind,
-            status: facts.status,
             not_before: facts.not_before,
             not_after: facts.not_after,
-            end_unlisted: false,
-            common_name: String::new(),
-            holder: String::new(),
-            unit: String::new(),
-            names: vec![],
-            successors: vec![],
+            ..Sighting::bare(facts.kind, facts.status)
         };
         inventory.apply(scope, &sighting).row
     };

@@ -198,21 +198,8 @@ mod tests {
         Sighting {
             issuer: "ca".into(),
             serial: serial.into(),
-            place: String::new(),
-            fingerprint: None,
-            collides: false,
-            signer: String::new(),
-            signs: String::new(),
-            kind: Kind::Device,
-            status: Status::Active,
-            not_before: None,
             not_after: Some(NOW),
-            end_unlisted: false,
-            common_name: String::new(),
-            holder: String::new(),
-            unit: String::new(),
-            names: Vec::new(),
-            successors: Vec::new(),
+            ..Sighting::bare(Kind::Device, Status::Active)
         }
     }
 

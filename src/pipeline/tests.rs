@@ -249,21 +249,11 @@ fn device(serial: &str, days: i64) -> Sighting {
     Sighting {
         issuer: "ca".into(),
         serial: serial.into(),
-        place: String::new(),
-        fingerprint: None,
-        collides: false,
         signer: "ca".into(),
-        signs: String::new(),
-        kind: Kind::Device,
-        status: Status::Active,
-        not_before: None,
         not_after: Some(NOW.plus(days * DAY)),
-        end_unlisted: false,
         common_name: format!("cn of {serial}"),
         holder: format!("holder of {serial}"),
-        unit: String::new(),
-        names: Vec::new(),
-        successors: Vec::new(),
+        ..Sighting::bare(Kind::Device, Status::Active)
     }
 }
 

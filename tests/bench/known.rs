@@ -245,21 +245,16 @@ pub(crate) fn sighting(number: u64) -> Sighting {
     Sighting {
         issuer: format!("{:040x}", number % 3),
         serial: format!("{:040x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
-        place: String::new(),
-        fingerprint: None,
-        collides: false,
         signer: format!("{:040x}", number % 3),
-        signs: String::new(),
-        kind: Kind::Device,
-        status: if number.is_multiple_of(32) { Status::Inactive } else { Status::Active },
         not_before: Some(end.plus(-365 * DAY)),
         not_after: Some(end),
-        end_unlisted: false,
         common_name: format!("d{number:012}.plant.example.com"),
         holder: format!("dev-{number:012}"),
         unit: format!("plant-{}", number % 10),
-        names: Vec::new(),
-        successors: Vec::new(),
+        ..Sighting::bare(
+            Kind::Device,
+            if number.is_multiple_of(32) { Status::Inactive } else { Status::Active },
+        )
     }
 }
 

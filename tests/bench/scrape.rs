@@ -90,20 +90,5 @@ impl Names for InMemory {
 }
 
 fn facts(sighting: &Sighting) -> Facts {
-    Facts {
-        source: "iot".to_owned(),
-        scope: "mqtt-bench".to_owned(),
-        issuer: sighting.issuer.clone(),
-        serial: sighting.serial.clone(),
-        place: String::new(),
-        fingerprint: None,
-        collides: false,
-        kind: sighting.kind,
-        status: sighting.status,
-        common_name: sighting.common_name.clone(),
-        holder: sighting.holder.clone(),
-        unit: sighting.unit.clone(),
-        not_before: sighting.not_before,
-        not_after: sighting.not_after,
-    }
+    Facts::of("iot".to_owned(), "mqtt-bench".to_owned(), sighting.clone(), sighting.status)
 }

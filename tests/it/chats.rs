@@ -97,16 +97,11 @@ fn message(id: &str, language: Language, name: &str, events: usize) -> Message {
         scope: name.into(),
         issuer: name.into(),
         serial: name.into(),
-        place: String::new(),
-        fingerprint: None,
-        collides: false,
-        kind: Kind::Server,
-        status: Status::Active,
         common_name: name.into(),
         holder: name.into(),
         unit: name.into(),
-        not_before: None,
         not_after: Some(Timestamp::from_seconds(1_800_000_000)),
+        ..Facts::bare(Kind::Server, Status::Active)
     };
     let topic =
         Topic::Expiring { facts, rung: Rung::Before(7 * 86_400), leaves: None, newer: None };

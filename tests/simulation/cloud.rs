@@ -40,21 +40,11 @@ impl Certificate {
         Sighting {
             issuer: "authority".to_owned(),
             serial: self.serial.clone(),
-            place: String::new(),
-            fingerprint: None,
-            collides: false,
-            signer: String::new(),
-            signs: String::new(),
-            kind: Kind::Device,
-            status: Status::Active,
             not_before: Some(self.not_before),
             not_after: Some(self.not_after),
-            end_unlisted: false,
             common_name: self.holder.clone(),
             holder: self.holder.clone(),
-            unit: String::new(),
-            names: Vec::new(),
-            successors: Vec::new(),
+            ..Sighting::bare(Kind::Device, Status::Active)
         }
     }
 }

@@ -72,6 +72,14 @@ pub(super) struct Example {
     pub(super) success: &'static str,
 }
 
+#[cfg(test)]
+impl Example {
+    /// The options of a robot that can be set to ask for a signature and a word.
+    pub(super) const GUARDED: &str = r#"url = { env = "ROBOT_URL" }
+            secret = { env = "SIGNING_KEY" }
+            keyword = "cert""#;
+}
+
 /// Builds the channel that posts to the service of `R`, or reports what is wrong with its options.
 pub(super) fn build<R: Robot>(mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Channel>> {
     let address = R::address(&mut fields);

@@ -264,21 +264,11 @@ pub(in super::super) fn device(serial: &str, holder: &str, end: Option<i64>) -> 
     Sighting {
         issuer: "ca1".to_owned(),
         serial: serial.to_owned(),
-        place: String::new(),
-        fingerprint: None,
-        collides: false,
         signer: "ca1".to_owned(),
-        signs: String::new(),
-        kind: Kind::Device,
-        status: Status::Active,
         not_before: end.map(|end| Timestamp::from_seconds(end - 365 * DAY)),
         not_after: end.map(Timestamp::from_seconds),
-        end_unlisted: false,
-        common_name: String::new(),
         holder: holder.to_owned(),
-        unit: String::new(),
-        names: Vec::new(),
-        successors: Vec::new(),
+        ..Sighting::bare(Kind::Device, Status::Active)
     }
 }
 

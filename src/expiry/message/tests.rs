@@ -3,29 +3,11 @@ use crate::expiry::absence::Accepted;
 use crate::expiry::certificate::Kind;
 use crate::expiry::endpoint::{EndpointNews, Invalid, InvalidReason};
 use crate::expiry::event::{Facts, Newer};
+use crate::expiry::sample::facts;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
 const DAY: i64 = 86_400;
 const BASE: Option<&str> = Some("https://certs.example.com/");
-
-fn facts(name: &str, days: i64) -> Facts {
-    Facts {
-        source: "web-certs".into(),
-        scope: "all".into(),
-        issuer: "R11".into(),
-        serial: "04a1b2c3".into(),
-        place: String::new(),
-        fingerprint: None,
-        collides: false,
-        kind: Kind::Server,
-        status: Status::Active,
-        common_name: name.into(),
-        holder: String::new(),
-        unit: String::new(),
-        not_before: None,
-        not_after: Some(NOW.plus(days * DAY)),
-    }
-}
 
 fn event(severity: Severity, topic: Topic) -> Event {
     Event { id: "0193e4b0".into(), at: NOW, severity, topic }

@@ -177,21 +177,9 @@ fn sighting((name, end): Row) -> Sighting {
     Sighting {
         issuer: "ca".to_owned(),
         serial: name.to_string(),
-        place: String::new(),
-        fingerprint: None,
-        collides: false,
         signer: "ca".to_owned(),
-        signs: String::new(),
-        kind: Kind::Device,
-        status: Status::Active,
-        not_before: None,
         not_after: end.map(Timestamp::from_seconds),
-        end_unlisted: false,
-        common_name: String::new(),
-        holder: String::new(),
-        unit: String::new(),
-        names: Vec::new(),
-        successors: Vec::new(),
+        ..Sighting::bare(Kind::Device, Status::Active)
     }
 }
 

@@ -210,23 +210,8 @@ fn checkpoints_of_another_version_are_as_good_as_none() {
 
 fn sighting(status: Status, end: Option<i64>) -> Sighting {
     Sighting {
-        issuer: String::new(),
-        serial: String::new(),
-        place: String::new(),
-        fingerprint: None,
-        collides: false,
-        signer: String::new(),
-        signs: String::new(),
-        kind: Kind::Device,
-        status,
-        not_before: None,
         not_after: end.map(|days| NOW.plus(days * DAY)),
-        end_unlisted: false,
-        common_name: String::new(),
-        holder: String::new(),
-        unit: String::new(),
-        names: Vec::new(),
-        successors: Vec::new(),
+        ..Sighting::bare(Kind::Device, status)
     }
 }
 
