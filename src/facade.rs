@@ -53,8 +53,9 @@ pub mod channel {
 /// What survives a restart.
 pub mod store {
     pub use crate::store::{
-        Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, RowWrite,
-        Saved, ScanRecord, Settled, Sqlite, Store, StoreError, Stranded,
+        Batch, BatchUpdate, Call, ChannelState, Checkpoint, Commit, ListQuery, Memory, Observed,
+        Observer, Pending, RowWrite, Saved, ScanRecord, Settled, Sqlite, Store, StoreError,
+        Stranded,
     };
 }
 

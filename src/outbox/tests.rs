@@ -10,12 +10,10 @@ use super::*;
 use crate::channel::{Channel, Pace, Receipt, SendError};
 use crate::clock::BentClock;
 use crate::expiry::{
-    Detail, Event, Facts, Kind, Message, RowId, Rung, Said, ScopeId, Severity, Status, StoredRow,
-    Topic, batch_id,
+    Detail, Event, Facts, Kind, Message, RowId, Rung, Said, Severity, Status, Topic, batch_id,
 };
 use crate::store::{
-    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, Post, Saved,
-    ScanRecord, Settled, StoreError, Stranded,
+    Batch, BatchUpdate, Call, ChannelState, Commit, Memory, Observed, Observer, Post, StoreError,
 };
 
 const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
@@ -23,14 +21,17 @@ const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
 const ROW: RowId = RowId(7);
 
 /// A store in memory that fails when told to, and remembers how deliveries ended.
+type Shelf = Observed<Keeper>;
+
 #[derive(Default)]
-struct Shelf {
+struct Keeper {
+    /// What is kept, to look up what a batch was about.
     memory: Memory,
     ended: Mutex<Vec<(String, &'static str)>>,
     failures: Mutex<u32>,
 }
 
-impl Shelf {
+impl Keeper {
     fn try_again(&self) -> Result<(), StoreError> {
         let mut failures = self.failures.lock().unwrap();
         if *failures == 0 {
@@ -40,62 +41,13 @@ impl Shelf {
         Err(StoreError::Full("no space".into()))
     }
 
-    fn ended(&self) -> Vec<(String, &'static str)> {
-        self.ended.lock().unwrap().clone()
-    }
-
-    async fn batch(&self, channel: &str) -> Option<Batch> {
-        self.memory.pending(channel, 1).await.unwrap().remove(0).batch
-    }
-}
-
-#[async_trait]
-impl Store for Shelf {
-    async fn saved(&self) -> Result<Saved, StoreError> {
-        self.memory.saved().await
-    }
-
-    async fn rows(
-        &self,
-        each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
-    ) -> Result<(), StoreError> {
-        self.memory.rows(each).await
-    }
-
-    async fn commit(&self, commit: Arc<Commit>) -> Result<Settled, StoreError> {
-        self.memory.commit(commit).await
-    }
-
-    async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
-        self.memory.facts(rows).await
-    }
-
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Facts>, StoreError> {
-        self.memory.list(query).await
-    }
-
-    async fn pending(&self, channel: &str, limit: usize) -> Result<Vec<Pending>, StoreError> {
-        self.try_again()?;
-        self.memory.pending(channel, limit).await
-    }
-
-    async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
-        self.memory.backlog().await
-    }
-
-    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<bool, StoreError> {
-        self.try_again()?;
-        self.memory.freeze(deliveries, batch).await
-    }
-
-    async fn settle(
+    /// Remembers how the deliveries of a batch end, if they do.
+    async fn remember(
         &self,
         channel: &str,
         batch: &str,
         update: &BatchUpdate,
-        state: &ChannelState,
     ) -> Result<(), StoreError> {
-        self.try_again()?;
         let word = match update {
             BatchUpdate::Delivered { .. } => Some("delivered"),
             BatchUpdate::Dead { .. } => Some("dead"),
@@ -106,53 +58,40 @@ impl Store for Shelf {
             waiting.into_iter().filter(|one| one.batch.as_ref().is_some_and(|it| it.id == batch));
         let ended = members.filter_map(|one| Some((one.event.id, word?)));
         self.ended.lock().unwrap().extend(ended);
-        self.memory.settle(channel, batch, update, state).await
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Observer for Keeper {
+    async fn before(&self, call: Call<'_>) -> Result<(), StoreError> {
+        match call {
+            Call::Pending | Call::Freeze(..) | Call::ChannelState => self.try_again(),
+            Call::Settle(channel, batch, update, _) => {
+                self.try_again()?;
+                self.remember(channel, batch, update).await
+            }
+            Call::Commit(_) | Call::SayAgain(..) => Ok(()),
+        }
+    }
+}
+
+impl Shelf {
+    fn empty() -> Self {
+        let memory = Memory::default();
+        Self { observer: Keeper { memory: memory.clone(), ..Keeper::default() }, memory }
     }
 
-    async fn say_again(
-        &self,
-        channel: &str,
-        given_up_before: Timestamp,
-        at: Timestamp,
-    ) -> Result<u64, StoreError> {
-        self.memory.say_again(channel, given_up_before, at).await
+    fn fail(&self, times: u32) {
+        *self.observer.failures.lock().unwrap() = times;
     }
 
-    async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
-        self.memory.told(rows).await
+    fn ended(&self) -> Vec<(String, &'static str)> {
+        self.observer.ended.lock().unwrap().clone()
     }
 
-    async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {
-        self.memory.stranded(channels).await
-    }
-
-    async fn unsaid(&self) -> Result<Vec<RowId>, StoreError> {
-        self.memory.unsaid().await
-    }
-
-    async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError> {
-        self.try_again()?;
-        self.memory.channel_state(channel).await
-    }
-
-    async fn scans(&self) -> Result<Vec<ScanRecord>, StoreError> {
-        self.memory.scans().await
-    }
-
-    async fn each_checkpoint(
-        &self,
-        source: &str,
-        each: &mut (dyn FnMut(Vec<Checkpoint>) + Send),
-    ) -> Result<(), StoreError> {
-        self.memory.each_checkpoint(source, each).await
-    }
-
-    async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError> {
-        self.memory.retain_sources(sources).await
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        self.memory.close().await
+    async fn batch(&self, channel: &str) -> Option<Batch> {
+        self.memory.pending(channel, 1).await.unwrap().remove(0).batch
     }
 }
 
@@ -265,7 +204,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let (store, notes) = (Arc::new(Shelf::default()), Arc::new(Notes::default()));
+        let (store, notes) = (Arc::new(Shelf::empty()), Arc::new(Notes::default()));
         let clock = Arc::new(BentClock::starting_at(NOW, NOW));
         let (commits, commits_seen) = watch::channel(0);
         let (reports_sender, reports) = mpsc::channel(8);
@@ -354,18 +293,9 @@ impl Bench {
         let facts = Facts {
             source: "iot".into(),
             scope: "all".into(),
-            issuer: String::new(),
             serial: id.into(),
-            place: String::new(),
-            fingerprint: None,
-            collides: false,
-            kind: Kind::Device,
-            status: Status::Inactive,
-            common_name: String::new(),
-            holder: String::new(),
-            unit: String::new(),
-            not_before: None,
             not_after: Some(at.plus(86_400)),
+            ..Facts::bare(Kind::Device, Status::Inactive)
         };
         let topic =
             Topic::Expiring { facts, rung: Rung::Before(86_400), leaves: None, newer: None };
@@ -883,12 +813,12 @@ async fn a_message_in_flight_is_finished_on_stop() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_delays_and_repeats_nothing() {
     let mut bench = Bench::new();
-    *bench.store.failures.lock().unwrap() = 3;
+    bench.store.fail(3);
     let ops = bench.start("ops", []);
     bench.commit(&["a"], &["ops"]).await;
     tokio::time::sleep(Duration::from_millis(30_500)).await;
     // The message is in flight; its record fails at first.
-    *bench.store.failures.lock().unwrap() = 4;
+    bench.store.fail(4);
     bench.pass(100).await;
     assert_eq!(ops.sent(), sent(&[(30, "a", 1)]));
     assert_eq!(bench.store.ended(), [("a".to_owned(), "delivered")]);

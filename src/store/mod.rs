@@ -9,12 +9,14 @@ use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 mod code;
 mod event;
 mod memory;
+mod observed;
 mod sqlite;
 mod types;
 #[cfg(test)]
 mod conformance;
 
 pub use memory::Memory;
+pub use observed::{Call, Observed, Observer};
 pub use sqlite::Sqlite;
 pub use types::{
     About, Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, Post,

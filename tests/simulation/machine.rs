@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::cloud::DAY;
 use super::fate::{DaemonChance, Fate};
-use super::store::SimStore;
+use super::store::{Scribe, SimStore};
 use super::trace::Trace;
 
 /// When every play begins: 2027-01-15T08:00:00Z.
@@ -48,11 +48,8 @@ impl Machine {
 
     /// Returns what a process is made of.
     pub(crate) fn parts(&self) -> Parts {
-        let store = SimStore {
-            inner: self.store.clone(),
-            fate: Arc::clone(&self.fate),
-            trace: Arc::clone(&self.trace),
-        };
+        let observer = Scribe { fate: Arc::clone(&self.fate), trace: Arc::clone(&self.trace) };
+        let store = SimStore { memory: self.store.clone(), observer };
         Parts {
             store: Arc::new(store),
             metrics: Arc::new(DaemonMetrics::new(&Setup::default())),

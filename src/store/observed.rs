@@ -1,0 +1,143 @@
+//! A store in memory whose calls somebody sees before they are made, and may refuse: what tests and simulations are
+//! written with.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{
+    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, Saved,
+    ScanRecord, Settled, Store, StoreError, Stranded,
+};
+use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
+
+/// A call that is about to be made.
+pub enum Call<'a> {
+    /// [`Store::commit`].
+    Commit(&'a Commit),
+    /// [`Store::pending`].
+    Pending,
+    /// [`Store::freeze`].
+    Freeze(&'a [i64], &'a Batch),
+    /// [`Store::settle`]: the channel, the batch, what becomes of it and the channel's state.
+    Settle(&'a str, &'a str, &'a BatchUpdate, &'a ChannelState),
+    /// [`Store::say_again`]: the channel and the time.
+    SayAgain(&'a str, Timestamp),
+    /// [`Store::channel_state`].
+    ChannelState,
+}
+
+/// Sees calls before they are made.
+#[async_trait]
+pub trait Observer: Send + Sync {
+    /// Sees one call. With an error that is its answer, and it is not made.
+    async fn before(&self, call: Call<'_>) -> Result<(), StoreError>;
+}
+
+/// A store in memory with somebody who sees its calls.
+#[derive(Default)]
+pub struct Observed<O> {
+    /// The store.
+    pub memory: Memory,
+    /// Who sees its calls.
+    pub observer: O,
+}
+
+#[async_trait]
+impl<O: Observer> Store for Observed<O> {
+    async fn saved(&self) -> Result<Saved, StoreError> {
+        self.memory.saved().await
+    }
+
+    async fn rows(
+        &self,
+        each: &mut (dyn FnMut(Vec<(ScopeId, StoredRow)>) + Send),
+    ) -> Result<(), StoreError> {
+        self.memory.rows(each).await
+    }
+
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Settled, StoreError> {
+        self.observer.before(Call::Commit(&commit)).await?;
+        self.memory.commit(commit).await
+    }
+
+    async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
+        self.memory.facts(rows).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Facts>, StoreError> {
+        self.memory.list(query).await
+    }
+
+    async fn pending(&self, channel: &str, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        self.observer.before(Call::Pending).await?;
+        self.memory.pending(channel, limit).await
+    }
+
+    async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
+        self.memory.backlog().await
+    }
+
+    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<bool, StoreError> {
+        self.observer.before(Call::Freeze(deliveries, batch)).await?;
+        self.memory.freeze(deliveries, batch).await
+    }
+
+    async fn settle(
+        &self,
+        channel: &str,
+        batch: &str,
+        update: &BatchUpdate,
+        state: &ChannelState,
+    ) -> Result<(), StoreError> {
+        self.observer.before(Call::Settle(channel, batch, update, state)).await?;
+        self.memory.settle(channel, batch, update, state).await
+    }
+
+    async fn say_again(
+        &self,
+        channel: &str,
+        given_up_before: Timestamp,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.observer.before(Call::SayAgain(channel, at)).await?;
+        self.memory.say_again(channel, given_up_before, at).await
+    }
+
+    async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
+        self.memory.told(rows).await
+    }
+
+    async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {
+        self.memory.stranded(channels).await
+    }
+
+    async fn unsaid(&self) -> Result<Vec<RowId>, StoreError> {
+        self.memory.unsaid().await
+    }
+
+    async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError> {
+        self.observer.before(Call::ChannelState).await?;
+        self.memory.channel_state(channel).await
+    }
+
+    async fn scans(&self) -> Result<Vec<ScanRecord>, StoreError> {
+        self.memory.scans().await
+    }
+
+    async fn each_checkpoint(
+        &self,
+        source: &str,
+        each: &mut (dyn FnMut(Vec<Checkpoint>) + Send),
+    ) -> Result<(), StoreError> {
+        self.memory.each_checkpoint(source, each).await
+    }
+
+    async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError> {
+        self.memory.retain_sources(sources).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.memory.close().await
+    }
+}
