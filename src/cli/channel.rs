@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use super::file::{File, deps, now};
+use super::file::{File, Mistaken, deps, now};
 use super::output::printable;
 use super::{Console, Exit};
 use crate::channel::{Receipt, SendError};
@@ -30,9 +30,7 @@ pub(super) async fn run(
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
     let Command::Test { name } = command;
-    let Some(mut file) = File::read(path, environment, console)? else {
-        return Ok(Exit::Configuration);
-    };
+    let mut file = File::read(path, environment, console)?;
     let found = file.config.channels.iter().find(|channel| channel.name == *name).cloned();
     let Some(config) = found else {
         let known: Vec<_> =
@@ -41,9 +39,8 @@ pub(super) async fn run(
     };
     // Only this one: the secrets of the others need not be at hand.
     let channel = file.channel(&config, &deps()?);
-    let (true, Some(channel)) = (file.is_good(console)?, channel) else {
-        return Ok(Exit::Configuration);
-    };
+    file.approve(console)?;
+    let channel = channel.ok_or(Mistaken)?;
     let external_url = file.config.server.external_url.as_ref().map(url::Url::as_str);
     let message = test_message(&config, now(), external_url);
     verdict(name, &channel.send(&message).await, console.out).map_err(Into::into)

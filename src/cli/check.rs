@@ -28,15 +28,11 @@ pub(super) async fn check(
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
-    let Some(mut file) = File::read(path, environment, console)? else {
-        return Ok(Exit::Configuration);
-    };
+    let mut file = File::read(path, environment, console)?;
     let rights = Arc::new(Rights::default());
     let meter = Arc::clone(&rights) as Arc<dyn Meter>;
     let sources = file.build_all(&Deps { meter, ..deps()? });
-    if !file.is_good(console)? {
-        return Ok(Exit::Configuration);
-    }
+    file.approve(console)?;
     let warnings = if arguments.online { 0 } else { warn(&sources, console.err).await? };
     summary(&file.config, file.warnings() + warnings, console.out)?;
     if !arguments.online {

@@ -1,4 +1,4 @@
-//! The configuration of a command: read, built, and its mistakes told.
+//! The configuration of a command: read, built, and its mistakes reported.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,36 +11,37 @@ use crate::config::{self, ChannelConfig, Config, Environment, Mistakes, SourceCo
 use crate::expiry::Timestamp;
 use crate::source::{self, Source};
 
+/// The configuration has mistakes, which were reported.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration has mistakes")]
+pub(super) struct Mistaken;
+
 /// A configuration file and the mistakes found in it so far.
 pub(super) struct File {
     path: String,
     text: String,
     mistakes: Mistakes,
-    /// What it says; to be believed after [`File::is_good`].
+    /// What it says; to be believed after [`File::approve`].
     pub(super) config: Config,
 }
 
 impl File {
-    /// Reads the file. `None` when there is nothing to go on with; then the reason has been told.
+    /// Reads the file. Where there is nothing to go on with, the reason is reported.
     pub(super) fn read(
         path: &Path,
         environment: &Environment,
         console: &mut Console<'_>,
-    ) -> std::io::Result<Option<Self>> {
+    ) -> anyhow::Result<Self> {
         let shown = path.display().to_string();
-        match config::load_file(path, environment, source::full_scan_default) {
+        let reason = match config::load_file(path, environment, source::full_scan_default) {
             Ok((text, Some(config), mistakes)) => {
-                Ok(Some(Self { path: shown, text, mistakes, config }))
+                return Ok(Self { path: shown, text, mistakes, config });
             }
-            Ok((text, None, mistakes)) => {
-                console.err.write_all(mistakes.render(&shown, &text).as_bytes())?;
-                Ok(None)
-            }
-            Err(error) => {
-                writeln!(console.err, "{shown}: {error}")?;
-                Ok(None)
-            }
-        }
+            Ok((text, None, mistakes)) => mistakes.render(&shown, &text),
+            Err(error) => format!("{shown}: {error}\n"),
+        };
+        console.err.write_all(reason.as_bytes())?;
+        Err(Mistaken.into())
     }
 
     /// Builds a source, noting the mistakes in its options.
@@ -71,11 +72,11 @@ impl File {
         sources
     }
 
-    /// Tells every mistake and warning, and returns whether there is no mistake.
-    pub(super) fn is_good(&self, console: &mut Console<'_>) -> std::io::Result<bool> {
+    /// Reports every mistake and warning. With a mistake there is nothing to go on with.
+    pub(super) fn approve(&self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let lines = self.mistakes.render(&self.path, &self.text);
         console.err.write_all(lines.as_bytes())?;
-        Ok(self.mistakes.errors.is_empty())
+        if self.mistakes.errors.is_empty() { Ok(()) } else { Err(Mistaken.into()) }
     }
 
     /// Returns how many warnings there are.

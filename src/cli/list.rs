@@ -1,12 +1,11 @@
 //! `notafter list`: what the daemon knows.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 
-use super::arguments::{ahead, duration};
+use super::arguments::{Shown, ahead};
 use super::file::{File, now};
 use super::output::{Format, Listing, Printer};
 use super::{Console, Exit};
@@ -22,15 +21,8 @@ pub(super) struct Arguments {
     /// Only this source.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Only what expires within this time, or has expired.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    within: Option<Duration>,
-    /// Prints at most this many; 50 in a table, all in other formats.
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-    /// How to print them.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 /// Lists certificates from the store, beside a daemon that may be running.
@@ -40,23 +32,19 @@ pub(super) async fn list(
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
-    let Some(file) = File::read(path, environment, console)? else {
-        return Ok(Exit::Configuration);
-    };
+    let file = File::read(path, environment, console)?;
     // Sources and channels are not built: their secrets are for the daemon, and not for who lists.
-    if !file.is_good(console)? {
-        return Ok(Exit::Configuration);
-    }
+    file.approve(console)?;
     let StoreUrl::Sqlite(store) = &file.config.store;
     let now = now();
-    let limit = arguments.limit.or(arguments.format.default_limit());
+    let limit = arguments.shown.limit.or(arguments.shown.format.default_limit());
     let query = ListQuery {
         source: arguments.source.clone(),
-        ends_before: arguments.within.map(|within| ahead(now, within)),
+        ends_before: arguments.shown.within.map(|within| ahead(now, within)),
         limit: limit.unwrap_or(usize::MAX),
     };
     let store = Sqlite::open_read_only(store).context(NO_STORE)?;
-    match arguments.format {
+    match arguments.shown.format {
         Format::Table => table(&store, query, now, console).await?,
         format => {
             stream(&store, &query, Printer::begin(format == Format::Csv, now, console.out)?)

@@ -109,7 +109,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are errors to clap too, with code 0. Nobody is left to tell when this fails.
+            // Help and version are errors to clap too, with code 0. Nobody is left to read it when this fails.
             drop(error.print());
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -143,14 +143,17 @@ fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> an
     })
 }
 
-/// Says what failed, unless it is only that the reader of our output has seen enough.
+/// Says what failed, unless that was reported, or it is only that the reader of our output has seen enough.
 fn settle(outcome: anyhow::Result<Exit>, err: &mut dyn Write) -> Exit {
     outcome.unwrap_or_else(|error| {
         let io = error.downcast_ref::<io::Error>();
         if io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
             return Exit::Done;
         }
-        // Nobody is left to tell when this fails.
+        if error.is::<file::Mistaken>() {
+            return Exit::Configuration;
+        }
+        // Nobody is left to read it when this fails.
         drop(writeln!(err, "error: {}", output::printable(&format!("{error:#}"))));
         Exit::Failed
     })
@@ -194,10 +197,11 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_is_no_failure_and_anything_else_is() {
+    fn a_closed_pipe_is_no_failure_a_mistake_is_reported_already_and_anything_else_is_said() {
         let mut err = Vec::new();
         let closed = io::Error::from(io::ErrorKind::BrokenPipe);
         assert_eq!(settle(Err(closed.into()), &mut err), Exit::Done);
+        assert_eq!(settle(Err(file::Mistaken.into()), &mut err), Exit::Configuration);
         assert_eq!(String::from_utf8_lossy(&err), "");
         let full = anyhow::anyhow!("disk \u{1b}[31mfull").context("cannot write");
         assert_eq!(settle(Err(full), &mut err), Exit::Failed);

@@ -145,21 +145,16 @@ mod tests {
     const NOW: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
 
     fn row(serial: &str, ends_in: Option<i64>, name: &str) -> Facts {
+        let status = if ends_in.is_some() { Status::Active } else { Status::Undated };
         Facts {
             source: "iot".to_owned(),
             scope: "mqtt-1".to_owned(),
             issuer: "ca-1".to_owned(),
             serial: serial.to_owned(),
-            place: String::new(),
-            fingerprint: None,
-            collides: false,
-            kind: Kind::Device,
-            status: if ends_in.is_some() { Status::Active } else { Status::Undated },
             common_name: name.to_owned(),
             holder: "pump, \"7\"".to_owned(),
-            unit: String::new(),
-            not_before: None,
             not_after: ends_in.map(|seconds| Timestamp::from_seconds(NOW + seconds)),
+            ..Facts::bare(Kind::Device, status)
         }
     }
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use clap::Args;
 use tokio::time::Instant;
 
-use super::arguments::{ahead, duration};
+use super::arguments::{Shown, ahead, duration};
 use super::file::{File, deps, now};
-use super::output::{self, Format, Listing, printable};
+use super::output::{self, Listing, printable};
 use super::{Console, Exit};
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, SourceConfig};
@@ -24,15 +24,8 @@ pub(super) struct Arguments {
     /// Only this source; may be given several times.
     #[arg(long, value_name = "NAME")]
     source: Vec<String>,
-    /// Prints only what expires within this time, or has expired.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    within: Option<Duration>,
-    /// Prints at most this many; 50 in a table, all in other formats.
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-    /// How to print them.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[command(flatten)]
+    shown: Shown,
     /// Exits with 3 when something expires within this time, or has expired, and is neither revoked nor replaced; with 1
     /// when something was not there, could not be read or is broken.
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -46,23 +39,19 @@ pub(super) async fn scan(
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
-    let Some(mut file) = File::read(path, environment, console)? else {
-        return Ok(Exit::Configuration);
-    };
+    let mut file = File::read(path, environment, console)?;
     let deps = deps()?;
     let mut sources = Vec::new();
     for config in chosen(&file.config, &arguments.source)? {
         // The others are not built: their secrets need not be at hand.
         sources.extend(file.source(&config, &deps).map(|source| (config.name, source)));
     }
-    if !file.is_good(console)? {
-        return Ok(Exit::Configuration);
-    }
+    file.approve(console)?;
     let mut rows = Vec::new();
     let mut sight = Sight { proven: true, whole: true };
     for (name, source) in sources {
         let outcome = watch(&name, source, console).await?;
-        sight.proven &= tell(&name, &outcome, console.err)?;
+        sight.proven &= report(&name, &outcome, console.err)?;
         sight.whole &= outcome.as_ref().is_ok_and(is_whole);
         rows.extend(outcome.into_iter().flat_map(|collected| facts(&name, collected)));
     }
@@ -89,7 +78,7 @@ fn chosen(config: &Config, names: &[String]) -> anyhow::Result<Vec<SourceConfig>
     Ok(chosen)
 }
 
-/// Scans one source. While somebody watches, a line tells how far it is.
+/// Scans one source. While somebody watches, a line shows how far it is.
 async fn watch(
     name: &str,
     source: Arc<dyn Source>,
@@ -136,8 +125,12 @@ impl Progress {
     }
 }
 
-/// Says what was not as it should be, and returns whether the scan is proven.
-fn tell(name: &str, outcome: &Result<Collected, String>, err: &mut dyn Write) -> io::Result<bool> {
+/// Reports what was not as it should be, and returns whether the scan is proven.
+fn report(
+    name: &str,
+    outcome: &Result<Collected, String>,
+    err: &mut dyn Write,
+) -> io::Result<bool> {
     let collected = match outcome {
         Ok(collected) => collected,
         Err(error) => {
@@ -209,20 +202,21 @@ fn print(
     now: Timestamp,
     console: &mut Console<'_>,
 ) -> io::Result<()> {
-    if let Some(within) = arguments.within {
+    if let Some(within) = arguments.shown.within {
         let unknown = rows.iter().filter(|row| row.not_after.is_none()).count();
         if unknown > 0 {
             writeln!(console.err, "certificates without a notAfter, not listed: {unknown}")?;
         }
         rows.retain(|row| row.not_after.is_some_and(|end| end <= ahead(now, within)));
     }
-    let limit = arguments.limit.or(arguments.format.default_limit());
+    let limit = arguments.shown.limit.or(arguments.shown.format.default_limit());
     let listing = Listing::soonest_first(rows, now, limit);
-    listing.print(arguments.format, console.out)
+    listing.print(arguments.shown.format, console.out)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::output::Format;
     use super::*;
     use crate::expiry::{Kind, Sighting, Status};
 
@@ -231,23 +225,10 @@ mod tests {
 
     fn sighting(status: Status, ends_in_days: Option<i64>) -> Sighting {
         Sighting {
-            issuer: String::new(),
             serial: "01".to_owned(),
-            place: String::new(),
-            fingerprint: None,
-            collides: false,
-            signer: String::new(),
-            signs: String::new(),
-            kind: Kind::Server,
-            status,
-            not_before: None,
             not_after: ends_in_days.map(|days| NOW.plus(days * 86_400)),
-            end_unlisted: false,
             common_name: "example.com".to_owned(),
-            holder: String::new(),
-            unit: String::new(),
-            names: Vec::new(),
-            successors: Vec::new(),
+            ..Sighting::bare(Kind::Server, status)
         }
     }
 
@@ -277,14 +258,14 @@ mod tests {
         }
     }
 
-    fn told(outcome: &Result<Collected, String>) -> (bool, String) {
+    fn reported(outcome: &Result<Collected, String>) -> (bool, String) {
         let mut err = Vec::new();
-        let proven = tell("web", outcome, &mut err).unwrap();
+        let proven = report("web", outcome, &mut err).unwrap();
         (proven, String::from_utf8(err).unwrap())
     }
 
     #[test]
-    fn what_went_wrong_is_told() {
+    fn what_went_wrong_is_reported() {
         let rejected = |reason, what: &str| Rejected { reason, what: what.to_owned() };
         let collected = Collected {
             sightings: Vec::new(),
@@ -297,7 +278,7 @@ mod tests {
             problems: vec!["the total moved \u{1b}[1m".to_owned()],
             places: None,
         };
-        let (proven, text) = told(&Ok(collected));
+        let (proven, text) = reported(&Ok(collected));
         assert!(!proven);
         insta::assert_snapshot!(text, @r"
         web: the total moved \u{1b}[1m
@@ -305,18 +286,16 @@ mod tests {
         web: not understood, bad_time: 2, such as 01\u{a}
         web: the scan is partial; there may be more than is listed
         ");
-        let refused = told(&Err("refused: AuthFailure".to_owned()));
+        let refused = reported(&Err("refused: AuthFailure".to_owned()));
         assert_eq!(refused, (false, "web: not scanned: refused: AuthFailure\n".to_owned()));
         let good = Collected { proven: true, ..Collected::default() };
-        assert_eq!(told(&Ok(good)), (true, String::new()));
+        assert_eq!(reported(&Ok(good)), (true, String::new()));
     }
 
     fn printed(within: Option<Duration>) -> (String, String) {
         let arguments = Arguments {
             source: Vec::new(),
-            within,
-            limit: None,
-            format: Format::Table,
+            shown: Shown { within, limit: None, format: Format::Table },
             fail_within: None,
         };
         let rows = vec![
