@@ -9,6 +9,7 @@ use crate::client::{Action, CallError, Class, ClockOffset, Deps, concurrency};
 use crate::config::{Fields, Mistakes, SourceConfig};
 
 mod slice;
+mod placed;
 mod enos;
 #[cfg(test)]
 mod example;
