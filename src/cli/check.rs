@@ -118,13 +118,14 @@ mod tests {
         source    web-certs (tencent-ssl), every 1h
         source    plant (enos), every 6h; all of it every 7days
         source    machine (files), every 1h
+        source    served (tls), every 1h
         channel   ops (feishu)
         channel   plant-7 (dingtalk)
         channel   devices (wecom)
         channel   web-team (slack)
         channel   automation (webhook)
         routes    5
-        scrape    at most about 16.0 MiB, with 7790 certificates of each source
+        scrape    at most about 16.0 MiB, with 6207 certificates of each source
         ");
     }
 }

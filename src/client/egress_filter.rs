@@ -1,4 +1,4 @@
-//! Keeps messages from link-local and metadata addresses.
+//! Keeps messages, and looks at endpoints, from link-local and metadata addresses.
 //!
 //! Checked when a connection is made and not before: what a name stands for may have changed since. Private networks
 //! are allowed, because the addresses are written by the operator, and receivers live there. A proxy resolves names by
@@ -19,11 +19,11 @@ type Lookup = dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> 
 
 /// Resolves names, to addresses that may be receivers alone.
 #[derive(Clone)]
-pub(super) struct EgressFilter(Arc<Lookup>);
+pub struct EgressFilter(Arc<Lookup>);
 
 /// Every address behind a name is forbidden.
 #[derive(Debug)]
-pub(super) struct Forbidden;
+pub struct Forbidden;
 
 impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,14 +53,14 @@ pub fn is_forbidden(address: IpAddr) -> bool {
 
 impl EgressFilter {
     /// Returns a filter that asks the system's resolver.
-    pub(super) fn of_the_system() -> Self {
+    pub fn of_the_system() -> Self {
         Self::asking(|name| {
             async move { tokio::net::lookup_host((name, 0)).await.map(Iterator::collect) }.boxed()
         })
     }
 
     /// Returns a filter that asks `lookup`.
-    pub(super) fn asking(
+    pub fn asking(
         lookup: impl Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>
         + Send
         + Sync
@@ -68,18 +68,26 @@ impl EgressFilter {
     ) -> Self {
         Self(Arc::new(lookup))
     }
+
+    /// Returns the addresses behind a name that may be connected to.
+    pub async fn addresses(
+        &self,
+        name: &str,
+    ) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
+        let mut found = (self.0)(name.to_owned()).await?;
+        found.retain(|address| !is_forbidden(address.ip()));
+        if found.is_empty() {
+            return Err(Forbidden.into());
+        }
+        Ok(found)
+    }
 }
 
 impl Resolve for EgressFilter {
     fn resolve(&self, name: Name) -> Resolving {
-        let looking = (self.0)(name.as_str().to_owned());
+        let filter = self.clone();
         Box::pin(async move {
-            let mut found = looking.await?;
-            found.retain(|address| !is_forbidden(address.ip()));
-            if found.is_empty() {
-                return Err(Forbidden.into());
-            }
-            let found: Addrs = Box::new(found.into_iter());
+            let found: Addrs = Box::new(filter.addresses(name.as_str()).await?.into_iter());
             Ok(found)
         })
     }

@@ -17,6 +17,7 @@ mod files;
 mod tencent;
 mod tencent_mqtt;
 mod tencent_ssl;
+mod tls;
 #[cfg(test)]
 mod sent;
 
@@ -168,6 +169,7 @@ pub const KINDS: &[Kind] = &[
     files::KIND,
     tencent_mqtt::KIND,
     tencent_ssl::KIND,
+    tls::KIND,
 ];
 
 /// Returns the kind of that name.

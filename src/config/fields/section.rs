@@ -1,4 +1,4 @@
-//! What only the sections of the file itself need.
+//! What mostly the sections of the file itself need.
 
 use std::time::Duration;
 
@@ -41,10 +41,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads a list of strings with the place of each; those that are wrong have been reported.
-    pub(in crate::config) fn placed_strings(
-        &mut self,
-        key: &'static str,
-    ) -> Option<Placed<Vec<Placed<String>>>> {
+    pub fn placed_strings(&mut self, key: &'static str) -> Option<Placed<Vec<Placed<String>>>> {
         let node = self.node(key)?;
         let Value::Array(items) = &node.value else {
             self.wrong_type(node, key, "a list of strings, such as `[\"a\", \"b\"]`");
@@ -63,7 +60,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads a length of time.
-    pub(in crate::config) fn duration(&mut self, key: &'static str) -> Option<Placed<Duration>> {
+    pub fn duration(&mut self, key: &'static str) -> Option<Placed<Duration>> {
         let text = self.string(key)?;
         match duration(&text.value) {
             Ok(value) => Some(Placed { value, span: text.span }),

@@ -1,0 +1,95 @@
+//! The options.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::authorities::Authorities;
+use super::endpoint::Endpoint;
+use super::look::Addresses;
+use crate::config::{Fields, Placed, SourceConfig};
+
+/// How long each step may take where nothing else is written.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// A step that takes longer than this is not going to end.
+const LONGEST_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// What the configuration says.
+#[derive(Debug)]
+pub(super) struct Options {
+    /// Those that are written in the configuration, by their place.
+    pub(super) endpoints: BTreeMap<String, Endpoint>,
+    pub(super) endpoints_file: Option<PathBuf>,
+    pub(super) timeout: Duration,
+    pub(super) addresses: Addresses,
+    pub(super) authorities: Arc<Authorities>,
+}
+
+/// Reads them, reporting every mistake.
+pub(super) fn read(config: &SourceConfig, mut fields: Fields<'_>) -> Option<Options> {
+    let endpoints = endpoints(&mut fields);
+    let endpoints_file = absolute(&mut fields, "endpoints_file").map(|path| path.value);
+    if endpoints.is_empty() && endpoints_file.is_none() && super::has_none(config) {
+        let text = "give `endpoints`, such as `[\"example.com:443\"]`, or an `endpoints_file`";
+        fields.mistake(config.options.span.clone(), text);
+    }
+    let timeout = timeout(&mut fields);
+    let addresses = addresses(&mut fields);
+    let authorities = authorities(&mut fields);
+    fields.finish()?;
+    Some(Options { endpoints, endpoints_file, timeout, addresses, authorities })
+}
+
+fn endpoints(fields: &mut Fields<'_>) -> BTreeMap<String, Endpoint> {
+    let mut endpoints = BTreeMap::<String, Endpoint>::new();
+    for text in fields.placed_strings("endpoints").map(|list| list.value).unwrap_or_default() {
+        match Endpoint::parse(text.value.trim()) {
+            Ok(endpoint) => {
+                let place = endpoint.place();
+                let before = endpoints.insert(place.clone(), endpoint);
+                if before.is_some() {
+                    fields.mistake(text.span, format!("{place} is named twice"));
+                }
+            }
+            Err(why) => fields.mistake(text.span, why),
+        }
+    }
+    endpoints
+}
+
+fn timeout(fields: &mut Fields<'_>) -> Duration {
+    let Some(timeout) = fields.duration("timeout") else { return TIMEOUT };
+    if timeout.value.is_zero() || timeout.value > LONGEST_TIMEOUT {
+        fields.mistake(timeout.span, "`timeout` must be above 0 and at most 1m");
+    }
+    timeout.value
+}
+
+fn addresses(fields: &mut Fields<'_>) -> Addresses {
+    let Some(word) = fields.string("addresses") else { return Addresses::All };
+    match word.value.as_str() {
+        "all" => {}
+        "first" => return Addresses::First,
+        _ => fields.mistake(word.span, "`addresses` is `all` or `first`"),
+    }
+    Addresses::All
+}
+
+fn authorities(fields: &mut Fields<'_>) -> Arc<Authorities> {
+    let Some(path) = absolute(fields, "ca_file") else { return Arc::default() };
+    match Authorities::with_file(&path.value) {
+        Ok(authorities) => return Arc::new(authorities),
+        Err(why) => fields.mistake(path.span, format!("`ca_file` {why}")),
+    }
+    Arc::default()
+}
+
+fn absolute(fields: &mut Fields<'_>, key: &'static str) -> Option<Placed<PathBuf>> {
+    let path = fields.string(key)?;
+    if Path::new(&path.value).is_absolute() {
+        return Some(Placed { value: path.value.into(), span: path.span });
+    }
+    fields.mistake(path.span, format!("`{key}` must begin with `/`"));
+    None
+}

@@ -1,0 +1,385 @@
+//! The source against servers on loopback.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use rcgen::KeyPair;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::watch;
+
+use super::authorities::Authorities;
+use super::endpoint::Endpoint;
+use super::look::Addresses;
+use super::testing::{Authority, Der, NOW, Servers, leaf, serving};
+use super::*;
+use crate::clock::SteadyClock;
+use crate::config::{Environment, Mistakes, load};
+use crate::expiry::{Kind as Use, PlaceState};
+
+/// Long enough for a machine that is busy with other tests.
+const PATIENT: Duration = Duration::from_secs(30);
+
+/// Names that lead to loopback, and one to where cloud machines keep their secrets.
+fn names() -> EgressFilter {
+    EgressFilter::asking(|name| {
+        let addresses: &[&str] = match name.as_str() {
+            "two.example" => &["127.0.0.1", "127.0.0.2"],
+            "cloud.example" => &["169.254.169.254"],
+            "nobody.example" => &[],
+            _ => &["127.0.0.1"],
+        };
+        let found = addresses.iter().map(|one| (one.parse::<IpAddr>().unwrap(), 0).into());
+        let found: Vec<SocketAddr> = found.collect();
+        async move { Ok(found) }.boxed()
+    })
+}
+
+fn options(endpoints: &[String]) -> Options {
+    let read = |text: &String| {
+        let endpoint = Endpoint::parse(text).unwrap();
+        (endpoint.place(), endpoint)
+    };
+    Options {
+        endpoints: endpoints.iter().map(read).collect(),
+        endpoints_file: None,
+        timeout: PATIENT,
+        addresses: Addresses::All,
+        authorities: Arc::default(),
+    }
+}
+
+fn source(options: Options) -> Tls {
+    Tls {
+        options,
+        handshake: Handshake::new().unwrap(),
+        filter: names(),
+        clock: Arc::new(SteadyClock::starting_at(NOW)),
+        named: Mutex::default(),
+    }
+}
+
+async fn polled(tls: &Tls) -> Page {
+    let slices = tls.slices(Window::All).await.unwrap();
+    tls.page(&slices[0], 0).await.unwrap()
+}
+
+async fn seen(endpoints: &[String]) -> Page {
+    polled(&source(options(endpoints))).await
+}
+
+/// Returns the state of each place and what is said of it, in order.
+fn states(page: &Page) -> Vec<(PlaceState, &str)> {
+    let looked = &page.places.as_ref().unwrap().looked;
+    looked.iter().map(|look| (look.state, look.why.as_str())).collect()
+}
+
+fn chain(authority: &Authority, name: &str) -> (Vec<Der>, KeyPair) {
+    let (der, key) = authority.sign(leaf(&[name]));
+    (vec![der, authority.der()], key)
+}
+
+fn good(authority: &Authority, name: &str) -> ServerConfig {
+    let (chain, key) = chain(authority, name);
+    serving(chain, &key, &[&TLS12, &TLS13])
+}
+
+#[tokio::test]
+async fn the_whole_chain_is_read_in_both_versions_of_tls() {
+    let authority = Authority::root("Root").below("Between", 2036);
+    let mut servers = Servers::default();
+    for version in [&TLS12, &TLS13] {
+        let (der, key) = authority.sign(leaf(&["a.example", "b.example"]));
+        let config = serving(vec![der, authority.der()], &key, &[version]);
+        let at = servers.tls("127.0.0.1:0", config).await;
+        let page = seen(&[format!("a.example:{}", at.port())]).await;
+        assert_eq!(states(&page), [(PlaceState::Read, "")]);
+        assert_eq!((page.total, page.rows.len()), (2, 2));
+        let sightings = page.sightings.owned();
+        let place = format!("a.example:{}/a.example", at.port());
+        assert!(sightings.iter().all(|one| one.place == place && one.fingerprint.is_some()));
+        let kinds: Vec<_> = sightings.iter().map(|one| (one.kind, one.holder.as_str())).collect();
+        assert_eq!(kinds, [(Use::Server, "a.example"), (Use::Ca, "Between")]);
+        assert_eq!(sightings[0].names, ["a.example", "b.example"]);
+        assert_eq!(sightings[0].signer, sightings[1].signs, "signed by that key");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_asks_of_its_clients_keeps_nobody_from_reading() {
+    let authority = Authority::root("Root");
+    let mut servers = Servers::default();
+    for version in [&TLS12, &TLS13] {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der()).unwrap();
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider));
+        let (chain, key) = chain(&authority, "a.example");
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_client_cert_verifier(clients.build().unwrap())
+            .with_single_cert(chain, key.serialize_der().try_into().unwrap())
+            .unwrap();
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        let at = servers.tls("127.0.0.1:0", config).await;
+        let page = seen(&[format!("a.example:{}", at.port())]).await;
+        assert_eq!((states(&page), page.total), (vec![(PlaceState::Read, "")], 2));
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_serve_different_certificates_are_one_place_with_all_of_them() {
+    let authority = Authority::root("Root");
+    let mut servers = Servers::default();
+    let one = servers.tls("127.0.0.1:0", good(&authority, "two.example")).await;
+    let endpoint = format!("two.example:{}", one.port());
+    let half = seen(std::slice::from_ref(&endpoint)).await;
+    let (state, why) = states(&half)[0];
+    assert_eq!((state, half.sightings.len()), (PlaceState::Broken, 2));
+    assert!(why.starts_with("connecting to 127.0.0.2: Connection refused"), "{why}");
+
+    let second = format!("127.0.0.2:{}", one.port());
+    servers.tls(&second, good(&authority, "two.example")).await;
+    let both = seen(std::slice::from_ref(&endpoint)).await;
+    assert_eq!((states(&both)[0].0, both.sightings.len()), (PlaceState::Read, 3));
+    let mut first = options(&[endpoint]);
+    first.addresses = Addresses::First;
+    assert_eq!(polled(&source(first)).await.sightings.len(), 2);
+}
+
+/// Serves nothing that anybody can make sense of.
+async fn useless(servers: &mut Servers, says: &'static [u8], closes: bool) -> SocketAddr {
+    let serve = move |mut stream: tokio::net::TcpStream| async move {
+        drop(stream.read(&mut [0; 1024]).await);
+        drop(stream.write_all(says).await);
+        if !closes {
+            drop(stream.read_to_end(&mut Vec::new()).await);
+        }
+    };
+    servers.with("127.0.0.1:0", serve).await
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_good_is_one_place_that_cannot_be_read() {
+    let authority = Authority::root("Root");
+    let mut servers = Servers::default();
+    let fine = servers.tls("127.0.0.1:0", good(&authority, "a.example")).await.port();
+    let http = useless(&mut servers, b"HTTP/1.1 400 Bad Request\r\n\r\n", true).await.port();
+    let closes = useless(&mut servers, b"", true).await.port();
+    let old = useless(&mut servers, b"\x15\x03\x01\x00\x02\x02\x46", false).await.port();
+    let nothing = useless(&mut servers, b"\x15\x03\x03\x00\x02\x02\x28", false).await.port();
+    let unnamed = useless(&mut servers, b"\x15\x03\x03\x00\x02\x02\x70", false).await.port();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let endpoints = [
+        (format!("a.example:{fine}"), PlaceState::Read, ""),
+        (format!("b.example:{http}"), PlaceState::Unreadable, "what answers does not speak TLS"),
+        (format!("c.example:{closes}"), PlaceState::Unreadable, "the server closed the connection"),
+        (format!("d.example:{old}"), PlaceState::Unreadable, "neither TLS 1.2 nor TLS 1.3"),
+        (format!("e.example:{nothing}"), PlaceState::Unreadable, "SM2 certificates cannot be read"),
+        (format!("f.example:{unnamed}"), PlaceState::Unreadable, "the server knows no such name"),
+        (
+            format!("g.example:{nobody}"),
+            PlaceState::Unreadable,
+            "connecting to 127.0.0.1: Connection refused",
+        ),
+        (
+            "cloud.example".to_owned(),
+            PlaceState::Unreadable,
+            "a link-local or metadata address, which is refused",
+        ),
+        (
+            format!("smtp://h.example:{http}"),
+            PlaceState::Unreadable,
+            "asking 127.0.0.1 for TLS over smtp takes longer",
+        ),
+    ];
+    let texts: Vec<String> = endpoints.iter().map(|it| it.0.clone()).collect();
+    let mut options = options(&texts);
+    options.timeout = Duration::from_secs(5);
+    let page = polled(&source(options)).await;
+    let places = page.places.as_ref().unwrap();
+    assert_eq!(places.unproven, None, "one that is fine proves that there is a way");
+    assert_eq!((page.sightings.len(), page.rejected.len()), (2, 8));
+    for (text, state, why) in &endpoints {
+        let place = Endpoint::parse(text).unwrap().place();
+        let look = places.looked.iter().find(|look| look.place == place).unwrap();
+        assert_eq!(look.state, *state, "{text} {}", look.why);
+        assert!(look.why.contains(why), "{text} {}", look.why);
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_reads_nothing_is_not_proven() {
+    let page = seen(&["cloud.example".to_owned()]).await;
+    let why = page.places.unwrap().unproven.unwrap();
+    assert!(
+        why.starts_with("no endpoint could be read: cloud.example:443/cloud.example: "),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_without_the_key_of_its_certificate_is_read() {
+    let authority = Authority::root("Root");
+    let mut servers = Servers::default();
+    for version in [&TLS12, &TLS13] {
+        let (chain, _) = chain(&authority, "a.example");
+        let config = serving(chain, &KeyPair::generate().unwrap(), &[version]);
+        let at = servers.tls("127.0.0.1:0", config).await;
+        let handshake = Handshake::new().unwrap();
+        let stream = tokio::net::TcpStream::connect(at).await.unwrap();
+        let name = Endpoint::parse("a.example").unwrap().name;
+        let served = handshake.read(stream, &name).await.unwrap();
+        assert_eq!((served.chain.len(), served.wrong_key), (2, true));
+    }
+}
+
+/// A server that answers a connection once `group` of them are there, and knows the most that were there at once.
+async fn crowd(
+    servers: &mut Servers,
+    config: ServerConfig,
+    group: usize,
+) -> (SocketAddr, Arc<AtomicUsize>) {
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let (arrived, seen) = watch::channel(0_usize);
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let result = Arc::clone(&most);
+    let serve = move |stream| {
+        let (acceptor, mut seen) = (acceptor.clone(), seen.clone());
+        let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+        let mut number = 0;
+        arrived.send_modify(|count| {
+            number = *count;
+            *count += 1;
+        });
+        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        async move {
+            drop(seen.wait_for(|count| *count >= (number / group + 1) * group).await);
+            // Nobody goes on to the next before it has its answer.
+            now.fetch_sub(1, Ordering::SeqCst);
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                drop(stream.read(&mut [0; 1]).await);
+            }
+        }
+    };
+    (servers.with("127.0.0.1:0", serve).await, result)
+}
+
+#[tokio::test]
+async fn one_address_is_asked_a_few_things_at_a_time() {
+    let authority = Authority::root("Root");
+    let mut servers = Servers::default();
+    let (at, most) = crowd(&mut servers, good(&authority, "a.example"), 8).await;
+    let names = (0..32).map(|name| format!("n{name}.example:{}", at.port()));
+    let page = seen(&names.collect::<Vec<_>>()).await;
+    assert!(states(&page).iter().all(|(state, _)| *state == PlaceState::Read));
+    assert_eq!(most.load(Ordering::SeqCst), 8);
+}
+
+#[tokio::test]
+async fn an_address_that_is_silent_is_given_up_for_the_rest_of_the_poll() {
+    let mut servers = Servers::default();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let serve = move |mut stream: tokio::net::TcpStream| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async move { drop(stream.read_to_end(&mut Vec::new()).await) }
+    };
+    let at = servers.with("127.0.0.1:0", serve).await;
+    let names = (0..100).map(|name| format!("n{name}.example:{}", at.port()));
+    let mut options = options(&names.collect::<Vec<_>>());
+    options.timeout = Duration::from_millis(200);
+    let page = polled(&source(options)).await;
+    let why = "TLS handshake with 127.0.0.1 takes longer than 200ms";
+    assert!(states(&page).iter().all(|(_, found)| found.contains("takes longer than 200ms")));
+    assert!(states(&page).contains(&(PlaceState::Unreadable, why)));
+    assert!(count.load(Ordering::SeqCst) < 30, "{count:?}");
+}
+
+async fn from_file(tls: &Tls, path: &Path, text: Option<&str>) -> (usize, Option<String>) {
+    match text {
+        Some(text) => std::fs::write(path, text).unwrap(),
+        None => std::fs::remove_file(path).unwrap(),
+    }
+    let page = polled(tls).await;
+    tls.restore("all", &page.checkpoints);
+    let places = page.places.unwrap();
+    (places.looked.len(), places.unproven)
+}
+
+#[tokio::test]
+async fn the_file_of_endpoints_is_read_again_at_each_poll() {
+    let authority = Authority::root("Root");
+    let mut servers = Servers::default();
+    let port = servers.tls("127.0.0.1:0", good(&authority, "a.example")).await.port();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("endpoints");
+    let mut options = options(&[format!("a.example:{port}")]);
+    options.endpoints_file = Some(path.clone());
+    let tls = source(options);
+    assert_eq!(from_file(&tls, &path, Some("# none yet\n")).await, (1, None));
+    let two = format!("b.example:{port} team=web\nc.example:{port}\na.example:{port}\n");
+    assert_eq!(from_file(&tls, &path, Some(&two)).await, (3, None));
+    let (looked, unproven) = from_file(&tls, &path, Some("")).await;
+    assert_eq!(looked, 1);
+    assert!(unproven.unwrap().ends_with("named endpoints before and names none now"));
+    let (_, unproven) = from_file(&tls, &path, None).await;
+    assert!(unproven.unwrap().contains("No such file"));
+    assert_eq!(tls.warnings().await.len(), 1);
+}
+
+#[tokio::test]
+async fn authorities_of_the_file_are_trusted_and_stay_so_when_it_cannot_be_read() {
+    let authority = Authority::root("Root");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    assert!(Authorities::with_file(&path).unwrap_err().contains("No such file"));
+    std::fs::write(&path, "nothing").unwrap();
+    assert!(Authorities::with_file(&path).unwrap_err().ends_with("holds no certificate in PEM"));
+    std::fs::write(&path, authority.pem()).unwrap();
+    let authorities = Arc::new(Authorities::with_file(&path).unwrap());
+    std::fs::remove_file(&path).unwrap();
+    let trusted = authorities.load().await.unwrap();
+    assert!(trusted.pinned.contains(&*authority.der()));
+    let renewed = Authority::root("Renewed");
+    std::fs::write(&path, renewed.pem()).unwrap();
+    let trusted = authorities.load().await.unwrap();
+    assert!(trusted.pinned.contains(&*renewed.der()) && trusted.pinned.len() == 1);
+}
+
+#[test]
+fn every_mistake_in_the_options_has_its_place() {
+    let mistakes = |options: &str| {
+        let text = format!(
+            "[[source]]\nname='web'\nkind='tls'\nschedule='@daily'\n[source.options]\n{options}"
+        );
+        let config = load(&text, &Environment::of([]), |_| None).0.unwrap().sources.remove(0);
+        let mut mistakes = Mistakes::default();
+        drop(options::read(&config, Fields::new(&config.options, &mut mistakes)));
+        mistakes.render("x", &text)
+    };
+    insta::assert_snapshot!(mistakes(
+        "endpoints = ['a.example', '*.b.example', 'a.example:443/a.example', 7]\nendpoints_file = 'list'\n\
+         timeout = '2m'\naddresses = 'some'\nca_file = '/does/not/exist'\nendpoint = 'x'\n"
+    ), @r"
+    x:6:27: a wildcard names no host: write the names that are served
+    x:6:42: a.example:443/a.example is named twice
+    x:6:69: `endpoints`: expected a string, found an integer
+    x:7:18: `endpoints_file` must begin with `/`
+    x:8:11: `timeout` must be above 0 and at most 1m
+    x:9:13: `addresses` is `all` or `first`
+    x:10:11: `ca_file` /does/not/exist: No such file or directory (os error 2)
+    x:11:1: unknown key `endpoint`; did you mean `endpoints`? (known: addresses, ca_file, endpoints, endpoints_file, timeout)
+    ");
+    let missing = "give `endpoints`, such as `[\"example.com:443\"]`, or an `endpoints_file`";
+    assert_eq!(mistakes(""), format!("x:5:1: {missing}\n"));
+    assert_eq!(mistakes("endpoints = ['a.example']\naddresses = 'first'\ntimeout = '10s'\n"), "");
+    assert_eq!(mistakes("endpoints_file = '/etc/notafter/endpoints'\n"), "");
+}
