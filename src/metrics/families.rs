@@ -13,6 +13,10 @@ macro_rules! families {
                 help: $help,
             };
         )*
+
+        /// Every one of them, for the page that lists them.
+        #[cfg(test)]
+        pub(super) const ALL: &[Family<'static>] = &[$($constant),*];
     };
 }
 

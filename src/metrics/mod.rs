@@ -14,6 +14,8 @@ mod series;
 mod daemon;
 mod writer;
 #[cfg(test)]
+mod document;
+#[cfg(test)]
 pub(crate) mod parse;
 #[cfg(test)]
 pub(crate) mod testing;
