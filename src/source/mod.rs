@@ -19,6 +19,8 @@ mod tencent_mqtt;
 mod tencent_ssl;
 mod tls;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod sent;
 
 pub use crate::expiry::{Coverage, Span};
