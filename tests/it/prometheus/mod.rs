@@ -15,6 +15,7 @@ use simulator::mqtt::Names;
 use simulator::{Service, Setup, Simulator};
 
 mod process;
+mod rules;
 
 use process::{Prometheus, promtool};
 
