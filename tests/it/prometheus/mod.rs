@@ -14,6 +14,8 @@ use simulator::fleet::{Fleet, Instance};
 use simulator::mqtt::Names;
 use simulator::{Service, Setup, Simulator};
 
+mod dashboards;
+mod panels;
 mod process;
 mod rules;
 

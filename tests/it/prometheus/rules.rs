@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::promtool;
+use super::{panels, promtool};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const RULES: &str = include_str!("../../../deploy/prometheus/notafter.rules.yml");
 const CASES: &str = include_str!("../../prometheus/notafter.rules.test.yml");
-const JOB: &str = include_str!("../../../deploy/prometheus/scrape.yml");
+pub(super) const JOB: &str = include_str!("../../../deploy/prometheus/scrape.yml");
 const OPERATIONS: &str = include_str!("../../../OPERATIONS.md");
 const METRICS: &str = include_str!("../../../METRICS.md");
 const README: &str = include_str!("../../../README.md");
 
 /// Returns the path of a file of this repository.
-fn path(name: &str) -> String {
+pub(super) fn path(name: &str) -> String {
     let path = Path::new(ROOT).join(name);
     path.to_str().unwrap().to_owned()
 }
@@ -133,7 +133,8 @@ fn every_metric_that_is_named_is_one() {
         let whole = |suffix| name.strip_suffix(suffix).is_some_and(|it| known.contains(it));
         suffixes.into_iter().any(whole)
     };
-    for text in [RULES, README, OPERATIONS] {
+    let texts = panels::texts();
+    for text in [RULES, README, OPERATIONS].into_iter().chain(texts) {
         let unknown: Vec<_> = metrics(text).into_iter().filter(|it| !is_known(it)).collect();
         assert!(unknown.is_empty(), "METRICS.md does not have {unknown:?}");
     }
