@@ -4,6 +4,7 @@
 
 mod architecture;
 mod asking;
+mod backup;
 mod chats;
 mod commands;
 mod crash;

@@ -4,6 +4,8 @@ use super::tree::folder;
 
 const CONTRIBUTING: &str = include_str!("../../../CONTRIBUTING.md");
 const README: &str = include_str!("../../../README.md");
+const OPERATIONS: &str = include_str!("../../../OPERATIONS.md");
+const SECURITY: &str = include_str!("../../../SECURITY.md");
 const LIBRARY: &str = include_str!("../../../src/lib.rs");
 const CARGO: &str = include_str!("../../../Cargo.toml");
 const ALIASES: &str = include_str!("../../../.cargo/config.toml");
@@ -58,7 +60,13 @@ fn is_module(call: &[&str], name: &str) -> bool {
 
 #[test]
 fn every_path_in_the_documents_exists() {
-    for (name, text) in [("CONTRIBUTING", CONTRIBUTING), ("README", README), ("lib", LIBRARY)] {
+    for (name, text) in [
+        ("CONTRIBUTING", CONTRIBUTING),
+        ("README", README),
+        ("OPERATIONS", OPERATIONS),
+        ("SECURITY", SECURITY),
+        ("lib", LIBRARY),
+    ] {
         assert_eq!(missing(text), <[&str; 0]>::default(), "{name}");
     }
     assert!(paths(CONTRIBUTING).len() > 20, "{:?}", paths(CONTRIBUTING));

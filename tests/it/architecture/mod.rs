@@ -15,3 +15,4 @@ mod sizes;
 mod biased;
 mod properties;
 mod documents;
+mod log_lines;
