@@ -5,7 +5,7 @@
 pub mod expiry {
     pub use crate::expiry::{
         Change, Evaluator, Event, Facts, Inventory, Kind, Ladder, Language, Ledger, Message,
-        Notice, RowId, Rung, Said, ScopeId, Severity, Sighting, Sightings, Status, StoredParts,
+        Notice, Notified, RowId, Rung, ScopeId, Severity, Sighting, Sightings, Status, StoredParts,
         StoredRow, Sums, SumsCache, Timestamp, Topic, View, plan,
     };
 }

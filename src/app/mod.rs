@@ -80,7 +80,7 @@ impl App {
         let store = Arc::clone(&self.deps.store);
         let mut daemon = self.start().await?;
         let ended = daemon.serve(shutdown).await;
-        service::tell(&[sd_notify::NotifyState::Stopping]);
+        service::notify(&[sd_notify::NotifyState::Stopping]);
         daemon.stop().await;
         store.close().await?;
         ended
@@ -117,7 +117,7 @@ impl App {
         service::watch(&mut edges, pulse, stop.clone());
         let core = Core::start(wiring, &self.plan).await?;
         ready.send_replace(true);
-        service::tell(&[sd_notify::NotifyState::Ready]);
+        service::notify(&[sd_notify::NotifyState::Ready]);
         let (file, config) = (self.file, self.plan.config);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),

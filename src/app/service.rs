@@ -1,4 +1,4 @@
-//! What systemd is told, and the signals it sends.
+//! What systemd is notified of, and the signals it sends.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 /// waits for a store that cannot write now, the wait says so.
 const SILENCE: Duration = Duration::from_secs(90);
 
-/// Tells systemd, where there is one.
-pub(super) fn tell(states: &[NotifyState<'_>]) {
+/// Notifies systemd, where there is one.
+pub(super) fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "systemd was not told");
+        tracing::debug!(%error, "systemd was not notified");
     }
 }
 
@@ -32,7 +32,7 @@ pub(super) fn watch(
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let silent = pulse.borrow().elapsed();
             if silent < SILENCE {
-                tell(&[NotifyState::Watchdog]);
+                notify(&[NotifyState::Watchdog]);
             } else {
                 tracing::error!("the pipeline has not turned for {silent:?}");
             }

@@ -180,7 +180,7 @@ pub(super) fn workers(
         .unzip()
 }
 
-/// Tells every outbox, in the order of the configuration, that something was committed: those that wait for one value
+/// Wakes every outbox, in the order of the configuration, when something was committed: those that wait for one value
 /// together would be woken in no order.
 pub(super) async fn wake(
     mut commits: watch::Receiver<u64>,
@@ -204,7 +204,7 @@ pub(super) async fn wake(
     Ok(())
 }
 
-/// Tells the pipeline what the outboxes report.
+/// Passes on to the pipeline what the outboxes report.
 pub(super) async fn forward(
     mut reports: mpsc::Receiver<Report>,
     commands: mpsc::Sender<Command>,

@@ -55,5 +55,5 @@ pub use inventory::{
 };
 pub use ladder::{Ladder, Rung};
 pub use message::{Detail, Language, Message, days_left};
-pub use plan::{DecisionReason, Ledger, Notice, Renewal, Said, plan, plan_renewed, severity};
+pub use plan::{DecisionReason, Ledger, Notice, Notified, Renewal, plan, plan_renewed, severity};
 pub use sightings::{Seen, Sightings, listed_digest};

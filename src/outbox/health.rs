@@ -1,4 +1,4 @@
-//! Whether a channel delivers: what its gauge shows, and what the other channels are told.
+//! Whether a channel delivers: what its gauge shows, and what the other channels are notified of.
 //!
 //! *Failing* is the last attempt. *Down* is said to others: after three failures over two minutes at least, or a quarter of
 //! an hour without a delivery in which something waited, whatever the cause. Neither decides when the next attempt is.
@@ -90,7 +90,7 @@ impl Health {
         }
     }
 
-    /// An attempt failed. Answers with what the others are told.
+    /// An attempt failed. Answers with what the others are notified of.
     pub(super) fn failed(&mut self, error: &SendError, now: Timestamp) -> Option<Fault> {
         let at = Instant::now();
         self.since.get_or_insert((now, at));
@@ -102,7 +102,7 @@ impl Health {
         if often { self.go_down() } else { self.waited() }
     }
 
-    /// Something waits. Answers with what the others are told, where that has lasted too long.
+    /// Something waits. Answers with what the others are notified of, where that has lasted too long.
     pub(super) fn waited(&mut self) -> Option<Fault> {
         let too_long = self.since.is_some() && self.lasted(Instant::now()) >= WITHOUT_DELIVERY;
         if too_long { self.go_down() } else { None }
@@ -132,7 +132,7 @@ impl Health {
         self.failures == 0
     }
 
-    /// Returns what the others were told, where the channel is down.
+    /// Returns what the others were notified of, where the channel is down.
     pub(super) fn said_down(&self) -> Option<Fault> {
         self.fault.clone().filter(|_| self.down.is_some())
     }

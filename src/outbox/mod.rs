@@ -52,7 +52,7 @@ pub trait Watcher: Send + Sync {
     fn up(&self, channel: &str, up: bool);
 }
 
-/// What a worker tells the pipeline, which tells the other channels.
+/// What a worker reports to the pipeline, which notifies the other channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
     /// The channel does not deliver. Said once, and again at a start.

@@ -10,7 +10,7 @@ use super::*;
 use crate::channel::{Channel, Pace, Receipt, SendError};
 use crate::clock::BentClock;
 use crate::expiry::{
-    Detail, Event, Facts, Kind, Message, RowId, Rung, Said, Severity, Status, Topic, batch_id,
+    Detail, Event, Facts, Kind, Message, Notified, RowId, Rung, Severity, Status, Topic, batch_id,
 };
 use crate::store::{
     Batch, BatchUpdate, Call, ChannelState, Commit, Memory, Observed, Observer, Post, StoreError,
@@ -268,8 +268,8 @@ impl Bench {
     async fn rung(&self, id: &str, channels: &[&str]) {
         let channels = channels.iter().map(ToString::to_string).collect();
         let post = Post::Rung { row: ROW, event: self.event(id), channels };
-        let said = Said { rung: Rung::Before(86_400), at: self.clock.now(), mild: false };
-        let ledger = vec![(ROW, Some(said))];
+        let notified = Notified { rung: Rung::Before(86_400), at: self.clock.now(), mild: false };
+        let ledger = vec![(ROW, Some(notified))];
         self.step(Commit { outbox: vec![post], ledger, ..Commit::default() }).await;
     }
 

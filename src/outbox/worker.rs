@@ -17,7 +17,7 @@ use crate::channel::{Channel, Receipt, SendError};
 use crate::expiry::{Event, Message, Severity, Timestamp};
 use crate::store::{BatchUpdate, Pending, StoreError};
 
-/// The most events in one message; more are told in the next.
+/// The most events in one message; more go into the next.
 const MOST_EVENTS: usize = 5000;
 /// How long an event that is for the digest only waits for others.
 const DIGEST_WAIT: Duration = Duration::from_hours(24);
@@ -99,7 +99,7 @@ impl Worker {
         }
     }
 
-    /// Takes up the channel's health, and tells again what the pipeline may not have heard before the process ended.
+    /// Takes up the channel's health, and reports again what the pipeline may not have heard before the process ended.
     async fn restore(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
         let state = self.shared.store.channel_state(&self.settings.name).await?;
         self.health = Health::restored(state, self.shared.clock.now());
@@ -223,8 +223,8 @@ impl Worker {
         })
     }
 
-    /// Takes what an attempt shows of the channel's health, and tells the others what they have to know. Said before it
-    /// is recorded: twice is better than never, and has the same id.
+    /// Takes what an attempt shows of the channel's health, and notifies the others of what they have to know. Reported
+    /// before it is recorded: twice is better than never, and has the same id.
     async fn judge(
         &mut self,
         verdict: &Result<Receipt, SendError>,

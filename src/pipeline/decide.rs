@@ -10,7 +10,7 @@ use super::self_checks::Moment;
 use super::{Health, Pipeline};
 use crate::config::Config;
 use crate::expiry::{
-    Condition, DecisionReason, Event, Facts, Kind, Newer, Notice, Occasion, RowId, Rung, Said,
+    Condition, DecisionReason, Event, Facts, Kind, Newer, Notice, Notified, Occasion, RowId, Rung,
     Severity, Status, Timestamp, Topic, Transition, event_id, plan, severity,
 };
 use crate::metrics::ActiveAlerts;
@@ -93,24 +93,30 @@ impl Pipeline {
             self.close(row, None);
         }
         let mild = severity(facts.status, rung) == Severity::Info;
-        let said = Said { rung, at: now, mild };
-        let event = self.rung_event(row, said, facts, newer);
+        let notified = Notified { rung, at: now, mild };
+        let event = self.rung_event(row, notified, facts, newer);
         let channels = routed(&self.settings.config, &event);
         // What goes to nobody is not said.
         if !channels.is_empty() {
-            self.ledger.set(row, said);
+            self.ledger.set(row, notified);
             self.draft.post(Post::Rung { row, event, channels });
-            self.draft.ledger(row, Some(said));
+            self.draft.ledger(row, Some(notified));
         }
     }
 
-    fn rung_event(&self, row: RowId, said: Said, facts: Facts, other: Option<&Facts>) -> Event {
+    fn rung_event(
+        &self,
+        row: RowId,
+        notified: Notified,
+        facts: Facts,
+        other: Option<&Facts>,
+    ) -> Event {
         let leaves = (facts.kind == Kind::Ca).then(|| self.inventory.leaves(row)).flatten();
         let newer = other.map(|other| newer(&facts, other));
-        let severity = severity_of(facts.status, said.rung, newer.as_ref());
-        let topic = Topic::Expiring { facts, rung: said.rung, leaves, newer };
+        let severity = severity_of(facts.status, notified.rung, newer.as_ref());
+        let topic = Topic::Expiring { facts, rung: notified.rung, leaves, newer };
         let id = event_id(&topic, severity, &Occasion::First);
-        Event { id, at: said.at, severity, topic }
+        Event { id, at: notified.at, severity, topic }
     }
 
     /// Returns what was last said of each certificate, as it would be said now.
@@ -118,8 +124,8 @@ impl Pipeline {
         let facts = self.facts(rows).await?;
         let newer = self.newer(rows).await?;
         let event = |((row, facts), newer): ((&RowId, Option<Facts>), Option<Facts>)| {
-            let said = self.ledger.get(*row)?;
-            Some(self.rung_event(*row, said, facts?, newer.as_ref()))
+            let notified = self.ledger.get(*row)?;
+            Some(self.rung_event(*row, notified, facts?, newer.as_ref()))
         };
         Ok(rows.iter().zip(facts).zip(newer).map(event).collect())
     }

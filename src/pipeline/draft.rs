@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::expiry::{Applied, Change, Facts, RowId, Said, ScopeId, Sighting, Status, Timestamp};
+use crate::expiry::{
+    Applied, Change, Facts, Notified, RowId, ScopeId, Sighting, Status, Timestamp,
+};
 use crate::source::Checkpoint;
 use crate::store::{self, Commit, Post, RowWrite, ScanRecord};
 
@@ -117,8 +119,8 @@ impl Draft {
     }
 
     /// Something was notified of a certificate; `None` forgets.
-    pub(super) fn ledger(&mut self, row: RowId, said: Option<Said>) {
-        self.commit.ledger.push((row, said));
+    pub(super) fn ledger(&mut self, row: RowId, notified: Option<Notified>) {
+        self.commit.ledger.push((row, notified));
     }
 
     /// A condition began or ended.

@@ -187,7 +187,7 @@ impl Poller {
             Some(Ok(poll)) => poll,
             Some(Err(_)) | None => self.panicked(window, started).await,
         };
-        self.tell(window, &poll, clocked.elapsed());
+        self.log(window, &poll, clocked.elapsed());
         poll
     }
 
@@ -208,7 +208,7 @@ impl Poller {
         Poll { proven: false, error, down: true }
     }
 
-    fn tell(&self, window: Window, poll: &Poll, took: Duration) {
+    fn log(&self, window: Window, poll: &Poll, took: Duration) {
         let name = &self.feed.source;
         self.metrics.up(name, poll.error.is_none());
         match &poll.error {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::expiry::{Event, RowId, Said, ScopeId, Sighting, Status, Timestamp};
+use crate::expiry::{Event, Notified, RowId, ScopeId, Sighting, Status, Timestamp};
 
 /// What was delivered is kept for this long, in seconds, so that it can be explained.
 pub(super) const KEPT: i64 = 90 * 86_400;
@@ -49,7 +49,7 @@ pub struct Commit {
     /// Certificates that are gone; their ledger entries go with them.
     pub removed: Vec<RowId>,
     /// What was notified about certificates; `None` forgets. Who was told stays as it is.
-    pub ledger: Vec<(RowId, Option<Said>)>,
+    pub ledger: Vec<(RowId, Option<Notified>)>,
     /// Certificates of which was said what was said of another one, and to whom: from, to.
     pub inherited: Vec<(RowId, RowId)>,
     /// What was notified about conditions, by key; `None` forgets.
@@ -210,7 +210,7 @@ pub struct Saved {
     /// Every scope: number, source, scope.
     pub scopes: Vec<(ScopeId, String, String)>,
     /// What was notified about certificates.
-    pub ledger: Vec<(RowId, Said)>,
+    pub ledger: Vec<(RowId, Notified)>,
     /// What was notified about conditions.
     pub conditions: Vec<(String, Timestamp)>,
     /// The newest scan of each (source, scope, window).

@@ -85,7 +85,7 @@ fn known(folder: &Folder) -> anyhow::Result<Value> {
     while let Some(row) = rows.next()? {
         sum.add(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?, row.get(2)?);
     }
-    Ok(sum.told())
+    Ok(sum.report())
 }
 
 /// Returns count and digest of the device certificates that a provider has.
@@ -94,7 +94,7 @@ pub(crate) fn truth(simulator: &Simulator) -> Value {
     simulator
         .mqtt()
         .each_truth(INSTANCE, |truth| sum.add(&truth.issuer, &truth.serial, truth.not_after));
-    sum.told()
+    sum.report()
 }
 
 /// A count and a digest that are the same in any order.
@@ -116,7 +116,7 @@ impl Sum {
         self.digest = self.digest.wrapping_add(xxh3_64(&self.text));
     }
 
-    fn told(&self) -> Value {
+    fn report(&self) -> Value {
         json!({"count": self.count, "digest": format!("{:016x}", self.digest)})
     }
 }
@@ -170,6 +170,6 @@ impl Churn {
 }
 
 /// Says how many rows were changed.
-pub(crate) fn told(done: u64) -> Value {
+pub(crate) fn answer(done: u64) -> Value {
     json!({"inserted": done, "deleted": done})
 }

@@ -1,11 +1,11 @@
-//! What is computed from everything known: sums for a scrape, verdicts, what is to be said.
+//! What is computed from everything known: sums for a scrape, verdicts, what is to be notified.
 
 use std::sync::Arc;
 
 use anyhow::ensure;
 use async_trait::async_trait;
 use notafter::facade::expiry::{
-    Evaluator, Facts, Inventory, Kind, Ladder, Ledger, Notice, RowId, Said, ScopeId, Sighting,
+    Evaluator, Facts, Inventory, Kind, Ladder, Ledger, Notice, Notified, RowId, ScopeId, Sighting,
     Status, Timestamp, plan,
 };
 use notafter::facade::metrics::{
@@ -133,17 +133,17 @@ fn evaluate(fleet: &mut Fleet, largest: bool, report: &mut Report) -> anyhow::Re
         let notices = plan(evaluator, &view, now, &ledger).notices;
         let millis = started.elapsed().as_secs_f64() * 1000.0;
         for Notice { verdict, .. } in &notices {
-            let said = Said { rung: verdict.rung, at: now, mild: false };
-            ledger.set(verdict.row, said);
+            let notified = Notified { rung: verdict.rung, at: now, mild: false };
+            ledger.set(verdict.row, notified);
         }
         (millis, notices.len())
     };
-    let (first, said) = pass(&mut evaluator, NOW);
-    ensure!(said > 0, "nothing stands on a rung");
+    let (first, notified) = pass(&mut evaluator, NOW);
+    ensure!(notified > 0, "nothing stands on a rung");
     report.add("evaluate and plan, all is news", first, "ms", within(largest, 150.0));
     evaluator.revisit();
-    let (again, said) = pass(&mut evaluator, NOW);
-    ensure!(said == 0, "{said} would be said again");
+    let (again, notified) = pass(&mut evaluator, NOW);
+    ensure!(notified == 0, "{notified} would be notified again");
     let what = "evaluate and plan after a restart, nothing is news";
     report.add(what, again, "ms", within(largest, 150.0));
     let mut later: Vec<f64> =

@@ -52,9 +52,9 @@ impl Provider {
         let (authority, authorities) = (String::new(), 0);
         let output = BufReader::new(output);
         let mut provider = Self { process, authority, authorities, input, output };
-        let told = provider.hear()?;
-        told["mqtt"].as_str().context("no address")?.clone_into(&mut provider.authority);
-        provider.authorities = told["authorities"].as_u64().context("no authorities")?;
+        let answer = provider.hear()?;
+        answer["mqtt"].as_str().context("no address")?.clone_into(&mut provider.authority);
+        provider.authorities = answer["authorities"].as_u64().context("no authorities")?;
         Ok(provider)
     }
 
@@ -66,8 +66,8 @@ impl Provider {
 
     /// Returns how many requests it got so far for certificates, and how many connections.
     pub(crate) fn asked(&mut self) -> anyhow::Result<(f64, f64)> {
-        let told = self.ask("asked")?;
-        let read = |name: &str| told[name].as_f64().with_context(|| format!("no {name}"));
+        let answer = self.ask("asked")?;
+        let read = |name: &str| answer[name].as_f64().with_context(|| format!("no {name}"));
         Ok((read("requests")?, read("connections")?))
     }
 
@@ -131,8 +131,8 @@ fn obey(simulator: &Simulator, churn: &Churn, command: &str) -> Value {
             json!({})
         }
         // Inserts and deletes so many rows a second.
-        (Some("churn"), Some(rate)) => churn::told(churn.set(rate)),
-        (Some("calm"), None) => churn::told(churn.set(0)),
+        (Some("churn"), Some(rate)) => churn::answer(churn.set(rate)),
+        (Some("calm"), None) => churn::answer(churn.set(0)),
         (Some("truth"), None) => churn::truth(simulator),
         _ => asked(simulator),
     }

@@ -35,13 +35,13 @@ fn of_provider(rate: u32, latency: u64, seconds: u32, report: &mut Report) -> an
         })?;
         provider.ask("forget")?;
     }
-    let told = wait_for("requests for some seconds", Duration::from_millis(50), || {
-        let told = provider.ask("asked")?;
-        Ok((told["seconds"].as_f64() >= Some(f64::from(seconds))).then_some(told))
+    let asked = wait_for("requests for some seconds", Duration::from_millis(50), || {
+        let asked = provider.ask("asked")?;
+        Ok((asked["seconds"].as_f64() >= Some(f64::from(seconds))).then_some(asked))
     })?;
     daemon.process.stop()?;
     report.say(&format!("{rate} requests a second, answered after {latency} ms"));
-    let read = |name: &str| told[name].as_f64().unwrap_or(f64::NAN);
+    let read = |name: &str| asked[name].as_f64().unwrap_or(f64::NAN);
     let busiest = read("busiest_second") / f64::from(rate) * 100.0;
     report.add("most requests in any second", busiest, "%", Budget::AtMost(100.0));
     let average = (read("count") - 1.0) / read("seconds") / f64::from(rate) * 100.0;

@@ -104,9 +104,9 @@ fn sdk_loop(rows: u64, data: Data, report: &mut Report) -> anyhow::Result<Option
         .args([provider.authority.as_str(), SECRET_ID, SECRET_KEY, INSTANCE])
         .output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let told: Value = serde_json::from_slice(&output.stdout)?;
-    let read = |name: &str| told[name].as_f64().with_context(|| format!("no {name}"));
-    ensure!(read("rows")? >= rows as f64, "the SDK loop read {told}");
+    let answer: Value = serde_json::from_slice(&output.stdout)?;
+    let read = |name: &str| answer[name].as_f64().with_context(|| format!("no {name}"));
+    ensure!(read("rows")? >= rows as f64, "the SDK loop read {answer}");
     let rate = read("rows")? / read("seconds")?;
     let cpu = read("cpu_seconds")? / read("rows")?;
     report.add("the SDK loop: rows a second", rate, "1/s", Budget::None);
@@ -169,7 +169,7 @@ impl Run<'_> {
             requests: provider.asked()?.0 - near,
             connections: provider.asked()?.1,
         };
-        self.tell("first scan, stored", &took, &FIRST);
+        self.report("first scan, stored", &took, &FIRST);
         self.costs.first.extend(self.cost(&took));
         self.check(provider, &daemon)?;
         let stored = std::fs::metadata(folder.store())?.len() as f64 / self.rows;
@@ -196,7 +196,7 @@ impl Run<'_> {
         let mut daemon = folder.start(&settings)?;
         let mut ended = daemon.stored_after(ended)?;
         let took = rescans(&mut daemon, provider, &mut ended, |_| Ok(()))?;
-        self.tell("rescan, nothing changed", &took, &AGAIN);
+        self.report("rescan, nothing changed", &took, &AGAIN);
         self.costs.again.extend(self.cost(&took));
         self.scrape(&daemon)?;
         let took = rescans(&mut daemon, provider, &mut ended, |provider| {
@@ -226,7 +226,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn tell(&mut self, what: &str, took: &Took, most: &Most) {
+    fn report(&mut self, what: &str, took: &Took, most: &Most) {
         let rate = self.rows / took.seconds;
         self.report.add(&format!("{what}: rows a second"), rate, "1/s", Budget::None);
         if let Some(sdk) = self.sdk {

@@ -69,7 +69,7 @@ async fn check_tells_every_mistake_with_its_place() {
         // Lines and columns begin at 1.
         let line = 1 + file.lines().position(|line| line.contains(at)).unwrap();
         let place = format!("{}:{line}:", daemon.config_path().display());
-        let mistake = ran.err.lines().find(|told| told.starts_with(&place));
+        let mistake = ran.err.lines().find(|line| line.starts_with(&place));
         let mistake = mistake.unwrap_or_else(|| panic!("nothing about {place} in\n{}", ran.err));
         let column = mistake.trim_start_matches(&place).split(':').next().unwrap();
         let column: usize = column.parse().unwrap();
@@ -122,10 +122,10 @@ async fn check_online_asks_for_each_right_that_a_source_needs() {
         simulator.fault_on(Service::Mqtt, action, denied, Times::Always);
         let ran = daemon.run(&["check", "--online"]).await;
         assert_exit(&ran, 1);
-        let told = ran.out.lines().filter(|line| line.starts_with("online    iot: "));
-        let told: Vec<_> = told.collect();
-        assert!(told.iter().any(|line| line.contains(action)), "{action}: {told:#?}");
-        assert!(!told.iter().any(|line| line.contains("may read")), "{action}: {told:#?}");
+        let lines = ran.out.lines().filter(|line| line.starts_with("online    iot: "));
+        let lines: Vec<_> = lines.collect();
+        assert!(lines.iter().any(|line| line.contains(action)), "{action}: {lines:#?}");
+        assert!(!lines.iter().any(|line| line.contains("may read")), "{action}: {lines:#?}");
         simulator.heal();
     }
 }

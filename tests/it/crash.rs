@@ -57,7 +57,7 @@ fn daemon(simulator: &Simulator, full_scan: &str) -> Daemon {
 type Identity = (String, String);
 
 /// A certificate as store and truth both have it.
-type Told = (String, String, Option<i64>, i64, String, String, String);
+type Kept = (String, String, Option<i64>, i64, String, String, String);
 
 fn truth(simulator: &Simulator) -> Vec<Truth> {
     let mut all = simulator.mqtt().truth(INSTANCE);
@@ -72,18 +72,18 @@ fn code(status: &str) -> i64 {
     i64::try_from(words.iter().position(|word| *word == status).unwrap()).unwrap()
 }
 
-fn true_rows(simulator: &Simulator) -> Vec<Told> {
+fn true_rows(simulator: &Simulator) -> Vec<Kept> {
     let row = |it: Truth| {
         let status = code(&it.status);
         (it.issuer, it.serial, it.not_after, status, it.holder, it.common_name, it.unit)
     };
-    let mut rows: Vec<Told> = truth(simulator).into_iter().map(row).collect();
+    let mut rows: Vec<Kept> = truth(simulator).into_iter().map(row).collect();
     rows.sort();
     rows
 }
 
 /// Reads what the store has, beside a daemon that may be running.
-fn stored_rows(daemon: &Daemon) -> Vec<Told> {
+fn stored_rows(daemon: &Daemon) -> Vec<Kept> {
     let path = daemon.folder.path().join("notafter.db");
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let store = rusqlite::Connection::open_with_flags(path, flags).unwrap();
@@ -93,7 +93,7 @@ fn stored_rows(daemon: &Daemon) -> Vec<Told> {
         let narrow = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         Ok((narrow.0, narrow.1, narrow.2, narrow.3, row.get(4)?, row.get(5)?, row.get(6)?))
     });
-    let mut rows: Vec<Told> = rows.unwrap().map(Result::unwrap).collect();
+    let mut rows: Vec<Kept> = rows.unwrap().map(Result::unwrap).collect();
     rows.sort();
     rows
 }
@@ -207,7 +207,7 @@ async fn assert_settled(simulator: &Simulator, daemon: &Daemon) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let (stored, truth) = (stored_rows(daemon), true_rows(simulator));
-    let differ = |one: &[Told], other: &[Told]| -> Vec<Told> {
+    let differ = |one: &[Kept], other: &[Kept]| -> Vec<Kept> {
         one.iter().filter(|row| other.binary_search(row).is_err()).take(3).cloned().collect()
     };
     let differences = (differ(&stored, &truth), differ(&truth, &stored));

@@ -18,22 +18,22 @@ const THEN: i64 = DAY + 4_321;
 const RUNGS: [i64; 6] = [0, DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY];
 
 /// Source, serial, and seconds before the end.
-type Told = BTreeSet<(String, String, i64)>;
+type Notified = BTreeSet<(String, String, i64)>;
 
-/// Returns what was told of rungs. None was told before it was crossed, by a clock that is right.
-fn told(played: &Played) -> Told {
-    let mut told = Told::new();
+/// Returns what was notified of rungs. None was notified before it was crossed, by a clock that is right.
+fn notified(played: &Played) -> Notified {
+    let mut notified = Notified::new();
     for (at, message) in &played.heard.delivered {
         for event in &message.events {
             let Topic::Expiring { facts, rung, .. } = &event.topic else { continue };
             let seconds = if *rung == Rung::Expired { 0 } else { i64::from(rung.seconds()) };
             let left = facts.not_after.unwrap().since(*at);
             assert!(left <= seconds, "false at {at:?}: {event:?}");
-            let fresh = told.insert((facts.source.clone(), facts.serial.clone(), seconds));
-            assert!(fresh, "told twice: {event:?}");
+            let fresh = notified.insert((facts.source.clone(), facts.serial.clone(), seconds));
+            assert!(fresh, "notified twice: {event:?}");
         }
     }
-    told
+    notified
 }
 
 /// Returns the tightest rung that a certificate stands on, if it stands on one.
@@ -41,23 +41,24 @@ fn rung(one: &Certificate, at: Timestamp) -> Option<i64> {
     RUNGS.into_iter().find(|rung| one.not_after.since(at) <= *rung)
 }
 
-/// Judges a play whose machine slept for so many seconds: a day before its end everything true is told.
+/// Judges a play whose machine slept for so many seconds: a day before its end everything true is notified.
 fn judge(played: &Played, slept: i64) {
-    let told = told(played);
+    let notified = notified(played);
     let last = START.plus((DAYS - 1) * DAY + slept);
     let mut owed = 0;
     for (source, one) in &played.truth {
         let open = one.issued <= last && one.renewed.is_none_or(|at| at > last.plus(DAY));
         let Some(rung) = rung(one, last).filter(|_| open) else { continue };
         let of = |seconds| ((*source).to_owned(), one.serial.clone(), seconds);
-        let heard = RUNGS.into_iter().any(|tighter| tighter <= rung && told.contains(&of(tighter)));
-        assert!(heard, "never told of {rung} s: {source} {one:?}");
+        let heard =
+            RUNGS.into_iter().any(|tighter| tighter <= rung && notified.contains(&of(tighter)));
+        assert!(heard, "never notified of {rung} s: {source} {one:?}");
         owed += 1;
     }
     assert!(owed > 5, "hardly anything was true");
 }
 
-/// Returns the kinds of events about the clock, in the order in which they were told.
+/// Returns the kinds of events about the clock, in the order in which they were notified.
 fn about_the_clock(played: &Played) -> Vec<&'static str> {
     let kinds = played.events().map(notafter::facade::expiry::Event::kind);
     kinds.filter(|kind| kind.starts_with("clock.")).collect()

@@ -19,7 +19,7 @@ fn first_rung(one: &Certificate) -> i64 {
     (one.not_after.seconds() - LOOSEST).max(START.seconds())
 }
 
-/// Returns whether there was a day in which a certificate had to be told of, and after it a day to do so.
+/// Returns whether there was a day in which a certificate had to be notified, and after it a day to do so.
 fn must_be_told(one: &Certificate, days: i64) -> bool {
     let end = START.plus(days * DAY).seconds();
     first_rung(one).max(one.issued.seconds()) + DAY < one.renewed.map_or(end, Timestamp::seconds)
@@ -35,38 +35,38 @@ fn name(event: &Event) -> Name {
 
 fn judge(played: &Played, days: i64) -> usize {
     assert_eq!(played.known, played.truth.len(), "certificates that the daemon knew at the end");
-    let told = judge_rungs(played);
+    let notified = judge_rungs(played);
     for (source, one) in played.truth.iter().filter(|(_, one)| must_be_told(one, days)) {
         let name = ((*source).to_owned(), one.serial.clone());
-        assert!(told.contains(&name), "never told: {source} {one:?}");
+        assert!(notified.contains(&name), "never notified: {source} {one:?}");
     }
-    judge_renewals(played, &told);
+    judge_renewals(played, &notified);
     judge_retries(played)
 }
 
-/// A rung is told once, and not before it is crossed. Returns the certificates that were told of.
+/// A rung is notified once, and not before it is crossed. Returns the certificates that were notified.
 fn judge_rungs(played: &Played) -> BTreeSet<Name> {
-    let mut told = BTreeSet::new();
+    let mut notified = BTreeSet::new();
     for event in played.events() {
         let Topic::Expiring { facts, rung, .. } = &event.topic else { continue };
         let left = facts.not_after.unwrap().since(event.at);
-        assert!(left <= i64::from(rung.seconds()), "told too early: {event:?}");
-        assert!(told.insert((name(event), rung.as_label())), "told twice: {event:?}");
+        assert!(left <= i64::from(rung.seconds()), "notified too early: {event:?}");
+        assert!(notified.insert((name(event), rung.as_label())), "notified twice: {event:?}");
     }
-    told.into_iter().map(|(name, _)| name).collect()
+    notified.into_iter().map(|(name, _)| name).collect()
 }
 
-/// Those who were told of the old one are told of its successor, once.
-fn judge_renewals(played: &Played, told: &BTreeSet<Name>) {
+/// Those who were notified of the old one are notified of its successor, once.
+fn judge_renewals(played: &Played, notified: &BTreeSet<Name>) {
     let of_renewals = played.events().filter(|event| event.kind() == "certificate.renewed");
     let renewed: Vec<Name> = of_renewals.map(name).collect();
     let once: BTreeSet<Name> = renewed.iter().cloned().collect();
-    assert_eq!(renewed.len(), once.len(), "a renewal was told twice: {renewed:?}");
+    assert_eq!(renewed.len(), once.len(), "a renewal was notified twice: {renewed:?}");
     let really = played.truth.iter().filter(|(_, one)| one.renewed.is_some());
     let really = really.map(|(source, one)| ((*source).to_owned(), one.serial.clone()));
-    let owed: BTreeSet<Name> = really.filter(|name| told.contains(name)).collect();
-    assert_eq!(once, owed, "renewals that were told, and those that were to be told");
-    assert!(!once.is_empty(), "no certificate that was told of was renewed");
+    let owed: BTreeSet<Name> = really.filter(|name| notified.contains(name)).collect();
+    assert_eq!(once, owed, "renewals that were notified, and those that were to be notified");
+    assert!(!once.is_empty(), "no certificate that was notified was renewed");
 }
 
 /// What the room refused comes again until it is taken, perhaps in another message, and then no more. Returns how many
@@ -82,13 +82,13 @@ fn judge_retries(played: &Played) -> usize {
 }
 
 #[test]
-fn what_is_true_is_told_once_and_nothing_else() {
+fn what_is_true_is_notified_once_and_nothing_else() {
     let refused = (1..=3).map(|seed| judge(&play(seed, DAYS), DAYS));
     assert!(refused.sum::<usize>() > 0, "the room refused nothing");
 }
 
 #[test]
-fn what_is_true_in_a_month_is_told_once_and_nothing_else() {
+fn what_is_true_in_a_month_is_notified_once_and_nothing_else() {
     assert!(judge(&play(3, 30), 30) > 0, "the room refused nothing");
 }
 

@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use super::super::certificate::Timestamp;
 use super::super::inventory::RowId;
 use super::super::ladder::Rung;
-use super::Said;
+use super::Notified;
 
 /// What was notified about each certificate, for as long as it is known. 16 bytes an entry: a fleet may have millions.
 #[derive(Debug, Default)]
@@ -29,15 +29,19 @@ impl Ledger {
     }
 
     /// Returns what was last notified about a certificate.
-    pub fn get(&self, row: RowId) -> Option<Said> {
+    pub fn get(&self, row: RowId) -> Option<Notified> {
         let entry = self.find(row)?;
-        Some(Said { rung: entry.rung(), at: Timestamp::from_seconds(entry.at), mild: entry.mild })
+        Some(Notified {
+            rung: entry.rung(),
+            at: Timestamp::from_seconds(entry.at),
+            mild: entry.mild,
+        })
     }
 
     /// Writes down what was notified about a certificate, in place of what was there before.
-    pub fn set(&mut self, row: RowId, said: Said) {
-        let (at, rung) = (said.at.seconds(), said.rung.seconds());
-        let entry = Entry { at, row: row.0, rung, mild: said.mild };
+    pub fn set(&mut self, row: RowId, notified: Notified) {
+        let (at, rung) = (notified.at.seconds(), notified.rung.seconds());
+        let entry = Entry { at, row: row.0, rung, mild: notified.mild };
         self.entries
             .entry(place(row.0), |other| other.row == row.0, |other| place(other.row))
             .insert(entry);
@@ -80,14 +84,14 @@ impl Ledger {
     }
 }
 
-impl Extend<(RowId, Said)> for Ledger {
-    fn extend<T: IntoIterator<Item = (RowId, Said)>>(&mut self, entries: T) {
-        entries.into_iter().for_each(|(row, said)| self.set(row, said));
+impl Extend<(RowId, Notified)> for Ledger {
+    fn extend<T: IntoIterator<Item = (RowId, Notified)>>(&mut self, entries: T) {
+        entries.into_iter().for_each(|(row, notified)| self.set(row, notified));
     }
 }
 
-impl FromIterator<(RowId, Said)> for Ledger {
-    fn from_iter<T: IntoIterator<Item = (RowId, Said)>>(entries: T) -> Self {
+impl FromIterator<(RowId, Notified)> for Ledger {
+    fn from_iter<T: IntoIterator<Item = (RowId, Notified)>>(entries: T) -> Self {
         let mut ledger = Self::new();
         ledger.extend(entries);
         ledger

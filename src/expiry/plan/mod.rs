@@ -32,7 +32,7 @@ const TRUSTED_ERROR: i64 = 3600;
 
 /// What was last notified about a certificate, or is on its way. Who was told is known where deliveries are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct Notified {
     /// The tightest rung that was notified.
     pub rung: Rung,
     /// When: the time that the verdict was evaluated for.

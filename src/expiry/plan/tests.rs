@@ -24,11 +24,11 @@ struct Story {
     world: World,
     evaluator: Evaluator,
     ledger: Ledger,
-    stored: BTreeMap<RowId, Said>,
+    stored: BTreeMap<RowId, Notified>,
     now: i64,
     /// By certificate: the end and the tightest rung said since its alert last ended for a good reason.
     open: BTreeMap<(ScopeId, String, String, String), Open>,
-    said: Vec<(String, Rung)>,
+    notified: Vec<(String, Rung)>,
     renewed: Vec<(String, Option<String>)>,
 }
 
@@ -41,7 +41,7 @@ impl Story {
             stored: BTreeMap::new(),
             now: NOW,
             open: BTreeMap::new(),
-            said: Vec::new(),
+            notified: Vec::new(),
             renewed: Vec::new(),
         }
     }
@@ -59,7 +59,7 @@ impl Story {
         let (applied, restated) = self.world.step(step);
         if matches!(step, Step::Restart) {
             self.evaluator = Evaluator::new(Ladder::default());
-            self.ledger = self.stored.iter().map(|(row, said)| (*row, *said)).collect();
+            self.ledger = self.stored.iter().map(|(row, notified)| (*row, *notified)).collect();
         }
         for (row, key) in &before {
             if !self.world.stored.contains_key(row) {
@@ -113,12 +113,12 @@ impl Story {
                 verdict.rung
             );
         }
-        self.said.push((key.2.clone(), verdict.rung));
+        self.notified.push((key.2.clone(), verdict.rung));
         self.open.insert(key, (verdict.not_after, verdict.rung, mild));
         let mild = severity(verdict.status, verdict.rung) == Severity::Info;
-        let said = Said { rung: verdict.rung, at: at(self.now), mild };
-        self.stored.insert(verdict.row, said);
-        self.ledger.set(verdict.row, said);
+        let notified = Notified { rung: verdict.rung, at: at(self.now), mild };
+        self.stored.insert(verdict.row, notified);
+        self.ledger.set(verdict.row, notified);
     }
 
     /// Ends alerts for the reasons that the model sees, not for those that the code under test gives.
@@ -147,10 +147,10 @@ impl Story {
             let lifetime = Some(365 * 86_400);
             let Some(rung) = ladder.rung_at(end, lifetime, at(self.now)) else { continue };
             *counts.entry((stored.scope, rung)).or_insert(0) += 1;
-            let (said_end, said, mild) = self.open[&self.key(*row)];
+            let (said_end, notified, mild) = self.open[&self.key(*row)];
             assert_eq!(said_end, end);
             assert!(!mild || stored.status != Status::Active, "{stored:?} was said mildly");
-            assert!(said >= rung, "{stored:?} stands on {rung:?}, but only {said:?} was said");
+            assert!(notified >= rung, "{stored:?} stands on {rung:?}, but only {notified:?} was");
         }
         let all = self.evaluator.counts().clone();
         assert_eq!(all.len() % 6, 0, "every rung is there for every scope");
@@ -207,7 +207,7 @@ fn unknown_ends_never_alert() {
         story.now += 300 * DAY;
         story.evaluate();
     }
-    assert_eq!(story.said, []);
+    assert_eq!(story.notified, []);
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_late_discovery_is_said_once_with_the_tightest_rung() {
     story.evaluate();
     story.step(&Step::Restart);
     let one = |rung| ("01".to_owned(), rung);
-    assert_eq!(story.said, [one(days(3)), one(Rung::Expired)]);
+    assert_eq!(story.notified, [one(days(3)), one(Rung::Expired)]);
 }
 
 fn tell(ends: &[Option<i64>]) -> Vec<Rung> {
@@ -236,7 +236,7 @@ fn tell(ends: &[Option<i64>]) -> Vec<Rung> {
         }
         story.now += 60;
     }
-    story.said.into_iter().map(|(_, rung)| rung).collect()
+    story.notified.into_iter().map(|(_, rung)| rung).collect()
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn an_end_that_comes_back_as_another_one_has_its_own_ladder() {
             story.say(&notice.verdict);
         }
     }
-    let rungs: Vec<_> = story.said.iter().map(|(_, rung)| *rung).collect();
+    let rungs: Vec<_> = story.notified.iter().map(|(_, rung)| *rung).collect();
     assert_eq!(rungs, [Rung::Expired, days(30)]);
 }
 
@@ -265,16 +265,16 @@ fn what_was_said_in_the_future_is_void_and_the_true_rungs_are_said() {
     let mut story = Story::new();
     let step = Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 20 * DAY)).into() };
     story.world.apply(0, &device("01", "", Some(NOW + 20 * DAY)));
-    let said = Said { rung: Rung::Expired, at: at(NOW + 400 * DAY), mild: false };
-    story.ledger.set(RowId(0), said);
-    story.stored.insert(RowId(0), said);
+    let notified = Notified { rung: Rung::Expired, at: at(NOW + 400 * DAY), mild: false };
+    story.ledger.set(RowId(0), notified);
+    story.stored.insert(RowId(0), notified);
     story.step(&step);
     assert_eq!(story.ledger.get(RowId(0)).unwrap().at, at(NOW), "it is overwritten");
     for _ in 0..30 {
         story.now += DAY;
         story.step(&Step::Restart);
     }
-    let rungs: Vec<_> = story.said.iter().map(|(_, rung)| *rung).collect();
+    let rungs: Vec<_> = story.notified.iter().map(|(_, rung)| *rung).collect();
     assert_eq!(rungs, [days(30), days(14), days(7), days(3), days(1), Rung::Expired]);
 }
 
@@ -286,7 +286,7 @@ fn a_clock_that_is_set_back_within_what_is_trusted_says_nothing_again() {
     story.now -= 3600;
     story.step(&Step::Restart);
     story.step(&step);
-    assert_eq!(story.said.len(), 1);
+    assert_eq!(story.notified.len(), 1);
 }
 
 #[test]
@@ -298,11 +298,11 @@ fn a_successor_is_said_as_renewed_once_and_mutes() {
         story.step(&Step::Apply { scope: 0, sighting: sighting.clone().into() });
         story.step(&Step::Restart);
     }
-    assert_eq!(story.said, [("01".to_owned(), days(3))]);
+    assert_eq!(story.notified, [("01".to_owned(), days(3))]);
     assert_eq!(story.renewed, [("01".to_owned(), Some("02".to_owned()))]);
     let revoked = Sighting { status: Status::Revoked, ..new };
     story.step(&Step::Apply { scope: 0, sighting: revoked.into() });
-    assert_eq!(story.said.len(), 2, "without its successor it is a problem again");
+    assert_eq!(story.notified.len(), 2, "without its successor it is a problem again");
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn nothing_is_said_as_renewed_that_nobody_was_told_of() {
         let sighting = device(serial, "pump", Some(NOW + end * DAY));
         story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
     }
-    assert_eq!((story.said, story.renewed), (Vec::new(), Vec::new()));
+    assert_eq!((story.notified, story.renewed), (Vec::new(), Vec::new()));
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn a_renewal_in_place_starts_the_ladder_anew() {
         let sighting = device("01", "", Some(NOW + days * DAY));
         story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
     }
-    let rungs: Vec<_> = story.said.iter().map(|(_, rung)| *rung).collect();
+    let rungs: Vec<_> = story.notified.iter().map(|(_, rung)| *rung).collect();
     assert_eq!(rungs, [days(3), days(30), days(14)]);
     assert_eq!(story.renewed, [("01".to_owned(), None)], "an earlier end is no renewal");
 }
@@ -337,7 +337,7 @@ fn what_is_gone_or_revoked_is_never_said_as_renewed() {
     story.step(&Step::Remove(0));
     let moved = Sighting { status: Status::Revoked, ..device("02", "", Some(NOW + 900 * DAY)) };
     story.step(&Step::Apply { scope: 0, sighting: moved.into() });
-    assert_eq!((story.said.len(), story.renewed.len(), story.ledger.len()), (2, 0, 0));
+    assert_eq!((story.notified.len(), story.renewed.len(), story.ledger.len()), (2, 0, 0));
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn switching_on_says_again_what_was_said_mildly() {
         let sighting = Sighting { status, ..device("01", "", Some(NOW + DAY)) };
         story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
     }
-    assert_eq!(story.said.len(), 2);
+    assert_eq!(story.notified.len(), 2);
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn what_was_said_at_full_severity_is_not_said_again_when_it_is_switched_off_and_
         let sighting = Sighting { status, ..device("01", "", Some(NOW + 10 * DAY)) };
         story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
         story.step(&Step::Restart);
-        story.said.iter().map(|(_, rung)| *rung).collect::<Vec<_>>()
+        story.notified.iter().map(|(_, rung)| *rung).collect::<Vec<_>>()
     };
     for status in [Status::Active, Status::Inactive, Status::Active, Status::Pending] {
         assert_eq!(see(&mut story, status), [days(14)], "{status}");
@@ -420,13 +420,13 @@ fn severity_follows_status_and_rung() {
 #[test]
 fn the_ledger_gives_back_what_was_written() {
     let mut ledger = Ledger::new();
-    let said = |rung, seconds| Said { rung, at: at(seconds), mild: seconds % 2 == 0 };
+    let notified = |rung, seconds| Notified { rung, at: at(seconds), mild: seconds % 2 == 0 };
     for row in 0..1000 {
-        ledger.set(RowId(row), said(days(30), i64::from(row)));
+        ledger.set(RowId(row), notified(days(30), i64::from(row)));
     }
-    ledger.set(RowId(7), said(Rung::Expired, -5));
-    assert_eq!(ledger.get(RowId(7)), Some(said(Rung::Expired, -5)));
-    assert_eq!(ledger.get(RowId(8)), Some(said(days(30), 8)));
+    ledger.set(RowId(7), notified(Rung::Expired, -5));
+    assert_eq!(ledger.get(RowId(7)), Some(notified(Rung::Expired, -5)));
+    assert_eq!(ledger.get(RowId(8)), Some(notified(days(30), 8)));
     assert!(ledger.remove(RowId(8)) && !ledger.remove(RowId(8)));
     assert_eq!((ledger.get(RowId(8)), ledger.len(), ledger.is_empty()), (None, 999, false));
 }
@@ -444,7 +444,7 @@ fn every_decision_has_its_reason() {
     };
     let mut ledger = Ledger::new();
     assert_eq!(reason(&verdict(days(30), NOW), at(NOW), &ledger), DecisionReason::FirstSight);
-    ledger.set(RowId(1), Said { rung: days(14), at: at(NOW), mild: false });
+    ledger.set(RowId(1), Notified { rung: days(14), at: at(NOW), mild: false });
     for (rung, crossed, expected) in [
         (days(7), NOW, DecisionReason::TighterRung),
         (days(14), NOW, DecisionReason::AlreadySaid),

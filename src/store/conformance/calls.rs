@@ -87,7 +87,7 @@ fn a_commit() -> impl Strategy<Value = Commit> {
             RowWrite { row, scope: ScopeId(row.0 % 4), sighting, status, first_seen }
         },
     );
-    let entry = (any::rung(), any::time(), any::<bool>()).prop_map(|(rung, at, mild)| Said {
+    let entry = (any::rung(), any::time(), any::<bool>()).prop_map(|(rung, at, mild)| Notified {
         rung,
         at,
         mild,

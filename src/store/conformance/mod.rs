@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Batch, Checkpoint, Commit, ListQuery, Pending, Post, RowWrite, ScanRecord, Store};
 use crate::expiry::{
-    Event, Kind, RowId, Rung, Said, ScopeId, Severity, Sighting, Status, StoredParts, StoredRow,
-    Timestamp, Topic,
+    Event, Kind, Notified, RowId, Rung, ScopeId, Severity, Sighting, Status, StoredParts,
+    StoredRow, Timestamp, Topic,
 };
 
 mod agreement;
@@ -90,8 +90,8 @@ pub(crate) fn scope(number: u32, source: &str, scope: &str) -> (ScopeId, Arc<str
     (ScopeId(number), source.into(), scope.into())
 }
 
-pub(crate) const fn notified(seconds: i64) -> Said {
-    Said { rung: Rung::Before(86_400), at: at(seconds), mild: false }
+pub(crate) const fn notified(seconds: i64) -> Notified {
+    Notified { rung: Rung::Before(86_400), at: at(seconds), mild: false }
 }
 
 pub(crate) fn scan(source: &str, window: &str, ended: i64) -> ScanRecord {

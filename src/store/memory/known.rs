@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::{Checkpoint, Commit, ListQuery, RowWrite, Saved, ScanRecord, StoreError};
-use crate::expiry::{Facts, RowId, Said, ScopeId, Status, StoredParts, StoredRow, Timestamp};
+use crate::expiry::{Facts, Notified, RowId, ScopeId, Status, StoredParts, StoredRow, Timestamp};
 
 /// Source, scope, and the window or key.
 type Key = (String, String, String);
 
 /// What was notified about certificates, and who was told.
-pub(super) type Ledger = BTreeMap<RowId, (Said, BTreeSet<String>)>;
+pub(super) type Ledger = BTreeMap<RowId, (Notified, BTreeSet<String>)>;
 
 #[derive(Default)]
 pub(super) struct Known {
@@ -31,7 +31,7 @@ impl Known {
         }
         commit.rows.iter().for_each(|write| self.write_row(write));
         commit.statuses.iter().for_each(|(row, status)| self.write_status(*row, *status));
-        commit.ledger.iter().for_each(|(row, said)| self.write_ledger(*row, *said));
+        commit.ledger.iter().for_each(|(row, notified)| self.write_ledger(*row, *notified));
         for (from, to) in &commit.inherited {
             if let Some(entry) = self.ledger.get(from).cloned() {
                 self.ledger.entry(*to).or_insert(entry);
@@ -53,7 +53,7 @@ impl Known {
         };
         Saved {
             scopes: self.scopes.iter().map(scope).collect(),
-            ledger: self.ledger.iter().map(|(row, (said, _))| (*row, *said)).collect(),
+            ledger: self.ledger.iter().map(|(row, (notified, _))| (*row, *notified)).collect(),
             conditions: self.conditions.clone().into_iter().collect(),
             scans: self.scans.values().cloned().collect(),
         }
@@ -133,9 +133,11 @@ impl Known {
         self.rows.insert(write.row, RowWrite { first_seen, ..write.clone() });
     }
 
-    fn write_ledger(&mut self, row: RowId, said: Option<Said>) {
-        match said {
-            Some(said) => self.ledger.entry(row).or_insert((said, BTreeSet::new())).0 = said,
+    fn write_ledger(&mut self, row: RowId, notified: Option<Notified>) {
+        match notified {
+            Some(notified) => {
+                self.ledger.entry(row).or_insert((notified, BTreeSet::new())).0 = notified;
+            }
             None => drop(self.ledger.remove(&row)),
         }
     }

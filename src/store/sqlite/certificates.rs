@@ -6,7 +6,7 @@ use super::super::{ListQuery, Saved, ScanRecord, code};
 use super::Take;
 use super::failure::{Failure, Outcome};
 use crate::expiry::{
-    Facts, Fingerprint, Kind, RowId, Said, ScopeId, Status, StoredParts, StoredRow, Timestamp,
+    Facts, Fingerprint, Kind, Notified, RowId, ScopeId, Status, StoredParts, StoredRow, Timestamp,
 };
 
 /// Rows that are handed over at once: some hundred KiB.
@@ -122,7 +122,7 @@ pub(super) fn saved(transaction: &Transaction<'_>) -> Outcome<Saved> {
         ledger: all(transaction, LEDGER, |row| {
             let rung = code::rung(number(row, 1)?);
             let mild = row.get::<_, Option<i64>>(3)?.is_some();
-            Ok((RowId(number(row, 0)?), Said { rung, at: time(row, 2)?, mild }))
+            Ok((RowId(number(row, 0)?), Notified { rung, at: time(row, 2)?, mild }))
         })?,
         conditions: all(transaction, CONDITIONS, |row| Ok((text(row, 0)?, time(row, 1)?)))?,
         scans: scans(transaction)?,

@@ -5,7 +5,7 @@ use rusqlite::{Transaction, params};
 use super::super::{Commit, RowWrite, ScanRecord, Settled, code};
 use super::failure::{Failure, Outcome};
 use super::{checkpoints, posts};
-use crate::expiry::{RowId, Said, Timestamp};
+use crate::expiry::{Notified, RowId, Timestamp};
 
 const SCOPE: &str = "INSERT INTO scope (id, source, scope) VALUES (?1, ?2, ?3)";
 
@@ -139,13 +139,16 @@ fn unless_empty(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn write_ledger(transaction: &Transaction<'_>, ledger: &[(RowId, Option<Said>)]) -> Outcome<()> {
+fn write_ledger(
+    transaction: &Transaction<'_>,
+    ledger: &[(RowId, Option<Notified>)],
+) -> Outcome<()> {
     let mut write = transaction.prepare_cached(WRITE_LEDGER)?;
     let mut forget = transaction.prepare_cached(FORGET_LEDGER)?;
-    for (row, said) in ledger {
-        match said {
+    for (row, notified) in ledger {
+        match notified {
             None => forget.execute([row.0])?,
-            Some(Said { rung, at, mild }) => {
+            Some(Notified { rung, at, mild }) => {
                 let mild = mild.then_some(1);
                 write.execute(params![row.0, code::of_rung(*rung), at.seconds(), mild])?
             }

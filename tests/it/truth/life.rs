@@ -69,7 +69,7 @@ async fn half_of_the_certificates_deleted_at_once() {
     assert!(world.is_equal().await);
     let ops = world.sent("ops").await;
     assert_eq!((ops.count("inventory.shrunk"), ops.count("inventory.restored")), (1, 1));
-    // Who was told of one that is gone hears that it is.
+    // Who was notified of one that is gone hears that it is.
     let gone = ops.count("certificate.gone");
     assert_eq!(ops.events.len(), sent + 2 + gone, "nothing else is sent");
     assert!((1..=300).contains(&gone), "{gone}");

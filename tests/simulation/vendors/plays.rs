@@ -72,7 +72,7 @@ fn judge_repeats(played: &Played) {
 /// What expires soon is said, about an end that its vendor knows. Returns how many certificates that is.
 fn judge_rungs(played: &Played) -> usize {
     let truth = truth(&played.services);
-    let (mut told, mut rungs) = (BTreeSet::new(), BTreeSet::new());
+    let (mut notified, mut rungs) = (BTreeSet::new(), BTreeSet::new());
     for (_, event) in events(played).iter().filter(|(_, it)| it["kind"] == "certificate.expiring") {
         let certificate = &event["certificate"];
         let end: chrono::DateTime<chrono::Utc> = text(&certificate["not_after"]).parse().unwrap();
@@ -80,15 +80,15 @@ fn judge_rungs(played: &Played) -> usize {
         let name = (source, serial, Some(end.timestamp()));
         assert!(truth.contains(&name), "no vendor has {name:?}");
         rungs.insert((name.clone(), text(&event["rung"]), text(&event["id"])));
-        told.insert(name);
+        notified.insert(name);
     }
     let distinct: BTreeSet<_> = rungs.iter().map(|(name, rung, _)| (name, rung)).collect();
     assert_eq!(distinct.len(), rungs.len(), "a rung was said twice: {rungs:?}");
     for truth in played.services.mqtt().truth(INSTANCE) {
         let is_owed = is_owed(&truth, "ACTIVE") && truth != played.renewed;
-        assert!(!is_owed || told.contains(&named("iot", &truth)), "never said: {truth:?}");
+        assert!(!is_owed || notified.contains(&named("iot", &truth)), "never said: {truth:?}");
     }
-    told.len()
+    notified.len()
 }
 
 /// The device that got a new certificate is the only one that anyone heard so of, once.
