@@ -8,9 +8,13 @@ pub(super) use crate::expiry::text::printable;
 use crate::expiry::{Facts, Sighting, Timestamp};
 use crate::source::Places;
 
+mod chains;
+mod columns;
 mod csv;
 mod json;
 mod table;
+
+pub(super) use chains::print as chains;
 
 /// Places with something wrong that are named.
 const NAMED: usize = 10;

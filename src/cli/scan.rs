@@ -11,19 +11,29 @@ use tokio::time::Instant;
 
 use super::arguments::{Shown, ahead, duration};
 use super::file::{File, deps, now};
-use super::output::{self, Listing, printable};
+use super::output::{self, Format, Listing, printable};
 use super::{Console, Exit};
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, SourceConfig};
 use crate::expiry::{Facts, Reason, Rejected, Timestamp};
 use crate::scan::{Collected, collect};
-use crate::source::{Places, Source};
+use crate::source::{Places, Source, check_endpoint, of_endpoints};
+
+/// What endpoints of the command line are called as a source.
+const ENDPOINTS: &str = "tls";
+
+/// Sources with their names.
+type Sources = Vec<(String, Arc<dyn Source>)>;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// Only this source; may be given several times.
     #[arg(long, value_name = "NAME")]
     source: Vec<String>,
+    /// Looks at this TLS endpoint and at nothing else, without a configuration; may be given several times. `host`,
+    /// `host:port`, `host:port/servername`, `smtp://host`.
+    #[arg(long, value_name = "ENDPOINT", value_parser = check_endpoint, conflicts_with = "source")]
+    tls: Vec<String>,
     #[command(flatten)]
     shown: Shown,
     /// Exits with 3 when something expires within this time, or has expired, and is neither revoked nor replaced; with 1
@@ -39,14 +49,12 @@ pub(super) async fn scan(
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
-    let mut file = File::read(path, environment, console)?;
-    let deps = deps()?;
-    let mut sources = Vec::new();
-    for config in chosen(&file.config, &arguments.source)? {
-        // The others are not built: their secrets need not be at hand.
-        sources.extend(file.source(&config, &deps).map(|source| (config.name, source)));
-    }
-    file.approve(console)?;
+    let sources = if arguments.tls.is_empty() {
+        configured(&arguments.source, path, environment, console)?
+    } else {
+        let source = of_endpoints(&arguments.tls, &deps()?).map_err(anyhow::Error::msg)?;
+        vec![(ENDPOINTS.to_owned(), source)]
+    };
     let mut rows = Vec::new();
     let mut sight = Sight { proven: true, whole: true };
     for (name, source) in sources {
@@ -59,6 +67,24 @@ pub(super) async fn scan(
     let exit = exit(&rows, sight, arguments.fail_within, now);
     print(rows, arguments, now, console)?;
     Ok(exit)
+}
+
+/// Builds the sources of the configuration that are named, or all of them.
+fn configured(
+    names: &[String],
+    path: &Path,
+    environment: &Environment,
+    console: &mut Console<'_>,
+) -> anyhow::Result<Sources> {
+    let mut file = File::read(path, environment, console)?;
+    let deps = deps()?;
+    let mut sources = Vec::new();
+    for config in chosen(&file.config, names)? {
+        // The others are not built: their secrets need not be at hand.
+        sources.extend(file.source(&config, &deps).map(|source| (config.name, source)));
+    }
+    file.approve(console)?;
+    Ok(sources)
 }
 
 fn chosen(config: &Config, names: &[String]) -> anyhow::Result<Vec<SourceConfig>> {
@@ -209,6 +235,9 @@ fn print(
         }
         rows.retain(|row| row.not_after.is_some_and(|end| end <= ahead(now, within)));
     }
+    if !arguments.tls.is_empty() && arguments.shown.format == Format::Table {
+        return output::chains(&rows, now, console.out);
+    }
     let limit = arguments.shown.limit.or(arguments.shown.format.default_limit());
     let listing = Listing::soonest_first(rows, now, limit);
     listing.print(arguments.shown.format, console.out)
@@ -216,7 +245,6 @@ fn print(
 
 #[cfg(test)]
 mod tests {
-    use super::super::output::Format;
     use super::*;
     use crate::expiry::{Kind, Sighting, Status};
 
@@ -295,6 +323,7 @@ mod tests {
     fn printed(within: Option<Duration>) -> (String, String) {
         let arguments = Arguments {
             source: Vec::new(),
+            tls: Vec::new(),
             shown: Shown { within, limit: None, format: Format::Table },
             fail_within: None,
         };

@@ -25,6 +25,7 @@ mod sent;
 
 pub use crate::expiry::{Coverage, Span};
 pub use slice::{Checkpoint, Page, Places, Slice, Window};
+pub use tls::{check_endpoint, of_endpoints};
 
 /// A provider that lists certificates.
 ///

@@ -94,9 +94,14 @@ impl Daemon {
 
     /// Runs a command to its end, while the simulator goes on answering.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
-        let output = tokio::process::Command::from(self.command(arguments)).output();
+        Self::ran(self.command(arguments), &arguments.join(" ")).await
+    }
+
+    /// Runs a command that needs nothing of a daemon's folder.
+    pub(crate) async fn ran(command: Command, what: &str) -> Ran {
+        let output = tokio::process::Command::from(command).output();
         let output = tokio::time::timeout(DEADLINE, output).await;
-        let output = output.unwrap_or_else(|_| panic!("{arguments:?} never ended")).unwrap();
+        let output = output.unwrap_or_else(|_| panic!("{what} never ended")).unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }

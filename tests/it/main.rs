@@ -25,6 +25,7 @@ mod signing;
 mod simulator_itself;
 mod simulator_faults;
 mod simulator_enos;
+mod tls;
 mod truth;
 mod varied;
 mod written;

@@ -29,6 +29,7 @@ mod look;
 mod options;
 mod page;
 
+use endpoint::Endpoint;
 use handshake::Handshake;
 use options::Options;
 
@@ -52,13 +53,18 @@ fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<A
         fields.mistake(config.options.span.clone(), why.clone());
     }
     let options = options::read(config, fields)?;
-    Some(Arc::new(Tls {
-        options,
-        handshake: handshake.ok()?,
-        filter: EgressFilter::of_the_system(),
-        clock: Arc::clone(&deps.clock),
-        named: Mutex::default(),
-    }))
+    Some(Arc::new(Tls::new(options, handshake.ok()?, deps)))
+}
+
+/// Returns what looks at these endpoints and needs no configuration, or what is wrong with one of them.
+pub fn of_endpoints(endpoints: &[String], deps: &Deps) -> Result<Arc<dyn Source>, String> {
+    let options = Options::of(endpoints)?;
+    Ok(Arc::new(Tls::new(options, Handshake::new()?, deps)))
+}
+
+/// Checks an endpoint; the error says what is wrong with it.
+pub fn check_endpoint(text: &str) -> Result<String, String> {
+    Endpoint::parse(text).map(|_| text.to_owned())
 }
 
 /// Returns whether nothing says what to look at.
@@ -76,6 +82,11 @@ struct Tls {
 }
 
 impl Tls {
+    fn new(options: Options, handshake: Handshake, deps: &Deps) -> Self {
+        let (filter, clock) = (EgressFilter::of_the_system(), Arc::clone(&deps.clock));
+        Self { options, handshake, filter, clock, named: Mutex::default() }
+    }
+
     fn named(&self, key: &str) -> bool {
         self.named.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
     }

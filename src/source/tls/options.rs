@@ -26,6 +26,23 @@ pub(super) struct Options {
     pub(super) authorities: Arc<Authorities>,
 }
 
+impl Options {
+    /// Returns those of a source that looks at these endpoints, everything else as it is where nothing is written.
+    pub(super) fn of(endpoints: &[String]) -> Result<Self, String> {
+        let read = |text: &String| {
+            let endpoint = Endpoint::parse(text)?;
+            Ok((endpoint.place(), endpoint))
+        };
+        Ok(Self {
+            endpoints: endpoints.iter().map(read).collect::<Result<_, String>>()?,
+            endpoints_file: None,
+            timeout: TIMEOUT,
+            addresses: Addresses::All,
+            authorities: Arc::default(),
+        })
+    }
+}
+
 /// Reads them, reporting every mistake.
 pub(super) fn read(config: &SourceConfig, mut fields: Fields<'_>) -> Option<Options> {
     let endpoints = endpoints(&mut fields);

@@ -14,7 +14,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 
 use super::authorities::Authorities;
-use super::endpoint::Endpoint;
 use super::look::Addresses;
 use super::testing::{Authority, Der, NOW, Servers, leaf, serving};
 use super::*;
@@ -41,17 +40,7 @@ fn names() -> EgressFilter {
 }
 
 fn options(endpoints: &[String]) -> Options {
-    let read = |text: &String| {
-        let endpoint = Endpoint::parse(text).unwrap();
-        (endpoint.place(), endpoint)
-    };
-    Options {
-        endpoints: endpoints.iter().map(read).collect(),
-        endpoints_file: None,
-        timeout: PATIENT,
-        addresses: Addresses::All,
-        authorities: Arc::default(),
-    }
+    Options { timeout: PATIENT, ..Options::of(endpoints).unwrap() }
 }
 
 fn source(options: Options) -> Tls {

@@ -153,6 +153,8 @@ fn of_certificate(
             Some((InvalidReason::NotYetValid, text.to_owned()))
         }
         CertificateError::UnknownIssuer => Some(of_issuer(facts)),
+        // A server's own authority, as `openssl req -x509` makes it, is refused for being one.
+        CertificateError::Other(_) if is_alone(facts) => Some(of_issuer(facts)),
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             // That notafter cannot check a signature says nothing about the signature.
@@ -160,6 +162,11 @@ fn of_certificate(
         }
         error => Some((InvalidReason::Untrusted, format!("it is not trusted: {error}"))),
     }
+}
+
+/// Returns whether the server's certificate names itself as what signed it.
+fn is_alone(facts: &[Option<Facts>]) -> bool {
+    facts.first().and_then(Option::as_ref).is_some_and(|own| own.issuer == own.subject)
 }
 
 /// Follows the chain from the server's certificate up, and says where it ends.

@@ -111,6 +111,17 @@ fn what_is_wrong_with_the_chain() {
             &[(InvalidReason::SelfSigned, "its certificate is self-signed and not trusted")],
         ),
         (
+            "itself, as an authority",
+            vec![stranger.der()],
+            &[
+                (
+                    InvalidReason::NameMismatch,
+                    "its certificate has no alternative name, such as a.example",
+                ),
+                (InvalidReason::SelfSigned, "its certificate is self-signed and not trusted"),
+            ],
+        ),
+        (
             "incomplete",
             vec![good.clone()],
             &[(
