@@ -8,6 +8,9 @@ use super::super::inventory::{Change, RowId, ScopeId};
 use super::super::ladder::Ladder;
 use super::*;
 
+mod ledger;
+mod renewals;
+
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds)
 }
@@ -261,24 +264,6 @@ fn an_end_that_comes_back_as_another_one_has_its_own_ladder() {
 }
 
 #[test]
-fn what_was_said_in_the_future_is_void_and_the_true_rungs_are_said() {
-    let mut story = Story::new();
-    let step = Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 20 * DAY)).into() };
-    story.world.apply(0, &device("01", "", Some(NOW + 20 * DAY)));
-    let notified = Notified { rung: Rung::Expired, at: at(NOW + 400 * DAY), mild: false };
-    story.ledger.set(RowId(0), notified);
-    story.stored.insert(RowId(0), notified);
-    story.step(&step);
-    assert_eq!(story.ledger.get(RowId(0)).unwrap().at, at(NOW), "it is overwritten");
-    for _ in 0..30 {
-        story.now += DAY;
-        story.step(&Step::Restart);
-    }
-    let rungs: Vec<_> = story.notified.iter().map(|(_, rung)| *rung).collect();
-    assert_eq!(rungs, [days(30), days(14), days(7), days(3), days(1), Rung::Expired]);
-}
-
-#[test]
 fn a_clock_that_is_set_back_within_what_is_trusted_says_nothing_again() {
     let mut story = Story::new();
     let step = Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 2 * DAY)).into() };
@@ -287,87 +272,6 @@ fn a_clock_that_is_set_back_within_what_is_trusted_says_nothing_again() {
     story.step(&Step::Restart);
     story.step(&step);
     assert_eq!(story.notified.len(), 1);
-}
-
-#[test]
-fn a_successor_is_said_as_renewed_once_and_mutes() {
-    let mut story = Story::new();
-    let old = device("01", "pump", Some(NOW + 2 * DAY));
-    let new = device("02", "pump", Some(NOW + 200 * DAY));
-    for sighting in [&old, &new, &old, &new] {
-        story.step(&Step::Apply { scope: 0, sighting: sighting.clone().into() });
-        story.step(&Step::Restart);
-    }
-    assert_eq!(story.notified, [("01".to_owned(), days(3))]);
-    assert_eq!(story.renewed, [("01".to_owned(), Some("02".to_owned()))]);
-    let revoked = Sighting { status: Status::Revoked, ..new };
-    story.step(&Step::Apply { scope: 0, sighting: revoked.into() });
-    assert_eq!(story.notified.len(), 2, "without its successor it is a problem again");
-}
-
-#[test]
-fn nothing_is_said_as_renewed_that_nobody_was_told_of() {
-    let mut story = Story::new();
-    for (serial, end) in [("01", 60), ("02", 400)] {
-        let sighting = device(serial, "pump", Some(NOW + end * DAY));
-        story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
-    }
-    assert_eq!((story.notified, story.renewed), (Vec::new(), Vec::new()));
-}
-
-#[test]
-fn a_renewal_in_place_starts_the_ladder_anew() {
-    let mut story = Story::new();
-    for days in [2, 25, 10] {
-        let sighting = device("01", "", Some(NOW + days * DAY));
-        story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
-    }
-    let rungs: Vec<_> = story.notified.iter().map(|(_, rung)| *rung).collect();
-    assert_eq!(rungs, [days(3), days(30), days(14)]);
-    assert_eq!(story.renewed, [("01".to_owned(), None)], "an earlier end is no renewal");
-}
-
-#[test]
-fn what_is_gone_or_revoked_is_never_said_as_renewed() {
-    let mut story = Story::new();
-    let doomed = |serial| device(serial, "", Some(NOW + DAY));
-    for serial in ["01", "02"] {
-        story.step(&Step::Apply { scope: 0, sighting: doomed(serial).into() });
-    }
-    story.step(&Step::Remove(0));
-    let moved = Sighting { status: Status::Revoked, ..device("02", "", Some(NOW + 900 * DAY)) };
-    story.step(&Step::Apply { scope: 0, sighting: moved.into() });
-    assert_eq!((story.notified.len(), story.renewed.len(), story.ledger.len()), (2, 0, 0));
-}
-
-#[test]
-fn switching_on_says_again_what_was_said_mildly() {
-    let mut story = Story::new();
-    for status in [Status::Inactive, Status::Active, Status::Active] {
-        let sighting = Sighting { status, ..device("01", "", Some(NOW + DAY)) };
-        story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
-    }
-    assert_eq!(story.notified.len(), 2);
-}
-
-#[test]
-fn what_was_said_at_full_severity_is_not_said_again_when_it_is_switched_off_and_on() {
-    let mut story = Story::new();
-    let see = |story: &mut Story, status| {
-        let sighting = Sighting { status, ..device("01", "", Some(NOW + 10 * DAY)) };
-        story.step(&Step::Apply { scope: 0, sighting: sighting.into() });
-        story.step(&Step::Restart);
-        story.notified.iter().map(|(_, rung)| *rung).collect::<Vec<_>>()
-    };
-    for status in [Status::Active, Status::Inactive, Status::Active, Status::Pending] {
-        assert_eq!(see(&mut story, status), [days(14)], "{status}");
-    }
-    // A tighter rung while it is off is said mildly, and once more when it is on.
-    story.now += 5 * DAY;
-    assert_eq!(see(&mut story, Status::Inactive), [days(14), days(7)]);
-    for status in [Status::Active, Status::Inactive, Status::Active] {
-        assert_eq!(see(&mut story, status), [days(14), days(7), days(7)], "{status}");
-    }
 }
 
 #[test]
@@ -414,48 +318,6 @@ fn severity_follows_status_and_rung() {
         (Status::Pending, days(1), Severity::Info),
     ] {
         assert_eq!(severity(status, rung), expected, "{status} {rung:?}");
-    }
-}
-
-#[test]
-fn the_ledger_gives_back_what_was_written() {
-    let mut ledger = Ledger::new();
-    let notified = |rung, seconds| Notified { rung, at: at(seconds), mild: seconds % 2 == 0 };
-    for row in 0..1000 {
-        ledger.set(RowId(row), notified(days(30), i64::from(row)));
-    }
-    ledger.set(RowId(7), notified(Rung::Expired, -5));
-    assert_eq!(ledger.get(RowId(7)), Some(notified(Rung::Expired, -5)));
-    assert_eq!(ledger.get(RowId(8)), Some(notified(days(30), 8)));
-    assert!(ledger.remove(RowId(8)) && !ledger.remove(RowId(8)));
-    assert_eq!((ledger.get(RowId(8)), ledger.len(), ledger.is_empty()), (None, 999, false));
-}
-
-#[test]
-fn every_decision_has_its_reason() {
-    let verdict = |rung, crossed| Verdict {
-        row: RowId(1),
-        scope: ScopeId(1),
-        rung,
-        crossed: at(crossed),
-        status: Status::Active,
-        kind: Kind::Device,
-        not_after: at(NOW + 40 * DAY),
-    };
-    let mut ledger = Ledger::new();
-    assert_eq!(reason(&verdict(days(30), NOW), at(NOW), &ledger), DecisionReason::FirstSight);
-    ledger.set(RowId(1), Notified { rung: days(14), at: at(NOW), mild: false });
-    for (rung, crossed, expected) in [
-        (days(7), NOW, DecisionReason::TighterRung),
-        (days(14), NOW, DecisionReason::AlreadySaid),
-        (days(30), NOW - 1, DecisionReason::AlreadySaid),
-        (days(30), NOW + 1, DecisionReason::EndChanged),
-    ] {
-        assert_eq!(
-            reason(&verdict(rung, crossed), at(NOW), &ledger),
-            expected,
-            "{rung} at {crossed}"
-        );
     }
 }
 

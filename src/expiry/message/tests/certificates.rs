@@ -1,0 +1,226 @@
+//! Messages about one certificate.
+
+use super::*;
+
+#[test]
+fn one_certificate_is_told_with_its_facts() {
+    insta::assert_snapshot!(said(&[expiring("www.example.com", 7)]), @r"
+    [notafter] certificate www.example.com expires in 7 days (warning)
+    Common name: www.example.com
+    Source: web-certs
+    Scope: all
+    Issuer: R11
+    Serial: 04a1b2c3
+    Not after: 2026-01-08T00:00:00Z
+    Days left: 7
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+
+    [notafter] 证书 www.example.com 将在 7 天后到期 (warning)
+    通用名称 (CN)：www.example.com
+    来源：web-certs
+    签发者：R11
+    序列号：04a1b2c3
+    到期时间：2026-01-08T00:00:00Z
+    剩余天数：7
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    ");
+}
+
+#[test]
+fn an_expired_certificate_is_told_with_its_facts() {
+    let mut event = expiring("", -2);
+    let Topic::Expiring { facts, .. } = &mut event.topic else { panic!("made above") };
+    facts.holder = "meter 7/@all".into();
+    facts.unit = "plant-7".into();
+    insta::assert_snapshot!(said(&[event]), @r"
+    [notafter] certificate meter 7/%40all expired 2 days ago (critical)
+    Holder: meter 7/%40all
+    Unit: plant-7
+    Source: web-certs
+    Scope: all
+    Issuer: R11
+    Serial: 04a1b2c3
+    Not after: 2025-12-30T00:00:00Z
+    Days past: 2
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+
+    [notafter] 证书 meter 7/%40all 已过期 2 天 (critical)
+    持有者：meter 7/%40all
+    组织单元：plant-7
+    来源：web-certs
+    签发者：R11
+    序列号：04a1b2c3
+    到期时间：2025-12-30T00:00:00Z
+    已过天数：2
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    ");
+}
+
+#[test]
+fn a_device_is_told_with_its_instance_and_the_authority_that_signed_it() {
+    let facts = Facts {
+        source: "iot-prod".into(),
+        scope: "mqtt-qgzaawn9".into(),
+        issuer: "00c5".into(),
+        kind: Kind::Device,
+        ..facts("meter 7", 1)
+    };
+    let topic = Topic::Expiring {
+        facts: facts.clone(),
+        rung: Rung::Before(86_400),
+        leaves: None,
+        newer: None,
+    };
+    insta::assert_snapshot!(said_of(topic), @r"
+    [notafter] certificate meter 7 expires in 1 day (warning)
+    Common name: meter 7
+    Source: iot-prod
+    Scope: mqtt-qgzaawn9
+    Issuer: 00c5
+    Serial: 04a1b2c3
+    Not after: 2026-01-02T00:00:00Z
+    Days left: 1
+    <https://certs.example.com/?source=iot-prod&scope=mqtt-qgzaawn9&q=04a1b2c3>
+
+    [notafter] 证书 meter 7 将在 1 天后到期 (warning)
+    通用名称 (CN)：meter 7
+    来源：iot-prod
+    实例：mqtt-qgzaawn9
+    签发 CA 序列号：00c5
+    序列号：04a1b2c3
+    到期时间：2026-01-02T00:00:00Z
+    剩余天数：1
+    <https://certs.example.com/?source=iot-prod&scope=mqtt-qgzaawn9&q=04a1b2c3>
+    ");
+    let ca = Facts { kind: Kind::Ca, issuer: "Root CA".into(), ..facts };
+    let topic =
+        Topic::Expiring { facts: ca, rung: Rung::Before(86_400), leaves: None, newer: None };
+    let message =
+        Message::compose("id", NOW, Language::Zh, vec![event(Severity::Warning, topic)], None);
+    assert!(message.summary.contains(&"签发者：Root CA".to_owned()), "{:?}", message.summary);
+}
+
+#[test]
+fn a_rung_is_a_length_of_time_in_chinese() {
+    for (rung, words) in [
+        (Rung::Before(86_400), "1 天内到期"),
+        (Rung::Before(36 * 3600), "36 小时内到期"),
+        (Rung::Before(90 * 60), "90 分钟内到期"),
+        (Rung::Before(61), "61 秒内到期"),
+        (Rung::Before(0), "0 秒内到期"),
+        (Rung::Expired, "已过期"),
+    ] {
+        assert_eq!(words::within(rung, Language::Zh), words);
+    }
+}
+
+#[test]
+fn a_ca_is_told_with_its_leaves() {
+    let facts = Facts { kind: Kind::Ca, ..facts("Root CA", 13) };
+    let topic =
+        Topic::Expiring { facts, rung: Rung::Before(14 * 86_400), leaves: Some(1234), newer: None };
+    insta::assert_snapshot!(said_of(topic), @r"
+    [notafter] CA certificate Root CA expires in 13 days, with 1234 active certificates (warning)
+    Common name: Root CA
+    Source: web-certs
+    Scope: all
+    Issuer: R11
+    Serial: 04a1b2c3
+    Not after: 2026-01-14T00:00:00Z
+    Days left: 13
+    Active certificates that expire with it: 1234
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+
+    [notafter] CA 证书 Root CA 将在 13 天后到期，涉及 1234 张有效证书 (warning)
+    通用名称 (CN)：Root CA
+    来源：web-certs
+    签发者：R11
+    序列号：04a1b2c3
+    到期时间：2026-01-14T00:00:00Z
+    剩余天数：13
+    随之失效的有效证书：1234
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    ");
+}
+
+#[test]
+fn a_renewal_names_the_successor() {
+    insta::assert_snapshot!(said(&[renewed("www.example.com")]), @r"
+    [notafter] certificate www.example.com is renewed (info)
+    Common name: www.example.com
+    Source: web-certs
+    Scope: all
+    Issuer: R11
+    Serial: 04a1b2c3
+    Not after: 2026-01-04T00:00:00Z
+    Successor: 05ffee
+    Successor expires: 2026-04-01T00:00:00Z
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+
+    [notafter] 证书 www.example.com 已续期 (info)
+    通用名称 (CN)：www.example.com
+    来源：web-certs
+    签发者：R11
+    序列号：04a1b2c3
+    到期时间：2026-01-04T00:00:00Z
+    新证书：05ffee
+    新的到期时间：2026-04-01T00:00:00Z
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    ");
+}
+
+#[test]
+fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
+    let newer = Newer {
+        source: "web".into(),
+        place: "/b.pem".into(),
+        serial: "05ffee".into(),
+        not_after: Some(NOW.plus(90 * DAY)),
+        deployment_unknown: false,
+    };
+    let placed = Facts {
+        place: "/etc/a.pem".into(),
+        issuer: "C=JP, O=SECOM (x)".into(),
+        fingerprint: Some([7; 32]),
+        collides: true,
+        ..facts("a.example.com", 7)
+    };
+    let rung = Rung::Before(7 * 86_400);
+    let topic =
+        Topic::Expiring { facts: placed.clone(), rung, leaves: None, newer: Some(newer.clone()) };
+    insta::assert_snapshot!(said_of(topic.clone()), @r"
+    [notafter] certificate a.example.com expires in 7 days (warning)
+    Common name: a.example.com
+    Source: web-certs
+    Scope: all
+    Place: /etc/a.pem
+    Issuer: C=JP, O=SECOM (x)
+    Serial: 04a1b2c3
+    Fingerprint: 0707070707070707070707070707070707070707070707070707070707070707
+    Not after: 2026-01-08T00:00:00Z
+    Days left: 7
+    Newer certificate: 05ffee, 2026-04-01T00:00:00Z, web / /b.pem
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+
+    [notafter] 证书 a.example.com 将在 7 天后到期 (warning)
+    通用名称 (CN)：a.example.com
+    来源：web-certs
+    位置：/etc/a.pem
+    签发者：C=JP, O=SECOM (x)
+    序列号：04a1b2c3
+    指纹：0707070707070707070707070707070707070707070707070707070707070707
+    到期时间：2026-01-08T00:00:00Z
+    剩余天数：7
+    较新的证书：05ffee, 2026-04-01T00:00:00Z, web / /b.pem
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    ");
+    let listed = Newer { place: "all".into(), deployment_unknown: true, ..newer.clone() };
+    let unknown = Topic::Expiring { facts: facts("b", 7), rung, leaves: None, newer: Some(listed) };
+    let gone = Topic::Gone { facts: placed, elsewhere: Some(newer) };
+    let events = [topic, unknown, gone].map(|topic| event(Severity::Warning, topic));
+    let message = Message::compose("id", NOW, Language::En, events.to_vec(), None);
+    let lines: Vec<_> = message.entries.iter().map(|entry| entry.text.as_str()).collect();
+    assert!(lines[0].contains("web-certs / /etc/a.pem · Newer certificate: 05ffee"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.ends_with("not known whether it is deployed")));
+    assert!(lines.iter().any(|line| line.starts_with("a.example.com · gone · web-certs")));
+}
