@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::panels::{Query, dashboards};
-use super::{Prometheus, rules};
+use super::{Prometheus, job};
 use crate::harness::{Daemon, configuration, environment, eventually};
 use crate::written::source;
 use simulator::chat;
@@ -32,23 +32,6 @@ fn daemon(simulator: &Simulator) -> Daemon {
     let files = source("files", "machine", "every 2s", &options);
     daemon.configure(&(configuration(simulator) + &files));
     daemon
-}
-
-/// Returns a Prometheus with the job that people take, but that it looks every second.
-fn prometheus(daemon: &Daemon) -> Prometheus {
-    let rules = rules::path("deploy/prometheus/notafter.rules.yml");
-    let mut job = rules::JOB.to_owned();
-    for (from, to) in [
-        ("evaluation_interval: 1m", "evaluation_interval: 1s"),
-        ("scrape_interval: 1m", "scrape_interval: 1s"),
-        ("scrape_timeout: 30s", "scrape_timeout: 1s"),
-        ("127.0.0.1:10793", &format!("127.0.0.1:{}", daemon.port)),
-        ("[notafter.rules.yml]", &format!("['{rules}']")),
-    ] {
-        assert!(job.contains(from), "{from} is not in\n{job}");
-        job = job.replace(from, to);
-    }
-    Prometheus::with(&job)
 }
 
 /// Puts in what Grafana puts in.
@@ -112,7 +95,7 @@ async fn every_query_of_every_panel_finds_data_and_every_rule_can_be_evaluated()
     let mut daemon = daemon(&simulator);
     daemon.start();
     daemon.ready().await;
-    let prometheus = prometheus(&daemon);
+    let prometheus = Prometheus::with(&job::scraping(job::plain(), daemon.port));
     for dashboard in dashboards() {
         for query in dashboard.queries() {
             let series = prometheus.found(&query).await;

@@ -15,6 +15,7 @@ use simulator::mqtt::Names;
 use simulator::{Service, Setup, Simulator};
 
 mod dashboards;
+mod job;
 mod panels;
 mod process;
 mod rules;

@@ -1,24 +1,15 @@
-//! The rules and the job that people take into their Prometheus.
+//! The rules that people take into their Prometheus.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::path::Path;
 
+use super::job::path;
 use super::{panels, promtool};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const RULES: &str = include_str!("../../../deploy/prometheus/notafter.rules.yml");
 const CASES: &str = include_str!("../../prometheus/notafter.rules.test.yml");
-pub(super) const JOB: &str = include_str!("../../../deploy/prometheus/scrape.yml");
 const OPERATIONS: &str = include_str!("../../../OPERATIONS.md");
 const METRICS: &str = include_str!("../../../METRICS.md");
 const README: &str = include_str!("../../../README.md");
-
-/// Returns the path of a file of this repository.
-pub(super) fn path(name: &str) -> String {
-    let path = Path::new(ROOT).join(name);
-    path.to_str().unwrap().to_owned()
-}
 
 /// Returns the alerts of the rules, each once.
 fn alerts() -> BTreeSet<&'static str> {
@@ -72,37 +63,6 @@ fn every_alert_leads_to_its_own_chapter_of_the_operations_guide() {
             assert!(rule.contains(part), "{alert} has no {part}");
         }
     }
-}
-
-/// Switches on what the job has for TLS: a line that begins with `#` and no space.
-fn with_tls(folder: &Path) -> String {
-    let mut job = String::new();
-    for line in JOB.lines() {
-        let setting = line.trim_start().strip_prefix('#').filter(|rest| !rest.starts_with(' '));
-        let indent = " ".repeat(line.len() - line.trim_start().len());
-        writeln!(job, "{}", setting.map_or(line.to_owned(), |rest| format!("{indent}{rest}")))
-            .unwrap();
-    }
-    let rules = path("deploy/prometheus/notafter.rules.yml");
-    let job = job.replace("[notafter.rules.yml]", &format!("['{rules}']"));
-    job.replace("/etc/prometheus", folder.to_str().unwrap())
-}
-
-#[test]
-fn the_job_is_good_with_and_without_tls() {
-    promtool(&["check", "config", &path("deploy/prometheus/scrape.yml")], "");
-    let folder = tempfile::tempdir().unwrap();
-    let key = rcgen::generate_simple_self_signed(vec!["notafter".to_owned()]).unwrap();
-    std::fs::write(folder.path().join("notafter-ca.pem"), key.cert.pem()).unwrap();
-    std::fs::write(folder.path().join("notafter-password"), "0f3a").unwrap();
-    let job = with_tls(folder.path());
-    for setting in ["scheme: https", "tls_config:", "basic_auth:"] {
-        let is_setting = |line: &str| line.trim_start() == setting;
-        assert!(job.lines().any(is_setting), "{setting} is not in\n{job}");
-    }
-    let file = folder.path().join("prometheus.yml");
-    std::fs::write(&file, job).unwrap();
-    promtool(&["check", "config", file.to_str().unwrap()], "");
 }
 
 #[test]
