@@ -38,8 +38,8 @@ fn warns(before: &[TokenTree]) -> bool {
 
 fn text(token: TokenTree) -> Option<String> {
     let literal: syn::LitStr = syn::parse2(token.into()).ok()?;
-    // One that goes on below is quoted in one line.
-    Some(literal.value().split_whitespace().collect::<Vec<_>>().join(" "))
+    // A line of the guide is one line, and in quotes of its own.
+    Some(literal.value().replace('`', "").split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Returns whether anything is said beside what differs.

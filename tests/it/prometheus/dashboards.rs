@@ -22,7 +22,7 @@ async fn simulator() -> Simulator {
     simulator
 }
 
-/// A daemon with a source of every kind.
+/// A daemon that reads every cloud, and files.
 fn daemon(simulator: &Simulator) -> Daemon {
     let daemon = Daemon::prepared("", &environment(simulator));
     let folder = daemon.folder.path();
