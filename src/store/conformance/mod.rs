@@ -51,6 +51,7 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     outbox::forgets_what_was_given_up_after_four_hundred_days(fresh()).await;
     posts::settles_what_is_true_no_more(fresh()).await;
     posts::says_a_closing_to_those_who_were_told_or_may_have_been(fresh()).await;
+    posts::says_a_closing_again_where_the_alert_was_said_again(fresh()).await;
     posts::says_that_a_condition_is_over_to_those_who_heard_of_it(fresh()).await;
     posts::says_again_what_was_given_up_while_it_is_open(fresh()).await;
     posts::routes_anew_what_waits_for_channels_that_are_gone(fresh()).await;

@@ -111,6 +111,22 @@ pub(super) async fn says_a_closing_to_those_who_were_told_or_may_have_been(place
     assert_eq!(ids(&*store, "ops").await, ["renewed", "30d"]);
 }
 
+pub(super) async fn says_a_closing_again_where_the_alert_was_said_again(place: impl Place) {
+    let store = place.open().await;
+    known(&*store).await;
+    for (id, seconds) in [("b1", 120), ("b2", 320)] {
+        commit(&*store, said(rung("30d", &["ops"]))).await;
+        begin(&*store, "ops", id).await;
+        end(&*store, "ops", id, delivered(seconds)).await;
+        post(&*store, closed("renewed", &["ops"])).await;
+        assert_eq!(ids(&*store, "ops").await, ["renewed"], "{id}");
+        // A batch of one event has the event's id.
+        begin(&*store, "ops", "renewed").await;
+        end(&*store, "ops", "renewed", delivered(seconds + 100)).await;
+        assert_eq!(ids(&*store, "ops").await, Vec::<String>::new());
+    }
+}
+
 pub(super) async fn says_that_a_condition_is_over_to_those_who_heard_of_it(place: impl Place) {
     let store = place.open().await;
     let about = || About::Condition("source iot".to_owned());

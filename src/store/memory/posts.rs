@@ -35,7 +35,8 @@ impl Outbox {
                 let settled = self.settle_certificate(*row, *at);
                 let told = self.recipients(*row, ledger, channels);
                 if let Some(event) = event {
-                    self.enqueue(event, &told, &About::Nothing, false);
+                    // The same may have been said of it before: it was alerted about again since.
+                    self.enqueue(event, &told, &About::Nothing, true);
                 }
                 self.leave(&About::Certificate(*row), |_| true);
                 ledger.remove(row);

@@ -145,7 +145,8 @@ fn close(
         let mut statement = transaction.prepare_cached(RECIPIENTS)?;
         let heard: Vec<String> = collect(statement.query([row.0])?, |row| text(row, 0))?;
         let told: Vec<String> = heard.into_iter().filter(|one| channels.contains(one)).collect();
-        enqueue(transaction, event, &told, &About::Nothing, false)?;
+        // The same may have been said of it before: it was alerted about again since.
+        enqueue(transaction, event, &told, &About::Nothing, true)?;
     }
     transaction.prepare_cached(RELEASE)?.execute([row.0])?;
     transaction.prepare_cached(FORGET_LEDGER)?.execute([row.0])?;
