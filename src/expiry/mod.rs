@@ -13,12 +13,12 @@
 //! - [`Absence`] tells when a certificate that is not listed any more is believed to be gone.
 //! - [`Evaluator`] turns a view and the time into [`Verdict`]s.
 //! - [`plan`](fn@plan) holds verdicts against the [`Ledger`] and decides what is notified, and why; [`plan_renewed`] tells which open
-//!   alerts ended.
+//!   alerts something new may have ended, [`Renewing`] when that is believed.
 //! - [`Conditions`] are what can be wrong with sources, channels and the clock, each reported once.
 //! - [`Event`] is one thing worth saying, [`Message`] is what a channel is given; `text` makes names inert.
 //!
 //! ```text
-//! sighting ─► Inventory::apply ─► Applied ─► plan_renewed(ledger) ─► renewed
+//! sighting ─► Inventory::apply ─► Applied ─► plan_renewed(ledger) ─► Renewing ─► renewed
 //!                  └─► View ─► Evaluator::due(now) ─► plan(ledger) ─► notices
 //! ```
 
@@ -55,5 +55,7 @@ pub use inventory::{
 };
 pub use ladder::{Ladder, Rung};
 pub use message::{Detail, Language, Message, days_left};
-pub use plan::{DecisionReason, Ledger, Notice, Notified, Renewal, plan, plan_renewed, severity};
+pub use plan::{
+    DecisionReason, Ledger, Notice, Notified, Renewals, Renewing, plan, plan_renewed, severity,
+};
 pub use sightings::{Seen, Sightings, listed_digest};

@@ -220,7 +220,7 @@ impl Pipeline {
         answers: &PointReads,
     ) -> anyhow::Result<()> {
         let scope = self.scope(source, &slice.scope);
-        let gone = self.absence.point_reads(&part(scope, slice), answers);
+        let gone = self.absence.point_reads(&part(scope, slice), answers, &self.inventory);
         self.parts.metrics.gone(source, &slice.scope, gone.len() as u64);
         self.polls.of(source, slice.window).gone += gone.len() as u64;
         self.close_gone(&gone).await?;
@@ -234,6 +234,7 @@ impl Pipeline {
     fn end_slice(&mut self, source: &Arc<str>, report: &Report) {
         let (slice, key) = (&report.slice, WindowKey::of(source, &report.slice));
         let scope = self.scope(source, &slice.scope);
+        self.see_renewals(&part(scope, slice));
         let report = &self.judged(&part(scope, slice), report);
         let outcome = self.absence.end(&part(scope, slice), proof(report), &self.inventory);
         self.sources.note_problem(source, report.problem());

@@ -24,12 +24,14 @@ const HANG: Duration = Duration::from_mins(5);
 impl Pipeline {
     /// Hands the draft to the store, and publishes what it wrote of the one before.
     ///
-    /// A change that ends an alert is saved together with what is notified of it: nobody would see it change again.
+    /// A change that may end an alert is saved together with that it may, and with what is notified of it: nobody would see
+    /// it change again.
     pub(super) async fn save(&mut self) -> anyhow::Result<()> {
         self.settle().await?;
         if self.draft.is_empty() {
             return Ok(());
         }
+        self.note_renewals();
         if self.checks.clock_is_trusted() {
             self.notify_renewed(self.parts.clock.now()).await?;
         }

@@ -43,7 +43,10 @@ impl Pipeline {
             let view = self.inventory.view();
             notices = plan(&mut self.evaluator, &view, now, &self.ledger).notices;
             let all = notices.len();
-            notices.retain(|notice| !self.absence.holds_back(notice.verdict.row));
+            notices.retain(|notice| {
+                let row = notice.verdict.row;
+                !self.absence.holds_back(row) && !self.renewing.holds(row)
+            });
             self.holds_back |= notices.len() < all;
         }
         if self.sources.take_parts_changed() || !settled {

@@ -1,37 +1,12 @@
 //! Which alerts are over, and what is said of that: renewed, gone, or nothing.
 
 use super::Pipeline;
-use super::draft::AlertChanges;
 use crate::expiry::{
-    Event, Facts, Newer, Occasion, Renewal, RowId, Severity, Timestamp, Topic, event_id,
-    plan_renewed,
+    Event, Facts, Newer, Occasion, Renewing, RowId, Severity, Timestamp, Topic, event_id,
 };
 use crate::store::Post;
 
 impl Pipeline {
-    /// Notifies those who heard of the old one that it has a successor.
-    pub(super) async fn notify_renewed(&mut self, now: Timestamp) -> anyhow::Result<()> {
-        let AlertChanges { applied, statuses } = self.draft.take_alert_changes();
-        let renewals = plan_renewed(&applied, &statuses, &self.inventory, &self.ledger);
-        if renewals.forgotten.is_empty() {
-            return Ok(());
-        }
-        let successor = |renewal: &Renewal| renewal.successor.unwrap_or(renewal.row);
-        let rows: Vec<RowId> = renewals.renewed.iter().map(|renewal| renewal.row).collect();
-        let successors: Vec<RowId> = renewals.renewed.iter().map(successor).collect();
-        let old = self.facts(&rows).await?;
-        let new = self.facts(&successors).await?;
-        for ((row, old), new) in rows.into_iter().zip(old).zip(new) {
-            if let (Some(old), Some(new)) = (old, new) {
-                self.close_renewed(row, old, &new, now);
-            }
-        }
-        for row in renewals.forgotten {
-            self.close(row, None);
-        }
-        Ok(())
-    }
-
     /// Closes the alerts about certificates that are gone: as renewed where something took their place. They are still
     /// known, and are forgotten after this.
     pub(super) async fn close_gone(&mut self, rows: &[RowId]) -> anyhow::Result<()> {
@@ -64,7 +39,7 @@ impl Pipeline {
         Ok(())
     }
 
-    fn close_renewed(&mut self, row: RowId, facts: Facts, new: &Facts, now: Timestamp) {
+    pub(super) fn close_renewed(&mut self, row: RowId, facts: Facts, new: &Facts, now: Timestamp) {
         self.parts.metrics.renewed(&facts.source, &facts.scope, 1);
         // Nothing is said where the successor has expired too.
         let topic = new.not_after.filter(|end| *end > now).map(|end| Topic::Renewed {
@@ -77,6 +52,9 @@ impl Pipeline {
 
     /// Closes the alert about a certificate, if one is open.
     pub(super) fn close(&mut self, row: RowId, topic: Option<Topic>) {
+        if self.renewing.remove(row) {
+            self.draft.condition(Renewing::key(row), None);
+        }
         if !self.ledger.remove(row) {
             return;
         }

@@ -8,7 +8,7 @@
 //! (or at what is served there) and `scopes` (what becomes of a
 //! scope that is not listed),
 //! `source_status` (how every source is doing), `poll_counts` (what the log says of a poll), `decide` (what is notified),
-//! `ended` (which alerts are over), `open` (what is open when channels change) and `self_checks` (what is wrong with the
+//! `renewed` (which alerts something new may have ended), `ended` (which are over), `open` (what is open when channels change) and `self_checks` (what is wrong with the
 //! daemon itself), `draft` (the commit being written), `commit` (how it becomes durable and is shown), `due` (when the
 //! pipeline turns by itself).
 
@@ -21,7 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Random};
 use crate::config::Config;
-use crate::expiry::{Absence, Evaluator, Inventory, Ledger, ScopeId, StoredRow, Timestamp, View};
+use crate::expiry::{
+    Absence, Evaluator, Inventory, Ledger, Renewing, ScopeId, StoredRow, Timestamp, View,
+};
 use crate::metrics::{DaemonMetrics, Exposition};
 use crate::scan::{ScanEvent, SourceStatus};
 use crate::store::{Saved, Store, StoreError};
@@ -37,6 +39,7 @@ mod endpoints;
 mod ended;
 mod open;
 mod poll_counts;
+mod renewed;
 mod scopes;
 mod self_checks;
 mod source_status;
@@ -166,6 +169,7 @@ pub struct Pipeline {
     polls: PollCounts,
     evaluator: Evaluator,
     ledger: Ledger,
+    renewing: Renewing,
     checks: SelfChecks,
     draft: Draft,
     saver: Saver,
@@ -185,13 +189,17 @@ impl Pipeline {
         let saved = parts.store.saved().await?;
         let inventory = read_back(&*parts.store, &saved).await?;
         let checks = SelfChecks::new(&saved, moment(&*parts.clock), parts.clock.earliest());
+        let ledger: Ledger = saved.ledger.into_iter().collect();
+        let stored = saved.conditions.iter().map(|(key, at)| (key.as_str(), *at));
+        let renewing = Renewing::restored(stored, &inventory, &ledger);
         let mut sources = SourceStatuses::new(Arc::clone(&parts.metrics));
         sources.restore(saved.scans);
         let mut pipeline = Self {
             saver: Saver::new(Arc::clone(&parts.store), Witness::new(&parts.metrics, &outputs)),
             evaluator: Evaluator::new(settings.config.alerts.ladder.clone()),
             checks,
-            ledger: saved.ledger.into_iter().collect(),
+            ledger,
+            renewing,
             absence: Absence::default(),
             draft: Draft::default(),
             due: Due::default(),

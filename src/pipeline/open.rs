@@ -61,18 +61,25 @@ impl Pipeline {
     }
 
     async fn tell_what_is_open(&mut self) -> anyhow::Result<()> {
-        let open: Vec<RowId> = self.ledger.rows().collect();
+        let rows = self.ledger.rows();
+        let open: Vec<RowId> = rows.filter(|row| !self.renewing.holds(*row)).collect();
         for some in open.chunks(BATCH) {
-            let told = self.parts.store.told(some).await?;
-            let events = self.rungs(some).await?;
-            for ((row, told), event) in some.iter().zip(told).zip(events) {
-                let Some(event) = event else { continue };
-                let mut channels = routed(&self.settings.config, &event);
-                channels.retain(|channel| !told.contains(channel));
-                let about = About::Certificate(*row);
-                self.draft.post(Post::Say { event, channels, about });
-            }
+            self.tell_others(some).await?;
             self.save().await?;
+        }
+        Ok(())
+    }
+
+    /// Tells of open alerts those who were not told of them.
+    pub(super) async fn tell_others(&mut self, rows: &[RowId]) -> anyhow::Result<()> {
+        let events = self.rungs(rows).await?;
+        let told = self.parts.store.told(rows).await?;
+        for ((row, told), event) in rows.iter().zip(told).zip(events) {
+            let Some(event) = event else { continue };
+            let mut channels = routed(&self.settings.config, &event);
+            channels.retain(|channel| !told.contains(channel));
+            let about = About::Certificate(*row);
+            self.draft.post(Post::Say { event, channels, about });
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ mod decisions;
 mod doubt;
 mod endpoints;
 mod places;
+mod renewed;
 mod rows;
 mod scopes;
 mod truth;

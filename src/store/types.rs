@@ -112,6 +112,13 @@ pub enum Post {
         /// The channels that there are.
         channels: Vec<String>,
     },
+    /// Nothing is said of a certificate for now: what waits about it is settled, and who was told stays told.
+    Held {
+        /// The certificate.
+        row: RowId,
+        /// When.
+        at: Timestamp,
+    },
     /// A condition is over. Said to these channels, but for those that had not heard yet that it began.
     Over {
         /// The condition.

@@ -71,6 +71,8 @@ pub struct Absence {
     readings: Readings,
     /// Certificates that were missing once, and not there when they were asked for.
     missed: Rows,
+    /// Those of them that something had taken the place of by then.
+    replaced: Rows,
     guard: Guard,
     contradictions: Contradictions,
     /// Whether something was not reported of a certificate that is missing.
@@ -148,20 +150,30 @@ impl Absence {
     }
 
     /// The provider was asked for what is missing. Answers with those that are gone now: not there, in two readings in
-    /// a row.
-    pub fn point_reads(&mut self, part: &Part, answers: &PointReads) -> Vec<RowId> {
+    /// a row, and replaced in both of them or in none.
+    pub fn point_reads(
+        &mut self,
+        part: &Part,
+        answers: &PointReads,
+        inventory: &Inventory,
+    ) -> Vec<RowId> {
         self.find(part, &answers.present);
         self.keep(&answers.unasked);
         self.contradictions.settle(part.scope, &answers.absent);
-        self.miss(&answers.absent)
+        self.miss(&answers.absent, inventory)
     }
 
-    fn miss(&mut self, rows: &[RowId]) -> Vec<RowId> {
-        let gone = |row: &RowId| {
+    fn miss(&mut self, rows: &[RowId], inventory: &Inventory) -> Vec<RowId> {
+        let is_gone = |row: &RowId| {
             let again = !self.missed.insert(*row);
-            again && self.missed.remove(*row)
+            // What takes its place was there the last time as well, or waits for the next: one reading shows no renewal.
+            let replaced = inventory.replacement(*row).is_some();
+            let settled = !replaced || !self.replaced.insert(*row);
+            again && settled
         };
-        rows.iter().copied().filter(gone).collect()
+        let gone: Vec<RowId> = rows.iter().copied().filter(is_gone).collect();
+        self.keep(&gone);
+        gone
     }
 
     /// These are there, whatever the list says: they are not missing from the reading under way.
@@ -176,6 +188,7 @@ impl Absence {
     fn keep(&mut self, rows: &[RowId]) {
         for row in rows {
             self.missed.remove(*row);
+            self.replaced.remove(*row);
         }
     }
 
@@ -191,6 +204,11 @@ impl Absence {
         let missed = self.missed.contains(row);
         self.held_back |= missed;
         missed
+    }
+
+    /// Returns whether the reading under way has listed a certificate.
+    pub fn has_listed(&self, part: &Part, row: RowId) -> bool {
+        self.readings.has_listed(part, row)
     }
 
     /// Returns whether something was held back since the last call: a reading has ended, and it may be there again.

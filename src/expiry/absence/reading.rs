@@ -57,6 +57,11 @@ impl Readings {
         self.0.get_mut(&Reader::of(part))
     }
 
+    /// Returns whether the reading of a part has listed a certificate.
+    pub(super) fn has_listed(&self, part: &Part, row: RowId) -> bool {
+        self.0.get(&Reader::of(part)).is_some_and(|reading| reading.listed.contains(row))
+    }
+
     /// Ends the reading of a part.
     pub(super) fn take(&mut self, part: &Part) -> Reading {
         self.0.remove(&Reader::of(part)).unwrap_or_default()

@@ -167,13 +167,13 @@ fn two_misses_in_a_row_and_none_less() {
     let absent = PointReads { absent: vec![row], ..PointReads::default() };
     let present = PointReads { present: vec![row], ..PointReads::default() };
     let unasked = PointReads { unasked: vec![row], ..PointReads::default() };
-    let missed = |world: &mut World| world.absence.point_reads(&part, &absent);
+    let missed = |world: &mut World| world.absence.point_reads(&part, &absent, &world.inventory);
     assert_eq!(missed(&mut world), []);
     // Listed in between: it begins again.
     assert_eq!(world.all(|_| true).missing, []);
     assert_eq!(missed(&mut world), []);
     for kept in [&present, &unasked] {
-        assert_eq!(world.absence.point_reads(&part, kept), []);
+        assert_eq!(world.absence.point_reads(&part, kept, &world.inventory), []);
         assert_eq!(missed(&mut world), []);
     }
     world.absence.forget(&[row]);
@@ -301,7 +301,7 @@ fn what_is_found_by_asking_is_not_missing() {
         absent: missing[1..].to_vec(),
         ..PointReads::default()
     };
-    assert_eq!(world.absence.point_reads(&part, &answers), []);
+    assert_eq!(world.absence.point_reads(&part, &answers, &world.inventory), []);
     let outcome = world.absence.end(&part, Proof::Complete, &world.inventory);
     assert_eq!(outcome, Some(Outcome { known: 100, missing: 1, removal: Removal::Usual }));
 }

@@ -45,12 +45,13 @@ impl Inventory {
         self.newest(self.links.covering(row), &old)
     }
 
-    /// Returns the certificate that has replaced `row`, which is gone: the newest that covers its names, in the same scope
-    /// and, where it was in a place, in the same place.
+    /// Returns the certificate that has replaced `row`, which is gone: its successor, or else the newest that covers its
+    /// names, in the same scope and, where it was in a place, in the same place.
     pub fn replacement(&self, row: RowId) -> Option<RowId> {
         let old = self.chunks.record(row)?;
         let same_place = |other: &RowId| self.links.share_a_place(row, *other);
-        self.newest(self.links.covering(row).filter(same_place), &old)
+        let covering = || self.newest(self.links.covering(row).filter(same_place), &old);
+        self.successor(row).or_else(covering)
     }
 
     /// Returns the certificate that still covers the names of `row`, which is gone, in another place: the newest that ends

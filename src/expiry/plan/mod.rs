@@ -1,8 +1,8 @@
 //! (verdicts, ledger) become notices to send and a ledger to keep.
 //!
-//! An entry of the ledger is about one certificate and one end. It is dropped when that end was replaced by another
-//! one, when a successor took over (both are reported as *renewed*, to the channels that heard of the old end), and when
-//! the certificate is gone, which is never reported as renewed. After that its ladder starts anew. What was sent about a
+//! An entry of the ledger is about one certificate and one end. It is dropped when that end was replaced by a later
+//! one, when a successor took over (both are reported as *renewed*, to the channels that heard of the old end, once two
+//! readings in a row show it), and when the certificate is gone. After that its ladder starts anew. What was sent about a
 //! certificate that is not in use was mild, and is sent again once it is in use; not the other way round.
 //!
 //! Verdicts that were planned have to be committed. When that fails, the evaluator has to look at everything
@@ -10,6 +10,7 @@
 
 mod ledger;
 mod renewal;
+mod renewing;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,8 @@ use super::inventory::View;
 use super::ladder::Rung;
 
 pub use ledger::Ledger;
-pub use renewal::{Renewal, plan_renewed};
+pub use renewal::{Renewals, plan_renewed};
+pub use renewing::Renewing;
 
 /// Up to this long before the end an active certificate is critical.
 const CRITICAL_SECONDS: u32 = 3 * 86_400;

@@ -1,38 +1,34 @@
-//! Which open alerts ended, and whether that is to be notified.
+//! Which open alerts something new may have ended, and which are about something else now.
 
 use std::collections::BTreeMap;
 
 use super::super::certificate::{Status, Timestamp};
 use super::super::inventory::{Applied, Change, Inventory, RowId};
 use super::Ledger;
-
-/// A certificate that was warned about and needs no warning any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Renewal {
-    /// The certificate.
-    pub row: RowId,
-    /// What took its place; `None` when its own end moved later.
-    pub successor: Option<RowId>,
-}
+use super::renewing::{Renewing, is_renewed};
 
 /// What becomes of open alerts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Renewals {
-    /// To be notified.
-    pub renewed: Vec<Renewal>,
-    /// Entries to drop from the ledger, those of `renewed` included.
-    pub forgotten: Vec<RowId>,
+    /// Something has taken the place of these, as things stand: each with the end that its alert is about.
+    pub renewed: Vec<(RowId, Timestamp)>,
+    /// These looked renewed, and stand again where their alert found them.
+    pub returned: Vec<RowId>,
+    /// Entries to drop from the ledger: they are about something that is not there any more.
+    pub over: Vec<RowId>,
 }
 
-/// Returns which open alerts ended with these changes.
+/// Returns what these changes do to open alerts.
 ///
-/// `restated` are the certificates whose status changed because others were removed. The inventory is the one that
-/// the changes led to: what counts is how things ended, not what they were in between.
+/// `restated` are the certificates whose status changed because others were removed, `renewing` those that looked renewed
+/// before. The inventory is the one that the changes led to: what counts is how things ended, not what they were in
+/// between.
 pub fn plan_renewed(
     applied: &[Applied],
     restated: &[(RowId, Status)],
     inventory: &Inventory,
     ledger: &Ledger,
+    renewing: &Renewing,
 ) -> Renewals {
     let mut touched = BTreeMap::new();
     let mut note = |row: RowId, fate: Fate| {
@@ -52,26 +48,23 @@ pub fn plan_renewed(
     }
     let mut renewals = Renewals::default();
     for (row, fate) in touched {
-        renewals.settle(row, fate, inventory);
+        renewals.settle(row, fate, inventory, renewing);
     }
     renewals
 }
 
 impl Renewals {
-    fn settle(&mut self, row: RowId, fate: Fate, inventory: &Inventory) {
-        let known = inventory.row(row);
-        let superseded = known.is_some_and(|known| known.status == Status::Superseded);
-        let successor = inventory.successor(row).filter(|_| superseded);
-        let in_place = known.is_some_and(|known| {
-            matches!(fate, Fate::MovedLater(end) if known.not_after > Some(end))
-                && (known.status.alerts() || superseded)
-        });
-        let renewed = successor.is_some() || in_place;
-        if renewed {
-            self.renewed.push(Renewal { row, successor });
-        }
-        if renewed || known.is_none() || fate != Fate::Open {
-            self.forgotten.push(row);
+    fn settle(&mut self, row: RowId, fate: Fate, inventory: &Inventory, renewing: &Renewing) {
+        let end = inventory.row(row).and_then(|known| known.not_after);
+        let looked_renewed = renewing.from(row);
+        let from = looked_renewed.or(fate.moved_from()).or(end);
+        let is_back = end == from && (looked_renewed.is_some() || fate.moved_from().is_some());
+        if let Some(from) = from.filter(|from| is_renewed(inventory, row, *from)) {
+            self.renewed.push((row, from));
+        } else if is_back {
+            self.returned.extend(looked_renewed.map(|_| row));
+        } else if inventory.row(row).is_none() || fate != Fate::Open {
+            self.over.push(row);
         }
     }
 }
@@ -104,6 +97,13 @@ impl Fate {
             (Self::MovedLater(end), _) | (_, Self::MovedLater(end)) => Self::MovedLater(end),
             (Self::Open, Self::Open) => Self::Open,
             _ => Self::Over,
+        }
+    }
+
+    const fn moved_from(self) -> Option<Timestamp> {
+        match self {
+            Self::MovedLater(end) => Some(end),
+            Self::Open | Self::Over => None,
         }
     }
 }

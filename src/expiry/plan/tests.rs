@@ -71,28 +71,33 @@ impl Story {
                 self.stored.remove(row);
             }
         }
-        let renewals = plan_renewed(&applied, &restated, &self.world.inventory, &self.ledger);
-        for renewal in &renewals.renewed {
-            self.renew(renewal, ends[&renewal.row]);
+        let none = Renewing::default();
+        let renewals =
+            plan_renewed(&applied, &restated, &self.world.inventory, &self.ledger, &none);
+        for (row, from) in &renewals.renewed {
+            self.renew(*row, *from, ends[row]);
         }
-        for row in &renewals.forgotten {
+        let renewed = renewals.renewed.iter().map(|(row, _)| row);
+        for row in renewed.chain(&renewals.over) {
             assert!(self.ledger.remove(*row), "only entries that are there are dropped");
             self.stored.remove(row);
         }
         self.evaluate();
     }
 
-    fn renew(&mut self, renewal: &Renewal, old_end: Option<Timestamp>) {
+    fn renew(&mut self, row: RowId, from: Timestamp, old_end: Option<Timestamp>) {
         let serial = |row: RowId| self.world.stored[&row].sighting.serial.clone();
-        match renewal.successor {
-            Some(successor) => {
-                assert_eq!(self.world.status(renewal.row), Status::Superseded);
-                assert!(self.end(successor) > self.end(renewal.row));
+        let superseded = self.world.status(row) == Status::Superseded;
+        let successor = self.world.inventory.successor(row).filter(|_| superseded);
+        match successor {
+            Some(successor) => assert!(self.end(successor) > self.end(row)),
+            None => {
+                assert_eq!(Some(from), old_end, "the alert is about the end before");
+                assert!(self.end(row) > old_end, "renewed in place means a later end");
             }
-            None => assert!(self.end(renewal.row) > old_end, "renewed in place means a later end"),
         }
-        assert!(self.stored.contains_key(&renewal.row), "something was said of it");
-        self.renewed.push((serial(renewal.row), renewal.successor.map(serial)));
+        assert!(self.stored.contains_key(&row), "something was said of it");
+        self.renewed.push((serial(row), successor.map(serial)));
     }
 
     fn evaluate(&mut self) {
@@ -281,11 +286,12 @@ fn ends_within_one_batch_are_judged_by_how_they_end() {
     let see =
         |story: &mut Story, days| story.world.apply(0, &device("01", "", Some(NOW + days * DAY)));
     let there_and_back = [see(&mut story, 90), see(&mut story, 2)];
-    let renewals = plan_renewed(&there_and_back, &[], &story.world.inventory, &story.ledger);
-    assert_eq!((renewals.renewed.len(), renewals.forgotten.len()), (0, 1));
+    let none = Renewing::default();
+    let renewals = plan_renewed(&there_and_back, &[], &story.world.inventory, &story.ledger, &none);
+    assert_eq!(renewals, Renewals::default(), "the alert is about this end");
     let twice = [see(&mut story, 50), see(&mut story, 40)];
-    let renewals = plan_renewed(&twice, &[], &story.world.inventory, &story.ledger);
-    assert_eq!(renewals.renewed.len(), 1);
+    let renewals = plan_renewed(&twice, &[], &story.world.inventory, &story.ledger, &none);
+    assert_eq!(renewals.renewed, [(RowId(0), at(NOW + 2 * DAY))]);
     assert_eq!(twice[1].change, Change::Changed { renewed_from: None });
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::source_status::SourceStatuses;
 use super::{Health, Settings, Watched};
 use crate::client::ClockOffset;
-use crate::expiry::{Condition, Conditions, Timestamp, Topic, Transition};
+use crate::expiry::{Condition, Conditions, Renewing, Timestamp, Topic, Transition};
 use crate::store::Saved;
 
 use failing::Failing;
@@ -53,7 +53,8 @@ impl SelfChecks {
     pub(super) fn new(saved: &Saved, started: Moment, earliest: Timestamp) -> Self {
         let mut conditions = Conditions::default();
         let (mut watch, mut failing) = (Watch::default(), Failing::default());
-        let stored = saved.conditions.iter().filter(|(key, _)| key != GOOD_TIME);
+        let is_ours = |key: &str| key != GOOD_TIME && !Renewing::is_key(key);
+        let stored = saved.conditions.iter().filter(|(key, _)| is_ours(key));
         for (key, at) in stored {
             let mut beside = || watch.restore(key, *at) || failing.restore(key, *at);
             if !beside() && !conditions.restore(key, *at) {
@@ -79,6 +80,12 @@ impl SelfChecks {
     /// Returns whether the clock was found good at the last check.
     pub(super) const fn clock_is_trusted(&self) -> bool {
         self.good.is_some()
+    }
+
+    /// Takes the clock for wrong until it is checked.
+    #[cfg(test)]
+    pub(super) const fn distrust(&mut self) {
+        self.good = None;
     }
 
     /// Checks the machine's clock.

@@ -127,6 +127,30 @@ pub(super) async fn says_a_closing_again_where_the_alert_was_said_again(place: i
     }
 }
 
+pub(super) async fn holds_what_waits_and_keeps_who_was_told(place: impl Place) {
+    let store = place.open().await;
+    known(&*store).await;
+    commit(&*store, said(rung("30d", &["ops", "dev", "room"]))).await;
+    for channel in ["ops", "dev"] {
+        begin(&*store, channel, "b1").await;
+    }
+    end(&*store, "ops", "b1", delivered(120)).await;
+    let held = Post::Held { row: ROW, at: at(130) };
+    assert_eq!(post(&*store, held).await, [("room".to_owned(), 1)]);
+    assert_eq!(ids(&*store, "dev").await, ["30d"], "it may have arrived");
+    assert_eq!((told(&*store).await, ids(&*store, "room").await.len()), (names(&["ops"]), 0));
+    // Said after all.
+    let about = About::Certificate(ROW);
+    let channels = names(&["dev", "room"]);
+    post(&*store, Post::Say { event: event("30d", 100), channels, about }).await;
+    assert_eq!(
+        (ids(&*store, "dev").await.len(), ids(&*store, "room").await),
+        (1, vec!["30d".to_owned()])
+    );
+    post(&*store, closed("renewed", &["ops", "dev", "room"])).await;
+    assert_eq!(ids(&*store, "room").await, Vec::<String>::new(), "it never heard of it");
+}
+
 pub(super) async fn says_that_a_condition_is_over_to_those_who_heard_of_it(place: impl Place) {
     let store = place.open().await;
     let about = || About::Condition("source iot".to_owned());

@@ -42,6 +42,7 @@ impl Outbox {
                 ledger.remove(row);
                 settled
             }
+            Post::Held { row, at } => self.settle_certificate(*row, *at),
             Post::Over { key, at, event, channels } => {
                 let about = About::Condition(key.clone());
                 let settled = self.settle_about(&about, *at);

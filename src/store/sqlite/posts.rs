@@ -120,6 +120,11 @@ fn post_one(transaction: &Transaction<'_>, post: &Post) -> Outcome<Vec<String>> 
         Post::Closed { row, at, event, channels } => {
             close(transaction, *row, *at, event.as_ref(), channels)
         }
+        Post::Held { row, at } => {
+            let settled = settle_certificate(transaction, *row, *at)?;
+            transaction.prepare_cached(LEAVE_GIVEN_UP)?.execute([row.0])?;
+            Ok(settled)
+        }
         Post::Over { key, at, event, channels } => {
             over(transaction, key, *at, event.as_ref(), channels)
         }

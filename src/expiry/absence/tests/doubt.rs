@@ -13,7 +13,7 @@ fn contradicted(world: &mut World, part: &Part, listed: impl Fn(usize) -> bool) 
         present.extend(&missing.rows);
     }
     let answers = PointReads { present, ..PointReads::default() };
-    assert_eq!(world.absence.point_reads(part, &answers), []);
+    assert_eq!(world.absence.point_reads(part, &answers, &world.inventory), []);
     let outcome = world.absence.end(part, Proof::Complete, &world.inventory).unwrap();
     (usize::try_from(outcome.missing).unwrap(), world.absence.doubt(world.scope))
 }
@@ -63,12 +63,12 @@ fn what_is_not_there_any_more_is_no_doubt_and_goes_the_usual_way() {
     let Missing { rows, unlisted, .. } = world.absence.missing(&part, Ends::All, &world.inventory);
     assert_eq!((rows, unlisted), (vec![], vec![row]), "it is asked for all the same");
     let absent = PointReads { absent: vec![row], ..PointReads::default() };
-    assert_eq!(world.absence.point_reads(&part, &absent), []);
+    assert_eq!(world.absence.point_reads(&part, &absent, &world.inventory), []);
     assert_eq!(world.absence.doubt(world.scope), Doubt::default());
     assert!(world.absence.holds_back(row), "nothing is said of it until it is gone or there");
     assert!(world.absence.release() && !world.absence.release());
     assert_eq!(world.all(|number| number > 0).missing, [row]);
-    assert_eq!(world.absence.point_reads(&part, &absent), [row]);
+    assert_eq!(world.absence.point_reads(&part, &absent, &world.inventory), [row]);
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Places {
         self.absence.look(&self.part, looks);
         let missing = self.absence.missing(&self.part, Ends::All, &self.inventory);
         let absent = PointReads { absent: missing.rows, ..PointReads::default() };
-        let gone = self.absence.point_reads(&self.part, &absent);
+        let gone = self.absence.point_reads(&self.part, &absent, &self.inventory);
         self.absence.end(&self.part, Proof::Complete, &self.inventory);
         gone
     }
