@@ -132,6 +132,9 @@ impl Absence {
         if !rows.is_empty() {
             reading.count_known(part, inventory);
         }
+        if ends == Ends::Unknown {
+            reading.could_not_show(&rows);
+        }
         reading.miss(&rows, self.guard.frozen(part));
         let removal = self.guard.judge(part, reading.loss());
         Missing { rows, removal, unlisted }
@@ -179,10 +182,10 @@ impl Absence {
     /// These are there, whatever the list says: they are not missing from the reading under way.
     fn find(&mut self, part: &Part, rows: &[RowId]) {
         self.keep(rows);
-        self.contradictions.find(part.scope, rows, self.guard.frozen(part));
-        if let Some(reading) = self.readings.under_way(part) {
-            reading.find(rows);
-        }
+        let reading = self.readings.of(part);
+        let doubted = reading.should_show(rows);
+        reading.find(rows);
+        self.contradictions.find(part.scope, &doubted, self.guard.frozen(part));
     }
 
     fn keep(&mut self, rows: &[RowId]) {

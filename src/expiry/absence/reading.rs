@@ -43,6 +43,8 @@ pub(super) struct Reading {
     missing_count: usize,
     /// Those of the missing that were not missing when the part was frozen.
     fresh: usize,
+    /// Those of the missing that nothing of it could show: only asking tells whether they are there.
+    shown_by_nothing: Rows,
     /// Certificates known in the part; counted when first needed.
     known: Option<usize>,
 }
@@ -50,11 +52,6 @@ pub(super) struct Reading {
 impl Readings {
     pub(super) fn of(&mut self, part: &Part) -> &mut Reading {
         self.0.entry(Reader::of(part)).or_default()
-    }
-
-    /// Returns the reading of a part, if there is one.
-    pub(super) fn under_way(&mut self, part: &Part) -> Option<&mut Reading> {
-        self.0.get_mut(&Reader::of(part))
     }
 
     /// Returns whether the reading of a part has listed a certificate.
@@ -97,6 +94,18 @@ impl Reading {
     /// Returns how many places it lost sight of, when they are more than may be at any time.
     pub(super) fn lost_places(&self, part: &Part, inventory: &Inventory) -> Option<LostPlaces> {
         self.unseen.lost(part, inventory, &self.listed)
+    }
+
+    /// No window shows these.
+    pub(super) fn could_not_show(&mut self, rows: &[RowId]) {
+        for row in rows {
+            self.shown_by_nothing.insert(*row);
+        }
+    }
+
+    /// Returns those that it should have shown.
+    pub(super) fn should_show(&self, rows: &[RowId]) -> Vec<RowId> {
+        rows.iter().copied().filter(|row| !self.shown_by_nothing.contains(*row)).collect()
     }
 
     /// These are missing; `before` were so when the part was frozen, if it is.

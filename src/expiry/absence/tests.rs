@@ -127,6 +127,23 @@ fn what_the_list_gives_no_end_for_is_missing_from_no_window() {
 }
 
 #[test]
+fn what_no_window_shows_and_is_there_when_it_is_asked_for_is_no_doubt() {
+    let mut world = World::with(30);
+    let undated = Sighting { not_after: None, ..sighting(Kind::Device, 99) };
+    let row = world.inventory.apply(world.scope, &undated).row;
+    let part = world.part(Some(Kind::Device));
+    for _ in 0..3 {
+        world.absence.begin(&part);
+        let told = world.absence.missing(&part, Ends::Unknown, &world.inventory);
+        assert_eq!((told.rows, told.unlisted), (vec![row], vec![]));
+        let answers = PointReads { present: vec![row], ..PointReads::default() };
+        assert_eq!(world.absence.point_reads(&part, &answers, &world.inventory), []);
+        assert_eq!(world.absence.doubt(world.scope), Doubt::default());
+        world.absence.end(&part, Proof::Complete, &world.inventory);
+    }
+}
+
+#[test]
 fn what_an_earlier_reading_listed_counts_no_more() {
     let mut world = World::with(30);
     let part = world.part(Some(Kind::Device));
