@@ -170,6 +170,8 @@ async fn certificates_that_end_in_the_same_second_stay_true() {
         |days: i64| simulator.mqtt().insert_ending(INSTANCE, 240, wall_seconds() + days * DAY);
     let first = batch(100).start;
     batch(200);
+    // A provider that goes no further into a list: it is read by windows.
+    simulator.fault_on(Service::Mqtt, LIST, Fault::OffsetAbove(400), Times::Always);
     let mut daemon = daemon(&simulator, 10_000, ("every 1h", "every 1s"));
     daemon.start();
     let once = daemon.until(&proven("all"), |at| at > 0.0).await;

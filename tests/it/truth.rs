@@ -14,6 +14,7 @@ mod enos;
 mod judge;
 mod life;
 mod mqtt;
+mod requests;
 mod ssl;
 mod table;
 mod watch;

@@ -89,12 +89,11 @@ impl Story {
         let serial = |row: RowId| self.world.stored[&row].sighting.serial.clone();
         let superseded = self.world.status(row) == Status::Superseded;
         let successor = self.world.inventory.successor(row).filter(|_| superseded);
-        match successor {
-            Some(successor) => assert!(self.end(successor) > self.end(row)),
-            None => {
-                assert_eq!(Some(from), old_end, "the alert is about the end before");
-                assert!(self.end(row) > old_end, "renewed in place means a later end");
-            }
+        if let Some(successor) = successor {
+            assert!(self.end(successor) > self.end(row));
+        } else {
+            assert_eq!(Some(from), old_end, "the alert is about the end before");
+            assert!(self.end(row) > old_end, "renewed in place means a later end");
         }
         assert!(self.stored.contains_key(&row), "something was said of it");
         self.renewed.push((serial(row), successor.map(serial)));

@@ -59,7 +59,14 @@ impl Ranges<'_> {
             if too_long && let Some(parts) = self.shorter(span, attempt.reading.first_total, cuts) {
                 return Ok(Fetched::Cut(parts));
             }
-            attempt.go_on(next, &self.pages, self.feed).await?;
+            let total = attempt.reading.first_total;
+            let went_on = attempt.go_on(next, &self.pages, self.feed).await;
+            if let Err(SourceError::BadRequest(_)) = went_on
+                && let Some(parts) = self.shorter(span, total, cuts)
+            {
+                return Ok(Fetched::Cut(parts));
+            }
+            went_on?;
             reading = attempt.reading;
             if reading.complete() {
                 break;

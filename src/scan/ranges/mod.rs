@@ -5,6 +5,10 @@
 //! known, or too many end in the same second, a part is read page by page or cut. What has no end is in no window: it is
 //! counted, and known by being asked for one by one, or by the list as a whole.
 //!
+//! While nothing changes, the list as a whole costs the least and shows what has no end: a scope that one window could hold
+//! is tried as one list first, and so is a larger one with much that has no end. It is given up as soon as it turns out
+//! to change, or when the provider refuses to go so far into it.
+//!
 //! Reading order: this file (how a slice is read, and window after window), `planner` (which window is next), `split`
 //! (where a range is cut), `fetch` (how the parts of a window are read), `undated` (what has no end).
 
@@ -37,17 +41,32 @@ struct Sizes {
     windows: u64,
     /// Rows of a list that is read as one.
     short: u64,
+    /// Rows of a list that is tried as one first: no more than a window has, so that a restart loses no more either.
+    listed: u64,
     /// Rows of a part that is read page by page; a larger one is cut.
     long: u64,
     /// Certificates without an end that are asked for one by one, however few there are in all.
     few: u64,
+    /// Pages for which one certificate without an end may be asked for by itself, where the list as a whole may do.
+    each: u64,
     /// Times that parts of one window are cut, so that a provider that answers anything comes to an end.
     cuts: u64,
 }
 
 /// For pages of a hundred rows.
-const SIZES: Sizes =
-    Sizes { window: 100_000, windows: 16, short: 1_000, long: 10_000, few: 20, cuts: 1_024 };
+const SIZES: Sizes = Sizes {
+    window: 100_000,
+    windows: 16,
+    short: 1_000,
+    listed: 100_000,
+    long: 10_000,
+    few: 20,
+    each: 200,
+    cuts: 1_024,
+};
+
+/// Rows by which the pages of a list overlap that is given up when it changes: enough to see that it did.
+const LEAST_OVERLAP: u64 = 2;
 
 /// From the first second that is no "unknown" to the last of the year 9999, where no certificate ends later.
 const EVER: Span = (Timestamp::from_seconds(1), Timestamp::from_seconds(253_402_300_799));
@@ -68,6 +87,7 @@ pub(super) struct Ranges<'a> {
 }
 
 /// How a slice is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// As one list.
     AsOne,
@@ -98,31 +118,38 @@ impl Ranges<'_> {
             return self.go_on(progress, all, shown).await;
         }
         self.feed.give(ScanEvent::Begin { slice: Arc::clone(self.slice) }).await?;
-        let mut one = Attempt::stop_on_change(self.slice, self.slice);
+        let overlap = self.slice.overlap.min(LEAST_OVERLAP);
+        let asked = Slice { overlap, ..Slice::clone(self.slice) };
+        let mut one = Attempt::stop_on_change(&asked, self.slice);
         let next = one.begin(&self.pages, self.feed).await?;
         let all = one.reading.first_total;
-        match self.way(all).await? {
-            Way::AsOne => {
-                one.go_on(next, &self.pages, self.feed).await?;
-                if one.reading.complete() {
-                    return self.as_whole(one.reading).await;
-                }
-                self.as_one(READINGS - 1).await
+        let way = self.way(all).await?;
+        if let Way::ByWindows(at_zero) = way {
+            let shown = self.read_at_zero(at_zero).await?;
+            return self.go_on(self.beginning(), all, shown).await;
+        }
+        let refused = self.refuses(one.go_on(next, &self.pages, self.feed).await)?;
+        if one.reading.complete() {
+            return self.as_whole(one.reading).await;
+        }
+        if way == Way::AsOne && !refused {
+            return self.as_one(READINGS - 1).await;
+        }
+        self.feed.give(ScanEvent::Begin { slice: Arc::clone(self.slice) }).await?;
+        let shown = if one.reading.finished { Shown::ByList(one.reading) } else { Shown::Nothing };
+        self.go_on(self.beginning(), all, shown).await
+    }
+
+    /// Returns whether a provider that gave the first page of a list refuses the others: it lets nobody go so far into it.
+    fn refuses(&self, went_on: Result<(), SourceError>) -> Result<bool, SourceError> {
+        match went_on {
+            Ok(()) => Ok(false),
+            Err(SourceError::BadRequest(why)) => {
+                let scope = &*self.slice.scope;
+                tracing::debug!(scope, why, "the list is refused from some row on");
+                Ok(true)
             }
-            Way::AsOneFirst => {
-                one.go_on(next, &self.pages, self.feed).await?;
-                if one.reading.complete() {
-                    return self.as_whole(one.reading).await;
-                }
-                self.feed.give(ScanEvent::Begin { slice: Arc::clone(self.slice) }).await?;
-                let shown =
-                    if one.reading.finished { Shown::ByList(one.reading) } else { Shown::Nothing };
-                self.go_on(self.beginning(), all, shown).await
-            }
-            Way::ByWindows(at_zero) => {
-                let shown = self.read_at_zero(at_zero).await?;
-                self.go_on(self.beginning(), all, shown).await
-            }
+            Err(error) => Err(error),
         }
     }
 
@@ -130,6 +157,9 @@ impl Ranges<'_> {
     async fn way(&self, all: u64) -> Result<Way, SourceError> {
         if all <= self.sizes.short {
             return Ok(Way::AsOne);
+        }
+        if all <= self.sizes.listed && self.slice.within.is_none() {
+            return Ok(Way::AsOneFirst);
         }
         let undated = self.undated_count(all).await?.undated;
         if undated == Some(0) {
@@ -139,9 +169,9 @@ impl Ranges<'_> {
             return Ok(Way::AsOneFirst);
         }
         let at_zero = self.at_zero(undated).await?;
-        let are_many = undated.is_some_and(|undated| self.are_many(undated, all));
-        // What cannot be asked for, being too many, the list itself has to show.
-        let by_list = are_many && at_zero == AtZero::NotFound;
+        // What would cost many questions, the list itself may show.
+        let are_dear = undated.is_some_and(|undated| self.are_dear(undated, all));
+        let by_list = are_dear && at_zero == AtZero::NotFound;
         Ok(if by_list { Way::AsOneFirst } else { Way::ByWindows(at_zero) })
     }
 

@@ -20,7 +20,8 @@ mod cases;
 mod properties;
 
 /// Small enough that few rows make many windows.
-const TINY: Sizes = Sizes { window: 12, windows: 64, short: 8, long: 16, few: 4, cuts: 64 };
+const TINY: Sizes =
+    Sizes { window: 12, windows: 64, short: 8, listed: 8, long: 16, few: 4, each: 8, cuts: 64 };
 const LIMIT: u64 = 5;
 const SCOPE: ScopeId = ScopeId(1);
 
@@ -59,6 +60,10 @@ struct List {
     within: Option<Span>,
     /// Whether the filter takes what has no end to end at 0.
     undated_at_zero: bool,
+    /// Rows after which nothing of a list can be asked for.
+    reach: u64,
+    /// Rows of a list that the scan tries as one first.
+    listed: u64,
 }
 
 struct State {
@@ -83,6 +88,8 @@ impl List {
             always: None,
             within: None,
             undated_at_zero: false,
+            reach: u64::MAX,
+            listed: TINY.listed,
         }
     }
 
@@ -97,6 +104,9 @@ impl List {
     }
 
     fn answer(&self, slice: &Slice, offset: u64) -> Result<Page, SourceError> {
+        if offset > self.reach {
+            return Err(SourceError::BadRequest("the offset is too large".into()));
+        }
         let mut state = self.state.lock().unwrap();
         let number = state.served;
         state.served += 1;
@@ -305,7 +315,8 @@ fn run(list: &List, known: &mut Known, unfinished: &Unfinished) -> Result<Readin
         let (slice, clock) =
             (list.slice(), SteadyClock::starting_at(Timestamp::from_seconds(FIRST)));
         let reading = async {
-            Ranges { sizes: TINY, ..Ranges::new(list, &slice, &feed, &clock) }.read().await
+            let sizes = Sizes { listed: list.listed, ..TINY };
+            Ranges { sizes, ..Ranges::new(list, &slice, &feed, &clock) }.read().await
         };
         tokio::pin!(reading);
         loop {

@@ -110,6 +110,12 @@ impl Ranges<'_> {
         undated > self.sizes.few.max(all / SHARE)
     }
 
+    /// Returns whether questions about so many make a scan notably dearer than the list as a whole, which changes seldom
+    /// perhaps.
+    pub(super) fn are_dear(&self, undated: u64, all: u64) -> bool {
+        undated > all / self.slice.limit.max(1) / self.sizes.each
+    }
+
     async fn finish_by_list(
         &self,
         mut reading: Reading,

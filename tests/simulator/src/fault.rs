@@ -57,6 +57,8 @@ pub enum Fault {
     FilterIgnored,
     /// The filter by end takes its values for seconds.
     FilterInSeconds,
+    /// An offset above this is refused.
+    OffsetAbove(u64),
 }
 
 /// Where rows are deleted, in order of creation.
@@ -98,6 +100,8 @@ pub struct Effects {
     pub expired_token: bool,
     pub filter_ignored: bool,
     pub filter_in_seconds: bool,
+    /// The largest offset that is taken.
+    pub reach: Option<u64>,
 }
 
 /// An answer instead of the answer.
@@ -191,6 +195,7 @@ impl Effects {
             Fault::ExpiredToken => self.expired_token = true,
             Fault::FilterIgnored => self.filter_ignored = true,
             Fault::FilterInSeconds => self.filter_in_seconds = true,
+            Fault::OffsetAbove(most) => self.reach = Some(*most),
             bend => self.bends.push(bend.clone()),
         }
     }

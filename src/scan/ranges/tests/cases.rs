@@ -153,3 +153,43 @@ fn a_first_reading_is_proven_though_the_fleet_changes_and_some_do_not_say_when_t
         assert!(throughout.iter().all(|(name, _)| known.rows.contains_key(name)), "{share}");
     }
 }
+
+#[test]
+fn a_list_that_does_not_change_is_read_as_one_and_shows_what_has_no_end() {
+    let mut ends = fleet(240);
+    ends.extend([None; 9]);
+    let list = List { listed: 300, ..List::of(&ends) };
+    let mut known = partly_known(&list, 7, 0);
+    known.rows.insert(9_999, None);
+    let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
+    assert!(reading.proven() && !reading.by_windows, "{reading:?}");
+    assert_eq!((known.rows == list.truth(), known.asked), (true, 1));
+    // Pages of five that overlap by two, and nothing else.
+    assert_eq!(list.state.lock().unwrap().served, 249_usize.div_ceil(3));
+}
+
+#[test]
+fn a_list_that_changes_is_given_up_at_once_and_read_by_windows() {
+    let mut script = vec![Happening::Nothing; 1_000];
+    script[4] = Happening::Insert(Some(350));
+    let list = List { script, listed: 300, ..List::of(&fleet(240)) };
+    let mut known = partly_known(&list, 7, 0);
+    let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
+    assert!(reading.proven() && reading.by_windows, "{reading:?}");
+    assert_eq!((known.rows == list.truth(), known.begun), (true, 2));
+    let served = list.state.lock().unwrap().served;
+    assert!(served < 60 + 20, "{served} answers");
+}
+
+#[test]
+fn a_list_that_can_be_read_only_so_far_is_read_by_windows() {
+    for (rows, reach, share, listed) in
+        [(240, 6, 0, 8), (240, 6, 7, 8), (240, 6, 0, 300), (240, 6, 7, 300), (8, 2, 0, 8)]
+    {
+        let list = List { reach, listed, ..List::of(&fleet(rows)) };
+        let mut known = partly_known(&list, share, 0);
+        let reading = run(&list, &mut known, &Unfinished::default()).unwrap();
+        assert!(reading.proven() && reading.by_windows, "{rows} {share}: {reading:?}");
+        assert_eq!(known.rows, list.truth(), "{rows} {share}");
+    }
+}

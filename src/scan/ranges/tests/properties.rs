@@ -68,13 +68,14 @@ proptest! {
         near in proptest::option::of((0..SPREAD, 0..SPREAD)),
         published in published(),
         undated_at_zero in any::<bool>(),
+        listed in prop_oneof![Just(TINY.listed), Just(60)],
     ) {
         let within = near.map(|(from, length)| {
             let from = Timestamp::from_seconds(FIRST + from);
             (from, from.plus(length))
         });
         let is_at_rest = script.is_empty();
-        let list = List { script, lies, within, undated_at_zero, ..List::of(&ends) };
+        let list = List { script, lies, within, undated_at_zero, listed, ..List::of(&ends) };
         let known = Known { published, ..partly_known(&list, share, 3) };
         let skipped = skipped(&list, known, is_at_rest);
         prop_assert!(skipped.is_empty(), "skipped {skipped:?}");

@@ -193,6 +193,9 @@ impl Mqtt {
             seconds: call.effects.filter_in_seconds,
         };
         let mut selection = Selection::of(&request, misreading)?;
+        if call.effects.reach.is_some_and(|most| selection.offset > most) {
+            return Err(Refusal::value("Offset", "`Offset` is too large"));
+        }
         let mut state = self.lock();
         let id = request.instance_id.ok_or_else(|| Refusal::missing("InstanceId"))?;
         if call.effects.repeat {
