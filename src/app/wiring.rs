@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::Plan;
+use crate::config::{ChannelConfig, Config};
 use crate::expiry::{Facts, Inventory, RowId, Timestamp, View};
 use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError};
 use crate::outbox::{Pacers, Report, Settings, Shared, Watcher, Worker};
@@ -162,22 +163,24 @@ pub(super) fn workers(
         reports: reports.clone(),
         commits: wires.commits.clone(),
     };
-    let external_url = plan.config.server.external_url.as_ref();
-    let external_url = external_url.map(|url| url.as_str().trim_end_matches('/').to_owned());
     let configured = plan.config.channels.iter().zip(&plan.channels);
     configured
         .map(|(config, channel)| {
-            let settings = Settings {
-                name: config.name.clone(),
-                language: config.language,
-                group_wait: plan.config.alerts.group_wait,
-                external_url: external_url.clone(),
-            };
             let (waker, commits) = watch::channel(0);
             let shared = Shared { commits, ..shared.clone() };
-            (Worker::new(settings, Arc::clone(channel), shared), waker)
+            (Worker::new(settings(&plan.config, config), Arc::clone(channel), shared), waker)
         })
         .unzip()
+}
+
+fn settings(config: &Config, channel: &ChannelConfig) -> Settings {
+    let external_url = config.server.external_url.as_ref();
+    Settings {
+        name: channel.name.clone(),
+        language: channel.language,
+        group_wait: config.alerts.group_wait,
+        external_url: external_url.map(|url| url.as_str().trim_end_matches('/').to_owned()),
+    }
 }
 
 /// Wakes every outbox, in the order of the configuration, when something was committed: those that wait for one value

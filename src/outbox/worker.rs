@@ -158,24 +158,9 @@ impl Worker {
         wait
     }
 
-    /// Sends page after page and records what follows. Cut off by `stop`, it records nothing.
+    /// Sends a message and records what follows. Cut off by `stop`, it records nothing.
     async fn deliver(&mut self, mut job: Job, stop: &CancellationToken) {
-        let message = job.compose(&self.settings);
-        let pages = self.channel.pages(&message);
-        let verdict = loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = self.pacer.turn(self.channel.pace()) => {}
-            }
-            let page = usize::try_from(job.batch.pages).unwrap_or(usize::MAX);
-            let Some(verdict) = self.attempt(&message, page, stop).await else { return };
-            if verdict.is_err() || page.saturating_add(1) >= pages {
-                break verdict;
-            }
-            job.batch.pages += 1;
-            self.record(&job.batch.id, &BatchUpdate::Retry(job.batch.clone()), stop).await;
-        };
+        let Some(verdict) = self.send_pages(&mut job, stop).await else { return };
         let attempt = Attempt {
             batch: &job.batch,
             fixed: job.fixed,
@@ -195,6 +180,30 @@ impl Worker {
             self.pacer.close(pause);
         }
         self.record(&job.batch.id, &decision.update, stop).await;
+    }
+
+    /// Sends the pages that were not sent yet, up to the first that fails; `None` when `stop` cut it off.
+    async fn send_pages(
+        &mut self,
+        job: &mut Job,
+        stop: &CancellationToken,
+    ) -> Option<Result<Receipt, SendError>> {
+        let message = job.compose(&self.settings);
+        let pages = self.channel.pages(&message);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return None,
+                () = self.pacer.turn(self.channel.pace()) => {}
+            }
+            let page = usize::try_from(job.batch.pages).unwrap_or(usize::MAX);
+            let verdict = self.attempt(&message, page, stop).await?;
+            if verdict.is_err() || page.saturating_add(1) >= pages {
+                return Some(verdict);
+            }
+            job.batch.pages += 1;
+            self.record(&job.batch.id, &BatchUpdate::Retry(job.batch.clone()), stop).await;
+        }
     }
 
     /// Sends once; `None` when `stop` cut it off. A panic costs this attempt and nothing else.

@@ -199,24 +199,22 @@ impl Tencent {
             let text = format!("the {what} holds characters that a header cannot carry");
             CallError::new(action, Class::Refused, text)
         };
+        let vendors = |name: &'static str, value| (HeaderName::from_static(name), value);
         let mut headers = vec![
             (CONTENT_TYPE, HeaderValue::from_static(JSON)),
             (AUTHORIZATION, secret(&signed.authorization).ok_or_else(|| unfit("secret id"))?),
-            (HeaderName::from_static("x-tc-action"), HeaderValue::from_static(action.as_str())),
-            (
-                HeaderName::from_static("x-tc-version"),
-                HeaderValue::from_static(self.settings.version),
-            ),
-            (HeaderName::from_static("x-tc-timestamp"), HeaderValue::from(timestamp)),
-            (HeaderName::from_static("x-tc-language"), HeaderValue::from_static("en-US")),
+            vendors("x-tc-action", HeaderValue::from_static(action.as_str())),
+            vendors("x-tc-version", HeaderValue::from_static(self.settings.version)),
+            vendors("x-tc-timestamp", HeaderValue::from(timestamp)),
+            vendors("x-tc-language", HeaderValue::from_static("en-US")),
         ];
         if let Some(region) = &self.settings.region {
             let value = HeaderValue::from_str(region).map_err(|_| unfit("region"))?;
-            headers.push((HeaderName::from_static("x-tc-region"), value));
+            headers.push(vendors("x-tc-region", value));
         }
         if let Some(token) = &keys.token {
             let value = secret(token.expose_secret()).ok_or_else(|| unfit("token"))?;
-            headers.push((HeaderName::from_static("x-tc-token"), value));
+            headers.push(vendors("x-tc-token", value));
         }
         Ok(headers)
     }

@@ -50,6 +50,9 @@ pub(super) const KIND: super::Kind = super::Kind {
 const LIST_AUTHORITIES: Action = Action::new("DescribeCaCertificates");
 const ASK_FOR_DEVICE: Action = Action::new("DescribeDeviceCertificate");
 
+/// The product's list of errors has both; which one is used for a certificate is not documented.
+const NOT_FOUND: [&str; 2] = ["ResourceNotFound", "ResourceNotFound.Certificate"];
+
 const SERVICE: Service = Service {
     name: "mqtt",
     version: "2024-05-16",
@@ -365,36 +368,31 @@ impl TencentMqtt {
     ) -> Result<Presence, CallError> {
         let request = OneDevice { device_certificate_sn: serial, instance_id: instance };
         let (wanted, issuer) = (serial.to_owned(), issuer.to_owned());
-        let read = move |body: &[u8]| {
-            let found = decode::<Found<'_>>(body)?;
-            let dated = found.not_after_time.is_some_and(|millis| millis != Whole(0));
-            match found.device_certificate_sn.0.as_ref() {
-                "" => Ok((Presence::NotFound, false)),
-                serial if serial == wanted && is_same(&found.ca_sn.0, &issuer) => {
-                    Ok((Presence::Present, dated))
-                }
-                // Another authority has signed under the same serial.
-                serial if serial == wanted => Ok((Presence::NotFound, false)),
-                _ => Err(Fault::Malformed("another certificate than the one asked for".into())),
-            }
-        };
+        let read = move |body: &[u8]| presence(body, &wanted, &issuer);
         let answer = self.client.call(ASK_FOR_DEVICE, &request, read).await;
         if matches!(answer, Ok((Presence::Present, true))) {
             // A list left it out and was called whole: the filter may not be what it was. Try it out again.
             self.learn(instance, |known| known.filter = None);
         }
         match answer.map(|(presence, _)| presence) {
-            // The product's list of errors has both; which one is used here is not documented.
-            Err(error)
-                if matches!(
-                    error.code.as_str(),
-                    "ResourceNotFound" | "ResourceNotFound.Certificate"
-                ) =>
-            {
-                Ok(Presence::NotFound)
-            }
+            Err(error) if NOT_FOUND.contains(&error.code.as_str()) => Ok(Presence::NotFound),
             other => other,
         }
+    }
+}
+
+/// Reads whether the certificate that was asked for is there, and whether it says when it ends.
+fn presence(body: &[u8], wanted: &str, issuer: &str) -> Result<(Presence, bool), Fault> {
+    let found = decode::<Found<'_>>(body)?;
+    let dated = found.not_after_time.is_some_and(|millis| millis != Whole(0));
+    match found.device_certificate_sn.0.as_ref() {
+        "" => Ok((Presence::NotFound, false)),
+        serial if serial == wanted && is_same(&found.ca_sn.0, issuer) => {
+            Ok((Presence::Present, dated))
+        }
+        // Another authority has signed under the same serial.
+        serial if serial == wanted => Ok((Presence::NotFound, false)),
+        _ => Err(Fault::Malformed("another certificate than the one asked for".into())),
     }
 }
 
