@@ -72,3 +72,17 @@ pub mod cli;
 pub mod facade;
 #[cfg(test)]
 mod property;
+
+/// Memory is taken from one place and given back soon, in any environment: a fleet's columns are large, and pages come and
+/// go by the thousand. How it is set is in `.cargo/config.toml`, since it is built in.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_allocator_is_built_as_its_budget_was_measured() {
+        assert_eq!(tikv_jemalloc_ctl::opt::narenas::read().unwrap(), 1);
+        assert!(tikv_jemalloc_ctl::opt::background_thread::read().unwrap());
+    }
+}

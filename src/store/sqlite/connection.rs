@@ -18,7 +18,7 @@ const STATEMENTS: usize = 64;
 pub(super) fn writing(path: &Path) -> Outcome<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    prepare(&connection, 8192)?;
+    prepare(&connection, 4096)?;
     // SQLite opens a file that may not be written all the same, for reading.
     if connection.is_readonly(rusqlite::MAIN_DB)? {
         let reason = "this user may not write it; change its owner, or configure another file";
@@ -46,7 +46,7 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
 pub(super) fn reading(path: &Path) -> Outcome<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    prepare(&connection, 2048)?;
+    prepare(&connection, 1024)?;
     Ok(connection)
 }
 
