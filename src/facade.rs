@@ -42,7 +42,9 @@ pub mod client {
 
 /// Where certificates come from.
 pub mod source {
-    pub use crate::source::{Page, Slice, Source, SourceError, Window, build, full_scan_default};
+    pub use crate::source::{
+        Context, Page, Slice, Source, SourceError, Window, build, full_scan_default,
+    };
 }
 
 /// Where messages go.

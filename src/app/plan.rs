@@ -124,8 +124,9 @@ pub(super) fn windowed(kind: &str) -> bool {
 }
 
 fn build(config: Config, deps: &Deps, mistakes: &mut Mistakes) -> Plan {
+    let context = source::Context { deps, sources: &config.sources };
     let sources =
-        config.sources.iter().filter_map(|one| source::build(one, deps, mistakes)).collect();
+        config.sources.iter().filter_map(|one| source::build(one, &context, mistakes)).collect();
     let channels =
         config.channels.iter().filter_map(|one| channel::build(one, deps, mistakes)).collect();
     Plan { config: Arc::new(config), sources, channels, warnings: String::new() }

@@ -9,7 +9,7 @@ use crate::client::{Deps, NoMeter, http, limiter};
 use crate::clock::{Clock as _, SystemClock, SystemRandom};
 use crate::config::{self, ChannelConfig, Config, Environment, Mistakes, SourceConfig};
 use crate::expiry::Timestamp;
-use crate::source::{self, Source};
+use crate::source::{self, Context, Source};
 
 /// The configuration has mistakes, which were reported.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,8 @@ impl File {
 
     /// Builds a source, noting the mistakes in its options.
     pub(super) fn source(&mut self, config: &SourceConfig, deps: &Deps) -> Option<Arc<dyn Source>> {
-        source::build(config, deps, &mut self.mistakes)
+        let context = Context { deps, sources: &self.config.sources };
+        source::build(config, &context, &mut self.mistakes)
     }
 
     /// Builds a channel, noting the mistakes in its options.

@@ -102,7 +102,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 32);
+        assert_eq!(switched, 33);
     }
 
     #[test]

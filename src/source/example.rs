@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Kind, Page, Slice, Source, SourceError, Window};
-use crate::client::{Action, Deps};
+use super::{Context, Kind, Page, Slice, Source, SourceError, Window};
+use crate::client::Action;
 use crate::config::{Fields, SourceConfig};
 
 pub(super) const KIND: Kind = Kind {
@@ -17,9 +17,10 @@ pub(super) const KIND: Kind = Kind {
     full_scan_default: Some(Duration::from_hours(48)),
     fixed_scope: Some("everything"),
     serves: false,
+    names_endpoints: false,
 };
 
-fn build(_: &SourceConfig, fields: Fields<'_>, _: &Deps) -> Option<Arc<dyn Source>> {
+fn build(_: &SourceConfig, fields: Fields<'_>, _: &Context<'_>) -> Option<Arc<dyn Source>> {
     fields.finish()?;
     Some(Arc::new(Example))
 }

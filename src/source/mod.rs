@@ -76,6 +76,12 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// Returns the endpoints that its provider knows of, wildcards among them, for a source that looks at endpoints. Asked
+    /// of kinds alone that name any.
+    async fn endpoints(&self) -> Result<Vec<String>, SourceError> {
+        Ok(Vec::new())
+    }
+
     /// Takes checkpoints in: those from before a restart or a reload, and those of each page that was handed on.
     fn restore(&self, _scope: &str, _checkpoints: &[Checkpoint]) {}
 }
@@ -151,7 +157,7 @@ pub struct Kind {
     /// The word after `kind =`.
     pub name: &'static str,
     /// Reads the options, reporting every mistake, and builds the source when there is none.
-    pub build: fn(&SourceConfig, Fields<'_>, &Deps) -> Option<Arc<dyn Source>>,
+    pub build: fn(&SourceConfig, Fields<'_>, &Context<'_>) -> Option<Arc<dyn Source>>,
     /// Every action that it sends, so that each has a counter from the start.
     pub actions: &'static [Action],
     /// Whether the source can be read by windows of `not_after`, so that `schedule` drives the near one.
@@ -162,6 +168,17 @@ pub struct Kind {
     pub fixed_scope: Option<&'static str>,
     /// Whether its places are endpoints: what it sees at one is what is served there.
     pub serves: bool,
+    /// Whether its provider knows endpoints, so that a source that looks at them may ask it for more.
+    pub names_endpoints: bool,
+}
+
+/// What a source is built in.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// What sources are built with.
+    pub deps: &'a Deps,
+    /// Every source of the configuration.
+    pub sources: &'a [SourceConfig],
 }
 
 /// Every kind, sorted by name.
@@ -201,11 +218,11 @@ pub fn kind(config: &SourceConfig, mistakes: &mut Mistakes) -> Option<&'static K
 /// Builds the source that `config` describes, or reports what is wrong with it.
 pub fn build(
     config: &SourceConfig,
-    deps: &Deps,
+    context: &Context<'_>,
     mistakes: &mut Mistakes,
 ) -> Option<Arc<dyn Source>> {
     let kind = kind(config, mistakes)?;
-    (kind.build)(config, Fields::new(&config.options, mistakes), deps)
+    (kind.build)(config, Fields::new(&config.options, mistakes), context)
 }
 
 /// Returns whether an option is not there at all, rather than there and wrong.

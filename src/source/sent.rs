@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Kind, Window, build, full_scan_default};
+use super::{Context, Kind, Window, build, full_scan_default};
 use crate::client::fake::{InProcess, Reply, Seen};
 use crate::client::limiter::Limiters;
 use crate::client::{Action, Deps, Meter, Outcome};
@@ -26,7 +26,7 @@ impl Meter for Sent {
 }
 
 /// Checks that a source of `kind` sends every action that the kind states, and no other, when it is read twice within six
-/// minutes and asked for what it listed.
+/// minutes, and asked for its endpoints and for what it listed.
 pub(super) async fn sends_what_it_states(
     kind: &Kind,
     options: &str,
@@ -52,9 +52,11 @@ async fn read_twice(kind: &Kind, options: &str, deps: &Deps) {
     );
     let environment = Environment::of([("ID", "the-id"), ("KEY", "hunter2")]);
     let (config, mut mistakes) = load(&text, &environment, full_scan_default);
-    let source = build(&config.unwrap().sources[0], deps, &mut mistakes);
+    let sources = config.unwrap().sources;
+    let source = build(&sources[0], &Context { deps, sources: &sources }, &mut mistakes);
     let source = source.unwrap_or_else(|| panic!("{}", mistakes.render("x.toml", &text)));
     let near = Window::Near { from: NOW.plus(-86_400), to: NOW.plus(86_400) };
+    source.endpoints().await.unwrap();
     for window in [near, Window::All, near] {
         for slice in source.slices(window).await.unwrap() {
             let page = source.page(&slice, 0).await.unwrap();

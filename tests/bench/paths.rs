@@ -138,8 +138,9 @@ requests_per_second = 1000000
         random: Arc::new(SystemRandom),
         meter: Arc::new(NoMeter) as Arc<dyn Meter>,
     };
+    let context = source::Context { deps: &deps, sources: &config.sources };
     let config = config.sources.first().context("no source")?;
-    source::build(config, &deps, &mut mistakes).context("the source is wrong")
+    source::build(config, &context, &mut mistakes).context("the source is wrong")
 }
 
 fn sightings() -> Vec<Sighting> {

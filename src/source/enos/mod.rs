@@ -18,11 +18,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Checkpoint, Page, Slice, Source, SourceError, Window};
+use super::{Checkpoint, Context, Page, Slice, Source, SourceError, Window};
 use crate::client::enos::{
     AppKeys, Call, Enos as Client, GET_TOKEN, REFRESH_TOKEN, ReadAppKeys, Settings,
 };
-use crate::client::{Action, Backoff, CallError, Class, ClockOffset, Deps};
+use crate::client::{Action, Backoff, CallError, Class, ClockOffset};
 use crate::clock::Clock;
 use crate::config::{Fields, Placed, Secret, SourceConfig};
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Timestamp};
@@ -49,6 +49,7 @@ pub(super) const KIND: super::Kind = super::Kind {
     full_scan_default: Some(Duration::from_hours(7 * 24)),
     fixed_scope: None,
     serves: false,
+    names_endpoints: false,
 };
 
 const LIST_CERTIFICATE: Action = Action::new("ListCertificate");
@@ -59,7 +60,11 @@ const RATE: f64 = 5.0;
 const AT_ONCE: usize = 8;
 
 /// Builds the source, or reports what is wrong with its options.
-fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Source>> {
+fn build(
+    config: &SourceConfig,
+    mut fields: Fields<'_>,
+    context: &Context<'_>,
+) -> Option<Arc<dyn Source>> {
     let endpoint = fields.url("endpoint");
     if endpoint.is_none() && super::is_absent(config, "endpoint") {
         let text =
@@ -79,9 +84,9 @@ fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<A
         keys: keys(key?.value, secret?.value),
         backoff: Backoff::VENDOR,
     };
-    let client = Client::new(settings, deps);
+    let client = Client::new(settings, context.deps);
     let organisation = organisation?.value;
-    Some(Arc::new(Enos::new(client, &organisation, target, Arc::clone(&deps.clock))))
+    Some(Arc::new(Enos::new(client, &organisation, target, Arc::clone(&context.deps.clock))))
 }
 
 fn keys(key: Secret, secret: Secret) -> ReadAppKeys {

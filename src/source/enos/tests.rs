@@ -1,10 +1,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::client::NoMeter;
 use crate::client::fake::{Fake, Reply, Seen};
 use crate::client::http::Http;
 use crate::client::limiter::Limiters;
+use crate::client::{Deps, NoMeter};
 use crate::clock::{SteadyClock, SystemRandom};
 
 fn source(fake: &Fake, target: Target) -> Enos {

@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Checkpoint, Kind, Page, Slice, Source, SourceError, Window};
-use crate::client::Deps;
+use super::{Checkpoint, Context, Kind, Page, Slice, Source, SourceError, Window};
 use crate::config::{Fields, Secret, SourceConfig};
 
 mod bundle;
@@ -34,6 +33,7 @@ pub(super) const KIND: Kind = Kind {
     full_scan_default: None,
     fixed_scope: Some(SCOPE),
     serves: false,
+    names_endpoints: false,
 };
 
 const SCOPE: &str = "all";
@@ -42,7 +42,7 @@ const SCOPE: &str = "all";
 const MATCHED: &str = "glob ";
 
 /// Builds the source, or reports what is wrong with its options.
-fn build(config: &SourceConfig, fields: Fields<'_>, _: &Deps) -> Option<Arc<dyn Source>> {
+fn build(config: &SourceConfig, fields: Fields<'_>, _: &Context<'_>) -> Option<Arc<dyn Source>> {
     Some(Arc::new(Files::new(options(config, fields)?, Arc::new(RealDisk))))
 }
 

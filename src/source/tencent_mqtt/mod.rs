@@ -14,15 +14,16 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::tencent::{Account, PageLimit, Service};
-use super::{Page, Presence, Slice, Source, SourceError, Window};
+use super::{Context, Page, Presence, Slice, Source, SourceError, Window};
 use crate::client::tencent::{ApiError, Fault, Reply, Tencent, Text, Whole, decode};
-use crate::client::{Action, CallError, Class, ClockOffset, Deps};
+use crate::client::{Action, CallError, Class, ClockOffset};
 use crate::config::{Fields, SourceConfig};
 use crate::expiry::{Kind, Reason, Rejected};
 use instances::Instance;
 use list::{PageQuery, Probe, Unit};
 
 mod authorities;
+mod endpoints;
 mod instances;
 mod row_end;
 mod list;
@@ -40,11 +41,13 @@ pub(super) const KIND: super::Kind = super::Kind {
         ASK_FOR_DEVICE,
         instances::LIST,
         instances::DESCRIBE,
+        endpoints::LIST,
     ],
     windowed: true,
     full_scan_default: Some(Duration::from_hours(24)),
     fixed_scope: None,
     serves: false,
+    names_endpoints: true,
 };
 
 const LIST_AUTHORITIES: Action = Action::new("DescribeCaCertificates");
@@ -89,7 +92,11 @@ const REGIONS: [&str; 19] = [
 ];
 
 /// Builds the source, or reports what is wrong with its options.
-fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Source>> {
+fn build(
+    config: &SourceConfig,
+    mut fields: Fields<'_>,
+    context: &Context<'_>,
+) -> Option<Arc<dyn Source>> {
     let region = fields.required_string("region");
     if let Some(region) = &region
         && !region.value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -101,7 +108,7 @@ fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<A
     let instances = fields.strings("instances").map(|instances| instances.value);
     let account = Account::read(&mut fields, &SERVICE);
     fields.finish()?;
-    let client = account?.client(&SERVICE, &config.name, Some(region?.value), deps);
+    let client = account?.client(&SERVICE, &config.name, Some(region?.value), context.deps);
     Some(Arc::new(TencentMqtt::new(client, instances)))
 }
 
@@ -167,6 +174,17 @@ impl Source for TencentMqtt {
 
     fn width(&self) -> usize {
         self.client.width()
+    }
+
+    async fn endpoints(&self) -> Result<Vec<String>, SourceError> {
+        let ids = match &self.instances {
+            Some(configured) => configured.clone(),
+            None => instances::list(&self.client).await?.usable.into_iter().collect(),
+        };
+        let asked = ids.into_iter().map(|id| endpoints::of(&self.client, id));
+        let found: Vec<Vec<String>> =
+            stream::iter(asked).buffered(self.width()).try_collect().await?;
+        Ok(found.concat())
     }
 
     fn clock_offset(&self) -> Option<ClockOffset> {

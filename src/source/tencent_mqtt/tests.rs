@@ -333,8 +333,41 @@ async fn what_is_sent_is_what_the_kind_states() {
                 ok(&json!({"DeviceCertificateSn": serial, "NotAfterTime": 1_766_073_600_000_i64}))
             }
             "DescribeCaCertificates" => ok(&json!({"Data": []})),
+            "DescribeInsPublicEndpoints" => ok(&json!({"Endpoints": []})),
             other => panic!("{other}"),
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn its_endpoints_are_those_of_every_instance_that_are_open_and_in_tls() {
+    let fake = Fake::start(|_, seen| match seen.header("x-tc-action") {
+        "DescribeInstanceList" => {
+            let row = |id, status| json!({"InstanceId": id, "InstanceStatus": status});
+            let rows =
+                [row("mqtt-1", "RUNNING"), row("mqtt-2", "RUNNING"), row("mqtt-3", "DELETING")];
+            ok(&json!({"TotalCount": 3, "Data": rows}))
+        }
+        "DescribeInsPublicEndpoints" => {
+            let id = seen.json()["InstanceId"].as_str().unwrap().to_owned();
+            let row = |kind, port| json!({"Type": kind, "Url": format!("{id}.example:{port}")});
+            match id.as_str() {
+                "mqtt-1" => {
+                    ok(&json!({"Endpoints": [row("mqtt-tcp", 1883), row("mqtt-tls", 8883)]}))
+                }
+                "mqtt-2" => ok(&json!({"Endpoints": null})),
+                "mqtt-4" => error("ResourceNotFound.Instance"),
+                _ => error("UnauthorizedOperation"),
+            }
+        }
+        other => panic!("{other}"),
+    })
+    .await;
+    let endpoints = source(&fake, None).endpoints().await.unwrap();
+    assert_eq!(endpoints, ["mqtt-1.example:8883"]);
+    let named = source(&fake, Some(&["mqtt-4", "mqtt-1"]));
+    assert_eq!(named.endpoints().await.unwrap(), ["mqtt-1.example:8883"]);
+    let refused = source(&fake, Some(&["mqtt-1", "mqtt-5"])).endpoints().await;
+    assert!(matches!(refused, Err(SourceError::Refused(_))), "{refused:?}");
 }

@@ -2,16 +2,18 @@
 //!
 //! The private keys that another action of this API hands out are never asked for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Serialize;
 
 use super::tencent::{Account, PageLimit, Service};
-use super::{Kind, Page, Slice, Source, SourceError, Window};
+use super::{Context, Kind, Page, Slice, Source, SourceError, Window};
 use crate::client::tencent::{Fault, Tencent};
-use crate::client::{Action, CallError, ClockOffset, Deps};
+use crate::client::{Action, CallError, ClockOffset};
 use crate::config::{Fields, SourceConfig};
+use crate::expiry::Status;
 
 mod rows;
 
@@ -24,6 +26,7 @@ pub(super) const KIND: Kind = Kind {
     full_scan_default: None,
     fixed_scope: Some(SCOPE),
     serves: false,
+    names_endpoints: true,
 };
 
 const LIST: Action = Action::new("DescribeCertificates");
@@ -41,10 +44,14 @@ const LIMIT: u64 = 1000;
 const OVERLAP: u64 = 10;
 
 /// Builds the source, or reports what is wrong with its options.
-fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Source>> {
+fn build(
+    config: &SourceConfig,
+    mut fields: Fields<'_>,
+    context: &Context<'_>,
+) -> Option<Arc<dyn Source>> {
     let account = Account::read(&mut fields, &SERVICE);
     fields.finish()?;
-    Some(Arc::new(TencentSsl::new(account?.client(&SERVICE, &config.name, None, deps))))
+    Some(Arc::new(TencentSsl::new(account?.client(&SERVICE, &config.name, None, context.deps))))
 }
 
 struct TencentSsl {
@@ -72,6 +79,29 @@ impl Source for TencentSsl {
 
     async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
         Ok(self.limit.read(SCOPE, |limit| self.list(offset, limit)).await?)
+    }
+
+    /// Returns the domains of every certificate that is in use.
+    async fn endpoints(&self) -> Result<Vec<String>, SourceError> {
+        let (mut names, mut rows) = (BTreeSet::new(), BTreeSet::new());
+        let (mut offset, mut total) = (0, u64::MAX);
+        while offset < total {
+            let page = self.limit.read(SCOPE, |limit| self.list(offset, limit)).await?;
+            let used = page.sightings.iter().filter(|one| one.status == Status::Active);
+            names.extend(used.flat_map(|one| one.names).map(str::to_owned));
+            let received = page.rows.len() as u64;
+            rows.extend(page.rows);
+            total = page.total;
+            if offset + received >= total || received <= OVERLAP {
+                break;
+            }
+            offset += received - OVERLAP;
+        }
+        if (rows.len() as u64) < total {
+            let text = format!("{} of {total} certificates were listed", rows.len());
+            return Err(SourceError::Unavailable(text));
+        }
+        Ok(names.into_iter().collect())
     }
 }
 
@@ -129,6 +159,36 @@ mod tests {
         assert_eq!(seen.header("x-tc-version"), "2019-12-05");
         assert_eq!(seen.header("x-tc-region"), "");
         assert!(seen.header("authorization").contains("/ssl/tc3_request"));
+    }
+
+    #[tokio::test]
+    async fn its_endpoints_are_the_domains_of_what_is_in_use() {
+        let row = |id: u32, status: u32, name: &str| {
+            json!({"CertificateId": format!("c{id}"), "Status": status, "Domain": name,
+                "SubjectAltName": [name, format!("www.{name}")], "CertEndTime": "2035-11-23 00:00:00"})
+        };
+        let lacks = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let hides = Arc::clone(&lacks);
+        let fake = Fake::start(move |_, seen| {
+            let offset = seen.json()["Offset"].as_u64().unwrap();
+            let rows: Vec<_> = match offset {
+                0 => (0..20).map(|id| row(id, 1, &format!("d{id}.example"))).collect(),
+                10 if !hides.load(std::sync::atomic::Ordering::SeqCst) => (10..25)
+                    .map(|id| row(id, if id == 24 { 10 } else { 1 }, &format!("d{id}.example")))
+                    .collect(),
+                _ => Vec::new(),
+            };
+            Answer::json(&json!({"Response": {"TotalCount": 25, "Certificates": rows}}))
+        })
+        .await;
+        let source = TencentSsl::new(client_of(&fake, &SERVICE, None));
+        let endpoints = source.endpoints().await.unwrap();
+        assert_eq!(endpoints.len(), 48);
+        assert!(endpoints.contains(&"www.d23.example".to_owned()));
+        assert!(!endpoints.contains(&"d24.example".to_owned()), "revoked");
+        lacks.store(true, std::sync::atomic::Ordering::SeqCst);
+        let error = source.endpoints().await.unwrap_err().to_string();
+        assert_eq!(error, "unavailable: 20 of 25 certificates were listed");
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,8 @@
 //! Whatever is behind a name is one place: when its addresses serve different certificates, all of these are there, so that
 //! an old one counts as gone when the last address has let go of it, and nothing flaps meanwhile.
 //!
-//! Reading order: `endpoint` (what the configuration names), `list` (what a file names), `page` (all of them in one poll),
+//! Reading order: `endpoint` (what the configuration names), `list` (what a file names), `wanted` (both, and what other
+//! sources name), `page` (all of them in one poll),
 //! `look` (one of them), `reach` (the way there), `starttls` and `handshake` (what is spoken), `verdict` and `authorities`
 //! (what is wrong with what was served).
 
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Checkpoint, Kind, Page, Slice, Source, SourceError, Window, is_absent};
+use super::{Checkpoint, Context, Kind, Page, Slice, Source, SourceError, Window, is_absent};
 use crate::client::Deps;
 use crate::client::egress_filter::EgressFilter;
 use crate::clock::Clock;
@@ -27,6 +28,7 @@ mod verdict;
 mod reach;
 mod look;
 mod options;
+mod wanted;
 mod page;
 
 use endpoint::Endpoint;
@@ -42,18 +44,23 @@ pub(super) const KIND: Kind = Kind {
     full_scan_default: None,
     fixed_scope: Some(SCOPE),
     serves: true,
+    names_endpoints: false,
 };
 
 const SCOPE: &str = "all";
 
 /// Builds the source, or reports what is wrong with its options.
-fn build(config: &SourceConfig, mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Source>> {
+fn build(
+    config: &SourceConfig,
+    mut fields: Fields<'_>,
+    context: &Context<'_>,
+) -> Option<Arc<dyn Source>> {
     let handshake = Handshake::new();
     if let Err(why) = &handshake {
         fields.mistake(config.options.span.clone(), why.clone());
     }
-    let options = options::read(config, fields)?;
-    Some(Arc::new(Tls::new(options, handshake.ok()?, deps)))
+    let options = options::read(config, fields, context)?;
+    Some(Arc::new(Tls::new(options, handshake.ok()?, context.deps)))
 }
 
 /// Returns what looks at these endpoints and needs no configuration, or what is wrong with one of them.
@@ -69,7 +76,7 @@ pub fn check_endpoint(text: &str) -> Result<String, String> {
 
 /// Returns whether nothing says what to look at.
 fn has_none(config: &SourceConfig) -> bool {
-    is_absent(config, "endpoints") && is_absent(config, "endpoints_file")
+    ["endpoints", "endpoints_file", "from"].iter().all(|key| is_absent(config, key))
 }
 
 struct Tls {

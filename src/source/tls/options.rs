@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::authorities::Authorities;
 use super::endpoint::Endpoint;
 use super::look::Addresses;
-use crate::config::{Fields, Placed, SourceConfig};
+use crate::config::{Fields, Mistakes, Placed, SourceConfig};
+use crate::source::{Context, KINDS, Source, find};
 
 /// How long each step may take where nothing else is written.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -16,11 +17,12 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What the configuration says.
-#[derive(Debug)]
 pub(super) struct Options {
     /// Those that are written in the configuration, by their place.
     pub(super) endpoints: BTreeMap<String, Endpoint>,
     pub(super) endpoints_file: Option<PathBuf>,
+    /// Sources that are asked for more, by name.
+    pub(super) from: Vec<(String, Arc<dyn Source>)>,
     pub(super) timeout: Duration,
     pub(super) addresses: Addresses,
     pub(super) authorities: Arc<Authorities>,
@@ -36,6 +38,7 @@ impl Options {
         Ok(Self {
             endpoints: endpoints.iter().map(read).collect::<Result<_, String>>()?,
             endpoints_file: None,
+            from: Vec::new(),
             timeout: TIMEOUT,
             addresses: Addresses::All,
             authorities: Arc::default(),
@@ -44,18 +47,24 @@ impl Options {
 }
 
 /// Reads them, reporting every mistake.
-pub(super) fn read(config: &SourceConfig, mut fields: Fields<'_>) -> Option<Options> {
+pub(super) fn read(
+    config: &SourceConfig,
+    mut fields: Fields<'_>,
+    context: &Context<'_>,
+) -> Option<Options> {
     let endpoints = endpoints(&mut fields);
     let endpoints_file = absolute(&mut fields, "endpoints_file").map(|path| path.value);
-    if endpoints.is_empty() && endpoints_file.is_none() && super::has_none(config) {
-        let text = "give `endpoints`, such as `[\"example.com:443\"]`, or an `endpoints_file`";
+    let from = from(&mut fields, context);
+    if super::has_none(config) {
+        let text =
+            "give `endpoints`, such as `[\"example.com:443\"]`, an `endpoints_file`, or `from`";
         fields.mistake(config.options.span.clone(), text);
     }
     let timeout = timeout(&mut fields);
     let addresses = addresses(&mut fields);
     let authorities = authorities(&mut fields);
     fields.finish()?;
-    Some(Options { endpoints, endpoints_file, timeout, addresses, authorities })
+    Some(Options { endpoints, endpoints_file, from, timeout, addresses, authorities })
 }
 
 fn endpoints(fields: &mut Fields<'_>) -> BTreeMap<String, Endpoint> {
@@ -73,6 +82,33 @@ fn endpoints(fields: &mut Fields<'_>) -> BTreeMap<String, Endpoint> {
         }
     }
     endpoints
+}
+
+fn from(fields: &mut Fields<'_>, context: &Context<'_>) -> Vec<(String, Arc<dyn Source>)> {
+    let mut sources = Vec::new();
+    for name in fields.placed_strings("from").map(|list| list.value).unwrap_or_default() {
+        match asked(&name.value, context) {
+            Ok(source) => sources.push((name.value, source)),
+            Err(why) => fields.mistake(name.span, why),
+        }
+    }
+    sources
+}
+
+/// Builds the source of that name once more: whoever asks it need not share it with the one that reads it.
+fn asked(name: &str, context: &Context<'_>) -> Result<Arc<dyn Source>, String> {
+    let Some(config) = context.sources.iter().find(|source| source.name == name) else {
+        return Err(format!("no source has the name `{name}`"));
+    };
+    let word = &config.kind.value;
+    let Some(kind) = find(word).filter(|kind| kind.names_endpoints) else {
+        let known = KINDS.iter().filter(|kind| kind.names_endpoints).map(|kind| kind.name);
+        let known = known.collect::<Vec<_>>().join(", ");
+        return Err(format!("`{name}` ({word}) knows no endpoints; those of kind {known} do"));
+    };
+    let mut mistakes = Mistakes::default();
+    (kind.build)(config, Fields::new(&config.options, &mut mistakes), context)
+        .ok_or_else(|| format!("`{name}` has mistakes of its own"))
 }
 
 fn timeout(fields: &mut Fields<'_>) -> Duration {

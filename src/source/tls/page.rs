@@ -5,20 +5,16 @@ use std::collections::BTreeMap;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 use super::Tls;
-use super::endpoint::Endpoint;
-use super::list::List;
 use super::look::{Found, look};
 use super::reach::Reach;
 use super::verdict::Judge;
+use super::wanted::Wanted;
 use crate::expiry::{Look, PlaceState, Reason, Rejected};
-use crate::source::{Checkpoint, Page, SourceError, placed};
+use crate::source::{Page, SourceError, placed};
 use crate::x509::Facts;
 
 /// Endpoints that are under way at a time: more than connections, since many wait for their turn at one address.
 const UNDER_WAY: usize = 512;
-
-/// Before the path in the key of the note that a file named endpoints.
-pub(super) const NAMED: &str = "endpoints_file ";
 
 /// Reads what every endpoint serves.
 pub(super) async fn read(tls: &Tls) -> Result<Page, SourceError> {
@@ -35,46 +31,6 @@ pub(super) async fn read(tls: &Tls) -> Result<Page, SourceError> {
     let found: BTreeMap<String, Found> =
         stream::iter(looking).buffer_unordered(UNDER_WAY).collect().await;
     Ok(page(found, wanted))
-}
-
-/// What is to be looked at in this poll.
-#[derive(Default)]
-struct Wanted {
-    endpoints: BTreeMap<String, Endpoint>,
-    rejected: Vec<Rejected>,
-    /// Why not everything is known that is to be looked at.
-    unproven: Option<String>,
-    checkpoints: Vec<Checkpoint>,
-}
-
-impl Wanted {
-    async fn of(tls: &Tls) -> Result<Self, SourceError> {
-        let mut wanted = Self { endpoints: tls.options.endpoints.clone(), ..Self::default() };
-        let Some(path) = tls.options.endpoints_file.clone() else { return Ok(wanted) };
-        let key = format!("{NAMED}{}", path.display());
-        let list =
-            tokio::task::spawn_blocking(move || List::read(&path)).await.map_err(|error| {
-                SourceError::Unavailable(format!("reading endpoints stopped: {error}"))
-            })?;
-        match list {
-            Err(why) => wanted.unproven = Some(why),
-            Ok(list) if list.endpoints.is_empty() && tls.named(&key) => {
-                wanted.unproven = Some(format!("{key} named endpoints before and names none now"));
-            }
-            Ok(list) => wanted.add(list, key),
-        }
-        Ok(wanted)
-    }
-
-    fn add(&mut self, list: List, key: String) {
-        if !list.endpoints.is_empty() {
-            self.checkpoints.push((key, Some("named".to_owned())));
-        }
-        self.rejected = list.rejected;
-        for (place, endpoint) in list.endpoints {
-            self.endpoints.entry(place).or_insert(endpoint);
-        }
-    }
 }
 
 fn page(found: BTreeMap<String, Found>, wanted: Wanted) -> Page {
@@ -98,6 +54,7 @@ fn page(found: BTreeMap<String, Found>, wanted: Wanted) -> Page {
     page.checkpoints = wanted.checkpoints;
     if let Some(places) = &mut page.places {
         places.unproven = unproven;
+        places.globs_without_match = wanted.wildcards;
     }
     page
 }

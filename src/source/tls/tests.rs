@@ -17,7 +17,10 @@ use super::authorities::Authorities;
 use super::look::Addresses;
 use super::testing::{Authority, Der, NOW, Servers, leaf, serving};
 use super::*;
-use crate::clock::SteadyClock;
+use crate::client::NoMeter;
+use crate::client::http::Http;
+use crate::client::limiter::Limiters;
+use crate::clock::{SteadyClock, SystemRandom};
 use crate::config::{Environment, Mistakes, load};
 use crate::expiry::{Kind as Use, PlaceState};
 
@@ -324,6 +327,54 @@ async fn the_file_of_endpoints_is_read_again_at_each_poll() {
     assert_eq!(tls.warnings().await.len(), 1);
 }
 
+/// A source that knows endpoints, or cannot tell.
+struct Other(Option<Vec<String>>);
+
+#[async_trait]
+impl Source for Other {
+    async fn slices(&self, _: Window) -> Result<Vec<Slice>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    async fn page(&self, _: &Slice, _: u64) -> Result<Page, SourceError> {
+        Ok(Page::default())
+    }
+
+    async fn endpoints(&self) -> Result<Vec<String>, SourceError> {
+        let down = || SourceError::Unavailable("no answer".to_owned());
+        self.0.clone().ok_or_else(down)
+    }
+}
+
+#[tokio::test]
+async fn other_sources_are_asked_where_to_look_and_wildcards_need_names() {
+    let authority = Authority::root("Root");
+    let mut servers = Servers::default();
+    let port = servers.tls("127.0.0.1:0", good(&authority, "a.example")).await.port();
+    let known = [format!("m.example:{port}"), "*.example".into(), "*.other".into(), "a b".into()];
+    let mut options = options(&[format!("a.example:{port}")]);
+    options.from = vec![("web-certs".to_owned(), Arc::new(Other(Some(known.to_vec()))))];
+    let page = polled(&source(options)).await;
+    let places = page.places.as_ref().unwrap();
+    let seen: Vec<_> = places.looked.iter().map(|look| look.place.clone()).collect();
+    assert_eq!(
+        seen,
+        [format!("a.example:{port}/a.example"), format!("m.example:{port}/m.example")]
+    );
+    assert_eq!(
+        (&places.unproven, &places.globs_without_match[..]),
+        (&None, &["*.other".to_owned()][..])
+    );
+    let rejected: Vec<_> = page.rejected.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(rejected, ["web-certs: `a b` is not a host name or an address"]);
+
+    let mut options = self::options(&[format!("a.example:{port}")]);
+    options.from = vec![("web-certs".to_owned(), Arc::new(Other(None)))];
+    let places = polled(&source(options)).await.places.unwrap();
+    assert_eq!(places.looked.len(), 1);
+    assert_eq!(places.unproven.unwrap(), "endpoints of `web-certs`: unavailable: no answer");
+}
+
 #[tokio::test]
 async fn authorities_of_the_file_are_trusted_and_stay_so_when_it_cannot_be_read() {
     let authority = Authority::root("Root");
@@ -345,18 +396,32 @@ async fn authorities_of_the_file_are_trusted_and_stay_so_when_it_cannot_be_read(
 
 #[test]
 fn every_mistake_in_the_options_has_its_place() {
+    let deps = Deps {
+        http: Http::new().unwrap(),
+        limiters: Limiters::default(),
+        clock: Arc::new(SteadyClock::starting_at(NOW)),
+        random: Arc::new(SystemRandom),
+        meter: Arc::new(NoMeter),
+    };
     let mistakes = |options: &str| {
         let text = format!(
-            "[[source]]\nname='web'\nkind='tls'\nschedule='@daily'\n[source.options]\n{options}"
+            "[[source]]\nname='web'\nkind='tls'\nschedule='@daily'\n[source.options]\n{options}\n\
+             [[source]]\nname='machine'\nkind='files'\nschedule='@daily'\n[source.options]\npaths=['/x']\n\
+             [[source]]\nname='ssl'\nkind='tencent-ssl'\nschedule='@daily'\n[source.options]\nsecret_id={{env='ID'}}\n\
+             secret_key={{env='KEY'}}\n[[source]]\nname='broken'\nkind='tencent-ssl'\nschedule='@daily'\n"
         );
-        let config = load(&text, &Environment::of([]), |_| None).0.unwrap().sources.remove(0);
+        let sources =
+            load(&text, &Environment::of([("ID", "x"), ("KEY", "y")]), |_| None).0.unwrap().sources;
         let mut mistakes = Mistakes::default();
-        drop(options::read(&config, Fields::new(&config.options, &mut mistakes)));
+        let context = Context { deps: &deps, sources: &sources };
+        let config = &sources[0];
+        drop(options::read(config, Fields::new(&config.options, &mut mistakes), &context));
         mistakes.render("x", &text)
     };
     insta::assert_snapshot!(mistakes(
         "endpoints = ['a.example', '*.b.example', 'a.example:443/a.example', 7]\nendpoints_file = 'list'\n\
-         timeout = '2m'\naddresses = 'some'\nca_file = '/does/not/exist'\nendpoint = 'x'\n"
+         timeout = '2m'\naddresses = 'some'\nca_file = '/does/not/exist'\nendpoint = 'x'\n\
+         from = ['nobody', 'machine', 'broken', 'ssl', 'web']\n"
     ), @r"
     x:6:27: a wildcard names no host: write the names that are served
     x:6:42: a.example:443/a.example is named twice
@@ -365,10 +430,16 @@ fn every_mistake_in_the_options_has_its_place() {
     x:8:11: `timeout` must be above 0 and at most 1m
     x:9:13: `addresses` is `all` or `first`
     x:10:11: `ca_file` /does/not/exist: No such file or directory (os error 2)
-    x:11:1: unknown key `endpoint`; did you mean `endpoints`? (known: addresses, ca_file, endpoints, endpoints_file, timeout)
+    x:11:1: unknown key `endpoint`; did you mean `endpoints`? (known: addresses, ca_file, endpoints, endpoints_file, from, timeout)
+    x:12:9: no source has the name `nobody`
+    x:12:19: `machine` (files) knows no endpoints; those of kind tencent-mqtt, tencent-ssl do
+    x:12:30: `broken` has mistakes of its own
+    x:12:47: `web` (tls) knows no endpoints; those of kind tencent-mqtt, tencent-ssl do
     ");
-    let missing = "give `endpoints`, such as `[\"example.com:443\"]`, or an `endpoints_file`";
+    let missing =
+        "give `endpoints`, such as `[\"example.com:443\"]`, an `endpoints_file`, or `from`";
     assert_eq!(mistakes(""), format!("x:5:1: {missing}\n"));
     assert_eq!(mistakes("endpoints = ['a.example']\naddresses = 'first'\ntimeout = '10s'\n"), "");
     assert_eq!(mistakes("endpoints_file = '/etc/notafter/endpoints'\n"), "");
+    assert_eq!(mistakes("from = ['ssl']\n"), "");
 }

@@ -402,7 +402,8 @@ fn build(
         random: Arc::new(SystemRandom),
         meter: Arc::clone(metrics) as Arc<dyn Meter>,
     };
-    source::build(&config.sources[0], &deps, mistakes).expect("the configuration is right")
+    let context = source::Context { deps: &deps, sources: &config.sources };
+    source::build(&config.sources[0], &context, mistakes).expect("the configuration is right")
 }
 
 /// The ends that readers see are those that the store has.
