@@ -137,6 +137,26 @@ impl Bench {
         candidates
     }
 
+    /// Tells of a whole scan of one page, in which the provider is asked for what is missing and has those that `has` tells.
+    async fn scan_page(&mut self, slice: &Arc<Slice>, page: Page, has: impl Fn(&str) -> bool) {
+        let report = whole(slice, page.sightings.len() as u64);
+        let slices = vec![Arc::clone(slice)];
+        self.apply(ScanEvent::Planned { window: slice.window, slices }).await;
+        self.apply(ScanEvent::Begin { slice: Arc::clone(slice) }).await;
+        self.apply(ScanEvent::Page { slice: Arc::clone(slice), page, offset: None }).await;
+        let (missing, answer) = oneshot::channel();
+        let covered = Arc::clone(slice);
+        self.apply(ScanEvent::Covered { slice: covered, ends: Ends::All, missing }).await;
+        let candidates = answer.await.unwrap();
+        let (present, absent): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(|candidate| has(&candidate.serial));
+        let rows = |some: Vec<Candidate>| some.into_iter().map(|one| one.row).collect();
+        let (present, absent) = (rows(present), rows(absent));
+        let slice = Arc::clone(slice);
+        self.apply(ScanEvent::Asked { slice, absent, present, unasked: Vec::new() }).await;
+        self.apply(ScanEvent::End { report }).await;
+    }
+
     async fn listed(&mut self, scopes: &[&str]) -> Vec<(Arc<str>, Candidate)> {
         let scopes: BTreeSet<Arc<str>> = scopes.iter().copied().map(Arc::from).collect();
         let (unlisted, answer) = oneshot::channel();

@@ -8,23 +8,8 @@ type Has = fn(&str) -> bool;
 impl Bench {
     /// Tells of a whole scan, in which the provider is asked for what is missing and has those that `has` tells.
     async fn scan_and_ask(&mut self, slice: &Arc<Slice>, sightings: Vec<Sighting>, has: Has) {
-        let report = whole(slice, sightings.len() as u64);
-        let slices = vec![Arc::clone(slice)];
-        self.apply(ScanEvent::Planned { window: slice.window, slices }).await;
-        self.apply(ScanEvent::Begin { slice: Arc::clone(slice) }).await;
         let page = Page { sightings: sightings.into_iter().collect(), ..Page::default() };
-        self.apply(ScanEvent::Page { slice: Arc::clone(slice), page, offset: None }).await;
-        let (missing, answer) = oneshot::channel();
-        let covered = Arc::clone(slice);
-        self.apply(ScanEvent::Covered { slice: covered, ends: Ends::All, missing }).await;
-        let candidates = answer.await.unwrap();
-        let (present, absent): (Vec<_>, Vec<_>) =
-            candidates.into_iter().partition(|candidate| has(&candidate.serial));
-        let rows = |some: Vec<Candidate>| some.into_iter().map(|one| one.row).collect();
-        let (present, absent) = (rows(present), rows(absent));
-        let slice = Arc::clone(slice);
-        self.apply(ScanEvent::Asked { slice, absent, present, unasked: Vec::new() }).await;
-        self.apply(ScanEvent::End { report }).await;
+        self.scan_page(slice, page, has).await;
         self.save().await;
     }
 

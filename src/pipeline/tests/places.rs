@@ -28,21 +28,10 @@ impl Bench {
 
     pub(super) async fn look_and_see(&mut self, looked: Vec<Look>, sightings: Vec<Sighting>) {
         let slice = files();
-        let slices = vec![Arc::clone(&slice)];
-        self.apply(ScanEvent::Planned { window: slice.window, slices }).await;
-        self.apply(ScanEvent::Begin { slice: Arc::clone(&slice) }).await;
         let sightings = sightings.into_iter().collect();
         let places = Some(Places { looked, ..Places::default() });
         let page = Page { sightings, places, ..Page::default() };
-        self.apply(ScanEvent::Page { slice: Arc::clone(&slice), page, offset: None }).await;
-        let (missing, answer) = oneshot::channel();
-        let covered = Arc::clone(&slice);
-        self.apply(ScanEvent::Covered { slice: covered, ends: Ends::All, missing }).await;
-        let absent = answer.await.unwrap().into_iter().map(|one| one.row).collect();
-        let (present, unasked) = (Vec::new(), Vec::new());
-        let asked = Arc::clone(&slice);
-        self.apply(ScanEvent::Asked { slice: asked, absent, present, unasked }).await;
-        self.apply(ScanEvent::End { report: whole(&slice, 1) }).await;
+        self.scan_page(&slice, page, |_| false).await;
         self.apply(polled(None)).await;
         self.save().await;
     }

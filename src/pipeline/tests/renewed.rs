@@ -15,19 +15,8 @@ impl Bench {
     /// Reads these whole, has the provider asked for what is missing, and decides.
     async fn reads(&mut self, sightings: Vec<Sighting>) {
         let slice = devices();
-        let total = sightings.len() as u64;
-        self.apply(ScanEvent::Planned { window: slice.window, slices: vec![Arc::clone(&slice)] })
-            .await;
         let page = Page { sightings: sightings.into_iter().collect(), ..Page::default() };
-        self.apply(ScanEvent::Page { slice: Arc::clone(&slice), page, offset: None }).await;
-        let (missing, answer) = oneshot::channel();
-        let covered = Arc::clone(&slice);
-        self.apply(ScanEvent::Covered { slice: covered, ends: Ends::All, missing }).await;
-        let absent = answer.await.unwrap().into_iter().map(|one| one.row).collect();
-        let (present, unasked) = (Vec::new(), Vec::new());
-        let asked = Arc::clone(&slice);
-        self.apply(ScanEvent::Asked { slice: asked, absent, present, unasked }).await;
-        self.apply(ScanEvent::End { report: whole(&slice, total) }).await;
+        self.scan_page(&slice, page, |_| false).await;
         self.pipeline.decide().await.unwrap();
         self.save().await;
     }
