@@ -4,7 +4,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Receipt, SendError};
 use crate::client::http::Response;
-use crate::expiry::{Event, Facts, Language, Message, Rung, Severity, Timestamp, Topic, sample};
+use crate::expiry::{
+    Event, Facts, Language, Message, Newer, Rung, Severity, Timestamp, Topic, sample,
+};
 
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
 const DAY: i64 = 86_400;
@@ -20,8 +22,26 @@ pub(super) fn expiring(name: &str, days: i64) -> Event {
         rung: Rung::Before(7 * 86_400),
         leaves: None,
         newer: None,
+        unserved: false,
     };
     Event { id: "0193e4b0-7d".into(), at: NOW, severity: Severity::Warning, topic }
+}
+
+pub(super) fn not_deployed() -> Topic {
+    let newer = Newer {
+        source: "web-certs".into(),
+        place: "all".into(),
+        serial: "05ffee".into(),
+        not_after: Some(NOW.plus(90 * DAY)),
+        deployment_unknown: false,
+    };
+    let served = Facts {
+        source: "endpoints".into(),
+        place: "www.example.com:443/www.example.com".into(),
+        ..facts("www.example.com", 7)
+    };
+    let since = Some(NOW.plus(-20 * DAY));
+    Topic::NotDeployed { facts: served, rung: Rung::Before(7 * 86_400), newer, since }
 }
 
 pub(super) fn compose(language: Language, events: Vec<Event>) -> Message {

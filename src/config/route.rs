@@ -271,7 +271,16 @@ channels = ["ops"]
             not_after: Some(Timestamp::from_seconds(0)),
             ..Facts::bare(kind, Status::Active)
         };
-        event(severity, Topic::Expiring { facts, rung: Rung::Expired, leaves: None, newer: None })
+        event(
+            severity,
+            Topic::Expiring {
+                facts,
+                rung: Rung::Expired,
+                leaves: None,
+                newer: None,
+                unserved: false,
+            },
+        )
     }
 
     fn down(channel: &str) -> Event {

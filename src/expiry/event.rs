@@ -131,6 +131,19 @@ pub enum Topic {
         leaves: Option<u64>,
         /// A certificate for its names that ends later and is elsewhere, or not known to be deployed.
         newer: Option<Newer>,
+        /// Whether it is served nowhere that is looked at, although endpoints of its names are.
+        unserved: bool,
+    },
+    /// A certificate crossed a rung and is served still, although a newer one for its names was issued.
+    NotDeployed {
+        /// The certificate; its place is where it is served.
+        facts: Facts,
+        /// The tightest rung crossed.
+        rung: Rung,
+        /// The one that should be served.
+        newer: Newer,
+        /// When that one began to be valid, if known.
+        since: Option<Timestamp>,
     },
     /// A certificate that was warned about has a successor.
     Renewed {
@@ -281,6 +294,7 @@ impl Topic {
         match self {
             Self::Expiring { rung: Rung::Expired, .. } => "certificate.expired",
             Self::Expiring { .. } => "certificate.expiring",
+            Self::NotDeployed { .. } => "certificate.not_deployed",
             Self::Renewed { .. } => "certificate.renewed",
             Self::Gone { .. } => "certificate.gone",
             Self::SourceStale { .. } => "source.stale",
@@ -306,6 +320,7 @@ impl Topic {
     pub const fn facts(&self) -> Option<&Facts> {
         match self {
             Self::Expiring { facts, .. }
+            | Self::NotDeployed { facts, .. }
             | Self::Renewed { facts, .. }
             | Self::Gone { facts, .. } => Some(facts),
             _ => None,
@@ -316,6 +331,7 @@ impl Topic {
     pub fn source(&self) -> Option<&str> {
         match self {
             Self::Expiring { facts, .. }
+            | Self::NotDeployed { facts, .. }
             | Self::Renewed { facts, .. }
             | Self::Gone { facts, .. } => Some(&facts.source),
             Self::SourceStale { source, .. }

@@ -87,7 +87,9 @@ fn subject(topic: &Topic) -> Vec<String> {
 /// Returns the rung, the reason, or what tells two closings of one alert apart.
 fn stage(topic: &Topic) -> String {
     match topic {
-        Topic::Expiring { rung, .. } => rung.seconds().to_string(),
+        Topic::Expiring { rung, .. } | Topic::NotDeployed { rung, .. } => {
+            rung.seconds().to_string()
+        }
         Topic::Renewed { successor, successor_not_after, .. } => {
             format!("{successor} {}", successor_not_after.seconds())
         }
@@ -128,7 +130,7 @@ mod tests {
     }
 
     fn id_of(facts: Facts, rung: Rung, severity: Severity, occasion: &Occasion) -> String {
-        let topic = Topic::Expiring { facts, rung, leaves: None, newer: None };
+        let topic = Topic::Expiring { facts, rung, leaves: None, newer: None, unserved: false };
         event_id(&topic, severity, occasion)
     }
 

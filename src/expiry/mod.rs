@@ -45,13 +45,13 @@ pub use absence::{
 };
 pub use certificate::{Fingerprint, Kind, Reason, Rejected, Sighting, Status, Timestamp};
 pub use conditions::{Condition, Conditions, Transition};
-pub use endpoint::{EndpointNews, Invalid, InvalidReason};
+pub use endpoint::{EndpointNews, Invalid, InvalidReason, Looked};
 pub use evaluate::Evaluator;
 pub use event::{Event, Facts, Newer, Severity, Topic};
 pub use event_id::{Occasion, batch_id, event_id, said_again};
 pub use inventory::{
     Applied, BUCKETS, Change, Inventory, KindSums, Row, RowId, ScopeId, StoredParts, StoredRow,
-    Sums, SumsCache, View,
+    Sums, SumsCache, Undeployed, View,
 };
 pub use ladder::{Ladder, Rung};
 pub use message::{Detail, Language, Message, days_left};

@@ -58,6 +58,8 @@ pub(super) struct Links {
     wanted: BTreeMap<(ScopeId, u64), Vec<RowId>>,
     by_name: BTreeMap<Box<str>, BTreeSet<RowId>>,
     by_place: BTreeMap<(ScopeId, Arc<str>), BTreeSet<RowId>>,
+    /// Grows with every change of a certificate that has names, links or a place.
+    version: u64,
 }
 
 impl Links {
@@ -65,6 +67,7 @@ impl Links {
     pub(super) fn put(&mut self, scope: ScopeId, row: RowId, linked: Option<Box<Linked>>) {
         self.remove(row);
         let Some(linked) = linked.filter(|linked| linked.matters()) else { return };
+        self.version += 1;
         self.by_serial.entry((scope, digest(&linked.serial))).or_default().push(row);
         for serial in &linked.successors {
             self.wanted.entry((scope, digest(serial))).or_default().push(row);
@@ -81,6 +84,7 @@ impl Links {
     /// Forgets one certificate.
     pub(super) fn remove(&mut self, row: RowId) {
         let Some((scope, linked)) = self.rows.remove(&row) else { return };
+        self.version += 1;
         drop_from(&mut self.by_serial, (scope, digest(&linked.serial)), row);
         for serial in &linked.successors {
             drop_from(&mut self.wanted, (scope, digest(serial)), row);
@@ -131,8 +135,30 @@ impl Links {
         key.and_then(|key| self.wanted.get(&key)).into_iter().flatten().copied()
     }
 
-    /// Returns the certificates of the same kind, in any source and scope, that cover every known name of `row`.
+    /// Returns the number of the state of everything that has names, links or a place.
+    pub(super) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Returns every known name of a certificate.
+    pub(super) fn names(&self, row: RowId) -> &[Box<str>] {
+        self.rows.get(&row).map_or(&[], |(_, linked)| &linked.names)
+    }
+
+    /// Returns the certificates that have one of the names of `row`, itself among them; some of them more than once.
+    pub(super) fn sharing_a_name(&self, row: RowId) -> impl Iterator<Item = RowId> + '_ {
+        let names = self.names(row).iter().map(|name| name.to_lowercase());
+        names.filter_map(|name| self.by_name.get(name.as_str())).flatten().copied()
+    }
+
+    /// Returns the other certificates of the same kind, in any source and scope, that cover every known name of `row`.
     pub(super) fn covering(&self, row: RowId) -> impl Iterator<Item = RowId> + '_ {
+        self.all_covering(row).filter(move |other| *other != row)
+    }
+
+    /// Returns the certificates of the same kind, in any source and scope, that cover every known name of `row`, itself
+    /// among them.
+    pub(super) fn all_covering(&self, row: RowId) -> impl Iterator<Item = RowId> + '_ {
         let old = self.rows.get(&row).map(|(_, old)| old);
         old.into_iter().flat_map(move |old| {
             let first = old.names.first().map(|name| name.to_lowercase()).unwrap_or_default();
@@ -143,7 +169,7 @@ impl Links {
                 .filter_map(|name| self.by_name.get(name.as_str()))
                 .flatten()
                 .copied()
-                .filter(move |other| *other != row && self.covers(*other, old))
+                .filter(move |other| self.covers(*other, old))
         })
     }
 

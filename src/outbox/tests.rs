@@ -302,8 +302,13 @@ impl Bench {
             not_after: Some(at.plus(86_400)),
             ..Facts::bare(Kind::Device, Status::Inactive)
         };
-        let topic =
-            Topic::Expiring { facts, rung: Rung::Before(86_400), leaves: None, newer: None };
+        let topic = Topic::Expiring {
+            facts,
+            rung: Rung::Before(86_400),
+            leaves: None,
+            newer: None,
+            unserved: false,
+        };
         Event { id: id.into(), at, severity: Severity::Info, topic }
     }
 

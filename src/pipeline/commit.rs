@@ -68,6 +68,8 @@ impl Pipeline {
 
     pub(super) fn publish(&self, view: Arc<View>) {
         self.publish_sources();
+        let view = Arc::unwrap_or_clone(view).with_undeployed(Arc::clone(&self.undeployed));
+        let view = Arc::new(view);
         self.outputs.exposition.warm(&view, self.parts.clock.now());
         self.outputs.view.send_replace(view);
     }

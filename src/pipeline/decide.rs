@@ -52,6 +52,7 @@ impl Pipeline {
         if self.sources.take_parts_changed() || !settled {
             self.count_active();
         }
+        self.publish_undeployed();
         if self.settings.config.channels.is_empty() {
             return Ok(());
         }
@@ -117,7 +118,17 @@ impl Pipeline {
         let leaves = (facts.kind == Kind::Ca).then(|| self.inventory.leaves(row)).flatten();
         let newer = other.map(|other| newer(&facts, other));
         let severity = severity_of(facts.status, notified.rung, newer.as_ref());
-        let topic = Topic::Expiring { facts, rung: notified.rung, leaves, newer };
+        let since = other.and_then(|other| other.not_before);
+        let rung = notified.rung;
+        let topic = match newer {
+            Some(newer) if self.inventory.is_served(row) => {
+                Topic::NotDeployed { facts, rung, newer, since }
+            }
+            newer => {
+                let unserved = self.inventory.is_served_nowhere(row, &self.looked);
+                Topic::Expiring { facts, rung, leaves, newer, unserved }
+            }
+        };
         let id = event_id(&topic, severity, &Occasion::First);
         Event { id, at: notified.at, severity, topic }
     }
@@ -135,7 +146,7 @@ impl Pipeline {
 
     /// Looks up the certificates for the same names that end later and supersede nothing.
     async fn newer(&mut self, rows: &[RowId]) -> anyhow::Result<Vec<Option<Facts>>> {
-        let newer: Vec<_> = rows.iter().map(|row| self.inventory.newer(*row)).collect();
+        let newer = self.inventory.newer(rows);
         self.facts_of_some(&newer).await
     }
 

@@ -23,6 +23,8 @@ impl Pipeline {
     pub(super) fn apply_endpoints(&mut self, source: &str, places: &Places, held: &Looks<'_>) {
         let looks: Looks<'_> =
             places.looked.iter().map(|look| (look.place.as_str(), look)).collect();
+        let read = places.looked.iter().map(|look| (&*look.place, look.state == PlaceState::Read));
+        self.looked.replace(source, read);
         self.close_endpoints(source, &looks, held);
         self.count_failures(source, held);
         for look in places.looked.iter().filter(|look| was_read(look)) {

@@ -8,7 +8,8 @@
 //! (or at what is served there) and `scopes` (what becomes of a
 //! scope that is not listed),
 //! `source_status` (how every source is doing), `poll_counts` (what the log says of a poll), `decide` (what is notified),
-//! `renewed` (which alerts something new may have ended), `ended` (which are over), `open` (what is open when channels change) and `self_checks` (what is wrong with the
+//! `deployment` (what is served and should not be), `renewed` (which alerts something new may have ended), `ended` (which are
+//! over), `open` (what is open when channels change) and `self_checks` (what is wrong with the
 //! daemon itself), `draft` (the commit being written), `commit` (how it becomes durable and is shown), `due` (when the
 //! pipeline turns by itself).
 
@@ -22,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::expiry::{
-    Absence, Evaluator, Inventory, Ledger, Renewing, ScopeId, StoredRow, Timestamp, View,
+    Absence, Evaluator, Inventory, Ledger, Looked, Renewing, ScopeId, StoredRow, Timestamp,
+    Undeployed, View,
 };
 use crate::metrics::{DaemonMetrics, Exposition};
 use crate::scan::{ScanEvent, SourceStatus};
@@ -36,6 +38,7 @@ mod draft;
 mod due;
 mod places;
 mod endpoints;
+mod deployment;
 mod ended;
 mod open;
 mod poll_counts;
@@ -175,6 +178,10 @@ pub struct Pipeline {
     saver: Saver,
     due: Due,
     channels: Channels,
+    /// The endpoints that were looked at since the start.
+    looked: Looked,
+    /// What readers see of what is served although a newer one is known.
+    undeployed: Arc<Undeployed>,
     /// Whether something is not said because the last reading did not find what it is about.
     holds_back: bool,
 }
@@ -205,6 +212,8 @@ impl Pipeline {
             due: Due::default(),
             polls: PollCounts::default(),
             channels: Channels::Unknown,
+            looked: Looked::default(),
+            undeployed: Arc::default(),
             holds_back: false,
             parts,
             settings,
@@ -313,6 +322,9 @@ impl Pipeline {
         self.sources.follow(&self.settings.watched);
         let watched = &self.settings.watched;
         self.polls.retain(|name| watched.iter().any(|source| source.name == name));
+        let serving = watched.iter().filter(|source| source.serves);
+        self.inventory.serve(serving.map(|source| source.name.as_str()));
+        self.looked.retain(|name| watched.iter().any(|one| one.serves && one.name == name));
         for condition in self.checks.follow(&self.settings, self.parts.clock.now()) {
             self.draft.condition(condition.key(), None);
         }

@@ -18,6 +18,7 @@ use crate::store::{Batch, BatchUpdate, ChannelState, Checkpoint, ListQuery, Sqli
 
 mod clock;
 mod decisions;
+mod deployment;
 mod doubt;
 mod endpoints;
 mod places;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code;
 use crate::expiry::{
-    Accepted, EndpointNews, Event, Facts, Fingerprint, Invalid, InvalidReason, Kind, Newer,
+    Accepted, EndpointNews, Event, Facts, Fingerprint, Invalid, InvalidReason, Kind, Newer, Rung,
     Severity, Status, Timestamp, Topic,
 };
 
@@ -52,6 +52,15 @@ enum TopicRow<'a> {
         leaves: Option<u64>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         newer: Option<NewerRow<'a>>,
+        /// Absent in events of before endpoints were looked at.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unserved: bool,
+    },
+    NotDeployed {
+        facts: FactsRow<'a>,
+        rung: u32,
+        newer: NewerRow<'a>,
+        since: Option<i64>,
     },
     Renewed {
         facts: FactsRow<'a>,
@@ -176,35 +185,35 @@ struct NewerRow<'a> {
 
 fn topic_row(topic: &Topic) -> TopicRow<'_> {
     match topic {
-        Topic::Expiring { facts, rung, leaves, newer } => TopicRow::Expiring {
-            facts: facts_row(facts),
-            rung: code::of_rung(*rung),
-            leaves: *leaves,
-            newer: newer.as_ref().map(newer_row),
-        },
+        Topic::Expiring { facts, rung, leaves, newer, unserved } => {
+            let (facts, rung) = (facts_row(facts), code::of_rung(*rung));
+            let (leaves, newer) = (*leaves, newer.as_ref().map(newer_row));
+            TopicRow::Expiring { facts, rung, leaves, newer, unserved: *unserved }
+        }
+        Topic::NotDeployed { facts, rung, newer, since } => {
+            not_deployed_row(facts, *rung, newer, *since)
+        }
         Topic::Gone { facts, elsewhere } => {
             TopicRow::Gone { facts: facts_row(facts), elsewhere: elsewhere.as_ref().map(newer_row) }
         }
         Topic::Renewed { facts, successor, successor_not_after: end } => {
-            let (facts, successor) = (facts_row(facts), successor.into());
-            TopicRow::Renewed { facts, successor, successor_not_after: end.seconds() }
+            renewed_row(facts, successor, *end)
         }
-        Topic::SourceStale { source, last_proven, error } => TopicRow::SourceStale {
-            source: source.into(),
-            last_proven: last_proven.map(Timestamp::seconds),
-            error: error.as_deref().map(Cow::Borrowed),
-        },
+        Topic::SourceStale { source, last_proven, error } => {
+            let last_proven = last_proven.map(Timestamp::seconds);
+            let error = error.as_deref().map(Cow::Borrowed);
+            TopicRow::SourceStale { source: source.into(), last_proven, error }
+        }
         Topic::SourceRecovered { source } => TopicRow::SourceRecovered { source: source.into() },
-        Topic::PlaceUnreadable { source, place, error } => {
-            let (source, place, error) = (source.into(), place.into(), error.into());
-            TopicRow::PlaceUnreadable { source, place, error }
-        }
+        Topic::PlaceUnreadable { source, place, error } => TopicRow::PlaceUnreadable {
+            source: source.into(),
+            place: place.into(),
+            error: error.into(),
+        },
         Topic::PlaceReadable { source, place } => {
             TopicRow::PlaceReadable { source: source.into(), place: place.into() }
         }
-        Topic::Endpoint { source, place, news } => {
-            TopicRow::Endpoint { source: source.into(), place: place.into(), news: news_row(news) }
-        }
+        Topic::Endpoint { source, place, news } => endpoint_row(source, place, news),
         Topic::InventoryShrunk { source, scope, known, missing } => {
             let (source, scope) = (source.into(), scope.into());
             TopicRow::InventoryShrunk { source, scope, known: *known, missing: *missing }
@@ -238,9 +247,12 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
 
 fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
     Ok(match row {
-        TopicRow::Expiring { facts: row, rung, leaves, newer: other } => {
-            let (facts, rung) = (facts(row)?, code::rung(rung));
-            Topic::Expiring { facts, rung, leaves, newer: other.map(newer) }
+        TopicRow::Expiring { facts: row, rung, leaves, newer: other, unserved } => {
+            let (facts, rung, newer) = (facts(row)?, code::rung(rung), other.map(newer));
+            Topic::Expiring { facts, rung, leaves, newer, unserved }
+        }
+        TopicRow::NotDeployed { facts: row, rung, newer: other, since } => {
+            not_deployed(facts(row)?, rung, newer(other), since)
         }
         TopicRow::Gone { facts: row, elsewhere } => {
             Topic::Gone { facts: facts(row)?, elsewhere: elsewhere.map(newer) }
@@ -296,14 +308,35 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
     })
 }
 
-fn news_row(news: &EndpointNews) -> NewsRow<'_> {
-    match news {
+fn endpoint_row<'a>(source: &'a str, place: &'a str, news: &'a EndpointNews) -> TopicRow<'a> {
+    let news = match news {
         EndpointNews::Invalid(Invalid { reason, detail }) => {
             NewsRow::Invalid { reason: reason.as_str().into(), detail: detail.into() }
         }
         EndpointNews::Unreachable { error } => NewsRow::Unreachable { error: error.into() },
         EndpointNews::Reachable => NewsRow::Reachable,
-    }
+    };
+    TopicRow::Endpoint { source: source.into(), place: place.into(), news }
+}
+
+fn not_deployed_row<'a>(
+    facts: &'a Facts,
+    rung: Rung,
+    newer: &'a Newer,
+    since: Option<Timestamp>,
+) -> TopicRow<'a> {
+    let (facts, rung, newer) = (facts_row(facts), code::of_rung(rung), newer_row(newer));
+    TopicRow::NotDeployed { facts, rung, newer, since: since.map(Timestamp::seconds) }
+}
+
+fn renewed_row<'a>(facts: &'a Facts, successor: &'a str, end: Timestamp) -> TopicRow<'a> {
+    let (facts, successor) = (facts_row(facts), successor.into());
+    TopicRow::Renewed { facts, successor, successor_not_after: end.seconds() }
+}
+
+fn not_deployed(facts: Facts, rung: u32, newer: Newer, since: Option<i64>) -> Topic {
+    let (rung, since) = (code::rung(rung), since.map(Timestamp::from_seconds));
+    Topic::NotDeployed { facts, rung, newer, since }
 }
 
 fn renewed(facts: Facts, successor: Cow<'_, str>, end: i64) -> Topic {
@@ -428,7 +461,7 @@ mod tests {
             let event = any::event().new_tree(&mut runner).unwrap().current();
             kinds.insert(event.kind());
         }
-        assert_eq!(kinds.len(), 22, "{kinds:?}");
+        assert_eq!(kinds.len(), 23, "{kinds:?}");
     }
 
     #[test]

@@ -103,8 +103,13 @@ fn message(id: &str, language: Language, name: &str, events: usize) -> Message {
         not_after: Some(Timestamp::from_seconds(1_800_000_000)),
         ..Facts::bare(Kind::Server, Status::Active)
     };
-    let topic =
-        Topic::Expiring { facts, rung: Rung::Before(7 * 86_400), leaves: None, newer: None };
+    let topic = Topic::Expiring {
+        facts,
+        rung: Rung::Before(7 * 86_400),
+        leaves: None,
+        newer: None,
+        unserved: false,
+    };
     let at = Timestamp::from_seconds(1_799_000_000);
     let event = Event { id: "0193".into(), at, severity: Severity::Warning, topic };
     let link = Some("https://certs.example.com");

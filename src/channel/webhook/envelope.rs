@@ -113,22 +113,41 @@ fn of_event(event: &Event, link: Option<&str>, at: Timestamp) -> Value {
 }
 
 fn of_topic(event: &Event, at: Timestamp) -> Map<String, Value> {
-    let fields = match &event.topic {
-        Topic::Expiring { facts, rung, leaves, newer } => {
+    of_alert(&event.topic, at).unwrap_or_else(|| object(of_condition(&event.topic)))
+}
+
+/// Returns what is said about a certificate, if it is about one.
+fn of_alert(topic: &Topic, at: Timestamp) -> Option<Map<String, Value>> {
+    Some(match topic {
+        Topic::Expiring { facts, rung, leaves, newer, unserved } => {
             let word = Message::rung_word(*rung);
-            let own =
-                json!({ "rung": word, "leaves": leaves, "newer": newer.as_ref().map(of_newer) });
-            return of_certificate(facts, at, &["expiring", word.as_str()], own);
+            let newer = newer.as_ref().map(of_newer);
+            let own = json!({
+                "rung": word, "leaves": leaves, "newer": newer, "served_nowhere": unserved,
+            });
+            of_certificate(facts, at, &["expiring", word.as_str()], own)
+        }
+        Topic::NotDeployed { facts, rung, newer, since } => {
+            let word = Message::rung_word(*rung);
+            let own = json!({ "rung": word, "newer": of_newer(newer), "since": since.map(iso) });
+            of_certificate(facts, at, &["not_deployed", word.as_str()], own)
         }
         Topic::Gone { facts, elsewhere } => {
             let own = json!({ "elsewhere": elsewhere.as_ref().map(of_newer) });
-            return of_certificate(facts, at, &["gone"], own);
+            of_certificate(facts, at, &["gone"], own)
         }
         Topic::Renewed { facts, successor, successor_not_after: end } => {
             let own =
                 json!({ "successor": { "serial": clean(successor), "not_after": iso(*end) } });
-            return of_certificate(facts, at, &["renewed", successor], own);
+            of_certificate(facts, at, &["renewed", successor], own)
         }
+        _ => return None,
+    })
+}
+
+/// Returns what is said about notafter itself and what it depends on.
+fn of_condition(topic: &Topic) -> Value {
+    match topic {
         Topic::SourceStale { source, last_proven, error } => json!({
             "source": clean(source),
             "last_proven": last_proven.map(iso),
@@ -167,9 +186,13 @@ fn of_topic(event: &Event, at: Timestamp) -> Map<String, Value> {
         Topic::ClockOffset { source, seconds } => {
             json!({ "source": clean(source), "offset_seconds": seconds })
         }
-        Topic::ClockRecovered | Topic::Test => json!({}),
-    };
-    object(fields)
+        Topic::Expiring { .. }
+        | Topic::NotDeployed { .. }
+        | Topic::Gone { .. }
+        | Topic::Renewed { .. }
+        | Topic::ClockRecovered
+        | Topic::Test => json!({}),
+    }
 }
 
 fn of_endpoint(source: &str, place: &str, news: &EndpointNews) -> Value {
@@ -305,6 +328,7 @@ mod tests {
             "schema": "notafter.event/1",
             "scope": "all",
             "seconds_left": 604800,
+            "served_nowhere": false,
             "severity": "warning",
             "source": "web-certs"
           },
@@ -322,8 +346,8 @@ mod tests {
         let events: Vec<_> = events.as_array().unwrap().iter().map(Value::to_string).collect();
         insta::assert_snapshot!(format!("{page}\n{}", events.join("\n")), @r#"
         {"data":{"batch_id":"0193e4b0-7d","composed_at":"2026-01-01T00:00:00Z","counts":{"certificate.expiring":2},"events":null,"link":"https://certs.example.com/","page":1,"pages":1,"schema":"notafter.batch/1","severity":"warning","total":2},"timestamp":"2026-01-01T00:00:00Z","type":"digest"}
-        {"certificate":{"common_name":"*.a.example.com","display_name":"*.a.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","not_after":"2026-01-04T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"*.a.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":3,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":259200,"severity":"warning","source":"web-certs"}
-        {"certificate":{"common_name":"b.example.com","display_name":"b.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","not_after":"2026-01-08T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"b.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":7,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":604800,"severity":"warning","source":"web-certs"}
+        {"certificate":{"common_name":"*.a.example.com","display_name":"*.a.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","not_after":"2026-01-04T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"*.a.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":3,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":259200,"served_nowhere":false,"severity":"warning","source":"web-certs"}
+        {"certificate":{"common_name":"b.example.com","display_name":"b.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","not_after":"2026-01-08T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"b.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":7,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":604800,"served_nowhere":false,"severity":"warning","source":"web-certs"}
         "#);
     }
 
@@ -474,6 +498,7 @@ mod tests {
             Topic::ChannelUp { channel: text() },
             Topic::NotificationDead { channel: text(), code: text() },
             Topic::Gone { facts: sample::facts("a", 3), elsewhere: None },
+            sample::not_deployed(),
             Topic::ClockSuspect { detail: text() },
             Topic::ClockRecovered,
             Topic::ClockOffset { source: text(), seconds: -75 },
@@ -522,6 +547,7 @@ mod tests {
         channel.up: ["channel"]
         notification.dead: ["channel", "code"]
         certificate.gone: ["certificate", "days_left", "dedup_key", "elsewhere", "place", "problem_key", "scope", "seconds_left", "source"]
+        certificate.not_deployed: ["certificate", "days_left", "dedup_key", "newer", "place", "problem_key", "rung", "scope", "seconds_left", "since", "source"]
         clock.suspect: ["detail"]
         clock.recovered: []
         clock.offset: ["offset_seconds", "source"]

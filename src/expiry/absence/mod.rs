@@ -214,6 +214,11 @@ impl Absence {
         self.readings.has_listed(part, row)
     }
 
+    /// Returns whether a certificate was missing from the last reading: it may be there no more.
+    pub fn is_missed(&self, row: RowId) -> bool {
+        self.missed.contains(row)
+    }
+
     /// Returns whether something was held back since the last call: a reading has ended, and it may be there again.
     pub fn release(&mut self) -> bool {
         std::mem::take(&mut self.held_back)

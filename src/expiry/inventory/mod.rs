@@ -3,7 +3,7 @@
 //! Reading order: `record` (what is kept about one certificate), `chunk` (4096 of them in columns), `slots` (which
 //! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `top_k`, `writer` (the
 //! [`Inventory`]), `places` (which certificate a sighting in a place is of), `lost` (or one whose issuer got lost),
-//! `restate` (succession applied), `view` (what readers get), `chunk_sums` and `sums`.
+//! `restate` (succession applied), `deployment` (what is served, and what should be), `view` (what readers get), `chunk_sums` and `sums`.
 //!
 //! # Memory
 //!
@@ -22,6 +22,7 @@ mod writer;
 mod places;
 mod lost;
 mod restate;
+mod deployment;
 mod view;
 mod chunk_sums;
 mod sums;
@@ -30,6 +31,8 @@ mod sums;
 pub(super) mod model;
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeMap;
 
 use super::certificate::{Kind, Status, Timestamp};
 
@@ -47,6 +50,9 @@ pub struct RowId(pub u32);
 /// The number of a (source, scope).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScopeId(pub u32);
+
+/// Served certificates of which a newer one is known, with that one.
+pub type Undeployed = BTreeMap<RowId, RowId>;
 
 /// One certificate, as the columns hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -130,7 +130,7 @@ mod tests {
         }
         assert_eq!(inventory.replacement(old.row), None, "another place never replaces it");
         assert_eq!(inventory.replacement(same.row), Some(new.row));
-        assert_eq!(inventory.newer(old.row), Some(new.row));
+        assert_eq!(inventory.newer(&[old.row]), [Some(new.row)]);
         assert_eq!(inventory.at(scope, "/b").collect::<Vec<_>>(), [same.row, new.row]);
         assert_eq!(inventory.place(new.row), Some("/b"));
     }

@@ -1,6 +1,6 @@
 //! Succession applied: which certificates are superseded as things stand.
 
-use super::super::certificate::{Kind, Status};
+use super::super::certificate::Status;
 use super::record::{NO_END, Record};
 use super::{Inventory, RowId};
 
@@ -38,11 +38,11 @@ impl Inventory {
         })
     }
 
-    /// Returns the newest certificate of the same kind, in any source and scope, that is in use, ends later and covers
-    /// every name of a server's certificate. It supersedes nothing: nobody knows where it is deployed.
-    pub fn newer(&self, row: RowId) -> Option<RowId> {
-        let old = self.chunks.record(row).filter(|old| old.mark.kind() == Kind::Server)?;
-        self.newest(self.links.covering(row), &old)
+    /// Returns the certificate in use that ends last of those that cover the names of `row`, itself among them.
+    pub(super) fn newest_for(&self, row: RowId) -> Option<(i64, RowId)> {
+        let known = self.ending_later(self.links.all_covering(row), NO_END);
+        let last = known.max_by_key(|(other, end)| (*end, std::cmp::Reverse(*other)));
+        last.map(|(other, end)| (end, other))
     }
 
     /// Returns the certificate that has replaced `row`, which is gone: its successor, or else the newest that covers its

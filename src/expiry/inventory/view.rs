@@ -7,7 +7,7 @@ use super::super::certificate::{Kind, Timestamp};
 use super::authorities::{Authorities, Signers};
 use super::chunk::{Chunk, Slot, place, row_at};
 use super::top_k::TopK;
-use super::{Row, RowId, ScopeId};
+use super::{Row, RowId, ScopeId, Undeployed};
 
 /// A certificate that ended longer ago than this is ranked behind those that end in the future.
 const LONG_ENDED_SECONDS: i64 = 30 * 86_400;
@@ -24,6 +24,7 @@ pub struct View {
     chunks: Arc<[Arc<Chunk>]>,
     names: Arc<Names>,
     authorities: Arc<Authorities>,
+    undeployed: Arc<Undeployed>,
 }
 
 /// A certificate that signs others.
@@ -46,7 +47,18 @@ impl View {
         names: Arc<Names>,
         authorities: Arc<Authorities>,
     ) -> Self {
-        Self { version, chunks, names, authorities }
+        Self { version, chunks, names, authorities, undeployed: Arc::default() }
+    }
+
+    /// Returns the same state with what is served although a newer one is known.
+    #[must_use]
+    pub fn with_undeployed(self, undeployed: Arc<Undeployed>) -> Self {
+        Self { undeployed, ..self }
+    }
+
+    /// Returns what is served although a newer one is known.
+    pub fn undeployed(&self) -> &Arc<Undeployed> {
+        &self.undeployed
     }
 
     /// Returns the number of the state: two states of one inventory with the same number are the same.

@@ -1,6 +1,6 @@
 //! The inventory and everything that changes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
@@ -16,7 +16,7 @@ use super::record::{
 };
 use super::slots::Slots;
 use super::view::{Names, View};
-use super::{Applied, Change, Row, RowId, ScopeId};
+use super::{Applied, Change, Row, RowId, ScopeId, Undeployed};
 
 /// Everything known. Owned by the pipeline, which is the only writer.
 ///
@@ -28,8 +28,8 @@ pub struct Inventory {
     pub(super) links: Links,
     pub(super) authorities: Arc<Authorities>,
     slots: Slots,
-    names: Arc<Names>,
-    scopes: BTreeMap<Arc<str>, BTreeMap<Arc<str>, ScopeId>>,
+    pub(super) names: Arc<Names>,
+    pub(super) scopes: BTreeMap<Arc<str>, BTreeMap<Arc<str>, ScopeId>>,
     version: u64,
     /// Where the next sighting is looked for first: providers list certificates in the order in which they listed
     /// them the first time, and a look at the next place is cheaper than one into a table of millions.
@@ -37,6 +37,10 @@ pub struct Inventory {
     pub(super) taken_over: TakenOver,
     /// Few, so they are kept beside the columns.
     end_unlisted: RoaringBitmap,
+    /// Sources whose places are endpoints.
+    pub(super) serving: BTreeSet<Arc<str>>,
+    /// What they serve and should not any more, with the version of the names that it was found in.
+    pub(super) undeployed: Option<(u64, Arc<Undeployed>)>,
 }
 
 impl Inventory {

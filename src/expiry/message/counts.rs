@@ -13,6 +13,7 @@ use crate::expiry::ladder::Rung;
 enum Sort {
     Expired,
     Expiring,
+    NotDeployed,
     NotInUse,
     Renewed,
     Gone,
@@ -56,6 +57,7 @@ const fn sort(topic: &Topic) -> Sort {
     match topic {
         Topic::Expiring { rung: Rung::Expired, .. } => Sort::Expired,
         Topic::Expiring { .. } => Sort::Expiring,
+        Topic::NotDeployed { .. } => Sort::NotDeployed,
         Topic::Renewed { .. } => Sort::Renewed,
         Topic::Gone { .. } => Sort::Gone,
         Topic::SourceStale { .. }
@@ -88,6 +90,8 @@ impl Sort {
             (Self::Expired, Zh) => format!("{count} 个已过期"),
             (Self::Expiring, En) => format!("{count} expiring"),
             (Self::Expiring, Zh) => format!("{count} 个将到期"),
+            (Self::NotDeployed, En) => format!("{count} not deployed"),
+            (Self::NotDeployed, Zh) => format!("{count} 个新证书未部署"),
             (Self::NotInUse, En) => format!("{count} inactive or pending"),
             (Self::NotInUse, Zh) => format!("{count} 个未启用或待启用"),
             (Self::Gone, En) => format!("{count} gone"),
@@ -126,6 +130,8 @@ const fn label(topic: &Topic, language: Language) -> &'static str {
     match (topic, language) {
         (Topic::Expiring { .. }, En) => "expiring",
         (Topic::Expiring { .. }, Zh) => "将到期",
+        (Topic::NotDeployed { .. }, En) => "issued, not deployed",
+        (Topic::NotDeployed { .. }, Zh) => "新证书未部署",
         (Topic::Renewed { .. }, En) => "renewed",
         (Topic::Renewed { .. }, Zh) => "已续期",
         (Topic::Gone { .. }, En) => "gone",

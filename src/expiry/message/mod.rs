@@ -221,7 +221,7 @@ fn had_long_ended(event: &Event) -> bool {
 }
 
 const fn is_alert(event: &Event) -> bool {
-    matches!(event.topic, Topic::Expiring { .. })
+    matches!(event.topic, Topic::Expiring { .. } | Topic::NotDeployed { .. })
 }
 
 /// Returns the whole days from `at` to `end`, negative after it: the same in words and for programs.

@@ -46,6 +46,7 @@ impl Phrases {
         let name = name(event);
         match (&event.topic, self.language) {
             (Topic::Expiring { facts, leaves, .. }, _) => self.expiring(facts, *leaves),
+            (Topic::NotDeployed { facts, .. }, _) => self.not_deployed(facts),
             (Topic::Renewed { .. }, En) => format!("certificate {name} is renewed"),
             (Topic::Renewed { .. }, Zh) => format!("证书 {name} 已续期"),
             (Topic::Gone { .. }, En) => format!("certificate {name} is gone"),
@@ -120,15 +121,31 @@ impl Phrases {
         }
         let inside = if facts.place.is_empty() { &facts.scope } else { &facts.place };
         parts.push(self.place(&inert(&facts.source, NAME), inside));
-        if let Topic::Expiring { leaves, newer, .. } = &event.topic {
-            let leaves = leaves.map(|leaves| (Label::Leaves, leaves.to_string()));
-            let newer = newer.as_ref().map(|newer| (Label::Newer, self.newer(newer)));
-            parts.extend(self.lines(leaves.into_iter().chain(newer).collect()));
-        }
+        parts.extend(self.lines(self.what_to_know(&event.topic)));
         if matches!(facts.status, Status::Inactive | Status::Pending) {
             parts.push(words::status(facts.status, self.language).to_owned());
         }
         parts.join(" · ")
+    }
+
+    /// Returns what else decides how urgent an end is.
+    fn what_to_know(self, topic: &Topic) -> Vec<(Label, String)> {
+        match topic {
+            Topic::Expiring { leaves, newer, unserved, .. } => {
+                let newer = newer.as_ref().map(|newer| self.newer(newer)).unwrap_or_default();
+                let served = if *unserved { words::served_nowhere(self.language) } else { "" };
+                vec![
+                    (Label::Leaves, number(*leaves)),
+                    (Label::Newer, newer),
+                    (Label::Served, served.to_owned()),
+                ]
+            }
+            Topic::NotDeployed { newer, since, .. } => vec![
+                (Label::Undeployed, self.newer(newer)),
+                (Label::Since, since.map(iso).unwrap_or_default()),
+            ],
+            _ => Vec::new(),
+        }
     }
 
     /// Returns the headline with its reason.
@@ -158,9 +175,8 @@ impl Phrases {
     /// Returns what is known about the event, one fact a line.
     pub(super) fn facts(self, event: &Event) -> Vec<String> {
         match &event.topic {
-            Topic::Expiring { facts, leaves, newer, .. } => {
-                let newer = newer.as_ref().map(|newer| self.newer(newer)).unwrap_or_default();
-                let more = [(Label::Leaves, number(*leaves)), (Label::Newer, newer)];
+            Topic::Expiring { facts, .. } | Topic::NotDeployed { facts, .. } => {
+                let more = self.what_to_know(&event.topic);
                 self.lines([&self.certificate(facts)[..], &more].concat())
             }
             Topic::Gone { facts, elsewhere } => {
@@ -246,6 +262,17 @@ impl Phrases {
         }
     }
 
+    fn not_deployed(self, facts: &Facts) -> String {
+        let (name, when) = (certificate_name(facts), self.when(facts.not_after));
+        let place = inert(&facts.place, NAME);
+        match self.language {
+            En => {
+                format!("certificate {name} {when}, {place} still serves it, not the newer one")
+            }
+            Zh => format!("证书 {name} {when}，{place} 仍在使用，新证书未部署"),
+        }
+    }
+
     /// Returns when the end is or was, as a verb phrase.
     fn when(self, end: Option<Timestamp>) -> String {
         let Some(end) = end else { return words::no_known_end(self.language).to_owned() };
@@ -315,6 +342,7 @@ impl Phrases {
                 vec![(Label::Source, inert(source, FACT)), (Label::Offset, seconds.to_string())]
             }
             Topic::Expiring { .. }
+            | Topic::NotDeployed { .. }
             | Topic::Renewed { .. }
             | Topic::Gone { .. }
             | Topic::ClockRecovered

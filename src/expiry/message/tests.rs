@@ -21,14 +21,29 @@ fn event(severity: Severity, topic: Topic) -> Event {
 fn expiring(name: &str, days: i64) -> Event {
     let rung = if days > 0 { Rung::Before(7 * 86_400) } else { Rung::Expired };
     let severity = if days > 0 { Severity::Warning } else { Severity::Critical };
-    event(severity, Topic::Expiring { facts: facts(name, days), rung, leaves: None, newer: None })
+    event(
+        severity,
+        Topic::Expiring {
+            facts: facts(name, days),
+            rung,
+            leaves: None,
+            newer: None,
+            unserved: false,
+        },
+    )
 }
 
 fn inactive(name: &str) -> Event {
     let facts = Facts { status: Status::Inactive, ..facts(name, 2) };
     event(
         Severity::Info,
-        Topic::Expiring { facts, rung: Rung::Before(3 * 86_400), leaves: None, newer: None },
+        Topic::Expiring {
+            facts,
+            rung: Rung::Before(3 * 86_400),
+            leaves: None,
+            newer: None,
+            unserved: false,
+        },
     )
 }
 
@@ -39,6 +54,25 @@ fn renewed(name: &str) -> Event {
         successor_not_after: NOW.plus(90 * DAY),
     };
     event(Severity::Info, topic)
+}
+
+fn newer(source: &str, place: &str) -> Newer {
+    Newer {
+        source: source.into(),
+        place: place.into(),
+        serial: "05ffee".into(),
+        not_after: Some(NOW.plus(90 * DAY)),
+        deployment_unknown: false,
+    }
+}
+
+fn undeployed(days: i64) -> Event {
+    let place = "www.example.com:443/www.example.com".into();
+    let facts = Facts { source: "web".into(), place, ..facts("www.example.com", days) };
+    let rung = if days > 0 { Rung::Before(7 * 86_400) } else { Rung::Expired };
+    let since = (days > 0).then(|| NOW.plus(-20 * DAY));
+    let newer = newer("web-certs", "all");
+    event(Severity::Warning, Topic::NotDeployed { facts, rung, newer, since })
 }
 
 fn shown(message: &Message) -> String {

@@ -56,6 +56,13 @@ pub(super) const fn deployment_unknown(language: Language) -> &'static str {
     }
 }
 
+pub(super) const fn served_nowhere(language: Language) -> &'static str {
+    match language {
+        En => "nowhere that is looked at",
+        Zh => "所检查的端点均未使用此证书",
+    }
+}
+
 /// Returns the line for what had ended long before it was first seen.
 pub(super) fn long_ended(count: u64, language: Language) -> String {
     match language {
@@ -175,6 +182,11 @@ pub(super) enum Label {
     Place,
     Fingerprint,
     Newer,
+    /// The newer certificate that should be served.
+    Undeployed,
+    /// Since when that one is valid.
+    Since,
+    Served,
     Issuer,
     /// The issuer where it is known by the serial of its certificate.
     IssuerSerial,
@@ -214,6 +226,9 @@ impl Label {
             Self::Place => "Place",
             Self::Fingerprint => "Fingerprint",
             Self::Newer => "Newer certificate",
+            Self::Undeployed => "Should be served",
+            Self::Since => "Not deployed since",
+            Self::Served => "Served",
             Self::Issuer | Self::IssuerSerial => "Issuer",
             Self::Serial => "Serial",
             Self::NotAfter => "Not after",
@@ -245,6 +260,9 @@ impl Label {
             Self::Place => "位置",
             Self::Fingerprint => "指纹",
             Self::Newer => "较新的证书",
+            Self::Undeployed => "应部署的证书",
+            Self::Since => "未部署起始时间",
+            Self::Served => "部署情况",
             Self::Issuer => "签发者",
             Self::IssuerSerial => "签发 CA 序列号",
             Self::Serial => "序列号",

@@ -161,6 +161,11 @@ impl DaemonMetrics {
         self.source(source, |source| source.window(scope, window, |w| w.missing = Some(count)));
     }
 
+    /// Keeps how many certificates are served although a newer one is known.
+    pub fn not_deployed(&self, source: &str, scope: &str, count: u64) {
+        self.source(source, |source| source.scope(scope, |s| s.not_deployed = Some(count)));
+    }
+
     /// Counts rows that could not be understood.
     pub fn rejected(&self, source: &str, reason: Reason, count: u64) {
         self.source(source, |source| source.rejected(reason, count));

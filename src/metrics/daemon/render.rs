@@ -76,10 +76,11 @@ fn places<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
 }
 
 fn scopes<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
-    let families: [Gauge<Scope>; 6] = [
+    let families: [Gauge<Scope>; 7] = [
         (f::ADDED, |scope| Some(Value::Count(scope.added))),
         (f::GONE, |scope| Some(Value::Count(scope.gone))),
         (f::RENEWED, |scope| Some(Value::Count(scope.renewed))),
+        (f::NOT_DEPLOYED, |scope| scope.not_deployed.map(Value::Count)),
         (f::SOURCE_REPORTED, |scope| scope.total(|w| w.reported).map(Value::Count)),
         (f::SOURCE_COLLECTED, |scope| scope.total(|w| w.collected).map(Value::Count)),
         (f::SOURCE_MISSING, |scope| scope.missing().map(Value::Count)),

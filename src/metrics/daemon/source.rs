@@ -41,6 +41,8 @@ pub(super) struct Scope {
     pub(super) added: u64,
     pub(super) gone: u64,
     pub(super) renewed: u64,
+    /// Known only of sources that look at endpoints.
+    pub(super) not_deployed: Option<u64>,
 }
 
 /// The result of the last scans of one window.

@@ -70,6 +70,7 @@ fn what_is_unknown_has_no_sample() {
         "source_reported_certificates",
         "source_collected_certificates",
         "source_scan_missing",
+        "certificates_not_deployed",
         "source_clock_offset_seconds",
         "alerts_active",
         "channel_up",

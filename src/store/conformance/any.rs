@@ -109,9 +109,14 @@ fn endpoint() -> BoxedStrategy<Topic> {
 
 fn topic() -> BoxedStrategy<Topic> {
     prop_oneof![
-        (facts(), rung(), option::of(any::<u64>()), option::of(newer())).prop_map(
-            |(facts, rung, leaves, newer)| Topic::Expiring { facts, rung, leaves, newer }
+        (facts(), rung(), option::of(any::<u64>()), option::of(newer()), any::<bool>()).prop_map(
+            |(facts, rung, leaves, newer, unserved)| {
+                Topic::Expiring { facts, rung, leaves, newer, unserved }
+            }
         ),
+        (facts(), rung(), newer(), option::of(time())).prop_map(|(facts, rung, newer, since)| {
+            Topic::NotDeployed { facts, rung, newer, since }
+        }),
         (facts(), option::of(newer()))
             .prop_map(|(facts, elsewhere)| Topic::Gone { facts, elsewhere }),
         (text(), text()).prop_map(|(channel, code)| Topic::NotificationDead { channel, code }),

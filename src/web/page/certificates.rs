@@ -18,9 +18,17 @@ const DAY: i64 = 86_400;
 
 /// What the search found.
 pub(super) struct Found {
-    rows: Vec<(Row, Option<Facts>)>,
+    rows: Vec<Line>,
     more: bool,
     error: Option<NamesError>,
+}
+
+/// One certificate.
+struct Line {
+    row: Row,
+    facts: Option<Facts>,
+    /// The newer certificate that should be served in its place.
+    should: Option<(RowId, Option<Facts>)>,
 }
 
 /// Finds what the reader looks for among the certificates that matter most.
@@ -45,15 +53,34 @@ pub(super) async fn find(state: &State, wish: &Wish, now: Timestamp) -> Found {
             found.error = Some(error);
             vec![None; ids.len()]
         });
-        let named = batch.iter().map(|(_, row)| *row).zip(facts);
-        found.rows.extend(named.filter(|(_, facts)| matches(facts.as_ref(), &wanted)));
+        let lines = batch.iter().zip(facts).map(|((id, row), facts)| {
+            let should = view.undeployed().get(id).map(|newer| (*newer, None));
+            Line { row: *row, facts, should }
+        });
+        found.rows.extend(lines.filter(|line| matches(line.facts.as_ref(), &wanted)));
         if found.rows.len() > SHOWN {
             break;
         }
     }
     found.more = found.rows.len() > SHOWN;
     found.rows.truncate(SHOWN);
+    found.name_what_should_be_served(state).await;
     found
+}
+
+impl Found {
+    async fn name_what_should_be_served(&mut self, state: &State) {
+        let mut lines: Vec<_> =
+            self.rows.iter_mut().filter_map(|line| line.should.as_mut()).collect();
+        let ids: Vec<RowId> = lines.iter().map(|(id, _)| *id).collect();
+        if ids.is_empty() {
+            return;
+        }
+        match state.names.facts(&ids).await {
+            Ok(named) => lines.iter_mut().zip(named).for_each(|(line, facts)| line.1 = facts),
+            Err(error) => self.error = Some(error),
+        }
+    }
 }
 
 /// Orders certificates of several sources as the inventory orders those of one.
@@ -125,12 +152,30 @@ fn table(found: &Found, now: Timestamp) -> Markup {
                 th { "Expires" } th { "Remaining" } th { "Status" } th { "Kind" } th { "Holder" }
                 th { "Common name" } th { "Issuer" } th { "Serial" } th { "Source" } th { "Scope" }
             } }
-            tbody { @for (row, facts) in &found.rows { (line(row, facts.as_ref(), now)) } }
+            tbody { @for line in &found.rows { (line.shown(now)) } }
         }
     }
 }
 
-fn line(row: &Row, facts: Option<&Facts>, now: Timestamp) -> Markup {
+impl Line {
+    fn shown(&self, now: Timestamp) -> Markup {
+        cells(&self.row, self.facts.as_ref(), &self.status(), now)
+    }
+
+    /// Shows its status, and what should be served instead.
+    fn status(&self) -> Markup {
+        let serial = |facts: &Option<Facts>| facts.as_ref().map(|facts| shown(&facts.serial));
+        html! {
+            (self.row.status.as_str())
+            @if let Some((_, newer)) = &self.should {
+                " · " span.soon { "not deployed" }
+                @if let Some(serial) = serial(newer) { ": " code { (serial) } " should be served" }
+            }
+        }
+    }
+}
+
+fn cells(row: &Row, facts: Option<&Facts>, status: &Markup, now: Timestamp) -> Markup {
     let name =
         |read: fn(&Facts) -> &String| facts.map_or_else(|| "–".to_owned(), |f| shown(read(f)));
     html! {
@@ -144,16 +189,22 @@ fn line(row: &Row, facts: Option<&Facts>, now: Timestamp) -> Markup {
                 td data-label="Expires" { "unknown" }
                 td data-label="Remaining" { "–" }
             }
-            td data-label="Status" { (row.status.as_str()) }
+            td data-label="Status" { (status) }
             td data-label="Kind" { (row.kind.as_str()) }
             td data-label="Holder" { (name(|facts| &facts.holder)) }
             td data-label="Common name" { (name(|facts| &facts.common_name)) }
             td data-label="Issuer" { (name(|facts| &facts.issuer)) }
             td data-label="Serial" { code { (name(|facts| &facts.serial)) } }
             td data-label="Source" { (name(|facts| &facts.source)) }
-            td data-label="Scope" { (name(|facts| &facts.scope)) }
+            td data-label="Scope" { (name(|facts| &facts.scope)) (place(facts)) }
         }
     }
+}
+
+/// Shows where it was looked at, if anywhere.
+fn place(facts: Option<&Facts>) -> Markup {
+    let place = facts.map(|facts| facts.place.as_str()).filter(|place| !place.is_empty());
+    html! { @if let Some(place) = place { " · " (shown(place)) } }
 }
 
 fn urgency(status: Status, left: i64) -> &'static str {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::super::limits::Limits;
 use super::client::{Answer, answer, send, start};
-use crate::expiry::{Kind, Status};
+use crate::expiry::{Kind, Status, View};
 use crate::metrics::testing::{Known, NOW};
 use crate::scan::{ScanStatus, SourceStatus};
 
@@ -155,6 +155,29 @@ async fn the_page_shows_sources_and_certificates() {
     let style = server.get("/style.css").await;
     assert_eq!(style.header("content-type"), Some("text/css; charset=utf-8"));
     assert!(style.text().contains("prefers-color-scheme: dark"));
+}
+
+#[tokio::test]
+async fn what_should_be_served_is_named_beside_what_is() {
+    let place = "a.test:443/<a>";
+    let mut old = Known::new("web", "all", "0a").names("a.example", "", "");
+    old.0.place = place.to_owned();
+    let known = [old, Known::new("ssl", "all", "<0b>").ends_in(90 * 86_400)];
+    let server = start(&known, Limits::default()).await;
+    let rows: Vec<_> = server.view.borrow().rows().map(|(row, _)| row).collect();
+    let page = server.get("/").await;
+    assert!(!page.text().contains("not deployed"), "{}", page.text());
+    let view = View::clone(&server.view.borrow());
+    let undeployed = Arc::new([(rows[0], rows[1])].into());
+    server.view.send(Arc::new(view.with_undeployed(undeployed))).unwrap();
+    let page = server.get("/").await;
+    let named = "active · <span class=\"soon\">not deployed</span>: <code>&lt;0b&gt;</code> should be served";
+    for part in [named, "all · a.test:443/&lt;a&gt;"] {
+        assert!(page.text().contains(part), "{part} is not in\n{}", page.text());
+    }
+    server.names.fails.store(true, Ordering::SeqCst);
+    let page = server.get("/").await;
+    assert!(page.text().contains("not deployed</span>"), "{}", page.text());
 }
 
 #[tokio::test]

@@ -70,6 +70,7 @@ fn a_device_is_told_with_its_instance_and_the_authority_that_signed_it() {
         rung: Rung::Before(86_400),
         leaves: None,
         newer: None,
+        unserved: false,
     };
     insta::assert_snapshot!(said_of(topic), @r"
     [notafter] certificate meter 7 expires in 1 day (warning)
@@ -93,8 +94,13 @@ fn a_device_is_told_with_its_instance_and_the_authority_that_signed_it() {
     <https://certs.example.com/?source=iot-prod&scope=mqtt-qgzaawn9&q=04a1b2c3>
     ");
     let ca = Facts { kind: Kind::Ca, issuer: "Root CA".into(), ..facts };
-    let topic =
-        Topic::Expiring { facts: ca, rung: Rung::Before(86_400), leaves: None, newer: None };
+    let topic = Topic::Expiring {
+        facts: ca,
+        rung: Rung::Before(86_400),
+        leaves: None,
+        newer: None,
+        unserved: false,
+    };
     let message =
         Message::compose("id", NOW, Language::Zh, vec![event(Severity::Warning, topic)], None);
     assert!(message.summary.contains(&"签发者：Root CA".to_owned()), "{:?}", message.summary);
@@ -117,8 +123,13 @@ fn a_rung_is_a_length_of_time_in_chinese() {
 #[test]
 fn a_ca_is_told_with_its_leaves() {
     let facts = Facts { kind: Kind::Ca, ..facts("Root CA", 13) };
-    let topic =
-        Topic::Expiring { facts, rung: Rung::Before(14 * 86_400), leaves: Some(1234), newer: None };
+    let topic = Topic::Expiring {
+        facts,
+        rung: Rung::Before(14 * 86_400),
+        leaves: Some(1234),
+        newer: None,
+        unserved: false,
+    };
     insta::assert_snapshot!(said_of(topic), @r"
     [notafter] CA certificate Root CA expires in 13 days, with 1234 active certificates (warning)
     Common name: Root CA
@@ -171,13 +182,7 @@ fn a_renewal_names_the_successor() {
 
 #[test]
 fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
-    let newer = Newer {
-        source: "web".into(),
-        place: "/b.pem".into(),
-        serial: "05ffee".into(),
-        not_after: Some(NOW.plus(90 * DAY)),
-        deployment_unknown: false,
-    };
+    let newer = newer("web", "/b.pem");
     let placed = Facts {
         place: "/etc/a.pem".into(),
         issuer: "C=JP, O=SECOM (x)".into(),
@@ -186,8 +191,13 @@ fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
         ..facts("a.example.com", 7)
     };
     let rung = Rung::Before(7 * 86_400);
-    let topic =
-        Topic::Expiring { facts: placed.clone(), rung, leaves: None, newer: Some(newer.clone()) };
+    let topic = Topic::Expiring {
+        facts: placed.clone(),
+        rung,
+        leaves: None,
+        newer: Some(newer.clone()),
+        unserved: false,
+    };
     insta::assert_snapshot!(said_of(topic.clone()), @r"
     [notafter] certificate a.example.com expires in 7 days (warning)
     Common name: a.example.com
@@ -215,7 +225,13 @@ fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
     let listed = Newer { place: "all".into(), deployment_unknown: true, ..newer.clone() };
-    let unknown = Topic::Expiring { facts: facts("b", 7), rung, leaves: None, newer: Some(listed) };
+    let unknown = Topic::Expiring {
+        facts: facts("b", 7),
+        rung,
+        leaves: None,
+        newer: Some(listed),
+        unserved: false,
+    };
     let gone = Topic::Gone { facts: placed, elsewhere: Some(newer) };
     let events = [topic, unknown, gone].map(|topic| event(Severity::Warning, topic));
     let message = Message::compose("id", NOW, Language::En, events.to_vec(), None);
@@ -223,4 +239,103 @@ fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
     assert!(lines[0].contains("web-certs / /etc/a.pem · Newer certificate: 05ffee"), "{lines:?}");
     assert!(lines.iter().any(|line| line.ends_with("not known whether it is deployed")));
     assert!(lines.iter().any(|line| line.starts_with("a.example.com · gone · web-certs")));
+}
+
+#[test]
+fn a_certificate_that_should_not_be_served_any_more_is_told_with_the_one_that_should() {
+    insta::assert_snapshot!(said(&[undeployed(7)]), @r"
+    [notafter] certificate www.example.com expires in 7 days, www.example.com:443/www.example.com still serves it, not the newer one (warning)
+    Common name: www.example.com
+    Source: web
+    Scope: all
+    Place: www.example.com:443/www.example.com
+    Issuer: R11
+    Serial: 04a1b2c3
+    Not after: 2026-01-08T00:00:00Z
+    Days left: 7
+    Should be served: 05ffee, 2026-04-01T00:00:00Z, web-certs / all
+    Not deployed since: 2025-12-12T00:00:00Z
+    <https://certs.example.com/?source=web&scope=all&q=04a1b2c3>
+
+    [notafter] 证书 www.example.com 将在 7 天后到期，www.example.com:443/www.example.com 仍在使用，新证书未部署 (warning)
+    通用名称 (CN)：www.example.com
+    来源：web
+    位置：www.example.com:443/www.example.com
+    签发者：R11
+    序列号：04a1b2c3
+    到期时间：2026-01-08T00:00:00Z
+    剩余天数：7
+    应部署的证书：05ffee, 2026-04-01T00:00:00Z, web-certs / all
+    未部署起始时间：2025-12-12T00:00:00Z
+    <https://certs.example.com/?source=web&scope=all&q=04a1b2c3>
+    ");
+    let expired = Message::compose("id", NOW, Language::En, vec![undeployed(-2)], None);
+    insta::assert_snapshot!(expired.title, @"[notafter] certificate www.example.com expired 2 days ago, www.example.com:443/www.example.com still serves it, not the newer one");
+}
+
+#[test]
+fn what_is_not_deployed_is_counted_by_itself() {
+    insta::assert_snapshot!(said(&[undeployed(7), expiring("b", 5)]), @r"
+    [notafter] 2 events: 1 expiring, 1 not deployed (warning)
+    - b · expires in 5 days · 2026-01-06T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - www.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web / www.example.com:443/www.example.com · Should be served: 05ffee, 2026-04-01T00:00:00Z, web-certs / all · Not deployed since: 2025-12-12T00:00:00Z <https://certs.example.com/?source=web&scope=all&q=04a1b2c3>
+    <https://certs.example.com/>
+
+    [notafter] 2 个事件：1 个将到期，1 个新证书未部署 (warning)
+    - b · 将在 5 天后到期 · 2026-01-06T00:00:00Z · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - www.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web / www.example.com:443/www.example.com · 应部署的证书：05ffee, 2026-04-01T00:00:00Z, web-certs / all · 未部署起始时间：2025-12-12T00:00:00Z <https://certs.example.com/?source=web&scope=all&q=04a1b2c3>
+    <https://certs.example.com/>
+    ");
+    let many: Vec<_> = (0..6).map(|_| undeployed(7)).chain([expiring("b", 5)]).collect();
+    let many = said(&many);
+    let counts = many.lines().filter(|line| !line.starts_with(['-', '<']));
+    insta::assert_snapshot!(counts.collect::<Vec<_>>().join("\n"), @r"
+    [notafter] 7 events: 1 expiring, 6 not deployed (warning)
+    within 7d: 1
+    issued, not deployed: 6
+
+    [notafter] 7 个事件：1 个将到期，6 个新证书未部署 (warning)
+    7 天内到期：1
+    新证书未部署：6
+    ");
+}
+
+#[test]
+fn a_certificate_that_is_served_nowhere_says_so() {
+    let mut lost = expiring("www.example.com", 7);
+    let Topic::Expiring { unserved, .. } = &mut lost.topic else { panic!("made above") };
+    *unserved = true;
+    insta::assert_snapshot!(said(&[lost.clone()]), @r"
+    [notafter] certificate www.example.com expires in 7 days (warning)
+    Common name: www.example.com
+    Source: web-certs
+    Scope: all
+    Issuer: R11
+    Serial: 04a1b2c3
+    Not after: 2026-01-08T00:00:00Z
+    Days left: 7
+    Served: nowhere that is looked at
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+
+    [notafter] 证书 www.example.com 将在 7 天后到期 (warning)
+    通用名称 (CN)：www.example.com
+    来源：web-certs
+    签发者：R11
+    序列号：04a1b2c3
+    到期时间：2026-01-08T00:00:00Z
+    剩余天数：7
+    部署情况：所检查的端点均未使用此证书
+    <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    ");
+    insta::assert_snapshot!(said(&[lost, expiring("b", 5)]), @r"
+    [notafter] 2 events: 2 expiring (warning)
+    - b · expires in 5 days · 2026-01-06T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - www.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all · Served: nowhere that is looked at <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    <https://certs.example.com/>
+
+    [notafter] 2 个事件：2 个将到期 (warning)
+    - b · 将在 5 天后到期 · 2026-01-06T00:00:00Z · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - www.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs · 部署情况：所检查的端点均未使用此证书 <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    <https://certs.example.com/>
+    ");
 }
