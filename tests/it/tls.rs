@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::harness::{Daemon, Ran};
 
 mod daemon;
+mod deployment;
 mod made;
 mod mail_and_database;
 mod openssl;
