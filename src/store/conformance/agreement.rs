@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use proptest::sample::Index;
-
 use super::super::{ChannelState, Memory};
-use super::calls::{CHANNELS, Call, Ending, Input, ROWS, SCOPES};
+use super::calls::{CHANNELS, Call, Ending, Input, Posted, ROWS, SCOPES};
 use super::*;
 
 /// Makes the calls of `input` to the store at `place` and to one in memory, and compares all that can be read after
@@ -47,16 +45,19 @@ impl Pair {
         [&*self.store, &self.memory]
     }
 
-    async fn commit(&self, commit: Commit, outbox: &[(Index, Vec<String>)], events: &[Event]) {
+    async fn commit(&self, commit: Commit, outbox: &[Posted], events: &[Event]) {
         let mut commit = self.possible(commit).await;
-        let event = |(index, channels): &(Index, Vec<String>)| {
-            Post::from((index.get(events).clone(), channels.clone()))
+        // The alert about a certificate is closed before it is removed.
+        let closed = |row: &RowId| {
+            let (row, at, channels) = (*row, at(1_000), Vec::new());
+            Post::Closed { row, at, event: None, channels }
         };
-        commit.outbox = outbox.iter().map(event).collect();
+        let said = outbox.iter().map(|one| one.of(events));
+        commit.outbox = said.chain(commit.removed.iter().map(closed)).collect();
         let commit = Arc::new(commit);
-        for store in self.both() {
-            store.commit(Arc::clone(&commit)).await.unwrap();
-        }
+        let [store, memory] = self.both();
+        let settled = store.commit(Arc::clone(&commit)).await.unwrap();
+        assert_eq!(settled, memory.commit(commit).await.unwrap());
     }
 
     /// Makes a step one that the pipeline could have made: its scopes are there, and it is about known certificates.
@@ -147,5 +148,11 @@ impl Pair {
             assert_eq!(store.pending(channel, 3).await.unwrap().len(), expected.len().min(3));
         }
         assert_eq!(store.backlog().await.unwrap(), memory.backlog().await.unwrap());
+        let asked: Vec<_> = (0..ROWS).map(RowId).collect();
+        assert_eq!(store.told(&asked).await.unwrap(), memory.told(&asked).await.unwrap());
+        assert_eq!(store.unsaid().await.unwrap(), memory.unsaid().await.unwrap());
+        let there = ["ops".to_owned()];
+        let stranded = memory.stranded(&there).await.unwrap();
+        assert_eq!(store.stranded(&there).await.unwrap(), stranded);
     }
 }

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::super::{BatchUpdate, ChannelState};
+use super::super::{About, BatchUpdate, ChannelState};
 use super::*;
 
 /// Few enough that calls often meet over the same.
@@ -24,11 +24,46 @@ pub(crate) struct Input {
 
 #[derive(Clone, Debug)]
 pub(super) enum Call {
-    Commit(Box<Commit>, Vec<(prop::sample::Index, Vec<String>)>),
+    Commit(Box<Commit>, Vec<Posted>),
     Freeze(&'static str, usize),
     Settle(&'static str, Ending, ChannelState),
     Retain(Vec<String>),
     Reopen,
+}
+
+/// Something that a step does to the outbox, with one of the events.
+#[derive(Clone, Debug)]
+pub(super) struct Posted {
+    event: prop::sample::Index,
+    channels: Vec<String>,
+    way: Way,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    Say(About),
+    Rung(RowId),
+    Held(RowId),
+    /// With the event, or without a word.
+    Closed(RowId, bool),
+    Over(String, bool),
+    Channels,
+}
+
+impl Posted {
+    pub(super) fn of(&self, events: &[Event]) -> Post {
+        let (event, channels) = (self.event.get(events).clone(), self.channels.clone());
+        let at = at(1_000);
+        let word = |said: bool| said.then(|| event.clone());
+        match self.way.clone() {
+            Way::Say(about) => Post::Say { event, channels, about },
+            Way::Rung(row) => Post::Rung { row, event, channels },
+            Way::Held(row) => Post::Held { row, at },
+            Way::Closed(row, said) => Post::Closed { row, at, event: word(said), channels },
+            Way::Over(key, said) => Post::Over { key, at, event: word(said), channels },
+            Way::Channels => Post::Channels { at, names: channels },
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -65,8 +100,7 @@ pub(crate) fn input() -> impl Strategy<Value = Input> {
 
 fn a_call() -> impl Strategy<Value = Call> {
     let channel = || proptest::sample::select(CHANNELS.as_slice());
-    let channels = proptest::sample::subsequence(CHANNELS.map(str::to_owned).to_vec(), 0..=2);
-    let outbox = vec((proptest::prelude::any::<prop::sample::Index>(), channels), 0..4);
+    let outbox = vec(a_post(), 0..4);
     let sources = vec!["iot".to_owned(), "web".to_owned(), "plant".to_owned()];
     prop_oneof![
         6 => (a_commit(), outbox).prop_map(|(commit, outbox)| Call::Commit(Box::new(commit), outbox)),
@@ -76,6 +110,29 @@ fn a_call() -> impl Strategy<Value = Call> {
         }),
         1 => proptest::sample::subsequence(sources, 0..=3).prop_map(Call::Retain),
         1 => Just(Call::Reopen),
+    ]
+}
+
+fn a_post() -> impl Strategy<Value = Posted> {
+    let event = proptest::prelude::any::<prop::sample::Index>();
+    let channels = proptest::sample::subsequence(CHANNELS.map(str::to_owned).to_vec(), 0..=2);
+    (event, channels, a_way()).prop_map(|(event, channels, way)| Posted { event, channels, way })
+}
+
+fn a_way() -> impl Strategy<Value = Way> {
+    // Few, so that what is said of one ends as well.
+    let row = || (0..3_u32).prop_map(RowId);
+    let key = || "[ab]".prop_map(|key: String| key);
+    let said = proptest::prelude::any::<bool>;
+    prop_oneof![
+        3 => Just(Way::Say(About::Nothing)),
+        1 => row().prop_map(|row| Way::Say(About::Certificate(row))),
+        2 => key().prop_map(|key| Way::Say(About::Condition(key))),
+        4 => row().prop_map(Way::Rung),
+        1 => row().prop_map(Way::Held),
+        2 => (row(), said()).prop_map(|(row, said)| Way::Closed(row, said)),
+        2 => (key(), said()).prop_map(|(key, said)| Way::Over(key, said)),
+        1 => Just(Way::Channels),
     ]
 }
 

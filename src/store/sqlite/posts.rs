@@ -62,7 +62,7 @@ const STRANDED: &str = "
     SELECT event.body, min(delivery.certificate_id), min(delivery.condition)
     FROM delivery JOIN event ON event.number = delivery.event
     WHERE delivery.state = 'pending' AND delivery.channel NOT IN (SELECT value FROM json_each(?1))
-    GROUP BY event.number ORDER BY event.number";
+    GROUP BY event.number ORDER BY min(delivery.id)";
 
 const TOLD: &str = "
     SELECT value FROM ledger, json_each(ledger.told) WHERE certificate_id = ?1 ORDER BY value";
