@@ -27,5 +27,6 @@ mod simulator_faults;
 mod simulator_enos;
 mod tls;
 mod truth;
+mod upgrade;
 mod varied;
 mod written;
