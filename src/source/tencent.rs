@@ -145,22 +145,26 @@ pub(super) fn client_of(
     service: &Service,
     region: Option<&str>,
 ) -> Tencent {
-    use crate::client::NoMeter;
-    use crate::expiry::Timestamp;
-
-    let deps = Deps {
-        http: crate::client::http::Http::new().unwrap(),
-        limiters: crate::client::limiter::Limiters::default(),
-        clock: Arc::new(crate::clock::SteadyClock::starting_at(Timestamp::from_seconds(
-            1_763_827_200,
-        ))),
-        random: Arc::new(crate::clock::SystemRandom),
-        meter: Arc::new(NoMeter),
-    };
     let account = Account {
         endpoint: fake.url("/"),
         rate: 1e6,
         keys: Arc::new(|| Ok(Keys { id: "id".into(), key: "hunter2".into(), token: None })),
     };
-    account.client(service, "test", region.map(str::to_owned), &deps)
+    account.client(service, "test", region.map(str::to_owned), &deps())
+}
+
+/// Returns what a source is built with, which asks nobody by itself.
+#[cfg(test)]
+pub(super) fn deps() -> Deps {
+    use crate::client::NoMeter;
+    use crate::clock::{SteadyClock, SystemRandom};
+    use crate::expiry::Timestamp;
+
+    Deps {
+        http: crate::client::http::Http::new().unwrap(),
+        limiters: crate::client::limiter::Limiters::default(),
+        clock: Arc::new(SteadyClock::starting_at(Timestamp::from_seconds(1_763_827_200))),
+        random: Arc::new(SystemRandom),
+        meter: Arc::new(NoMeter),
+    }
 }

@@ -107,6 +107,30 @@ mod tests {
         entries(bytes, None).into_iter().map(name).collect()
     }
 
+    /// As some tools write: the length of the outermost sequence is not stated, and two zeros end it.
+    fn in_ber(der: &[u8]) -> Vec<u8> {
+        let inside = crate::x509::der::content(der, 0x30).unwrap();
+        [INDEFINITE, inside, &[0, 0]].concat()
+    }
+
+    #[test]
+    fn what_is_written_in_ber_is_refused_by_name_with_what_to_do() {
+        let pkcs7 = in_ber(include_bytes!("../../../tests/fixtures/keystores/both.p7b"));
+        let pkcs12 = in_ber(include_bytes!("../../../tests/fixtures/keystores/modern.p12"));
+        let either = "PKCS#7 or PKCS#12 in BER: export it in DER, or convert it with `openssl`";
+        let why = |bytes: &[u8]| {
+            let mut found = entries(bytes, Some(Ok("changeit")));
+            (found.remove(0).unwrap_err(), found.len())
+        };
+        for bytes in [&pkcs7, &pkcs12] {
+            assert_eq!(why(bytes), (either.to_owned(), 0));
+        }
+        let text = base64::engine::general_purpose::STANDARD.encode(&pkcs7);
+        let pem = format!("-----BEGIN PKCS7-----\n{text}\n-----END PKCS7-----\n");
+        let named = "PKCS#7 in BER: convert it with `openssl pkcs7 -print_certs`";
+        assert_eq!(why(pem.as_bytes()), (named.to_owned(), 0));
+    }
+
     #[test]
     fn finds_every_certificate_in_every_form() {
         let (a, b) = (made("a"), made("b"));

@@ -5,6 +5,8 @@ use crate::client::fake::{Fake, Reply as Answer, Seen};
 use crate::expiry::Timestamp;
 use crate::source::tencent::client_of;
 
+mod regions;
+
 const SPAN: crate::source::Span =
     (Timestamp::from_seconds(1_763_000_000), Timestamp::from_seconds(1_767_000_000));
 const NEAR: Window = Window::Near { from: SPAN.0, to: SPAN.1 };

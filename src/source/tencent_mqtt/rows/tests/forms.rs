@@ -222,16 +222,18 @@ proptest! {
     }
 
     #[test]
-    fn a_body_that_was_changed_is_read_as_serde_reads_it_or_refused_by_both(
+    fn a_body_that_was_changed_is_read_as_serde_reads_it_or_as_it_was(
         body in body(), place in any::<prop::sample::Index>(), byte in b' '..=b'[',
     ) {
         // Nothing that would be wrong in a text alone, since of texts that are not used only the end is looked for.
+        let before = told(body.as_bytes());
         let mut body = body.into_bytes();
         let place = place.index(body.len());
         body[place] = byte;
         let (told, by_serde) = (told(&body), by_serde::told(&body));
-        // Of a text that is skipped only the end is looked for: what is broken inside it is read all the same.
-        prop_assert!(told == by_serde || by_serde.is_none(), "{told:?} and {by_serde:?}");
+        // Of a text that is skipped only the end is looked for: broken inside, it costs no row, and changes none.
+        let is_skipped = by_serde.is_none() && told == before;
+        prop_assert!(told == by_serde || is_skipped, "{told:?} and {by_serde:?}");
     }
 
     #[test]
