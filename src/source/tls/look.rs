@@ -9,7 +9,7 @@ use super::endpoint::Endpoint;
 use super::handshake::Served;
 use super::reach::{Failure, Reach};
 use super::verdict::{Judge, Problem, verdict};
-use crate::expiry::{Fingerprint, Kind, Look, PlaceState};
+use crate::expiry::{Fingerprint, Kind, Look, PlaceState, Reason};
 use crate::x509::{self, Facts};
 
 /// Which addresses behind a name are looked at.
@@ -27,8 +27,8 @@ pub(super) struct Found {
     pub(super) state: PlaceState,
     /// Every certificate that any of its addresses serves, once.
     pub(super) certificates: Vec<Facts>,
-    /// What could not be read or understood, one line each.
-    pub(super) failures: Vec<String>,
+    /// What could not be read or understood, and how.
+    pub(super) failures: Vec<(Reason, String)>,
     /// What is wrong with what is served at any of its addresses.
     pub(super) problems: Vec<Problem>,
     /// How addresses differ, in words, if they do.
@@ -128,22 +128,24 @@ fn together(served: Vec<(IpAddr, Chain)>, failed: Vec<Failure>) -> Found {
 
 /// Returns what kept addresses from being read. One that this machine has no way to, as IPv6 where there is none, says
 /// something only where no other was read.
-fn missed(failed: Vec<Failure>, nothing_read: bool) -> Vec<String> {
+fn missed(failed: Vec<Failure>, nothing_read: bool) -> Vec<(Reason, String)> {
     let has_way = failed.iter().any(|one| !one.no_route);
     let counts = |one: &Failure| !one.no_route || nothing_read && !has_way;
-    failed.into_iter().filter(counts).map(|one| one.text).collect()
+    failed.into_iter().filter(counts).map(|one| (Reason::Unreadable, one.text)).collect()
 }
 
 impl Found {
     /// Returns what came of it, for the place. How addresses differ is told with what else is to be told.
     pub(super) fn into_look(self, place: String) -> Look {
         let verdict = verdict(self.problems, self.shares.as_deref());
-        let why = self.failures.join("; ");
+        let why: Vec<String> = self.failures.into_iter().map(|(_, text)| text).collect();
+        let why = why.join("; ");
         Look { place, state: self.state, covers_below: false, why, verdict }
     }
 
     fn take(&mut self, chain: Chain) {
-        self.failures.extend(chain.broken);
+        let broken = chain.broken.into_iter();
+        self.failures.extend(broken.map(|text| (Reason::BadCertificate, text)));
         for one in chain.certificates {
             if !self.certificates.iter().any(|known| known.fingerprint == one.fingerprint) {
                 self.certificates.push(one);

@@ -9,7 +9,7 @@ use super::look::{Found, look};
 use super::reach::Reach;
 use super::verdict::Judge;
 use super::wanted::Wanted;
-use crate::expiry::{Look, PlaceState, Reason, Rejected};
+use crate::expiry::{Look, PlaceState, Rejected};
 use crate::source::{Page, SourceError, placed};
 use crate::x509::Facts;
 
@@ -38,12 +38,8 @@ fn page(found: BTreeMap<String, Found>, wanted: Wanted) -> Page {
     let mut certificates: Vec<(String, Facts)> = Vec::new();
     let mut looked = Vec::with_capacity(found.len());
     for (place, mut found) in found {
-        let reason = match found.state {
-            PlaceState::Unreadable => Reason::Unreadable,
-            _ => Reason::BadCertificate,
-        };
-        if !found.failures.is_empty() {
-            rejected.push(Rejected { reason, what: place.clone() });
+        if let Some((reason, _)) = found.failures.first() {
+            rejected.push(Rejected { reason: *reason, what: place.clone() });
         }
         let seen = std::mem::take(&mut found.certificates).into_iter();
         certificates.extend(seen.map(|one| (place.clone(), one)));

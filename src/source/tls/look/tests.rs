@@ -73,9 +73,17 @@ fn an_address_that_cannot_be_read_leaves_the_place_open_and_one_without_a_way_do
     ] {
         let served = served.then(|| (ip(1), chain(&[&leaf], &[]))).into_iter().collect();
         let found = together(served, failed);
-        assert_eq!(
-            (found.state, found.failures),
-            (state, failures.iter().map(ToString::to_string).collect())
-        );
+        let failures: Vec<_> =
+            failures.into_iter().map(|text| (Reason::Unreadable, text.to_owned())).collect();
+        assert_eq!((found.state, found.failures), (state, failures));
     }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_understood_leaves_the_rest_to_be_read() {
+    let leaf = facts("01");
+    let broken = Chain { broken: vec!["#2 not a certificate".to_owned()], ..chain(&[&leaf], &[]) };
+    let found = together(vec![(ip(1), broken)], Vec::new());
+    assert_eq!((found.state, found.certificates.len()), (PlaceState::Broken, 1));
+    assert_eq!(found.failures, [(Reason::BadCertificate, "#2 not a certificate".to_owned())]);
 }
