@@ -22,6 +22,7 @@ use anyhow::{Context as _, bail};
 
 mod churn;
 mod daemon;
+mod endpoints;
 mod known;
 mod pages;
 mod paths;
@@ -46,6 +47,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("rate", rate::measure),
     ("churn", churn::measure),
     ("start", start::measure),
+    ("endpoints", endpoints::measure),
     // Before the largest, whose memory this process keeps.
     ("series", scrape::measure),
     ("known", known::measure),

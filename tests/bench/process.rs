@@ -29,14 +29,14 @@ impl Process {
 
     /// Returns the seconds of processor time that it has used, in its own code and in the kernel.
     pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name, in brackets, may hold anything; what follows it are numbers, `utime` the twelfth of them.
-        let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-        let mut ticks = after.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-        match (ticks.next(), ticks.next()) {
-            (Some(Ok(user)), Some(Ok(system))) => Ok((user + system) / TICKS),
-            _ => bail!("/proc/PID/stat is not as expected"),
-        }
+        // `utime` and `stime`.
+        ticks(&self.child.id().to_string(), 11)
+    }
+
+    /// Returns the same of all processes that this one has started and waited for.
+    pub(crate) fn of_children() -> anyhow::Result<f64> {
+        // `cutime` and `cstime`.
+        ticks("self", 13)
     }
 
     /// Returns its resident memory in MiB: now, and at its peak.
@@ -66,6 +66,18 @@ impl Drop for Process {
         // Both fail only when it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+/// Returns the sum of two times of a process in seconds.
+fn ticks(process: &str, first: usize) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, in brackets, may hold anything; what follows it are numbers.
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let mut ticks = after.split_whitespace().skip(first).take(2).map(str::parse::<f64>);
+    match (ticks.next(), ticks.next()) {
+        (Some(Ok(user)), Some(Ok(system))) => Ok((user + system) / TICKS),
+        _ => bail!("/proc/PID/stat is not as expected"),
     }
 }
 
