@@ -5,7 +5,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use super::{Receipt, SendError};
 use crate::client::http::Response;
 use crate::expiry::{
-    Event, Facts, Language, Message, Newer, Rung, Severity, Timestamp, Topic, sample,
+    EndpointNews, Event, Facts, Invalid, InvalidReason, Language, Message, Newer, Rung, Severity,
+    Timestamp, Topic, sample,
 };
 
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
@@ -27,21 +28,60 @@ pub(super) fn expiring(name: &str, days: i64) -> Event {
     Event { id: "0193e4b0-7d".into(), at: NOW, severity: Severity::Warning, topic }
 }
 
-pub(super) fn not_deployed() -> Topic {
+/// Returns a certificate that should not be served any more; its place and the newer serial are `text`.
+fn not_deployed(text: &str) -> Topic {
     let newer = Newer {
         source: "web-certs".into(),
         place: "all".into(),
-        serial: "05ffee".into(),
+        serial: text.into(),
         not_after: Some(NOW.plus(90 * DAY)),
         deployment_unknown: false,
     };
-    let served = Facts {
-        source: "endpoints".into(),
-        place: "www.example.com:443/www.example.com".into(),
-        ..facts("www.example.com", 7)
-    };
+    let served = Facts { source: "endpoints".into(), place: text.into(), ..facts(text, 7) };
     let since = Some(NOW.plus(-20 * DAY));
     Topic::NotDeployed { facts: served, rung: Rung::Before(7 * 86_400), newer, since }
+}
+
+/// Returns one of every topic, with `text` wherever somebody else's text stands.
+pub(super) fn topics(text: &str) -> Vec<Topic> {
+    let text = || text.to_owned();
+    let facts = || facts(&text(), 3);
+    let (invalid, detail) = (InvalidReason::Untrusted, text());
+    let news = [
+        EndpointNews::Invalid(Invalid { reason: invalid, detail }),
+        EndpointNews::Unreachable { error: text() },
+        EndpointNews::Reachable,
+    ];
+    let endpoint = |news| Topic::Endpoint { source: text(), place: text(), news };
+    let expiring = Topic::Expiring {
+        facts: facts(),
+        rung: Rung::Before(7 * 86_400),
+        leaves: Some(2),
+        newer: None,
+        unserved: true,
+    };
+    let others = [
+        expiring,
+        Topic::Renewed { facts: facts(), successor: text(), successor_not_after: NOW },
+        Topic::SourceStale { source: text(), last_proven: Some(NOW), error: Some(text()) },
+        Topic::SourceRecovered { source: text() },
+        Topic::PlaceUnreadable { source: text(), place: text(), error: text() },
+        Topic::PlaceReadable { source: text(), place: text() },
+        Topic::InventoryShrunk { source: text(), scope: text(), known: 9, missing: 8 },
+        Topic::InventoryRestored { source: text(), scope: text(), accepted: None },
+        Topic::InventoryContradicts { source: text(), scope: text(), unlisted: 2 },
+        Topic::InventoryConsistent { source: text(), scope: text() },
+        Topic::ChannelDown { channel: text(), code: text(), hint: text() },
+        Topic::ChannelUp { channel: text() },
+        Topic::NotificationDead { channel: text(), code: text() },
+        Topic::Gone { facts: facts(), elsewhere: None },
+        not_deployed(&text()),
+        Topic::ClockSuspect { detail: text() },
+        Topic::ClockRecovered,
+        Topic::ClockOffset { source: text(), seconds: -75 },
+        Topic::Test,
+    ];
+    others.into_iter().chain(news.map(endpoint)).collect()
 }
 
 pub(super) fn compose(language: Language, events: Vec<Event>) -> Message {

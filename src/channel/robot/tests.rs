@@ -3,7 +3,7 @@
 use super::super::sample;
 use super::kit::{BEARER, SECRET, assert_nothing_leaks, robots, service};
 use super::request_id;
-use crate::expiry::{Detail, Message};
+use crate::expiry::{Detail, Event, Language, Message, Severity};
 
 #[tokio::test]
 async fn every_kind_is_built_from_configuration_and_delivers() {
@@ -17,6 +17,34 @@ async fn every_kind_is_built_from_configuration_and_delivers() {
         assert!(arrived[0].path_and_query.starts_with(&robot.path()), "{kind}");
         assert_eq!(arrived[0].headers["content-type"], "application/json; charset=utf-8", "{kind}");
         assert!(arrived[0].json().to_string().contains("www.example.com"), "{kind}");
+    }
+}
+
+/// What acts in one service or another.
+const HOSTILE: &str = "<!channel> @all [x](https://evil.test) <at id=all></at>\r\n";
+
+#[tokio::test]
+async fn every_topic_arrives_in_both_languages_and_nothing_in_it_acts() {
+    for robot in robots() {
+        let service = robot.willing().await;
+        let channel = robot.channel(&service);
+        for topic in sample::topics(HOSTILE) {
+            for language in Language::ALL {
+                let (id, severity) = (topic.kind().to_owned(), Severity::Warning);
+                let event = Event { id, at: sample::NOW, severity, topic: topic.clone() };
+                let sent = channel.send(&sample::compose(language, vec![event])).await;
+                assert!(sent.is_ok(), "{} {}: {sent:?}", robot.kind, topic.kind());
+            }
+        }
+        let arrived = service.seen();
+        assert_eq!(arrived.len(), 2 * sample::topics("").len(), "{}", robot.kind);
+        // Programs are given what there is.
+        for request in arrived.iter().filter(|_| robot.kind != "webhook") {
+            let body = request.json().to_string();
+            for part in ["<!channel", "@all", "[x](", "https://evil", "<at ", "\\r"] {
+                assert!(!body.contains(part), "{} {part}: {body}", robot.kind);
+            }
+        }
     }
 }
 

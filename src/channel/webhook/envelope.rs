@@ -287,7 +287,7 @@ fn clean(text: &str) -> String {
 mod tests {
     use super::super::super::sample::{self, NOW, expiring};
     use super::*;
-    use crate::expiry::{Invalid, InvalidReason, Language, Severity};
+    use crate::expiry::{Language, Severity};
 
     fn shown(message: &Message) -> String {
         serde_json::to_string_pretty(&pages(message)[0]).unwrap()
@@ -478,46 +478,10 @@ mod tests {
         );
     }
 
-    fn topics() -> impl Iterator<Item = Topic> {
-        let text = || "x".to_owned();
-        let topics = [
-            Topic::Renewed {
-                facts: sample::facts("a", 3),
-                successor: text(),
-                successor_not_after: NOW,
-            },
-            Topic::SourceStale { source: text(), last_proven: Some(NOW), error: None },
-            Topic::SourceRecovered { source: text() },
-            Topic::PlaceUnreadable { source: text(), place: text(), error: text() },
-            Topic::PlaceReadable { source: text(), place: text() },
-            Topic::InventoryShrunk { source: text(), scope: text(), known: 9, missing: 8 },
-            Topic::InventoryRestored { source: text(), scope: text(), accepted: None },
-            Topic::InventoryContradicts { source: text(), scope: text(), unlisted: 2 },
-            Topic::InventoryConsistent { source: text(), scope: text() },
-            Topic::ChannelDown { channel: text(), code: text(), hint: text() },
-            Topic::ChannelUp { channel: text() },
-            Topic::NotificationDead { channel: text(), code: text() },
-            Topic::Gone { facts: sample::facts("a", 3), elsewhere: None },
-            sample::not_deployed(),
-            Topic::ClockSuspect { detail: text() },
-            Topic::ClockRecovered,
-            Topic::ClockOffset { source: text(), seconds: -75 },
-            Topic::Test,
-        ];
-        let invalid = Invalid { reason: InvalidReason::Untrusted, detail: text() };
-        let news = [
-            EndpointNews::Invalid(invalid),
-            EndpointNews::Unreachable { error: text() },
-            EndpointNews::Reachable,
-        ];
-        let endpoints = news.map(|news| Topic::Endpoint { source: text(), place: text(), news });
-        topics.into_iter().chain(endpoints)
-    }
-
     #[test]
     fn every_topic_has_its_fields() {
         let mut shapes = Vec::new();
-        for topic in topics() {
+        for topic in sample::topics("x") {
             let event = Event { id: "x".to_owned(), at: NOW, severity: Severity::Info, topic };
             let page = pages(&sample::compose(Language::En, vec![event])).remove(0);
             let common = ["schema", "id", "kind", "severity", "occurred_at", "composed_at", "link"];
@@ -534,6 +498,7 @@ mod tests {
             ));
         }
         insta::assert_snapshot!(shapes.join("\n"), @r#"
+        certificate.expiring: ["certificate", "days_left", "dedup_key", "leaves", "newer", "place", "problem_key", "rung", "scope", "seconds_left", "served_nowhere", "source"]
         certificate.renewed: ["certificate", "days_left", "dedup_key", "place", "problem_key", "scope", "seconds_left", "source", "successor"]
         source.stale: ["error", "last_proven", "source"]
         source.recovered: ["source"]
