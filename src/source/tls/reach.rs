@@ -23,8 +23,9 @@ const CONNECTIONS: usize = 256;
 const TO_ONE_ADDRESS: usize = 8;
 /// Names that are looked up at a time: each holds a thread for as long as the system's resolver takes.
 const LOOKUPS: usize = 32;
-/// Steps that took too long, one after another, before an address counts as silent for the rest of the poll.
-const PATIENCE: u32 = 3;
+/// How often in a row, as often as everything that is under way at a time, something is silent before it counts as that for
+/// the rest of the poll: a few names of one address, or one zone of the domain name system, silence nobody else.
+const PATIENCE: usize = 3;
 /// Addresses of one name that are looked at; more are those of a network of servers that are all alike.
 pub(super) const ADDRESSES: usize = 16;
 
@@ -50,7 +51,7 @@ pub(super) struct Reach<'a> {
     lookups: Semaphore,
     connections: Semaphore,
     rooms: Mutex<HashMap<IpAddr, Arc<Semaphore>>>,
-    silent: Mutex<HashMap<Target, u32>>,
+    silent: Mutex<HashMap<Target, usize>>,
 }
 
 /// What may be silent.
@@ -58,6 +59,15 @@ pub(super) struct Reach<'a> {
 enum Target {
     Resolver,
     Address(SocketAddr),
+}
+
+impl Target {
+    const fn patience(self) -> usize {
+        match self {
+            Self::Resolver => PATIENCE * LOOKUPS,
+            Self::Address(_) => PATIENCE * TO_ONE_ADDRESS,
+        }
+    }
 }
 
 impl<'a> Reach<'a> {
@@ -136,7 +146,7 @@ impl<'a> Reach<'a> {
         step: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let late = || Failure::new(format!("{what} takes longer than {:?}", self.limit));
-        if self.silence(target, |count| count) >= PATIENCE {
+        if self.silence(target, |count| count) >= target.patience() {
             return Err(late());
         }
         timeout(self.limit, step).await.unwrap_or_else(|_| {
@@ -146,10 +156,10 @@ impl<'a> Reach<'a> {
     }
 
     /// Changes how often in a row something was silent, and returns it. Once it is given up, nothing changes that.
-    fn silence(&self, target: Target, change: impl FnOnce(u32) -> u32) -> u32 {
+    fn silence(&self, target: Target, change: impl FnOnce(usize) -> usize) -> usize {
         let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         let count = silent.entry(target).or_default();
-        if *count < PATIENCE {
+        if *count < target.patience() {
             *count = change(*count);
         }
         *count

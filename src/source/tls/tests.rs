@@ -392,7 +392,8 @@ async fn an_address_that_is_silent_is_given_up_for_the_rest_of_the_poll() {
     let why = "TLS handshake with 127.0.0.1 takes longer than 200ms";
     assert!(states(&page).iter().all(|(_, found)| found.contains("takes longer than 200ms")));
     assert!(states(&page).contains(&(PlaceState::Unreadable, why)));
-    assert!(count.load(Ordering::SeqCst) < 30, "{count:?}");
+    // Three times the eight that are under way, and those that had begun by then.
+    assert!((24..40).contains(&count.load(Ordering::SeqCst)), "{count:?}");
 }
 
 async fn from_file(tls: &Tls, path: &Path, text: Option<&str>) -> (usize, Option<String>) {
