@@ -52,7 +52,7 @@ async fn a_source_that_is_stale_says_since_when_and_why() {
     let mut world = world().await;
     world.poll_well("at first").await;
     let proven = world.status().scans[0].last_proven;
-    assert!(proven.is_some());
+    assert!(proven.is_some_and(|at| at.seconds() >= NOW), "{proven:?}");
     world.simulator.fault(Service::Ssl, Fault::Code("UnauthorizedOperation"), Times::Always);
     let (poll, _) = world.poll().await;
     let error = poll.error.expect("nobody may read");
