@@ -19,6 +19,9 @@ const SAMPLES: usize = 3;
 /// The last millisecond that a certificate can end in. Nothing may end at or after it.
 const END_OF_TIME: i64 = 253_402_300_799_999;
 
+/// Every end, in a filter.
+const EVER: Span = (Timestamp::from_seconds(1), Timestamp::from_seconds(END_OF_TIME / 1000));
+
 /// How the filter by the end of a certificate has to be written. The documentation gives no unit, and older
 /// deployments ignore it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,9 +131,11 @@ pub(super) async fn probe(
         Agreement::Other { .. } => tracing::warn!(instance, "{agreement}"),
         Agreement::Same | Agreement::Unknown => {}
     }
-    let dated = sample.sightings.seen().filter(|seen| seen.not_after().is_some());
-    // One may have its end from its PEM alone, which no filter knows of.
-    let tried: Vec<_> = dated.take(SAMPLES).map(Seen::sighting).collect();
+    // The first page may hold none whose end the list gives, however many there are.
+    let ever = PageQuery { within: Some(EVER), unit: Unit::Millis, offset: 0, limit };
+    let filtered =
+        if listed(&sample).is_empty() { Some(page(client, instance, ever).await?) } else { None };
+    let tried = listed(filtered.as_ref().unwrap_or(&sample));
     if tried.is_empty() {
         return Ok(Probe::NothingToTry);
     }
@@ -148,6 +153,12 @@ pub(super) async fn probe(
         "the provider ignores the filter by time, so that near scans read everything"
     );
     Ok(Probe::Untrusted)
+}
+
+/// Returns certificates to try a filter with: one whose end only the certificate itself gives is found by none.
+fn listed(page: &Page) -> Vec<Sighting<&str>> {
+    let seen = page.sightings.seen().map(Seen::sighting);
+    seen.filter(|seen| seen.not_after.is_some() && !seen.end_unlisted).take(SAMPLES).collect()
 }
 
 /// A window of one second must hold `seen`, and nothing that ends at another time.

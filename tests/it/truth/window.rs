@@ -6,7 +6,7 @@ use notafter::facade::source::Window;
 use super::world::{NOW, World};
 use simulator::Service;
 use simulator::fault::{Fault, Place, Times};
-use simulator::fleet::{DAY, Fleet};
+use simulator::fleet::{DAY, Data, Fleet, Instance};
 
 const LIST: &str = "DescribeDeviceCertificates";
 const FROM: i64 = NOW - 30 * DAY;
@@ -80,6 +80,16 @@ async fn a_filter_that_stops_working_removes_nothing_and_is_tried_out_again() {
         let silent = fault == Fault::FilterIgnored;
         assert_eq!(alarms, if silent { &[][..] } else { &loud[..] }, "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn a_first_page_without_ends_is_no_sign_that_the_filter_is_ignored() {
+    let instance = Instance { data: Data::Varied, ..Instance::new("mqtt-a", 100_000) };
+    let fleet = Fleet::new(7, NOW).with(instance);
+    let world = World::new("tencent-mqtt", fleet).await.with_instances(&["mqtt-a"]);
+    let poll = world.poll_window(near()).await;
+    let pages = world.simulator.log().count(Service::Mqtt, LIST);
+    assert!(poll.proven && pages < 300, "{pages} of the 1000 pages that everything has");
 }
 
 #[tokio::test]
