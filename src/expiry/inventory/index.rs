@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::RowId;
 use super::chunk::Chunks;
+use super::shares::Shares;
 
 /// More certificates of one holder under one issuer than this are a shared identity, not a chain of renewals: a fleet
 /// in which every device presents the same client id. Taking the last of them for the successor of all others would
@@ -19,8 +19,8 @@ pub(super) const MOST_OF_ONE_HOLDER: usize = 64;
 /// Numbers by identity and by group. The keys themselves are in the columns.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    identities: HashTable<u32>,
-    groups: HashTable<u32>,
+    identities: Shares,
+    groups: Shares,
     /// How many certificates share an identity that too many share. They are not in `groups`, where equal keys cost
     /// a walk over all of them.
     crowds: BTreeMap<u64, usize>,
@@ -29,7 +29,7 @@ pub(super) struct Index {
 impl Index {
     pub(super) fn find(&self, chunks: &Chunks, identity: u128) -> Option<RowId> {
         let same = |row: &u32| chunks.identity(RowId(*row)) == identity;
-        self.identities.find(half(identity), same).copied().map(RowId)
+        self.identities.of(half(identity)).find(half(identity), same).copied().map(RowId)
     }
 
     /// Adds a certificate whose columns are not written yet, and must be before the next one is added; false when its
@@ -37,7 +37,7 @@ impl Index {
     pub(super) fn claim(&mut self, chunks: &Chunks, identity: u128, row: RowId) -> bool {
         let same = |other: &u32| chunks.identity(RowId(*other)) == identity;
         let key = |other: &u32| half(chunks.identity(RowId(*other)));
-        match self.identities.entry(half(identity), same, key) {
+        match self.identities.of_mut(half(identity)).entry(half(identity), same, key) {
             Entry::Occupied(_) => false,
             Entry::Vacant(free) => {
                 free.insert(row.0);
@@ -48,7 +48,8 @@ impl Index {
 
     /// Takes back what [`Index::claim`] did.
     pub(super) fn unclaim(&mut self, identity: u128, row: RowId) {
-        if let Ok(entry) = self.identities.find_entry(half(identity), |other| *other == row.0) {
+        let hash = half(identity);
+        if let Ok(entry) = self.identities.of_mut(hash).find_entry(hash, |other| *other == row.0) {
             entry.remove();
         }
     }
@@ -56,7 +57,8 @@ impl Index {
     /// Adds a certificate whose columns are written.
     pub(super) fn insert(&mut self, chunks: &Chunks, row: RowId) {
         let key = |row: &u32| half(chunks.identity(RowId(*row)));
-        self.identities.insert_unique(key(&row.0), row.0, key);
+        let hash = key(&row.0);
+        self.identities.of_mut(hash).insert_unique(hash, row.0, key);
     }
 
     /// Drops a certificate whose columns are still written.
@@ -70,7 +72,7 @@ impl Index {
         chunks: &'a Chunks,
         group: u64,
     ) -> impl Iterator<Item = RowId> + 'a {
-        let known = (group != 0).then(|| self.groups.iter_hash(group));
+        let known = (group != 0).then(|| self.groups.of(group).iter_hash(group));
         known
             .into_iter()
             .flatten()
@@ -91,11 +93,11 @@ impl Index {
         let same = |other: &u32| chunks.group(RowId(*other)) == group;
         let key = |other: &u32| chunks.group(RowId(*other));
         // Most certificates are their holder's only one.
-        if let Entry::Vacant(free) = self.groups.entry(group, same, key) {
+        if let Entry::Vacant(free) = self.groups.of_mut(group).entry(group, same, key) {
             free.insert(row.0);
             return;
         }
-        self.groups.insert_unique(group, row.0, key);
+        self.groups.of_mut(group).insert_unique(group, row.0, key);
         let count = self.members(chunks, group).count();
         if count > MOST_OF_ONE_HOLDER {
             self.crowds.insert(group, count);
@@ -115,7 +117,7 @@ impl Index {
         if group == 0 {
             return;
         }
-        if let Ok(entry) = self.groups.find_entry(group, |other| *other == row.0) {
+        if let Ok(entry) = self.groups.of_mut(group).find_entry(group, |other| *other == row.0) {
             entry.remove();
             return;
         }
@@ -124,18 +126,20 @@ impl Index {
         if *count <= MOST_OF_ONE_HOLDER {
             self.crowds.remove(&group);
             for other in sharing(group).filter(|other| *other != row) {
-                self.groups.insert_unique(group, other.0, |row| chunks.group(RowId(*row)));
+                self.groups
+                    .of_mut(group)
+                    .insert_unique(group, other.0, |row| chunks.group(RowId(*row)));
             }
         }
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        self.identities.allocation_size() + self.groups.allocation_size()
+        self.identities.heap_bytes() + self.groups.heap_bytes()
     }
 
     fn scatter(&mut self, chunks: &Chunks, group: u64) {
         let same = |row: &u32| chunks.group(RowId(*row)) == group;
-        while let Ok(entry) = self.groups.find_entry(group, same) {
+        while let Ok(entry) = self.groups.of_mut(group).find_entry(group, same) {
             entry.remove();
         }
     }

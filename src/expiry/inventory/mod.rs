@@ -7,7 +7,7 @@
 //!
 //! # Memory
 //!
-//! A certificate costs 53 bytes of columns and 6 to 12 bytes in each of two hash tables. Names, holders and other
+//! A certificate costs 53 bytes of columns and 7 to 8 bytes in each of two hash tables. Names, holders and other
 //! texts are in the store; only certificates with provider links or names, and authorities, keep some text here.
 //! Publishing a [`View`] shares every chunk; the writer copies a chunk (217 KB) when it changes one that a view still
 //! holds, so views should not be kept for longer than they are looked at.
@@ -22,6 +22,7 @@ mod writer;
 mod places;
 mod lost;
 mod restate;
+mod shares;
 mod deployment;
 mod view;
 mod chunk_sums;
