@@ -167,19 +167,26 @@ impl<'a> Reader<'a> {
     fn escaped(&mut self, plain: &[u8]) -> Option<Option<Vec<u8>>> {
         let mut text = Vec::with_capacity(plain.len() + ESCAPED);
         text.extend_from_slice(plain);
-        let mut whole = true;
+        let mut whole = self.escape(&mut text)?;
         loop {
-            whole &= self.escape(&mut text)?;
             // Where there is one escape, the next character often is one too.
-            while let [b'\\', rest @ ..] = self.rest {
-                self.rest = rest;
-                whole &= self.escape(&mut text)?;
-            }
+            self.ascii_escapes(&mut text);
             let (plain, end) = self.plain()?;
             text.extend_from_slice(plain);
             if end == b'"' {
                 return Some(whole.then_some(text));
             }
+            whole &= self.escape(&mut text)?;
+        }
+    }
+
+    /// Reads as many escapes of ASCII characters as there are in a row, such as `\u0041`.
+    fn ascii_escapes(&mut self, text: &mut Vec<u8>) {
+        while let [b'\\', b'u', b'0', b'0', first, second, rest @ ..] = self.rest {
+            let code = DIGITS[usize::from(*first)] << 4 | DIGITS[usize::from(*second)];
+            let Ok(ascii @ 0..0x80) = u8::try_from(code) else { return };
+            text.push(ascii);
+            self.rest = rest;
         }
     }
 
