@@ -49,15 +49,15 @@ pub mod source {
 
 /// Where messages go.
 pub mod channel {
-    pub use crate::channel::{Channel, Pace, Receipt, SendError, build};
+    pub use crate::channel::{Channel, Pace, Page, Receipt, SendError, build};
 }
 
 /// What survives a restart.
 pub mod store {
     pub use crate::store::{
-        Batch, BatchUpdate, Call, ChannelState, Checkpoint, Commit, ListQuery, Memory, Observed,
-        Observer, Pending, RowWrite, Saved, ScanRecord, Settled, Sqlite, Store, StoreError,
-        Stranded,
+        Batch, BatchUpdate, Body, Call, ChannelState, Checkpoint, Commit, ListQuery, Memory,
+        Observed, Observer, Pending, RowWrite, Saved, ScanRecord, Settled, Sqlite, Store,
+        StoreError, Stranded,
     };
 }
 

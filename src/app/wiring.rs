@@ -177,6 +177,7 @@ fn settings(config: &Config, channel: &ChannelConfig) -> Settings {
     let external_url = config.server.external_url.as_ref();
     Settings {
         name: channel.name.clone(),
+        kind: channel.kind.value.clone(),
         language: channel.language,
         group_wait: config.alerts.group_wait,
         external_url: external_url.map(|url| url.as_str().trim_end_matches('/').to_owned()),

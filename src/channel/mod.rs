@@ -31,20 +31,26 @@ mod wecom;
 /// Schedules, gates and the ledger belong to the outbox around it.
 #[async_trait]
 pub trait Channel: Send + Sync {
-    /// Returns how many requests carry the message, each with a verdict of its own.
-    fn pages(&self, _message: &Message) -> usize {
-        1
-    }
+    /// Returns what the requests say that carry the message, one text a request, each with a verdict of its own.
+    ///
+    /// They are kept in the store until the message's fate is known, so that a repetition says the same bytes: nothing of a
+    /// credential or of the address is in them. What depends on the attempt is added by [`Channel::send_page`].
+    fn encode(&self, message: &Message) -> Vec<String>;
 
-    /// Delivers one page of a message, counted from 0, once. The verdict comes from status and body together.
-    async fn send_page(&self, message: &Message, page: usize) -> Result<Receipt, SendError>;
+    /// Delivers one page, once. The verdict comes from status and body together.
+    async fn send_page(&self, page: Page<'_>) -> Result<Receipt, SendError>;
 
     /// Delivers one message, once, up to the first page that is not delivered.
     async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
-        let mut receipt = self.send_page(message, 0).await?;
-        for page in 1..self.pages(message) {
-            tokio::time::sleep(self.pace().gap).await;
-            receipt = self.send_page(message, page).await?;
+        let bodies = self.encode(message);
+        let mut receipt = Receipt::default();
+        for index in 0..bodies.len() {
+            if index > 0 {
+                tokio::time::sleep(self.pace().gap).await;
+            }
+            if let Some(page) = Page::of(&message.id, &bodies, index) {
+                receipt = self.send_page(page).await?;
+            }
         }
         Ok(receipt)
     }
@@ -54,6 +60,25 @@ pub trait Channel: Send + Sync {
 
     /// Returns a short digest of the destination: two channels with one destination share one pace.
     fn destination(&self) -> String;
+}
+
+/// One request of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<'a> {
+    /// The request's own id, the receiver's idempotency key: the message's, numbered when there are several requests.
+    pub id: String,
+    /// What it says, as [`Channel::encode`] returned it.
+    pub body: &'a str,
+}
+
+impl<'a> Page<'a> {
+    /// Returns one request of a message, counted from 0; `None` after the last.
+    pub fn of(message: &str, bodies: &'a [String], index: usize) -> Option<Self> {
+        let body = bodies.get(index)?;
+        let alone = bodies.len() == 1;
+        let id = if alone { message.to_owned() } else { format!("{message}-{}", index + 1) };
+        Some(Self { id, body })
+    }
 }
 
 /// What the service answered to a delivered message.

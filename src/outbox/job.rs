@@ -1,7 +1,10 @@
 //! What is sent next: which deliveries, as which message.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::channel::Channel;
 use crate::expiry::{Detail, Message, Timestamp, batch_id};
-use crate::store::{Batch, Pending};
+use crate::store::{Batch, Body, Pending, Store, StoreError};
 
 use super::Settings;
 
@@ -9,6 +12,8 @@ use super::Settings;
 pub(super) struct Job {
     pub(super) batch: Batch,
     pub(super) members: Vec<Pending>,
+    /// What its requests say.
+    pub(super) body: Body,
     /// Whether an earlier request with it may have arrived.
     pub(super) fixed: bool,
 }
@@ -20,7 +25,8 @@ impl Job {
         if let Some(batch) = begun.cloned() {
             let belongs =
                 |one: &Pending| one.batch.as_ref().is_some_and(|other| other.id == batch.id);
-            return Self { members: only(pending, belongs), batch, fixed: true };
+            let (members, body) = (only(pending, belongs), Body::default());
+            return Self { members, batch, body, fixed: true };
         }
         let kept = pending.iter().find_map(|one| one.batch.clone());
         let members = match &kept {
@@ -36,11 +42,35 @@ impl Job {
             begun: true,
             pages: 0,
         };
-        Self { batch, members, fixed: false }
+        Self { batch, members, body: Body::default(), fixed: false }
     }
 
-    /// Returns the message: the same each time, for as long as the batch is the same.
-    pub(super) fn compose(&self, settings: &Settings) -> Message {
+    /// Takes up what was said before, or says it in words. Answers whether these are new.
+    pub(super) async fn word(
+        &mut self,
+        settings: &Settings,
+        channel: &dyn Channel,
+        store: &dyn Store,
+    ) -> Result<bool, StoreError> {
+        if self.fixed
+            && let Some(kept) = store.body(&settings.name, &self.batch.id).await?
+        {
+            if kept.kind == settings.kind {
+                self.body = kept;
+                return Ok(false);
+            }
+            // The service of before has seen pages of its own; this one has seen none.
+            self.batch.pages = 0;
+        }
+        let message = self.compose(settings);
+        // Who cannot say it says nothing, which costs an attempt.
+        let pages = catch_unwind(AssertUnwindSafe(|| channel.encode(&message)));
+        self.body = Body { kind: settings.kind.clone(), pages: pages.unwrap_or_default() };
+        Ok(true)
+    }
+
+    /// Returns the message: the same each time, for as long as batch and settings are the same.
+    fn compose(&self, settings: &Settings) -> Message {
         let events = self.members.iter().map(|pending| pending.event.clone()).collect();
         let mut message = Message::compose(
             self.batch.id.clone(),

@@ -3,7 +3,7 @@
 //! A worker waits `group_wait` after the oldest unsent event, freezes what there is into a batch, and sends it as one
 //! message. What is said of certificates that are not in use waits for something else to be said, a day at most. A message
 //! that was clearly refused is composed anew from what is left; one that may have arrived is repeated as it was until the
-//! service's verdict is final. The batch and the channel's health are in the store, so a restart goes on where the last
+//! service's verdict is final, byte for byte, whatever the configuration says by then. The batch and the channel's health are in the store, so a restart goes on where the last
 //! process stopped, with the same id. One message is in flight at a time, which keeps order.
 //!
 //! Reading order: `worker` (the loop), `job` (what is sent next), `policy` (what follows from an attempt), `health` (what
@@ -87,6 +87,8 @@ pub enum Report {
 pub struct Settings {
     /// The channel's name.
     pub name: String,
+    /// Its kind: what another kind composed cannot be repeated by it.
+    pub kind: String,
     /// The language of its messages.
     pub language: Language,
     /// How long the first event waits for others.

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::channel::{Channel, Pace, Receipt, SendError};
+use crate::channel::{Channel, Pace, Page, Receipt, SendError};
 use crate::clock::BentClock;
 use crate::expiry::{
     Detail, Event, Facts, Kind, Message, Notified, RowId, Rung, Severity, Status, Topic, batch_id,
@@ -107,11 +107,15 @@ enum Act {
     Hang,
 }
 
+type Composed = Arc<Mutex<BTreeMap<String, Message>>>;
+
 /// A channel that takes a second for each message, follows its script and then delivers everything.
 struct Script {
     clock: Arc<BentClock>,
     acts: Mutex<VecDeque<Act>>,
-    sent: Mutex<Vec<(i64, Message)>>,
+    /// Every message of the bench, by what its pages say.
+    composed: Composed,
+    sent: Mutex<Vec<(i64, String)>>,
     pages: Mutex<Vec<usize>>,
     /// Events on one page.
     page_size: usize,
@@ -120,13 +124,19 @@ struct Script {
 
 #[async_trait]
 impl Channel for Script {
-    fn pages(&self, message: &Message) -> usize {
-        message.events.len().div_ceil(self.page_size)
+    fn encode(&self, message: &Message) -> Vec<String> {
+        assert_ne!(message.events[0].id, "unspeakable", "scripted");
+        let count = message.events.len().div_ceil(self.page_size);
+        let bodies: Vec<_> = (0..count).map(|page| format!("{page} of {message:?}")).collect();
+        let each = bodies.iter().map(|body| (body.clone(), message.clone()));
+        self.composed.lock().unwrap().extend(each);
+        bodies
     }
 
-    async fn send_page(&self, message: &Message, page: usize) -> Result<Receipt, SendError> {
-        self.pages.lock().unwrap().push(page);
-        self.sent.lock().unwrap().push((self.clock.now().since(NOW), message.clone()));
+    async fn send_page(&self, page: Page<'_>) -> Result<Receipt, SendError> {
+        let number = page.body.split(' ').next().unwrap().parse().unwrap();
+        self.pages.lock().unwrap().push(number);
+        self.sent.lock().unwrap().push((self.clock.now().since(NOW), page.body.to_owned()));
         let act = self.acts.lock().unwrap().pop_front();
         tokio::time::sleep(Duration::from_secs(1)).await;
         match act {
@@ -149,12 +159,19 @@ impl Channel for Script {
 impl Script {
     /// Returns when each message was sent, its id and how many events it told.
     fn sent(&self) -> Vec<(i64, String, usize)> {
-        let sent = self.sent.lock().unwrap();
-        sent.iter().map(|(at, message)| (*at, message.id.clone(), message.events.len())).collect()
+        let at = self.sent.lock().unwrap().iter().map(|(at, _)| *at).collect::<Vec<_>>();
+        let told = self.messages().into_iter().map(|message| (message.id, message.events.len()));
+        at.into_iter().zip(told).map(|(at, (id, events))| (at, id, events)).collect()
     }
 
     fn messages(&self) -> Vec<Message> {
-        self.sent.lock().unwrap().iter().map(|(_, message)| message.clone()).collect()
+        let composed = self.composed.lock().unwrap();
+        self.bodies().iter().map(|body| composed[body].clone()).collect()
+    }
+
+    /// Returns what the service was sent.
+    fn bodies(&self) -> Vec<String> {
+        self.sent.lock().unwrap().iter().map(|(_, body)| body.clone()).collect()
     }
 }
 
@@ -200,6 +217,9 @@ struct Bench {
     store: Arc<Shelf>,
     clock: Arc<BentClock>,
     notes: Arc<Notes>,
+    composed: Composed,
+    /// What the channels that are started next are configured to.
+    settings: Settings,
     shared: Shared,
     commits: watch::Sender<u64>,
     reports: mpsc::Receiver<Report>,
@@ -223,7 +243,15 @@ impl Bench {
             commits: commits_seen,
         };
         let (stop, tasks) = (CancellationToken::new(), JoinSet::new());
-        Self { store, clock, notes, shared, commits, reports, stop, tasks }
+        let settings = Settings {
+            name: String::new(),
+            kind: "script".to_owned(),
+            language: Language::En,
+            group_wait: Duration::from_secs(30),
+            external_url: None,
+        };
+        let composed = Composed::default();
+        Self { store, clock, notes, composed, settings, shared, commits, reports, stop, tasks }
     }
 
     /// Starts a worker for the channel `name` and returns its scripted service.
@@ -240,17 +268,13 @@ impl Bench {
         let channel = Arc::new(Script {
             clock: Arc::clone(&self.clock),
             acts: Mutex::new(acts.into_iter().collect()),
+            composed: Arc::clone(&self.composed),
             sent: Mutex::default(),
             pages: Mutex::default(),
             page_size: if name == "paged" { 100 } else { usize::MAX },
             destination: destination.to_owned(),
         });
-        let settings = Settings {
-            name: name.to_owned(),
-            language: Language::En,
-            group_wait: Duration::from_secs(30),
-            external_url: None,
-        };
+        let settings = Settings { name: name.to_owned(), ..self.settings.clone() };
         let worker =
             Worker::new(settings, Arc::clone(&channel) as Arc<dyn Channel>, self.shared.clone());
         self.tasks.spawn(worker.run(self.stop.clone()));

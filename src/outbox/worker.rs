@@ -13,8 +13,8 @@ use super::job::Job;
 use super::pace::Pacer;
 use super::policy::{Attempt, Decision, Streak, later};
 use super::{DEAD, DELIVERED, Report, Settings, Shared};
-use crate::channel::{Channel, Receipt, SendError};
-use crate::expiry::{Event, Message, Severity, Timestamp};
+use crate::channel::{Channel, Page, Receipt, SendError};
+use crate::expiry::{Event, Severity, Timestamp};
 use crate::store::{BatchUpdate, Pending, StoreError};
 
 /// The most events in one message; more go into the next.
@@ -58,6 +58,11 @@ pub struct Worker {
 fn due(event: &Event) -> Timestamp {
     let wait = i64::try_from(DIGEST_WAIT.as_secs()).unwrap_or(i64::MAX);
     event.at.plus(if event.is_for_the_digest() { wait } else { 0 })
+}
+
+/// What a channel that panicked answers.
+fn panicked() -> SendError {
+    SendError::Retry { after: None, code: format!("{}panic", SendError::UNKNOWN) }
 }
 
 impl Worker {
@@ -133,9 +138,11 @@ impl Worker {
             return Ok(Some(self.health.until_down().map_or(wait, |down| down.min(wait))));
         }
         let newest = pending.last().map_or(0, |one| one.delivery);
-        let job = Job::of(pending, self.shared.clock.now());
+        let mut job = Job::of(pending, self.shared.clock.now());
+        let store = &*self.shared.store;
+        let is_new = job.word(&self.settings, &*self.channel, store).await?;
         // Something was settled meanwhile: look again.
-        if job.fixed || self.shared.store.freeze(&job.deliveries(), &job.batch).await? {
+        if !is_new || store.freeze(&job.deliveries(), &job.batch, &job.body).await? {
             self.tried = Some((Instant::now(), newest));
             self.deliver(job, stop).await;
         }
@@ -188,17 +195,23 @@ impl Worker {
         job: &mut Job,
         stop: &CancellationToken,
     ) -> Option<Result<Receipt, SendError>> {
-        let message = job.compose(&self.settings);
-        let pages = self.channel.pages(&message);
+        let bodies = std::mem::take(&mut job.body.pages);
+        if bodies.is_empty() {
+            return Some(Err(panicked()));
+        }
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return None,
                 () = self.pacer.turn(self.channel.pace()) => {}
             }
-            let page = usize::try_from(job.batch.pages).unwrap_or(usize::MAX);
-            let verdict = self.attempt(&message, page, stop).await?;
-            if verdict.is_err() || page.saturating_add(1) >= pages {
+            let index = usize::try_from(job.batch.pages).unwrap_or(usize::MAX);
+            // Where that page is not there any more, nothing is left to deliver.
+            let Some(page) = Page::of(&job.batch.id, &bodies, index) else {
+                return Some(Ok(Receipt::default()));
+            };
+            let verdict = self.attempt(page, stop).await?;
+            if verdict.is_err() || index.saturating_add(1) >= bodies.len() {
                 return Some(verdict);
             }
             job.batch.pages += 1;
@@ -209,11 +222,10 @@ impl Worker {
     /// Sends once; `None` when `stop` cut it off. A panic costs this attempt and nothing else.
     async fn attempt(
         &self,
-        message: &Message,
-        page: usize,
+        page: Page<'_>,
         stop: &CancellationToken,
     ) -> Option<Result<Receipt, SendError>> {
-        let send = AssertUnwindSafe(self.channel.send_page(message, page)).catch_unwind();
+        let send = AssertUnwindSafe(self.channel.send_page(page)).catch_unwind();
         let cut_off = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
@@ -225,9 +237,7 @@ impl Worker {
         };
         Some(match verdict {
             Ok(Ok(verdict)) => verdict,
-            Ok(Err(_)) => {
-                Err(SendError::Retry { after: None, code: format!("{}panic", SendError::UNKNOWN) })
-            }
+            Ok(Err(_)) => Err(panicked()),
             Err(_) => Err(SendError::Ambiguous { code: "no answer in time".to_owned() }),
         })
     }

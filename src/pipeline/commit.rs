@@ -212,7 +212,7 @@ mod tests {
         Event, Facts, Inventory, RowId, ScopeId, Severity, StoredRow, Timestamp, Topic,
     };
     use crate::store::{
-        Batch, BatchUpdate, ChannelState, Checkpoint, ListQuery, Pending, Saved as Stored,
+        Batch, BatchUpdate, Body, ChannelState, Checkpoint, ListQuery, Pending, Saved as Stored,
         ScanRecord, Stranded,
     };
     use async_trait::async_trait;
@@ -259,7 +259,10 @@ mod tests {
         async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
             unreachable!("it only writes")
         }
-        async fn freeze(&self, _: &[i64], _: &Batch) -> Result<bool, StoreError> {
+        async fn freeze(&self, _: &[i64], _: &Batch, _: &Body) -> Result<bool, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn body(&self, _: &str, _: &str) -> Result<Option<Body>, StoreError> {
             unreachable!("it only writes")
         }
         async fn say_again(&self, _: &str, _: Timestamp, _: Timestamp) -> Result<u64, StoreError> {

@@ -14,7 +14,7 @@ use crate::expiry::{Ends, Event, Kind, Rejected, RowId, Rung, Severity, Sighting
 use crate::metrics::Setup;
 use crate::scan::{Candidate, LastRead, Reading, Report};
 use crate::source::{Page, Slice, Window};
-use crate::store::{Batch, BatchUpdate, ChannelState, Checkpoint, ListQuery, Sqlite};
+use crate::store::{Batch, BatchUpdate, Body, ChannelState, Checkpoint, ListQuery, Sqlite};
 
 mod clock;
 mod decisions;
@@ -207,7 +207,7 @@ async fn deliver(store: &dyn Store, channel: &str) -> Vec<Event> {
         begun: true,
         pages: 0,
     };
-    assert!(store.freeze(&deliveries, &batch).await.unwrap());
+    assert!(store.freeze(&deliveries, &batch, &Body::default()).await.unwrap());
     let update = BatchUpdate::Delivered { at: NOW };
     store.settle(channel, "b", &update, &ChannelState::default()).await.unwrap();
     waiting.into_iter().map(|one| one.event).collect()

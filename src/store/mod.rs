@@ -19,7 +19,7 @@ pub use memory::Memory;
 pub use observed::{Call, Observed, Observer};
 pub use sqlite::Sqlite;
 pub use types::{
-    About, Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, Post,
+    About, Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, ListQuery, Pending, Post,
     RowWrite, Saved, ScanRecord, Settled, StoreError, Stranded,
 };
 
@@ -54,9 +54,17 @@ pub trait Store: Send + Sync {
     /// Counts what each channel has still to deliver, with the time of the oldest event.
     async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError>;
 
-    /// Freezes deliveries of one channel into a batch, all or none. Answers whether it did: not when one does not wait any
-    /// more, or is in another batch that may have arrived.
-    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<bool, StoreError>;
+    /// Freezes deliveries of one channel into a batch, all or none, with what its requests say. Answers whether it did: not
+    /// when one does not wait any more, or is in another batch that may have arrived.
+    async fn freeze(
+        &self,
+        deliveries: &[i64],
+        batch: &Batch,
+        body: &Body,
+    ) -> Result<bool, StoreError>;
+
+    /// Reads what the requests of a batch say; `None` when it is not there or was written by a release that did not keep it.
+    async fn body(&self, channel: &str, batch: &str) -> Result<Option<Body>, StoreError>;
 
     /// Records how a batch ended or goes on, and the channel's state with it. For a batch that is not there, or has
     /// ended, only the state is recorded. When one ends, what was sent 90 days before is forgotten, and what was given up

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, Saved,
+    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, Saved,
     ScanRecord, Settled, Store, StoreError, Stranded,
 };
 use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
@@ -18,7 +18,7 @@ pub enum Call<'a> {
     /// [`Store::pending`].
     Pending,
     /// [`Store::freeze`].
-    Freeze(&'a [i64], &'a Batch),
+    Freeze(&'a [i64], &'a Batch, &'a Body),
     /// [`Store::settle`]: the channel, the batch, what becomes of it and the channel's state.
     Settle(&'a str, &'a str, &'a BatchUpdate, &'a ChannelState),
     /// [`Store::say_again`]: the channel and the time.
@@ -78,9 +78,18 @@ impl<O: Observer> Store for Observed<O> {
         self.memory.backlog().await
     }
 
-    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<bool, StoreError> {
-        self.observer.before(Call::Freeze(deliveries, batch)).await?;
-        self.memory.freeze(deliveries, batch).await
+    async fn freeze(
+        &self,
+        deliveries: &[i64],
+        batch: &Batch,
+        body: &Body,
+    ) -> Result<bool, StoreError> {
+        self.observer.before(Call::Freeze(deliveries, batch, body)).await?;
+        self.memory.freeze(deliveries, batch, body).await
+    }
+
+    async fn body(&self, channel: &str, batch: &str) -> Result<Option<Body>, StoreError> {
+        self.memory.body(channel, batch).await
     }
 
     async fn settle(

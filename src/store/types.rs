@@ -254,6 +254,15 @@ pub struct Batch {
     pub pages: u32,
 }
 
+/// What the requests of a batch say, as they were composed: a repetition says the same bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Body {
+    /// The kind of channel that they were composed for: another one cannot read them.
+    pub kind: String,
+    /// One text a request, without anything that is secret or belongs to one attempt.
+    pub pages: Vec<String>,
+}
+
 /// How a batch ended, or goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchUpdate {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::net::UnixDatagram;
 
 use crate::harness::{Daemon, Heard, environment, eventually, heard, http};
-use crate::written::{SIGNED, mqtt, route, source, ssl, webhook};
+use crate::written::{SIGNED, channel, mqtt, route, source, ssl, webhook};
 use simulator::chat::{Fault as ChatFault, Service as ChatService};
 use simulator::clock::wall_seconds;
 use simulator::fleet::{DAY, Fleet, Instance};
@@ -284,6 +284,30 @@ async fn an_orderly_end_waits_for_a_slow_service_and_not_for_a_silent_one() {
     let all = eventually("it is sent again", async || count(3).await).await;
     assert_eq!(all[2].id, first[1].id);
     assert_eq!(all[2].body, first[1].body);
+    daemon.drained("ops").await;
+    assert!(daemon.stop().await.success());
+}
+
+#[tokio::test]
+async fn what_may_have_arrived_is_repeated_as_it_was_after_a_reload() {
+    let simulator = simulator().await;
+    let mut daemon = Daemon::prepared("", &environment(&simulator));
+    daemon.set("SLACK_URL", format!("{}/slack/services/T/B/x", simulator.chat_url()));
+    let room = channel("slack", "ops", "SLACK_URL", "") + &route(&["ops"]);
+    let config = |more: &str| format!("{}{}{room}", alerts(more), iot(&simulator));
+    daemon.configure(&config(""));
+    simulator.chat().fail(ChatService::Slack, ChatFault::Hang);
+    daemon.start();
+    let count =
+        async |least: usize| Some(simulator.chat().received()).filter(|all| all.len() >= least);
+    eventually("a silent send is in flight", async || count(1).await).await;
+    daemon.configure(&config("language = \"zh\""));
+    assert_eq!(daemon.post("/-/reload").await.0, 200);
+    let all = eventually("it is sent again", async || count(2).await).await;
+    assert_eq!((&all[1].id, &all[1].body), (&all[0].id, &all[0].body));
+    simulator.mqtt().insert_ending("mqtt-a", 1, wall_seconds() + DAY / 2);
+    let all = eventually("what is new is sent", async || count(3).await).await;
+    assert!(all[2].text.contains("证书"), "in the language of now: {}", all[2].text);
     daemon.drained("ops").await;
     assert!(daemon.stop().await.success());
 }

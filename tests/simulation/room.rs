@@ -1,10 +1,11 @@
 //! The room that messages go to.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use notafter::facade::channel::{Channel, Pace, Receipt, SendError};
+use notafter::facade::channel::{Channel, Pace, Page, Receipt, SendError};
 use notafter::facade::clock::BentClock;
 use notafter::facade::expiry::{Message, Timestamp};
 
@@ -25,11 +26,20 @@ pub(crate) struct Heard {
     /// Every message that was taken, and when, by a clock that is right.
     pub(crate) delivered: Vec<(Timestamp, Message)>,
     pub(crate) refused: Vec<String>,
+    /// Every message, by what it says.
+    composed: BTreeMap<String, Message>,
 }
 
 #[async_trait]
 impl Channel for SimRoom {
-    async fn send_page(&self, message: &Message, _: usize) -> Result<Receipt, SendError> {
+    fn encode(&self, message: &Message) -> Vec<String> {
+        let body = format!("{message:?}");
+        self.heard.lock().unwrap().composed.insert(body.clone(), message.clone());
+        vec![body]
+    }
+
+    async fn send_page(&self, page: Page<'_>) -> Result<Receipt, SendError> {
+        let message = self.heard.lock().unwrap().composed[page.body].clone();
         self.trace.note("room", &format!("is sent {} {}", message.id, message.title));
         self.fate.latency("room").await;
         let mut heard = self.heard.lock().unwrap();
@@ -39,7 +49,7 @@ impl Channel for SimRoom {
             return Err(SendError::Retry { after: None, code: "http 500".to_owned() });
         }
         self.trace.note("room", &format!("takes {}", message.id));
-        heard.delivered.push((self.clock.right(), message.clone()));
+        heard.delivered.push((self.clock.right(), message));
         Ok(Receipt::default())
     }
 

@@ -32,7 +32,7 @@ impl Observer for Scribe {
 fn written(call: &Call<'_>) -> Option<String> {
     Some(match call {
         Call::Commit(commit) => format!("commits {}", summary(commit)),
-        Call::Freeze(deliveries, batch) => format!("freezes {deliveries:?} as {}", batch.id),
+        Call::Freeze(deliveries, batch, _) => format!("freezes {deliveries:?} as {}", batch.id),
         Call::Settle(channel, batch, update, state) => {
             format!("settles {batch} of {channel}: {update:?} {state:?}")
         }

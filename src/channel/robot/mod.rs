@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::address::{Address, Vendor};
 use super::post::Draft;
-use super::{Channel, Pace, Receipt, SendError};
+use super::verdict::unknown;
+use super::{Channel, Pace, Page, Receipt, SendError};
 use crate::client::Deps;
 use crate::client::http::Response;
 use crate::clock::Clock;
@@ -47,7 +48,8 @@ pub(super) trait Robot: Send + Sync + Sized + 'static {
         address.destination()
     }
 
-    /// Returns the bodies of the requests that carry `message`, one or more, each within the service's limits.
+    /// Returns the bodies of the requests that carry `message`, one or more, each within the service's limits. They are
+    /// kept in the store: a credential that belongs into a body is put there by [`Robot::sign`].
     fn encode(&self, message: &Message) -> Vec<Value>;
 
     /// Completes a request with what belongs to this attempt: time, credentials and signature, in address, headers
@@ -96,18 +98,14 @@ struct RobotChannel<R> {
 
 #[async_trait]
 impl<R: Robot> Channel for RobotChannel<R> {
-    fn pages(&self, message: &Message) -> usize {
-        self.robot.encode(message).len()
+    fn encode(&self, message: &Message) -> Vec<String> {
+        self.robot.encode(message).iter().map(Value::to_string).collect()
     }
 
-    async fn send_page(&self, message: &Message, page: usize) -> Result<Receipt, SendError> {
-        let mut bodies = self.robot.encode(message);
-        let count = bodies.len();
-        // A page that is not there any more has nothing to deliver.
-        let Some(body) = bodies.get_mut(page).map(Value::take) else {
-            return Ok(Receipt::default());
-        };
-        self.post(&request_id(&message.id, page, count), body).await
+    async fn send_page(&self, page: Page<'_>) -> Result<Receipt, SendError> {
+        let body =
+            serde_json::from_str(page.body).map_err(|_| unknown("a kept body is damaged"))?;
+        self.post(&page.id, body).await
     }
 
     fn pace(&self) -> Pace {
@@ -126,9 +124,4 @@ impl<R: Robot> RobotChannel<R> {
         let response = draft.send(&self.deps.http).await?;
         self.robot.judge(&response, self.deps.clock.now())
     }
-}
-
-/// Returns the id of one request: the message's, numbered when there are several.
-fn request_id(message: &str, index: usize, count: usize) -> String {
-    if count == 1 { message.to_owned() } else { format!("{message}-{}", index + 1) }
 }

@@ -58,9 +58,9 @@ async fn what_may_have_arrived_is_repeated_as_it_was() {
     // Refused in between: the first may have arrived all the same.
     let expected = [(30, first.as_str(), 2), (91, &first, 2), (107, &first, 2), (109, &later, 2)];
     assert_eq!(ops.sent(), sent(&expected));
-    let messages = ops.messages();
-    assert_eq!(messages[1], messages[0], "the same bytes");
-    assert_eq!(messages[2], messages[0]);
+    let bodies = ops.bodies();
+    assert_eq!(bodies[1], bodies[0], "the same bytes");
+    assert_eq!(bodies[2], bodies[0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,4 +167,17 @@ async fn a_message_that_always_panics_is_given_up() {
     bench.pass(60).await;
     assert_eq!(ops.sent().len(), 5);
     assert_eq!(bench.store.ended(), [("a".to_owned(), "dead"), ("b".to_owned(), "delivered")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_cannot_be_encoded_is_given_up_as_well() {
+    let mut bench = Bench::new();
+    let ops = bench.start("ops", []);
+    bench.commit(&["unspeakable"], &["ops"]).await;
+    bench.pass(1200).await;
+    bench.commit(&["b"], &["ops"]).await;
+    bench.pass(60).await;
+    let ended = [("unspeakable".to_owned(), "dead"), ("b".to_owned(), "delivered")];
+    assert_eq!(bench.store.ended(), ended);
+    assert_eq!(ops.sent().len(), 1);
 }

@@ -18,6 +18,63 @@ async fn a_killed_process_is_continued_with_the_same_message() {
     assert_eq!(again.messages()[0], ops.messages()[0]);
 }
 
+/// What a reload or an upgrade may change between two tries.
+fn change(settings: &mut Settings) {
+    settings.language = Language::Zh;
+    settings.external_url = Some("https://certs.example.com".to_owned());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_arrived_is_the_same_bytes_whatever_was_configured_since() {
+    for answer in [ambiguous(), Act::Hang] {
+        let mut bench = Bench::new();
+        let ops = bench.start("ops", [answer]);
+        bench.commit(&["a", "b"], &["ops"]).await;
+        bench.pass(40).await;
+        bench.kill().await;
+        change(&mut bench.settings);
+        let again = bench.start("ops", [retry()]);
+        bench.pass(60).await;
+        bench.commit(&["c"], &["ops"]).await;
+        bench.pass(60).await;
+        let (first, later) = (ops.bodies(), again.bodies());
+        assert_eq!(later[..2], [first[0].clone(), first[0].clone()]);
+        assert_eq!(again.messages()[2].language, Language::Zh, "of what is composed since");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_clearly_refused_is_composed_as_is_configured_now() {
+    let mut bench = Bench::new();
+    bench.start("ops", [retry()]);
+    bench.commit(&["a"], &["ops"]).await;
+    bench.pass(32).await;
+    bench.kill().await;
+    change(&mut bench.settings);
+    let again = bench.start("ops", []);
+    bench.pass(60).await;
+    assert_eq!(again.messages()[0].language, Language::Zh);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_kind_of_channel_says_the_same_message_its_own_way() {
+    let mut bench = Bench::new();
+    let ids: Vec<_> = (0..250).map(|n| n.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    bench.commit(&ids, &["paged"]).await;
+    let delivered = || Act::Answer(Ok(Receipt::default()));
+    let first = bench.start("paged", [delivered(), ambiguous()]);
+    bench.pass(40).await;
+    bench.kill().await;
+    bench.settings.kind = "another".to_owned();
+    change(&mut bench.settings);
+    let again = bench.start("paged", []);
+    bench.pass(60).await;
+    assert_eq!(*again.pages.lock().unwrap(), [0, 1, 2]);
+    let (said, before) = (again.messages().remove(0), first.messages().remove(0));
+    assert_eq!((said.id, said.at, said.language), (before.id, before.at, Language::Zh));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_start_waits_for_nothing_and_tells_again_what_may_not_have_been_heard() {
     let mut bench = Bench::new();

@@ -84,11 +84,11 @@ impl Pair {
     async fn freeze(&mut self, channel: &'static str, count: usize) {
         let number = self.batches.entry(channel).or_default();
         *number += 1;
-        let batch = batch(&format!("b{number}"));
+        let (batch, said) = (batch(&format!("b{number}")), body());
         for store in self.both() {
             let free = pending(store, channel).await.into_iter().filter(|one| one.batch.is_none());
             let free: Vec<i64> = free.take(count).map(|one| one.delivery).collect();
-            assert!(store.freeze(&free, &batch).await.unwrap());
+            assert!(store.freeze(&free, &batch, &said).await.unwrap());
         }
     }
 
@@ -145,6 +145,11 @@ impl Pair {
             );
             let expected = without_keys(pending(memory, channel).await);
             assert_eq!(without_keys(pending(store, channel).await), expected);
+            for batch in expected.iter().filter_map(|(_, batch)| batch.as_ref()) {
+                let said = memory.body(channel, &batch.id).await.unwrap();
+                assert_eq!(store.body(channel, &batch.id).await.unwrap(), said);
+                assert_eq!(said, Some(body()));
+            }
             assert_eq!(store.pending(channel, 3).await.unwrap().len(), expected.len().min(3));
         }
         assert_eq!(store.backlog().await.unwrap(), memory.backlog().await.unwrap());

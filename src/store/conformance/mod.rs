@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Batch, Checkpoint, Commit, ListQuery, Pending, Post, RowWrite, ScanRecord, Store};
+use super::{
+    Batch, Body, Checkpoint, Commit, ListQuery, Pending, Post, RowWrite, ScanRecord, Store,
+};
 use crate::expiry::{
     Event, Kind, Notified, RowId, Rung, ScopeId, Severity, Sighting, Status, StoredParts,
     StoredRow, Timestamp, Topic,
@@ -43,6 +45,7 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     outbox::takes_an_event_once_for_each_channel(fresh()).await;
     outbox::keeps_a_frozen_batch(fresh()).await;
     outbox::freezes_all_or_none(fresh()).await;
+    outbox::keeps_what_a_batch_says_for_as_long_as_the_batch(fresh()).await;
     outbox::keeps_batches_of_channels_apart(fresh()).await;
     outbox::settles_in_each_way(fresh()).await;
     outbox::counts_what_waits(fresh()).await;
@@ -131,6 +134,12 @@ pub(crate) fn batch(id: &str) -> Batch {
         begun: true,
         pages: 0,
     }
+}
+
+/// What a batch says: two pages.
+pub(crate) fn body() -> Body {
+    let pages = ["{\"text\":\"证书 \\u0000 '\"}", ""].map(str::to_owned);
+    Body { kind: "webhook".to_owned(), pages: pages.to_vec() }
 }
 
 /// A step that adds events with these ids, the first at 100, for these channels.

@@ -31,7 +31,7 @@ pub(super) async fn keeps_a_frozen_batch(place: impl Place) {
     let store = place.open().await;
     store.commit(Arc::new(step(&["e1", "e2", "e3"], &["ops"]))).await.unwrap();
     let before = pending(&*store, "ops").await;
-    assert!(store.freeze(&deliveries(&before[..2]), &batch("b1")).await.unwrap());
+    assert!(store.freeze(&deliveries(&before[..2]), &batch("b1"), &body()).await.unwrap());
     drop(store);
 
     let store = place.open().await;
@@ -53,22 +53,58 @@ pub(super) async fn freezes_all_or_none(place: impl Place) {
     store.commit(Arc::new(step(&["e1", "e2"], &["ops", "dev"]))).await.unwrap();
     let (ops, dev) = (pending(&*store, "ops").await, pending(&*store, "dev").await);
     let [first, second] = [ops[0].delivery, ops[1].delivery];
-    assert!(store.freeze(&[], &batch("b0")).await.unwrap());
-    assert!(store.freeze(&[first], &batch("b1")).await.unwrap());
+    assert!(store.freeze(&[], &batch("b0"), &body()).await.unwrap());
+    assert!(store.freeze(&[first], &batch("b1"), &body()).await.unwrap());
 
     // Frozen elsewhere, of another channel, and not there at all.
-    assert!(!store.freeze(&[second, first], &batch("b2")).await.unwrap());
-    assert!(!store.freeze(&[second, dev[0].delivery], &batch("b2")).await.unwrap());
-    assert!(!store.freeze(&[second, i64::MAX], &batch("b2")).await.unwrap());
-    assert!(!store.freeze(&[i64::MAX], &batch("b2")).await.unwrap());
+    assert!(!store.freeze(&[second, first], &batch("b2"), &body()).await.unwrap());
+    assert!(!store.freeze(&[second, dev[0].delivery], &batch("b2"), &body()).await.unwrap());
+    assert!(!store.freeze(&[second, i64::MAX], &batch("b2"), &body()).await.unwrap());
+    assert!(!store.freeze(&[i64::MAX], &batch("b2"), &body()).await.unwrap());
     let batches: Vec<_> = pending(&*store, "ops").await.into_iter().map(|one| one.batch).collect();
     assert_eq!(batches, [Some(batch("b1")), None]);
     assert_eq!(pending(&*store, "dev").await, dev);
 
     // Freezing the same twice is no mistake.
-    assert!(store.freeze(&[first], &batch("b1")).await.unwrap());
-    assert!(store.freeze(&[second], &batch("b2")).await.unwrap());
+    assert!(store.freeze(&[first], &batch("b1"), &body()).await.unwrap());
+    assert!(store.freeze(&[second], &batch("b2"), &body()).await.unwrap());
     assert_eq!(pending(&*store, "ops").await[1].batch, Some(batch("b2")));
+}
+
+pub(super) async fn keeps_what_a_batch_says_for_as_long_as_the_batch(place: impl Place) {
+    let store = place.open().await;
+    store.commit(Arc::new(step(&["e1", "e2", "e3"], &["ops", "dev"]))).await.unwrap();
+    let ops = deliveries(&pending(&*store, "ops").await);
+    let dev = deliveries(&pending(&*store, "dev").await);
+    for (deliveries, id) in [(&ops[..1], "b1"), (&ops[1..2], "b2"), (&dev[..1], "b1")] {
+        assert!(store.freeze(deliveries, &batch(id), &body()).await.unwrap());
+    }
+    // Composed again, as one page.
+    let other = Body { kind: "slack".to_owned(), pages: vec!["{}".to_owned()] };
+    assert!(store.freeze(&ops[1..2], &batch("b2"), &other).await.unwrap());
+    // Nothing is kept of what was not frozen.
+    assert!(!store.freeze(&ops[..2], &batch("b3"), &body()).await.unwrap());
+    drop(store);
+
+    let store = place.open().await;
+    let retry = BatchUpdate::Retry(Batch { pages: 1, ..batch("b1") });
+    settle(&*store, "ops", "b1", &retry).await;
+    assert_eq!(store.body("ops", "b1").await.unwrap(), Some(body()));
+    assert_eq!(store.body("ops", "b2").await.unwrap(), Some(other));
+    assert_eq!(store.body("ops", "b3").await.unwrap(), None);
+    assert_eq!(store.body("dev", "b2").await.unwrap(), None);
+
+    settle(&*store, "ops", "b1", &BatchUpdate::Delivered { at: at(9) }).await;
+    settle(&*store, "ops", "b2", &BatchUpdate::Released).await;
+    assert_eq!(store.body("ops", "b1").await.unwrap(), None);
+    assert_eq!(store.body("ops", "b2").await.unwrap(), None);
+    // An operator may send what was given up once more.
+    settle(&*store, "dev", "b1", &BatchUpdate::Dead { at: at(9), code: "gone".to_owned() }).await;
+    assert_eq!(store.body("dev", "b1").await.unwrap(), Some(body()));
+}
+
+async fn settle(store: &dyn Store, channel: &str, batch: &str, update: &BatchUpdate) {
+    store.settle(channel, batch, update, &ChannelState::default()).await.unwrap();
 }
 
 pub(super) async fn keeps_batches_of_channels_apart(place: impl Place) {
@@ -77,7 +113,7 @@ pub(super) async fn keeps_batches_of_channels_apart(place: impl Place) {
     // A batch of one event has the event's id, whatever the channel.
     for channel in ["ops", "dev"] {
         let delivery = pending(&*store, channel).await[0].delivery;
-        assert!(store.freeze(&[delivery], &batch("e1")).await.unwrap());
+        assert!(store.freeze(&[delivery], &batch("e1"), &body()).await.unwrap());
     }
     let next = Batch { attempts: 2, ..batch("e1") };
     let update = BatchUpdate::Retry(next.clone());
@@ -93,8 +129,8 @@ pub(super) async fn settles_in_each_way(place: impl Place) {
     let store = place.open().await;
     store.commit(Arc::new(step(&["e1", "e2", "e3"], &["ops", "dev"]))).await.unwrap();
     let ops = deliveries(&pending(&*store, "ops").await);
-    assert!(store.freeze(&ops[..1], &batch("b1")).await.unwrap());
-    assert!(store.freeze(&ops[1..2], &batch("b2")).await.unwrap());
+    assert!(store.freeze(&ops[..1], &batch("b1"), &body()).await.unwrap());
+    assert!(store.freeze(&ops[1..2], &batch("b2"), &body()).await.unwrap());
     let state = ChannelState::default();
     let delivered = BatchUpdate::Delivered { at: at(200) };
     let dead = BatchUpdate::Dead { at: at(300), code: "no_text".to_owned() };
@@ -128,7 +164,7 @@ pub(super) async fn counts_what_waits(place: impl Place) {
     assert_eq!(store.backlog().await.unwrap(), backlog(3, at(7)));
 
     let old = pending(&*store, "ops").await[2].delivery;
-    assert!(store.freeze(&[old], &batch("b1")).await.unwrap());
+    assert!(store.freeze(&[old], &batch("b1"), &body()).await.unwrap());
     assert_eq!(store.backlog().await.unwrap(), backlog(3, at(7)));
     let dead = BatchUpdate::Dead { at: at(300), code: "gone".to_owned() };
     store.settle("ops", "b1", &dead, &ChannelState::default()).await.unwrap();
@@ -163,7 +199,7 @@ pub(super) async fn forgets_what_was_sent_after_ninety_days(place: impl Place) {
     store.commit(Arc::new(step(&["e1", "e2", "e3"], &["ops"]))).await.unwrap();
     let send_next = async |id: &str, days: i64| {
         let delivery = pending(&*store, "ops").await[0].delivery;
-        assert!(store.freeze(&[delivery], &batch(id)).await.unwrap());
+        assert!(store.freeze(&[delivery], &batch(id), &body()).await.unwrap());
         let update = BatchUpdate::Delivered { at: at(days * DAY) };
         store.settle("ops", id, &update, &ChannelState::default()).await.unwrap();
         store.commit(Arc::new(step(&["e1"], &["ops"]))).await.unwrap();
@@ -181,7 +217,7 @@ pub(super) async fn forgets_what_was_given_up_after_four_hundred_days(place: imp
     store.commit(Arc::new(step(&["e1", "e2", "e3", "e4"], &["ops"]))).await.unwrap();
     let end_next = async |id: &str, update: BatchUpdate| {
         let delivery = pending(&*store, "ops").await[0].delivery;
-        store.freeze(&[delivery], &batch(id)).await.unwrap();
+        store.freeze(&[delivery], &batch(id), &body()).await.unwrap();
         store.settle("ops", id, &update, &ChannelState::default()).await.unwrap();
         store.commit(Arc::new(step(&["e1", "e2"], &["ops"]))).await.unwrap();
     };

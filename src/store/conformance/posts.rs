@@ -44,7 +44,7 @@ async fn ids(store: &dyn Store, channel: &str) -> Vec<String> {
 /// Freezes all that waits for a channel, so that it may have arrived.
 async fn begin(store: &dyn Store, channel: &str, id: &str) {
     let waiting: Vec<i64> = pending(store, channel).await.iter().map(|one| one.delivery).collect();
-    assert!(store.freeze(&waiting, &batch(id)).await.unwrap());
+    assert!(store.freeze(&waiting, &batch(id), &body()).await.unwrap());
 }
 
 async fn end(store: &dyn Store, channel: &str, id: &str, update: BatchUpdate) {

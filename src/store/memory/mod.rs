@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved, ScanRecord,
-    Settled, Store, StoreError, Stranded,
+    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved,
+    ScanRecord, Settled, Store, StoreError, Stranded,
 };
 use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 
@@ -86,8 +86,17 @@ impl Store for Memory {
         Ok(self.tables().outbox.backlog())
     }
 
-    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<bool, StoreError> {
-        Ok(self.tables().outbox.freeze(deliveries, batch))
+    async fn freeze(
+        &self,
+        deliveries: &[i64],
+        batch: &Batch,
+        body: &Body,
+    ) -> Result<bool, StoreError> {
+        Ok(self.tables().outbox.freeze(deliveries, batch, body))
+    }
+
+    async fn body(&self, channel: &str, batch: &str) -> Result<Option<Body>, StoreError> {
+        Ok(self.tables().outbox.body(channel, batch))
     }
 
     async fn say_again(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::types::{KEPT, KEPT_DEAD};
-use super::super::{About, Batch, BatchUpdate, ChannelState, Pending, StoreError};
+use super::super::{About, Batch, BatchUpdate, Body, ChannelState, Pending, StoreError};
 use super::known::Ledger;
 use crate::expiry::{Event, Timestamp, said_again};
 
@@ -14,6 +14,8 @@ pub(super) struct Outbox {
     pub(super) events: BTreeMap<String, Event>,
     /// By channel and id.
     batches: BTreeMap<(String, String), Batch>,
+    /// What their requests say.
+    bodies: BTreeMap<(String, String), Body>,
     states: BTreeMap<String, ChannelState>,
 }
 
@@ -94,7 +96,7 @@ impl Outbox {
     }
 
     /// Freezes deliveries into a batch; all of them, or none when one is not free.
-    pub(super) fn freeze(&mut self, deliveries: &[i64], batch: &Batch) -> bool {
+    pub(super) fn freeze(&mut self, deliveries: &[i64], batch: &Batch, body: &Body) -> bool {
         let Some(first) = deliveries.first() else { return true };
         let channel = self.deliveries.get(first).map(|one| one.channel.clone()).unwrap_or_default();
         let free = |one: &Delivery| {
@@ -105,6 +107,7 @@ impl Outbox {
             return false;
         }
         self.batches.insert(key(&channel, &batch.id), batch.clone());
+        self.bodies.insert(key(&channel, &batch.id), body.clone());
         for delivery in deliveries {
             if let Some(one) = self.deliveries.get_mut(delivery) {
                 one.batch = Some(batch.id.clone());
@@ -134,7 +137,7 @@ impl Outbox {
             }
             BatchUpdate::Released => {
                 self.members(channel, batch).for_each(|one| one.batch = None);
-                self.batches.remove(&key(channel, batch));
+                self.forget_batch(channel, batch);
             }
             // Its deliveries stay known, so that they are not enqueued again.
             BatchUpdate::Dead { at, .. } => {
@@ -166,6 +169,10 @@ impl Outbox {
             }
         }
         again.len() as u64
+    }
+
+    pub(super) fn body(&self, channel: &str, batch: &str) -> Option<Body> {
+        self.bodies.get(&key(channel, batch)).filter(|body| !body.pages.is_empty()).cloned()
     }
 
     pub(super) fn channel_state(&self, channel: &str) -> ChannelState {
@@ -201,11 +208,16 @@ impl Outbox {
                 }
             }
         }
-        self.batches.remove(&key(channel, batch));
+        self.forget_batch(channel, batch);
         if sent > 0 {
             self.say_again(channel, at, at);
         }
         self.forget_long_before(at);
+    }
+
+    fn forget_batch(&mut self, channel: &str, batch: &str) {
+        self.batches.remove(&key(channel, batch));
+        self.bodies.remove(&key(channel, batch));
     }
 
     fn forget_long_before(&mut self, now: Timestamp) {

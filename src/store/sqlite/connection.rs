@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::{Failure, Outcome};
-use super::{certificates, checkpoints, commit, forget, outbox, posts, schema};
+use super::{bodies, certificates, checkpoints, commit, forget, outbox, posts, schema};
 
 /// How long a statement waits for a lock that another process holds for a moment.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,6 +29,7 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
     schema::migrate(&mut connection, found)?;
     // A mistake in a statement is found here and not when it is first needed.
     [
+        bodies::STATEMENTS,
         certificates::STATEMENTS,
         commit::STATEMENTS,
         forget::STATEMENTS,

@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use rusqlite::Transaction;
 
 use super::{
-    Batch, BatchUpdate, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved, ScanRecord,
-    Settled, Store, StoreError, Stranded,
+    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved,
+    ScanRecord, Settled, Store, StoreError, Stranded,
 };
 use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 
+mod bodies;
 mod certificates;
 mod commit;
 mod connection;
@@ -158,11 +159,22 @@ impl Store for Sqlite {
         self.readers.read(outbox::backlog).await
     }
 
-    async fn freeze(&self, deliveries: &[i64], batch: &Batch) -> Result<bool, StoreError> {
-        let (deliveries, batch) = (deliveries.to_vec(), batch.clone());
-        let work =
-            move |transaction: &Transaction<'_>| outbox::freeze(transaction, &deliveries, &batch);
+    async fn freeze(
+        &self,
+        deliveries: &[i64],
+        batch: &Batch,
+        body: &Body,
+    ) -> Result<bool, StoreError> {
+        let (deliveries, batch, body) = (deliveries.to_vec(), batch.clone(), body.clone());
+        let work = move |transaction: &Transaction<'_>| {
+            outbox::freeze(transaction, &deliveries, &batch, &body)
+        };
         self.write(Durability::Power, work).await
+    }
+
+    async fn body(&self, channel: &str, batch: &str) -> Result<Option<Body>, StoreError> {
+        let (channel, batch) = (channel.to_owned(), batch.to_owned());
+        self.readers.read(move |transaction| bodies::read(transaction, &channel, &batch)).await
     }
 
     async fn say_again(

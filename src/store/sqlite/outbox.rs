@@ -3,7 +3,8 @@
 use rusqlite::{Row, Transaction, params};
 
 use super::super::types::{KEPT, KEPT_DEAD};
-use super::super::{About, Batch, BatchUpdate, ChannelState, Pending, event};
+use super::super::{About, Batch, BatchUpdate, Body, ChannelState, Pending, event};
+use super::bodies;
 use super::certificates::{all, collect, maybe_time, number, text, time};
 use super::failure::{Failure, Outcome};
 use super::posts;
@@ -150,11 +151,12 @@ pub(super) fn backlog(transaction: &Transaction<'_>) -> Outcome<Vec<(String, u64
     all(transaction, BACKLOG, |row| Ok((text(row, 0)?, number(row, 1)?, time(row, 2)?)))
 }
 
-/// Freezes deliveries into a batch; all of them, or none when one is not free.
+/// Freezes deliveries into a batch, with what it says; all of them, or none when one is not free.
 pub(super) fn freeze(
     transaction: &Transaction<'_>,
     deliveries: &[i64],
     batch: &Batch,
+    body: &Body,
 ) -> Outcome<bool> {
     let Some(first) = deliveries.first() else { return Ok(true) };
     let mut channel_of = transaction.prepare_cached(CHANNEL_OF)?;
@@ -182,6 +184,7 @@ pub(super) fn freeze(
         batch.begun,
         batch.pages,
     ])?;
+    bodies::write(transaction, (&channel, &batch.id), body)?;
     Ok(true)
 }
 

@@ -9,8 +9,8 @@ use rusqlite::types::Value;
 use tempfile::TempDir;
 
 use super::super::conformance::{
-    Place, agrees_with_memory, at, batch, checkpoint, conformance, input, notified, pending, row,
-    rows, scan, scope, serials, step, stored,
+    Place, agrees_with_memory, at, batch, body, checkpoint, conformance, input, notified, pending,
+    row, rows, scan, scope, serials, step, stored,
 };
 use super::*;
 
@@ -143,7 +143,7 @@ async fn a_batch_is_settled_with_its_channel_or_not_at_all() {
     let store = Sqlite::open(&directory.path()).unwrap();
     store.commit(Arc::new(step(&["e1"], &["ops"]))).await.unwrap();
     let delivery = pending(&store, "ops").await[0].delivery;
-    store.freeze(&[delivery], &batch("b1")).await.unwrap();
+    store.freeze(&[delivery], &batch("b1"), &body()).await.unwrap();
     let before = dump(&directory.path());
     let broken = "CREATE TRIGGER broken BEFORE INSERT ON channel_state BEGIN SELECT RAISE(ABORT, 'broken'); END";
     Connection::open(directory.path()).unwrap().execute_batch(broken).unwrap();
@@ -162,7 +162,7 @@ async fn a_killed_process_leaves_whole_steps() {
         states.push(dump(&directory.path()));
     }
     let delivery = pending(&store, "ops").await[0].delivery;
-    store.freeze(&[delivery], &batch("b1")).await.unwrap();
+    store.freeze(&[delivery], &batch("b1"), &body()).await.unwrap();
     states.push(dump(&directory.path()));
     // What is on the disk at this moment is what a killed process leaves; a power cut leaves less of the log.
     let (file, log) =
@@ -215,7 +215,7 @@ async fn what_was_sent_is_forgotten_after_ninety_days_and_what_is_dead_after_fou
     store.commit(Arc::new(step(&["e3", "e4"], &["ops"]))).await.unwrap();
     let settle = async |id: &str, channel: &str, update: BatchUpdate| {
         let delivery = pending(&store, channel).await[0].delivery;
-        store.freeze(&[delivery], &batch(id)).await.unwrap();
+        store.freeze(&[delivery], &batch(id), &body()).await.unwrap();
         store.settle(channel, id, &update, &ChannelState::default()).await.unwrap();
     };
     let delivered = |days: i64| BatchUpdate::Delivered { at: at(days * DAY) };

@@ -19,7 +19,7 @@ use notafter::facade::pipeline::{
 use notafter::facade::scan::{Feed, Poll, ScanEvent, SourceStatus, scan};
 use notafter::facade::source::{self, Source, Window};
 use notafter::facade::store::{
-    Batch, BatchUpdate, ChannelState, Checkpoint, ListQuery, Sqlite, Store,
+    Batch, BatchUpdate, Body, ChannelState, Checkpoint, ListQuery, Sqlite, Store,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -307,7 +307,7 @@ impl World {
             begun: true,
             pages: 0,
         };
-        if !store.freeze(&deliveries, &batch).await.unwrap() {
+        if !store.freeze(&deliveries, &batch, &Body::default()).await.unwrap() {
             return;
         }
         let update = BatchUpdate::Delivered { at: now };
