@@ -225,6 +225,7 @@ impl Pipeline {
         self.polls.of(source, slice.window).gone += gone.len() as u64;
         self.close_gone(&gone).await?;
         self.forget(&gone);
+        self.hold_missed(&answers.absent);
         if std::mem::take(&mut self.holds_back) {
             self.evaluator.revisit();
         }

@@ -33,6 +33,7 @@ impl Pipeline {
         self.check_sources(moment);
         self.check_offsets(moment);
         self.notify_renewed(now).await?;
+        self.tell_found().await?;
         self.notify_rungs(now).await
     }
 

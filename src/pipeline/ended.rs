@@ -55,6 +55,7 @@ impl Pipeline {
         if self.renewing.remove(row) {
             self.draft.condition(Renewing::key(row), None);
         }
+        self.forget_missed(row);
         if !self.ledger.remove(row) {
             return;
         }

@@ -4,15 +4,14 @@
 //! views. One transaction holds inventory changes, ledger and outbox, so that a crash at any moment loses nothing
 //! and notifies nothing twice.
 //!
-//! Reading order: `apply` (what the events of a scan do), `places` (what a look at places does), `endpoints`
-//! (or at what is served there) and `scopes` (what becomes of a
-//! scope that is not listed),
-//! `source_status` (how every source is doing), `poll_counts` (what the log says of a poll), `decide` (what is notified),
-//! `deployment` (what is served and should not be), `renewed` (which alerts something new may have ended), `ended` (which are
-//! over), `open` (what is open when channels change) and `self_checks` (what is wrong with the
-//! daemon itself), `draft` (the commit being written), `commit` (how it becomes durable and is shown), `due` (when the
-//! pipeline turns by itself).
+//! Reading order: `apply` (what the events of a scan do), `places` (what a look at places does), `endpoints` (or at what is
+//! served there) and `scopes` (what becomes of a scope that is not listed), `source_status` (how every source is doing),
+//! `poll_counts` (what the log says of a poll), `decide` (what is notified), `deployment` (what is served and should not be),
+//! `renewed` (which alerts something new may have ended), `missed` (which are about what was not found), `ended` (which are
+//! over), `open` (what is open when channels change) and `self_checks` (what is wrong with the daemon itself), `draft` (the
+//! commit being written), `commit` (how it becomes durable and is shown), `due` (when the pipeline turns by itself).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::expiry::{
-    Absence, Evaluator, Inventory, Ledger, Looked, Renewing, ScopeId, StoredRow, Timestamp,
+    Absence, Evaluator, Inventory, Ledger, Looked, Renewing, RowId, ScopeId, StoredRow, Timestamp,
     Undeployed, View,
 };
 use crate::metrics::{DaemonMetrics, Exposition};
@@ -40,6 +39,7 @@ mod places;
 mod endpoints;
 mod deployment;
 mod ended;
+mod missed;
 mod open;
 mod poll_counts;
 mod renewed;
@@ -173,6 +173,8 @@ pub struct Pipeline {
     evaluator: Evaluator,
     ledger: Ledger,
     renewing: Renewing,
+    /// Certificates that were not found, and of whose alerts nothing is said meanwhile.
+    missed: BTreeSet<RowId>,
     checks: SelfChecks,
     draft: Draft,
     saver: Saver,
@@ -199,6 +201,9 @@ impl Pipeline {
         let ledger: Ledger = saved.ledger.into_iter().collect();
         let stored = saved.conditions.iter().map(|(key, at)| (key.as_str(), *at));
         let renewing = Renewing::restored(stored, &inventory, &ledger);
+        let missed = missed::restored(&saved.conditions, &ledger);
+        let mut absence = Absence::default();
+        absence.restore_missed(&missed);
         let mut sources = SourceStatuses::new(Arc::clone(&parts.metrics));
         sources.restore(saved.scans);
         let mut pipeline = Self {
@@ -207,7 +212,8 @@ impl Pipeline {
             checks,
             ledger,
             renewing,
-            absence: Absence::default(),
+            missed,
+            absence,
             draft: Draft::default(),
             due: Due::default(),
             polls: PollCounts::default(),

@@ -62,7 +62,8 @@ impl Pipeline {
 
     async fn tell_what_is_open(&mut self) -> anyhow::Result<()> {
         let rows = self.ledger.rows();
-        let open: Vec<RowId> = rows.filter(|row| !self.renewing.holds(*row)).collect();
+        let is_held = |row: &RowId| self.renewing.holds(*row) || self.missed.contains(row);
+        let open: Vec<RowId> = rows.filter(|row| !is_held(row)).collect();
         for some in open.chunks(BATCH) {
             self.tell_others(some).await?;
             self.save().await?;

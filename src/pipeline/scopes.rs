@@ -132,6 +132,8 @@ impl Pipeline {
                 let accepted = Some(Accepted { known, missing: known });
                 self.end(&shrunk(source, scope), Some(restored(source, scope, accepted)));
             } else {
+                let rows: Vec<RowId> = self.inventory.rows(id, None, None).collect();
+                self.hold_missed(&rows);
                 self.raise_scope_alarm(source, scope, known, known);
             }
         }

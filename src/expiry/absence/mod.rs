@@ -82,6 +82,13 @@ pub struct Absence {
 }
 
 impl Absence {
+    /// These were missing from the last reading before a restart, and not there when they were asked for.
+    pub fn restore_missed<'a>(&mut self, rows: impl IntoIterator<Item = &'a RowId>) {
+        for row in rows {
+            self.missed.insert(*row);
+        }
+    }
+
     /// A scan is planned: what an earlier one listed counts no more.
     pub fn plan(&mut self, part: &Part) {
         drop(self.readings.take(part));
@@ -237,6 +244,11 @@ impl Absence {
     /// Returns whether some part of the scope lost too much and is not agreed upon.
     pub fn is_frozen(&self, scope: ScopeId) -> bool {
         self.guard.is_frozen(scope)
+    }
+
+    /// Returns whether the last poll found a scope absent.
+    pub fn is_absent(&self, scope: ScopeId) -> bool {
+        self.absent_scopes.contains(&scope)
     }
 
     /// The provider lists the scope.

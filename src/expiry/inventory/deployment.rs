@@ -29,7 +29,7 @@ impl Inventory {
 
     /// Returns whether a certificate is known to be served.
     pub fn is_served(&self, row: RowId) -> bool {
-        let scope = self.chunks.of(row).and_then(|(chunk, _)| chunk.scope());
+        let scope = self.scope_of(row);
         let source = scope.and_then(|scope| self.names.get(&scope)).map(|(source, _)| source);
         source.is_some_and(|source| self.serving.contains(source))
     }

@@ -191,6 +191,11 @@ impl Inventory {
         self.chunks.of(row).and_then(|(chunk, offset)| chunk.row(offset))
     }
 
+    /// Returns the scope that a certificate is in.
+    pub fn scope_of(&self, row: RowId) -> Option<ScopeId> {
+        self.chunks.of(row).and_then(|(chunk, _)| chunk.scope())
+    }
+
     /// Returns whether the provider's list says when a certificate ends: only then does a filter by time find it.
     pub fn lists_end(&self, row: RowId) -> bool {
         !self.end_unlisted.contains(row.0)

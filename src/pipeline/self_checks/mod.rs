@@ -8,7 +8,7 @@ mod watch;
 use std::time::Duration;
 
 use super::source_status::SourceStatuses;
-use super::{Health, Settings, Watched};
+use super::{Health, Settings, Watched, missed};
 use crate::client::ClockOffset;
 use crate::expiry::{Condition, Conditions, Renewing, Timestamp, Topic, Transition};
 use crate::store::Saved;
@@ -53,7 +53,8 @@ impl SelfChecks {
     pub(super) fn new(saved: &Saved, started: Moment, earliest: Timestamp) -> Self {
         let mut conditions = Conditions::default();
         let (mut watch, mut failing) = (Watch::default(), Failing::default());
-        let is_ours = |key: &str| key != GOOD_TIME && !Renewing::is_key(key);
+        let is_ours =
+            |key: &str| key != GOOD_TIME && !Renewing::is_key(key) && !missed::is_key(key);
         let stored = saved.conditions.iter().filter(|(key, _)| is_ours(key));
         for (key, at) in stored {
             let mut beside = || watch.restore(key, *at) || failing.restore(key, *at);

@@ -107,6 +107,76 @@ async fn what_came_back_after_a_freeze_is_restored_and_nothing_is_gone() {
     assert_eq!(restored, Some(Topic::InventoryRestored { source, scope, accepted: None }));
 }
 
+/// Two certificates: one that expires soon, and one that does not.
+fn soon_and_late() -> Vec<Sighting> {
+    vec![device("a", 5), device("b", 300)]
+}
+
+impl Bench {
+    /// Scans, asks for what is missing, and decides. Answers with what waits for `ops`.
+    async fn then_waits(&mut self, sightings: Vec<Sighting>) -> Vec<&'static str> {
+        let slice = slice("mqtt-1", Window::All);
+        self.scan_and_ask(&slice, sightings, |_| false).await;
+        self.pipeline.decide().await.unwrap();
+        self.save().await;
+        let waiting = self.store.pending("ops", 100).await.unwrap();
+        waiting.iter().map(|one| one.event.kind()).collect()
+    }
+}
+
+#[tokio::test]
+async fn what_waits_is_held_while_what_it_is_about_is_missing() {
+    let late = || vec![device("b", 300)];
+    for restarts in [false, true] {
+        let mut bench = Bench::new().await;
+        assert_eq!(bench.then_waits(soon_and_late()).await, ["certificate.expiring"]);
+        assert_eq!(bench.then_waits(late()).await, [""; 0]);
+        if restarts {
+            bench.restart().await;
+            bench.pipeline.decide().await.unwrap();
+            bench.save().await;
+            assert_eq!(bench.store.pending("ops", 9).await.unwrap(), [], "a start tells nothing");
+        }
+        assert_eq!(bench.then_waits(soon_and_late()).await, ["certificate.expiring"]);
+        assert_eq!(bench.then_waits(late()).await, [""; 0]);
+        if restarts {
+            bench.restart().await;
+        }
+        assert_eq!(bench.then_waits(late()).await, [""; 0], "nobody heard of it");
+        assert_eq!(bench.serials().await, ["b"]);
+        let conditions = bench.store.saved().await.unwrap().conditions;
+        assert!(!conditions.iter().any(|(key, _)| missed::is_key(key)), "{conditions:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_was_told_hears_that_it_is_gone_and_who_was_not_hears_when_it_is_back() {
+    let mut bench = Bench::new().await;
+    bench.then_waits(soon_and_late()).await;
+    assert_eq!(deliver(&*bench.store, "ops").await.len(), 1);
+    assert_eq!(bench.then_waits(vec![device("b", 300)]).await, [""; 0]);
+    assert_eq!(bench.then_waits(soon_and_late()).await, [""; 0], "it was told before");
+    assert_eq!(bench.then_waits(vec![device("b", 300)]).await, [""; 0]);
+    assert_eq!(bench.then_waits(vec![device("b", 300)]).await, ["certificate.gone"]);
+}
+
+#[tokio::test]
+async fn what_waits_is_held_while_its_scope_is_not_listed() {
+    let mut bench = Bench::new().await;
+    assert_eq!(bench.then_waits(soon_and_late()).await, ["certificate.expiring"]);
+    bench.apply(ScanEvent::ScopesAsked { absent: vec!["mqtt-1".into()] }).await;
+    bench.pipeline.decide().await.unwrap();
+    bench.save().await;
+    let waiting = bench.store.pending("ops", 9).await.unwrap();
+    let waiting: Vec<_> = waiting.iter().map(|one| one.event.kind()).collect();
+    assert_eq!(waiting, ["inventory.shrunk"]);
+    let (unlisted, _answer) = oneshot::channel();
+    let scopes = BTreeSet::from(["mqtt-1".into()]);
+    bench.apply(ScanEvent::Listed { scopes, unlisted }).await;
+    let again = bench.then_waits(soon_and_late()).await;
+    assert!(again.contains(&"certificate.expiring"), "{again:?}");
+}
+
 #[tokio::test]
 async fn nothing_is_said_of_what_is_missing_until_the_next_scan_tells_whether_it_is_gone() {
     let mut bench = Bench::new().await;
