@@ -3,7 +3,7 @@
 /// Returns whether all of `text` matches `pattern`: `*` stands for any text, `?` for any one character.
 ///
 /// Goes back to the last star only, so the time is bounded by the product of the lengths.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     // What follows the last star, and the text that it has not swallowed yet.
     let mut star = None;

@@ -29,15 +29,13 @@ pub use address::is_loopback;
 pub use duration::duration;
 pub use environment::Environment;
 pub use fields::Fields;
+pub use glob::matches as glob_matches;
 pub use hosts::{HostName, Hosts};
 pub use load::{load, load_file};
 pub use mistakes::Mistakes;
 pub use schedule::Schedule;
 pub use secret::{Secret, SecretRef};
 pub use tree::Table;
-
-use chrono_tz::Tz;
-use secrecy::SecretString;
 
 use crate::expiry::{Ladder, Language, Severity};
 
@@ -132,15 +130,7 @@ pub struct ChannelConfig {
     pub kind: Placed<String>,
     /// The language of its messages.
     pub language: Language,
-    /// The zone of the times in them.
-    pub timezone: Tz,
-    /// The proxy that takes its requests; else the environment says. It may hold a password.
-    pub proxy: Option<Placed<SecretString>>,
-    /// A file with certificate authorities that are trusted beside those of the machine.
-    pub ca_file: Option<Placed<PathBuf>>,
-    /// The time for one request, connection included.
-    pub timeout: Duration,
-    /// What the kind reads itself; what every channel can be told has been taken out.
+    /// What the kind reads itself.
     pub options: Options,
 }
 
@@ -153,8 +143,6 @@ pub struct Alerts {
     pub group_wait: Duration,
     /// The language of messages where a channel does not say.
     pub language: Language,
-    /// The zone of the times in messages where a channel does not say.
-    pub timezone: Tz,
 }
 
 /// One `[[route]]`: which events go to which channels.

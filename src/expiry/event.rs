@@ -4,7 +4,7 @@ use super::absence::Accepted;
 use super::certificate::{Fingerprint, Kind, Sighting, Status, Timestamp};
 use super::endpoint::EndpointNews;
 use super::inventory::{id_of, identity_of};
-use super::ladder::Rung;
+use super::ladder::{Ladder, Rung};
 
 /// How much an event asks of the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +93,13 @@ impl Facts {
             not_before: sighting.not_before,
             not_after: sighting.not_after,
         }
+    }
+
+    /// Returns the tightest rung that it has crossed, if it is one that alerts.
+    pub fn rung(&self, ladder: &Ladder, now: Timestamp) -> Option<Rung> {
+        let end = self.not_after.filter(|_| self.status.alerts())?;
+        let lifetime = self.not_before.and_then(|begin| u32::try_from(end.since(begin)).ok());
+        ladder.rung_at(end, lifetime.filter(|lifetime| *lifetime > 0), now)
     }
 
     /// Returns the certificate's id: the 128-bit digest of its identity, in hex.

@@ -50,11 +50,11 @@ pub use evaluate::Evaluator;
 pub use event::{Event, Facts, Newer, Severity, Topic};
 pub use event_id::{Occasion, batch_id, event_id, said_again};
 pub use inventory::{
-    Applied, BUCKETS, Change, Inventory, KindSums, Row, RowId, ScopeId, StoredParts, StoredRow,
-    Sums, SumsCache, Undeployed, View,
+    Applied, BUCKETS, Change, IdPrefix, Inventory, KindSums, Order, Position, Row, RowId, ScopeId,
+    Selected, Selection, SortBy, StoredParts, StoredRow, Sums, SumsCache, Undeployed, View,
 };
 pub use ladder::{Ladder, Rung};
-pub use message::{Detail, Entry, Fact, Language, Manner, Message, Tone, days_left};
+pub use message::{Detail, Language, Message, days_left};
 pub use plan::{
     DecisionReason, Ledger, Notice, Notified, Renewals, Renewing, plan, plan_renewed, severity,
 };

@@ -159,6 +159,22 @@ impl Chunk {
             .filter(|slot| !slot.mark.is_vacant())
     }
 
+    /// Returns one certificate in it.
+    pub(super) fn slot(&self, offset: usize) -> Option<Slot> {
+        let (mark, end) = (self.mark(offset)?, *self.ends.get(offset)?);
+        Some(Slot { offset: u32::try_from(offset).ok()?, mark, end })
+    }
+
+    /// Returns the digests of the identities in it, with their places. A vacant slot has 0, which no identity is.
+    pub(super) fn identities(&self) -> impl Iterator<Item = (u32, u128)> + '_ {
+        (0_u32..).zip(&self.keys).map(|(offset, key)| (offset, key.identity()))
+    }
+
+    /// Returns the digests that certificates share with others of their holder, with their places; 0 for none.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        (0_u32..).zip(self.groups.iter().copied())
+    }
+
     /// Returns every active certificate in it that is not an authority, with the digest of its issuer.
     pub(super) fn active_leaves(&self) -> impl Iterator<Item = (u64, i64)> + '_ {
         self.marks

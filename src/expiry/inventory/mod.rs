@@ -3,7 +3,8 @@
 //! Reading order: `record` (what is kept about one certificate), `chunk` (4096 of them in columns), `slots` (which
 //! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `top_k`, `writer` (the
 //! [`Inventory`]), `places` (which certificate a sighting in a place is of), `lost` (or one whose issuer got lost),
-//! `restate` (succession applied), `deployment` (what is served, and what should be), `view` (what readers get), `chunk_sums` and `sums`.
+//! `restate` (succession applied), `deployment` (what is served, and what should be), `view` (what readers get), `select` (which
+//! of them, in which order), `lookup` (or by what they are known by), `chunk_sums` and `sums`.
 //!
 //! # Memory
 //!
@@ -25,6 +26,8 @@ mod restate;
 mod shares;
 mod deployment;
 mod view;
+mod select;
+mod lookup;
 mod chunk_sums;
 mod sums;
 
@@ -38,8 +41,10 @@ use std::collections::BTreeMap;
 use super::certificate::{Kind, Status, Timestamp};
 
 pub(super) use chunk::{Chunk, row_at};
+pub use lookup::IdPrefix;
 pub use record::{StoredParts, StoredRow};
 pub(super) use record::{id_of, identity_of};
+pub use select::{Order, Position, Selected, Selection, SortBy};
 pub use sums::{BUCKETS, KindSums, Sums, SumsCache};
 pub use view::View;
 pub use writer::Inventory;

@@ -127,6 +127,11 @@ impl World {
         }
     }
 
+    /// Returns source and name of every scope.
+    pub(in super::super) fn names(&self) -> &BTreeMap<ScopeId, (String, String)> {
+        &self.scopes
+    }
+
     pub(in super::super) fn status(&self, id: RowId) -> Status {
         match self.stored[&id].sighting.effective_status() {
             Status::Active if self.successors(id).next().is_some() => Status::Superseded,

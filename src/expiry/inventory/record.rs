@@ -193,6 +193,19 @@ impl Record {
         known.then(|| self.end.saturating_sub(i64::from(self.lifetime)))
     }
 
+    /// Returns whether a device's certificate may have replaced an older one of the same holder: in use, ending later, and
+    /// under another authority only where it began later, since two authorities may serve two purposes.
+    pub(super) fn follows(&self, old: &Self) -> bool {
+        let in_use = self.mark.provider() == Some(Status::Active);
+        in_use && self.end > old.end && self.may_follow(old)
+    }
+
+    /// Returns whether it was signed as an older one was, or began later.
+    pub(super) fn may_follow(&self, old: &Self) -> bool {
+        let began_later = || self.begin().zip(old.begin()).is_some_and(|(new, old)| new > old);
+        self.issuer == old.issuer || began_later()
+    }
+
     pub(super) fn of<T>(parts: &StoredParts<'_, T>) -> Self {
         // The lowest value stands for "no end" in the column; no certificate ended 292 billion years ago.
         let end = parts.not_after.map_or(NO_END, |end| end.seconds().max(NO_END + 1));

@@ -88,11 +88,7 @@ impl Inventory {
             .filter(move |(_, later)| *later > end)
     }
 
-    /// Returns whether a device's other certificate may have replaced one: under another authority only where it began
-    /// later, since two authorities may serve two purposes.
     fn may_follow(&self, other: RowId, old: &Record) -> bool {
-        let Some(new) = self.chunks.record(other) else { return false };
-        let began_later = || new.begin().zip(old.begin()).is_some_and(|(new, old)| new > old);
-        new.issuer == old.issuer || began_later()
+        self.chunks.record(other).is_some_and(|new| new.may_follow(old))
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::super::certificate::{Kind, Timestamp};
 use super::authorities::{Authorities, Signers};
-use super::chunk::{Chunk, Slot, place, row_at};
+use super::chunk::{Chunk, ROWS, Slot, place, row_at};
 use super::top_k::TopK;
 use super::{Row, RowId, ScopeId, Undeployed};
 
 /// A certificate that ended longer ago than this is ranked behind those that end in the future.
-const LONG_ENDED_SECONDS: i64 = 30 * 86_400;
+pub(super) const LONG_ENDED_SECONDS: i64 = 30 * 86_400;
 
 /// Source and scope by number.
 pub(super) type Names = BTreeMap<ScopeId, (Arc<str>, Arc<str>)>;
@@ -69,6 +69,11 @@ impl View {
     /// Returns how many certificates are known.
     pub fn len(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.occupied() as usize).sum()
+    }
+
+    /// Returns a number that no certificate's number reaches.
+    pub fn bound(&self) -> u32 {
+        u32::try_from(self.chunks.len()).unwrap_or(u32::MAX).saturating_mul(ROWS)
     }
 
     /// Returns whether no certificate is known.
@@ -195,6 +200,10 @@ impl View {
 
     pub(super) fn signers(&self, scope: ScopeId) -> Option<&Signers> {
         self.authorities.of(scope)
+    }
+
+    pub(super) fn chunk(&self, number: usize) -> Option<&Chunk> {
+        self.chunks.get(number).map(|chunk| &**chunk)
     }
 
     /// Returns every chunk with its number.
