@@ -212,8 +212,8 @@ mod tests {
         Event, Facts, Inventory, RowId, ScopeId, Severity, StoredRow, Timestamp, Topic,
     };
     use crate::store::{
-        Batch, BatchUpdate, Body, ChannelState, Checkpoint, ListQuery, Pending, Saved as Stored,
-        ScanRecord, Stranded,
+        Batch, BatchUpdate, Body, ChannelState, Checkpoint, Kept, ListQuery, NameHits, NameQuery,
+        Pending, Saved as Stored, ScanRecord, Stranded,
     };
     use async_trait::async_trait;
 
@@ -248,6 +248,15 @@ mod tests {
             unreachable!("it only writes")
         }
         async fn facts(&self, _: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn kept(&self, _: &[RowId]) -> Result<Vec<Option<Kept>>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn find_names(&self, _: &NameQuery) -> Result<NameHits, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn index_names(&self, _: usize) -> Result<bool, StoreError> {
             unreachable!("it only writes")
         }
         async fn list(&self, _: &ListQuery) -> Result<Vec<Facts>, StoreError> {

@@ -9,6 +9,7 @@ use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 mod code;
 mod event;
 mod memory;
+mod names;
 mod observed;
 mod sqlite;
 mod types;
@@ -19,8 +20,8 @@ pub use memory::Memory;
 pub use observed::{Call, Observed, Observer};
 pub use sqlite::Sqlite;
 pub use types::{
-    About, Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, ListQuery, Pending, Post,
-    RowWrite, Saved, ScanRecord, Settled, StoreError, Stranded,
+    About, Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, Kept, ListQuery, NameHits,
+    NameQuery, Pending, Post, RowWrite, Saved, ScanRecord, Settled, StoreError, Stranded,
 };
 
 /// Keeps what must survive. Coarse calls, so that another database can be a second file.
@@ -44,6 +45,16 @@ pub trait Store: Send + Sync {
 
     /// Reads the facts of certificates, in the order asked; `None` for a number that is not there.
     async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError>;
+
+    /// Reads all that is kept of certificates, in the order asked; `None` for a number that is not there.
+    async fn kept(&self, rows: &[RowId]) -> Result<Vec<Option<Kept>>, StoreError>;
+
+    /// Finds certificates by parts of their names: common name, holder, serial, place and every name that they cover.
+    async fn find_names(&self, query: &NameQuery) -> Result<NameHits, StoreError>;
+
+    /// Brings up to `most` more certificates into the index of names, and answers whether that was all. To be called when
+    /// nothing else is urgent: what was written since is found all the same, if less quickly.
+    async fn index_names(&self, most: usize) -> Result<bool, StoreError>;
 
     /// Lists certificates with a known end, soonest first.
     async fn list(&self, query: &ListQuery) -> Result<Vec<Facts>, StoreError>;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, ListQuery, Memory, Pending, Saved,
-    ScanRecord, Settled, Store, StoreError, Stranded,
+    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, Kept, ListQuery, Memory, NameHits,
+    NameQuery, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded,
 };
 use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 
@@ -63,6 +63,18 @@ impl<O: Observer> Store for Observed<O> {
 
     async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
         self.memory.facts(rows).await
+    }
+
+    async fn kept(&self, rows: &[RowId]) -> Result<Vec<Option<Kept>>, StoreError> {
+        self.memory.kept(rows).await
+    }
+
+    async fn find_names(&self, query: &NameQuery) -> Result<NameHits, StoreError> {
+        self.memory.find_names(query).await
+    }
+
+    async fn index_names(&self, most: usize) -> Result<bool, StoreError> {
+        self.memory.index_names(most).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Vec<Facts>, StoreError> {

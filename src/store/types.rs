@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::expiry::{Event, Notified, RowId, ScopeId, Sighting, Status, Timestamp};
+use crate::expiry::{Event, Facts, Notified, RowId, ScopeId, Sighting, Status, Timestamp};
 
 /// What was delivered is kept for this long, in seconds, so that it can be explained.
 pub(super) const KEPT: i64 = 90 * 86_400;
@@ -170,6 +170,39 @@ pub struct RowWrite {
     pub status: Status,
     /// When it was first seen. Written with a new certificate, and never changed after that.
     pub first_seen: Timestamp,
+}
+
+/// What is kept of one certificate, for who looks at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What a message may say about it.
+    pub facts: Facts,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// Every name it covers.
+    pub names: Vec<String>,
+    /// Serials of the certificates that the provider links as its renewal.
+    pub successors: Vec<String>,
+}
+
+/// Parts of names that are looked for: three letters each, in small ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NameQuery {
+    /// All of them are in what is looked for.
+    pub parts: Vec<String>,
+    /// At most this many are found.
+    pub most: usize,
+}
+
+/// Certificates that may have a name that is looked for; all others do not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NameHits {
+    /// These may; without those of `unindexed`.
+    pub rows: Vec<RowId>,
+    /// Whether more than that many may.
+    pub more: bool,
+    /// The first certificate whose names are not in the index yet, nor those behind it; `None` when it is whole.
+    pub unindexed: Option<RowId>,
 }
 
 /// How a scan of one scope or window ended. The newest of each (source, scope, window) is kept.

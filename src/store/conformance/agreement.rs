@@ -112,6 +112,7 @@ impl Pair {
         assert_eq!(rows(store).await, rows(memory).await);
         let asked: Vec<_> = (0..=ROWS).rev().map(RowId).collect();
         assert_eq!(store.facts(&asked).await.unwrap(), memory.facts(&asked).await.unwrap());
+        assert_eq!(store.kept(&asked).await.unwrap(), memory.kept(&asked).await.unwrap());
         for source in ["iot", "web", "plant"] {
             assert_eq!(
                 store.checkpoints(source).await.unwrap(),

@@ -15,6 +15,7 @@ pub(crate) mod any;
 mod calls;
 mod certificates;
 mod checkpoints;
+mod names;
 mod outbox;
 mod posts;
 
@@ -36,6 +37,9 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     certificates::leaves_nothing_of_a_broken_step(fresh()).await;
     certificates::reads_facts_in_the_order_asked(fresh()).await;
     certificates::lists_the_soonest(fresh()).await;
+    names::are_found_by_three_letters_of_each(fresh()).await;
+    names::are_found_as_they_are_now_and_not_as_they_were(fresh()).await;
+    names::reads_all_that_is_kept(fresh()).await;
     certificates::keeps_the_newest_scan(fresh()).await;
     certificates::drops_sources_that_are_gone(fresh()).await;
     checkpoints::keeps_the_newest(fresh()).await;

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::{Checkpoint, Commit, ListQuery, RowWrite, Saved, ScanRecord, StoreError};
+use super::super::names::index_text;
+use super::super::{
+    Checkpoint, Commit, Kept, ListQuery, NameHits, NameQuery, RowWrite, Saved, ScanRecord,
+    StoreError,
+};
 use crate::expiry::{Facts, Notified, RowId, ScopeId, Status, StoredParts, StoredRow, Timestamp};
 
 /// Source, scope, and the window or key.
@@ -67,6 +71,26 @@ impl Known {
         let write = self.rows.get(&row)?;
         let (source, scope) = self.scopes.get(&write.scope)?.clone();
         Some(Facts::of(source, scope, write.sighting.clone(), write.status))
+    }
+
+    pub(super) fn kept(&self, row: RowId) -> Option<Kept> {
+        let write = self.rows.get(&row)?;
+        Some(Kept {
+            facts: self.facts(row)?,
+            first_seen: write.first_seen,
+            names: write.sighting.names.clone(),
+            successors: write.sighting.successors.clone(),
+        })
+    }
+
+    pub(super) fn find_names(&self, query: &NameQuery) -> NameHits {
+        let holds = |row: &RowId| {
+            let text = self.kept(*row).map(|kept| index_text(&kept)).unwrap_or_default();
+            query.parts.iter().all(|part| text.contains(part))
+        };
+        let mut found = self.rows.keys().copied().filter(holds);
+        let rows: Vec<RowId> = found.by_ref().take(query.most).collect();
+        NameHits { rows, more: found.next().is_some(), unindexed: None }
     }
 
     pub(super) fn list(&self, query: &ListQuery) -> Vec<Facts> {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved,
-    ScanRecord, Settled, Store, StoreError, Stranded,
+    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, Kept, ListQuery, NameHits,
+    NameQuery, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded,
 };
 use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 
@@ -72,6 +72,20 @@ impl Store for Memory {
     async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
         let tables = self.tables();
         Ok(rows.iter().map(|row| tables.known.facts(*row)).collect())
+    }
+
+    async fn kept(&self, rows: &[RowId]) -> Result<Vec<Option<Kept>>, StoreError> {
+        let tables = self.tables();
+        Ok(rows.iter().map(|row| tables.known.kept(*row)).collect())
+    }
+
+    async fn find_names(&self, query: &NameQuery) -> Result<NameHits, StoreError> {
+        Ok(self.tables().known.find_names(query))
+    }
+
+    /// Nothing to do: names are looked for where they are.
+    async fn index_names(&self, _most: usize) -> Result<bool, StoreError> {
+        Ok(true)
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Vec<Facts>, StoreError> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, Transaction, params};
 
-use super::super::{ListQuery, Saved, ScanRecord, code};
+use super::super::{Kept, ListQuery, Saved, ScanRecord, code};
 use super::Take;
 use super::failure::{Failure, Outcome};
 use crate::expiry::{
@@ -23,6 +23,11 @@ const FACTS: &str = "
            c.not_before, c.not_after, c.place, c.fingerprint, c.collides
     FROM certificate c JOIN scope s ON s.id = c.scope_id WHERE c.id = ?1";
 
+const KEPT: &str = "
+    SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
+           c.not_before, c.not_after, c.place, c.fingerprint, c.collides, c.first_seen, c.names, c.successors
+    FROM certificate c JOIN scope s ON s.id = c.scope_id WHERE c.id = ?1";
+
 // CROSS JOIN keeps SQLite from walking all certificates once for each scope.
 const LIST: &str = "
     SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
@@ -33,7 +38,7 @@ const LIST: &str = "
 
 const LIST_ALL: &str = "
     SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
-           c.not_before, c.not_after, c.place, c.fingerprint, c.collides
+           c.not_before, c.not_after, c.place, c.fingerprint, c.collides, c.first_seen, c.names, c.successors
     FROM certificate c CROSS JOIN scope s ON s.id = c.scope_id
     WHERE (?1 IS NULL OR s.source = ?1) AND (?2 IS NULL OR c.not_after < ?2)
     ORDER BY c.not_after IS NULL, c.not_after, c.id LIMIT ?3";
@@ -50,7 +55,7 @@ const SCANS: &str = r#"
 
 /// Every statement of this part.
 pub(super) const STATEMENTS: &[&str] =
-    &[ROWS, FACTS, LIST, LIST_ALL, SCOPES, LEDGER, CONDITIONS, SCANS];
+    &[ROWS, FACTS, KEPT, LIST, LIST_ALL, SCOPES, LEDGER, CONDITIONS, SCANS];
 
 /// Hands over every certificate, in the order of their numbers; stops early when nobody takes them any more.
 pub(super) fn rows(
@@ -93,6 +98,17 @@ pub(super) fn facts(transaction: &Transaction<'_>, rows: &[RowId]) -> Outcome<Ve
         .collect()
 }
 
+/// Reads all that is kept of certificates, in the order asked.
+pub(super) fn kept(transaction: &Transaction<'_>, rows: &[RowId]) -> Outcome<Vec<Option<Kept>>> {
+    let mut statement = transaction.prepare_cached(KEPT)?;
+    rows.iter()
+        .map(|row| {
+            let mut found = statement.query([row.0])?;
+            found.next()?.map(read_kept).transpose()
+        })
+        .collect()
+}
+
 /// Lists certificates with a known end, soonest first.
 pub(super) fn list(transaction: &Transaction<'_>, query: &ListQuery) -> Outcome<Vec<Facts>> {
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
@@ -105,12 +121,12 @@ pub(super) fn list(transaction: &Transaction<'_>, query: &ListQuery) -> Outcome<
 pub(super) fn each_listed(
     transaction: &Transaction<'_>,
     query: &ListQuery,
-    take: Take<'_, Facts>,
+    take: Take<'_, Kept>,
 ) -> Outcome<()> {
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
     let mut statement = transaction.prepare_cached(LIST_ALL)?;
     let parameters = params![query.source, query.ends_before.map(Timestamp::seconds), limit];
-    in_chunks(statement.query(parameters)?, read_facts, take)
+    in_chunks(statement.query(parameters)?, read_kept, take)
 }
 
 /// Reads back everything but the certificates.
@@ -233,6 +249,15 @@ fn read_facts(row: &Row<'_>) -> Outcome<Facts> {
         unit: text(row, 8)?,
         not_before: maybe_time(row, 9)?,
         not_after: maybe_time(row, 10)?,
+    })
+}
+
+fn read_kept(row: &Row<'_>) -> Outcome<Kept> {
+    Ok(Kept {
+        facts: read_facts(row)?,
+        first_seen: time(row, 14)?,
+        names: strings(row.get_ref(15)?.as_str_or_null()?)?,
+        successors: strings(row.get_ref(16)?.as_str_or_null()?)?,
     })
 }
 

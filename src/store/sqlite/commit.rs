@@ -4,7 +4,7 @@ use rusqlite::{Transaction, params};
 
 use super::super::{Commit, RowWrite, ScanRecord, Settled, code};
 use super::failure::{Failure, Outcome};
-use super::{checkpoints, posts};
+use super::{checkpoints, names, posts};
 use crate::expiry::{Notified, RowId, Timestamp};
 
 const SCOPE: &str = "INSERT INTO scope (id, source, scope) VALUES (?1, ?2, ?3)";
@@ -76,6 +76,8 @@ pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<S
     let settled = posts::post(transaction, &commit.outbox)?;
     remove(transaction, &commit.removed)?;
     write_rows(transaction, &commit.rows)?;
+    let written = commit.rows.iter().map(|write| write.row);
+    names::mark(transaction, written.chain(commit.removed.iter().copied()))?;
     let mut statement = transaction.prepare_cached(STATUS)?;
     for (row, status) in &commit.statuses {
         statement.execute(params![row.0, code::of_status(*status)])?;

@@ -6,13 +6,13 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::{Failure, Outcome};
-use super::{bodies, certificates, checkpoints, commit, forget, outbox, posts, schema};
+use super::{bodies, certificates, checkpoints, commit, forget, names, outbox, posts, schema};
 
 /// How long a statement waits for a lock that another process holds for a moment.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// More prepared statements than there are texts, so that none is prepared twice.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// Opens the connection that writes, and migrates the file.
 pub(super) fn writing(path: &Path) -> Outcome<Connection> {
@@ -26,7 +26,6 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
     }
     let found = schema::version(&connection)?;
     write_ahead(&connection)?;
-    schema::announce(path, found);
     schema::migrate(&mut connection, found)?;
     // A mistake in a statement is found here and not when it is first needed.
     [
@@ -37,6 +36,7 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
         checkpoints::STATEMENTS,
         outbox::STATEMENTS,
         posts::STATEMENTS,
+        names::STATEMENTS,
     ]
     .concat()
     .into_iter()

@@ -18,6 +18,11 @@ const LEDGER: &str = "
         (SELECT id FROM certificate WHERE id BETWEEN ?2 AND ?3 AND scope_id IN
             (SELECT id FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1))))";
 
+const NAMES: &str = "
+    INSERT OR IGNORE INTO name_stale (id) SELECT id FROM certificate WHERE id BETWEEN ?2 AND ?3
+        AND id < (SELECT until FROM name_index) AND scope_id IN
+        (SELECT id FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1)))";
+
 const CERTIFICATES: &str = "
     DELETE FROM certificate WHERE id BETWEEN ?2 AND ?3 AND scope_id IN
         (SELECT id FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1)))";
@@ -29,16 +34,17 @@ const CHECKPOINTS: &str = "
         (SELECT source, scope, key FROM note WHERE source NOT IN (SELECT value FROM json_each(?1)) LIMIT ?2)";
 
 /// Every statement of this part.
-pub(super) const STATEMENTS: &[&str] = &[SCANS, LAST, LEDGER, CERTIFICATES, CHECKPOINTS, SCOPES];
+pub(super) const STATEMENTS: &[&str] =
+    &[SCANS, LAST, LEDGER, NAMES, CERTIFICATES, CHECKPOINTS, SCOPES];
 
 /// Numbers of certificates, or checkpoints, in one step.
 const STEP: i64 = 100_000;
 
 /// The sources that stay, in the form that the statements take.
 #[derive(Clone)]
-pub(super) struct Kept(String);
+pub(super) struct Staying(String);
 
-impl Kept {
+impl Staying {
     /// Returns the sources as a parameter.
     pub(super) fn new(sources: &[String]) -> Self {
         Self(serde_json::Value::from(sources).to_string())
@@ -64,6 +70,7 @@ impl Kept {
     ) -> Outcome<i64> {
         let to = from.saturating_add(STEP - 1);
         transaction.prepare_cached(LEDGER)?.execute(params![self.0, from, to])?;
+        transaction.prepare_cached(NAMES)?.execute(params![self.0, from, to])?;
         transaction.prepare_cached(CERTIFICATES)?.execute(params![self.0, from, to])?;
         Ok(to.saturating_add(1))
     }

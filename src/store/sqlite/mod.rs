@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use rusqlite::Transaction;
 
 use super::{
-    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, ListQuery, Pending, Saved,
-    ScanRecord, Settled, Store, StoreError, Stranded,
+    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, Kept, ListQuery, NameHits,
+    NameQuery, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded,
 };
 use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
 
@@ -24,6 +24,7 @@ mod failure;
 mod file;
 mod forget;
 mod checkpoints;
+mod names;
 mod outbox;
 mod posts;
 mod readers;
@@ -37,7 +38,7 @@ mod upgrades;
 
 use durability::Durability;
 use failure::Outcome;
-use forget::Kept;
+use forget::Staying;
 use readers::Readers;
 use writer::Writer;
 use writing::Writing;
@@ -87,10 +88,10 @@ impl Sqlite {
     pub async fn each_listed(
         &self,
         query: &ListQuery,
-        each: &mut (dyn FnMut(Vec<Facts>) -> bool + Send),
+        each: &mut (dyn FnMut(Vec<Kept>) -> bool + Send),
     ) -> Result<(), StoreError> {
         let query = query.clone();
-        let work = move |transaction: &Transaction<'_>, take: Take<'_, Facts>| {
+        let work = move |transaction: &Transaction<'_>, take: Take<'_, Kept>| {
             certificates::each_listed(transaction, &query, take)
         };
         self.readers.stream(work, each).await
@@ -143,6 +144,20 @@ impl Store for Sqlite {
     async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
         let rows = rows.to_vec();
         self.readers.read(move |transaction| certificates::facts(transaction, &rows)).await
+    }
+
+    async fn kept(&self, rows: &[RowId]) -> Result<Vec<Option<Kept>>, StoreError> {
+        let rows = rows.to_vec();
+        self.readers.read(move |transaction| certificates::kept(transaction, &rows)).await
+    }
+
+    async fn find_names(&self, query: &NameQuery) -> Result<NameHits, StoreError> {
+        let query = query.clone();
+        self.readers.read(move |transaction| names::find(transaction, &query)).await
+    }
+
+    async fn index_names(&self, most: usize) -> Result<bool, StoreError> {
+        self.write(Durability::Process, move |transaction| names::index(transaction, most)).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Vec<Facts>, StoreError> {
@@ -245,7 +260,7 @@ impl Store for Sqlite {
     }
 
     async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError> {
-        let kept = Kept::new(sources);
+        let kept = Staying::new(sources);
         let first = kept.clone();
         let last = self.write(Durability::Power, move |t| first.drop_scans(t)).await?;
         let mut left = true;

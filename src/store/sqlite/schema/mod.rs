@@ -1,7 +1,5 @@
 //! The schema, in numbered steps, and bringing a file up to date.
 
-use std::path::Path;
-
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::failure::{Failure, Outcome};
@@ -9,7 +7,7 @@ use super::failure::{Failure, Outcome};
 /// Every step, in order. A change of the schema is one more file beside these and one more line here; a step is never
 /// edited once it has been released.
 #[rustfmt::skip]
-pub(super) const STEPS: [&str; 8] = [
+pub(super) const STEPS: [&str; 9] = [
     include_str!("0001_initial.sql"),
     include_str!("0002_note.sql"),
     include_str!("0003_place.sql"),
@@ -18,6 +16,7 @@ pub(super) const STEPS: [&str; 8] = [
     include_str!("0006_outbox.sql"),
     include_str!("0007_end_unlisted.sql"),
     include_str!("0008_batch_page.sql"),
+    include_str!("0009_names.sql"),
 ];
 
 /// "ntaf", written by the first step.
@@ -42,19 +41,6 @@ pub(super) fn check(connection: &Connection) -> Outcome<()> {
         )));
     }
     Ok(())
-}
-
-/// Says that the file is about to be changed for good, and how to keep a copy.
-pub(super) fn announce(path: &Path, found: u32) {
-    if (1..known()).contains(&found) {
-        tracing::warn!(
-            store = %path.display(),
-            from = found,
-            to = known(),
-            "the store is brought up to date, and earlier releases refuse it afterwards; the way back is a copy that was \
-             made with the daemon stopped, or with `sqlite3 STORE \".backup COPY\"`, before this start"
-        );
-    }
 }
 
 /// Takes every step that the file has not seen, each in a transaction of its own.
