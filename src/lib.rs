@@ -29,6 +29,7 @@
 //! | | [`store`] | what survives a restart: `SQLite`, and a model of it in memory |
 //! | | [`metrics`] | what Prometheus reads |
 //! | 5 | [`scan`] | pages become a scan with its proof |
+//! | | [`catalog`] | what there is, by filter, name and page |
 //! | 6 | [`schedule`] | when a source is read |
 //! | | [`pipeline`] | the only writer |
 //! | | [`outbox`] | delivery, one worker a channel |
@@ -63,6 +64,7 @@ mod channel;
 mod store;
 mod metrics;
 mod scan;
+mod catalog;
 mod schedule;
 mod pipeline;
 mod outbox;

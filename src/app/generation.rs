@@ -40,6 +40,7 @@ impl Generation {
                 ),
                 metrics: Arc::clone(&wires.parts.metrics),
                 clock: Arc::clone(&wires.parts.clock),
+                under_way: wires.under_way.clone(),
             };
             let (timers, stop) = (Arc::clone(&wires.timers), stop.clone());
             let store = Arc::clone(&wires.parts.store);

@@ -8,8 +8,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::catalog::Catalog;
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::config::{Config, Hosts, StoreUrl};
+use crate::expiry::Ladder;
 use crate::metrics::DaemonMetrics;
 use crate::pipeline::Parts;
 use crate::schedule::Scheduler;
@@ -18,6 +20,7 @@ use crate::web;
 
 mod core;
 mod generation;
+mod indexing;
 mod plan;
 mod reload;
 mod service;
@@ -31,6 +34,7 @@ pub use service::asked_to_end;
 pub use wiring::{Readers, Wiring};
 
 use self::core::{drain, early};
+use indexing::keep_names;
 use reload::Reload;
 use wiring::StoreNames;
 
@@ -52,11 +56,7 @@ impl Deps {
     /// Opens the store and the address that `config` names, on the machine's clock and chance.
     pub async fn open(config: &Config, metrics: Arc<DaemonMetrics>) -> anyhow::Result<Self> {
         let StoreUrl::Sqlite(path) = &config.store;
-        let file = path.clone();
-        // An old one is brought up to date first, which blocks.
-        let opening = tokio::task::spawn_blocking(move || Sqlite::open(&file));
-        let store = service::extending(opening)
-            .await?
+        let store = Sqlite::open(path)
             .with_context(|| format!("the store {} cannot be opened", path.display()))?;
         let listener = TcpListener::bind(config.server.listen)
             .await
@@ -96,13 +96,17 @@ impl App {
         let timers = Arc::new(Scheduler::new(Arc::clone(&clock)));
         let parts = Parts { store, metrics: Arc::clone(&metrics), clock, random };
         let wiring = Wiring::new(parts.clone(), timers, &self.plan);
-        let Readers { view, sources, exposition, writable, pulse } = wiring.readers();
+        let Readers { view, sources, exposition, writable, under_way, pulse } = wiring.readers();
         let (reload, reloads) = mpsc::channel(1);
         let ready = watch::Sender::new(false);
         let limit = watch::Sender::new(self.plan.config.metrics.max_series_per_source);
         let hosts = watch::Sender::new(Arc::new(self.plan.config.server.hosts.clone()));
+        let ladder = watch::Sender::new(self.plan.config.alerts.ladder.clone());
+        let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
+        let catalog = Catalog::new(view.clone(), ladder.subscribe(), Arc::clone(&store), clock);
         let state = web::State {
             view,
+            catalog,
             exposition,
             names,
             sources,
@@ -118,8 +122,9 @@ impl App {
         let stop = CancellationToken::new();
         let web_stop = stop.clone();
         edges.spawn(async move { web::serve(listener, state, web_stop).await.map_err(Into::into) });
+        edges.spawn(keep_names(store, known.clone(), under_way, stop.clone()));
         service::watch(&mut edges, pulse, stop.clone());
-        let core = service::extending(Core::start(wiring, &self.plan)).await?;
+        let core = Core::start(wiring, &self.plan).await?;
         ready.send_replace(true);
         service::notify(&[sd_notify::NotifyState::Ready]);
         let (file, config) = (self.file, self.plan.config);
@@ -132,8 +137,16 @@ impl App {
             certificates = known.borrow().len(),
             "notafter has started"
         );
-        Ok(Daemon { core, parts, edges, stop, reloads, limit, hosts, file, started: config })
+        let watched = Changeable { limit, hosts, ladder };
+        Ok(Daemon { core, parts, edges, stop, reloads, watched, file, started: config })
     }
+}
+
+/// What readers follow of the configuration.
+struct Changeable {
+    limit: watch::Sender<usize>,
+    hosts: watch::Sender<Arc<Hosts>>,
+    ladder: watch::Sender<Ladder>,
 }
 
 /// The daemon, running.
@@ -144,8 +157,7 @@ struct Daemon {
     edges: JoinSet<anyhow::Result<()>>,
     stop: CancellationToken,
     reloads: mpsc::Receiver<Reload>,
-    limit: watch::Sender<usize>,
-    hosts: watch::Sender<Arc<Hosts>>,
+    watched: Changeable,
     file: ConfigFile,
     /// The configuration that it began with: what a reload cannot change is as it says.
     started: Arc<Config>,

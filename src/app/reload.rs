@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::Daemon;
+use super::{Changeable, Daemon};
 use crate::config::{Config, StoreUrl};
 
 /// A request to read the configuration again, and where the answer goes: what was done, or the mistakes.
@@ -19,8 +19,7 @@ impl Daemon {
             tracing::error!("the configuration has mistakes and was not loaded:\n{mistakes}");
         })?;
         let left = unchangeable(&self.started, &plan.config);
-        self.limit.send_replace(plan.config.metrics.max_series_per_source);
-        self.hosts.send_replace(Arc::new(plan.config.server.hosts.clone()));
+        self.watched.follow(&plan.config);
         self.core.reload(&plan).await.map_err(|error| format!("{error:#}"))?;
         self.parts.metrics.reload(true, now);
         match left.as_str() {
@@ -34,6 +33,14 @@ impl Daemon {
                 Ok(done)
             }
         }
+    }
+}
+
+impl Changeable {
+    fn follow(&self, config: &Config) {
+        self.limit.send_replace(config.metrics.max_series_per_source);
+        self.hosts.send_replace(Arc::new(config.server.hosts.clone()));
+        self.ladder.send_replace(config.alerts.ladder.clone());
     }
 }
 

@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::Environment;
+use crate::expiry::{Kind, RowId, ScopeId, Sighting, Status, Timestamp};
 use crate::metrics::Setup;
-use crate::store::Memory;
+use crate::store::{Commit, Memory, RowWrite};
 
 /// Two sources that cron timers drive.
 const CONFIGURATION: &str = r#"
@@ -41,6 +42,19 @@ fn file(folder: &std::path::Path, parts: &Parts) -> ConfigFile {
         transport: None,
         metrics: Arc::clone(&parts.metrics),
     }
+}
+
+/// Puts certificates into a store.
+pub(super) async fn fill(store: &dyn Store, count: u32) {
+    let write = |number: u32| {
+        let serial = format!("serial-{number}");
+        let sighting = Sighting { serial, ..Sighting::bare(Kind::Device, Status::Active) };
+        let (row, scope, first_seen) = (RowId(number), ScopeId(1), Timestamp::from_seconds(0));
+        RowWrite { row, scope, sighting, status: Status::Undated, first_seen }
+    };
+    let scopes = vec![(ScopeId(1), Arc::from("iot"), Arc::from("all"))];
+    let rows = (0..count).map(write).collect();
+    store.commit(Arc::new(Commit { scopes, rows, ..Commit::default() })).await.unwrap();
 }
 
 async fn until_held(timers: &Scheduler, jobs: usize) {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::Plan;
 use crate::config::{ChannelConfig, Config};
-use crate::expiry::{Facts, Inventory, Manner, RowId, Timestamp, View};
+use crate::expiry::{Facts, Inventory, RowId, Timestamp, View};
 use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError};
 use crate::outbox::{Pacers, Report, Settings, Shared, Watcher, Worker};
 use crate::pipeline::{Command, Health, Inbox, Outputs, Parts};
@@ -31,6 +31,8 @@ pub(super) struct Wires {
     pub(super) commands: mpsc::Sender<Command>,
     /// Grows with every commit that put something into the outbox.
     pub(super) commits: watch::Receiver<u64>,
+    /// How many scans are under way.
+    pub(super) under_way: watch::Sender<usize>,
     /// The paces of all destinations: a reload does not begin to count anew.
     pub(super) pacers: Pacers,
 }
@@ -53,6 +55,8 @@ pub struct Readers {
     pub exposition: Arc<Exposition>,
     /// Whether the store takes what is written.
     pub writable: watch::Receiver<bool>,
+    /// How many scans are under way.
+    pub under_way: watch::Receiver<usize>,
     /// When the pipeline last turned round.
     pub pulse: watch::Receiver<Instant>,
 }
@@ -80,6 +84,7 @@ impl Wiring {
                 view,
                 commands,
                 commits,
+                under_way: watch::Sender::default(),
                 pacers: Pacers::default(),
             },
             outputs,
@@ -94,6 +99,7 @@ impl Wiring {
             sources: self.outputs.sources.subscribe(),
             exposition: Arc::clone(&self.outputs.exposition),
             writable: self.outputs.writable.subscribe(),
+            under_way: self.wires.under_way.subscribe(),
             pulse: self.outputs.pulse.subscribe(),
         }
     }
@@ -178,7 +184,7 @@ fn settings(config: &Config, channel: &ChannelConfig) -> Settings {
     Settings {
         name: channel.name.clone(),
         kind: channel.kind.value.clone(),
-        manner: Manner { language: channel.language, zone: channel.timezone },
+        language: channel.language,
         group_wait: config.alerts.group_wait,
         external_url: external_url.map(|url| url.as_str().trim_end_matches('/').to_owned()),
     }

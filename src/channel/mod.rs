@@ -9,13 +9,10 @@ use crate::client::Deps;
 use crate::config::{ChannelConfig, Fields, Mistakes};
 use crate::expiry::Message;
 
-use means::Means;
-
 mod address;
 mod dingtalk;
 mod feishu;
 mod fit;
-mod means;
 mod options;
 #[cfg(test)]
 mod pigeon;
@@ -185,7 +182,7 @@ pub struct Kind {
     /// The word after `kind =`.
     pub name: &'static str,
     /// Reads the options, reporting every mistake, and builds the channel when there is none.
-    build: fn(Fields<'_>, &Means) -> Option<Arc<dyn Channel>>,
+    pub build: fn(Fields<'_>, &Deps) -> Option<Arc<dyn Channel>>,
     /// What the tests of every webhook service configure.
     #[cfg(test)]
     example: Option<robot::Example>,
@@ -239,9 +236,7 @@ fn build_of(
         );
         return None;
     };
-    // What is wrong with its options is reported in the same breath.
-    let means = Means::of(config, deps, mistakes);
-    (kind.build)(Fields::new(&config.options, mistakes), &means)
+    (kind.build)(Fields::new(&config.options, mistakes), deps)
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use super::file::{File, now};
 use super::output::{Format, Listing, Printer};
 use super::{Console, Exit};
 use crate::config::{Environment, StoreUrl};
-use crate::expiry::Timestamp;
+use crate::expiry::{Ladder, Timestamp};
 use crate::store::{ListQuery, Sqlite};
+use crate::web::Certificate;
 
 const NO_STORE: &str = "the daemon's store is not at hand; when systemd runs the daemon, it is found with \
                         STATE_DIRECTORY=/var/lib/notafter";
@@ -44,11 +45,12 @@ pub(super) async fn list(
         limit: limit.unwrap_or(usize::MAX),
     };
     let store = Sqlite::open_read_only(store).context(NO_STORE)?;
+    let ladder = &file.config.alerts.ladder;
     match arguments.shown.format {
         Format::Table => table(&store, query, now, console).await?,
         format => {
-            stream(&store, &query, Printer::begin(format == Format::Csv, now, console.out)?)
-                .await?;
+            let printer = Printer::begin(format == Format::Csv, console.out)?;
+            stream(&store, &query, (ladder, now), printer).await?;
         }
     }
     Ok(Exit::Done)
@@ -66,7 +68,7 @@ async fn table(
     let mut rows = Vec::new();
     store
         .each_listed(&one_more, &mut |chunk| {
-            rows.extend(chunk);
+            rows.extend(chunk.into_iter().map(|kept| kept.facts));
             true
         })
         .await?;
@@ -79,11 +81,17 @@ async fn table(
     Ok(())
 }
 
-async fn stream(store: &Sqlite, query: &ListQuery, mut printer: Printer<'_>) -> anyhow::Result<()> {
+async fn stream(
+    store: &Sqlite,
+    query: &ListQuery,
+    (ladder, now): (&Ladder, Timestamp),
+    mut printer: Printer<'_>,
+) -> anyhow::Result<()> {
     let mut outcome = Ok(());
     store
         .each_listed(query, &mut |chunk| {
-            outcome = printer.rows(&chunk);
+            let rows = chunk.iter().map(|kept| Certificate::of_kept(kept, ladder, now));
+            outcome = printer.rows(&rows.collect::<Vec<_>>());
             outcome.is_ok()
         })
         .await?;

@@ -7,11 +7,10 @@ use clap::ValueEnum;
 pub(super) use crate::expiry::text::printable;
 use crate::expiry::{Facts, Sighting, Timestamp};
 use crate::source::Places;
+use crate::web::{Certificate, csv_header, csv_rows};
 
 mod chains;
 mod columns;
-mod csv;
-mod json;
 mod table;
 
 pub(super) use chains::print as chains;
@@ -40,34 +39,31 @@ impl Format {
 /// Prints certificates as they come, for programs: however many there are, few are held.
 pub(super) struct Printer<'a> {
     csv: bool,
-    now: Timestamp,
     out: &'a mut (dyn Write + Send),
     is_empty: bool,
 }
 
 impl<'a> Printer<'a> {
     /// Begins to print.
-    pub(super) fn begin(
-        csv: bool,
-        now: Timestamp,
-        out: &'a mut (dyn Write + Send),
-    ) -> io::Result<Self> {
+    pub(super) fn begin(csv: bool, out: &'a mut (dyn Write + Send)) -> io::Result<Self> {
         if csv {
-            csv::header(out)?;
+            csv_header(out)?;
         } else {
             out.write_all(b"[")?;
         }
-        Ok(Self { csv, now, out, is_empty: true })
+        Ok(Self { csv, out, is_empty: true })
     }
 
     /// Prints some more.
-    pub(super) fn rows(&mut self, rows: &[Facts]) -> io::Result<()> {
+    pub(super) fn rows(&mut self, rows: &[Certificate]) -> io::Result<()> {
         if self.csv {
-            csv::rows(rows, self.out)?;
-        } else {
-            json::rows(rows, self.is_empty, self.now, self.out)?;
+            return csv_rows(rows, self.out);
         }
-        self.is_empty &= rows.is_empty();
+        for row in rows {
+            self.out.write_all(if self.is_empty { b"\n" } else { b",\n" })?;
+            serde_json::to_writer(&mut *self.out, row)?;
+            self.is_empty = false;
+        }
         Ok(())
     }
 
@@ -105,8 +101,9 @@ impl Listing {
         if format == Format::Table {
             return table::print(self, out);
         }
-        let mut printer = Printer::begin(format == Format::Csv, self.now, out)?;
-        printer.rows(self.shown())?;
+        let mut printer = Printer::begin(format == Format::Csv, out)?;
+        let rows = self.shown().iter().map(|row| Certificate::of_facts(row, self.now));
+        printer.rows(&rows.collect::<Vec<_>>())?;
         printer.end()
     }
 
@@ -200,8 +197,9 @@ mod tests {
         for format in [Format::Json, Format::Csv] {
             let (mut one, mut many) = (Vec::new(), Vec::new());
             Listing::soonest_first(rows.clone(), now, None).print(format, &mut one).unwrap();
-            let mut printer = Printer::begin(format == Format::Csv, now, &mut many).unwrap();
-            rows.chunks(1).for_each(|row| printer.rows(row).unwrap());
+            let mut printer = Printer::begin(format == Format::Csv, &mut many).unwrap();
+            let objects = rows.iter().map(|row| Certificate::of_facts(row, now));
+            objects.for_each(|row| printer.rows(&[row]).unwrap());
             printer.rows(&[]).unwrap();
             printer.end().unwrap();
             assert_eq!(String::from_utf8(many).unwrap(), String::from_utf8(one).unwrap());
@@ -234,8 +232,8 @@ mod tests {
     fn json_is_a_list_of_objects() {
         insta::assert_snapshot!(printed(Format::Json, Some(2)), @r#"
         [
-        {"id":"3773e1aafe2a263455181f932c060186","source":"iot","scope":"mqtt-1","place":"","issuer":"ca-1","serial":"01","fingerprint":null,"kind":"device","status":"active","common_name":null,"holder":"pump, \"7\"","organizational_unit":null,"not_before":null,"not_after":"2025-12-30T00:00:00Z","remaining_seconds":-172800},
-        {"id":"e316a53e00d758e21e8cb1d4e7daf33e","source":"iot","scope":"mqtt-1","place":"","issuer":"ca-1","serial":"03","fingerprint":null,"kind":"device","status":"active","common_name":"=HYPERLINK(\"http://x\")","holder":"pump, \"7\"","organizational_unit":null,"not_before":null,"not_after":"2026-01-01T00:01:30Z","remaining_seconds":90}
+        {"id":"3773e1aafe2a263455181f932c060186","source":"iot","scope":"mqtt-1","place":"","issuer":"ca-1","serial":"01","fingerprint":null,"kind":"device","status":"active","common_name":null,"holder":"pump, \"7\"","organizational_unit":null,"labels":{},"not_before":null,"not_after":"2025-12-30T00:00:00Z","remaining_seconds":-172800,"rung":null,"first_seen":null,"snoozed_until":null,"successor":null},
+        {"id":"e316a53e00d758e21e8cb1d4e7daf33e","source":"iot","scope":"mqtt-1","place":"","issuer":"ca-1","serial":"03","fingerprint":null,"kind":"device","status":"active","common_name":"=HYPERLINK(\"http://x\")","holder":"pump, \"7\"","organizational_unit":null,"labels":{},"not_before":null,"not_after":"2026-01-01T00:01:30Z","remaining_seconds":90,"rung":null,"first_seen":null,"snoozed_until":null,"successor":null}
         ]
         "#);
         let all: serde_json::Value = serde_json::from_str(&printed(Format::Json, None)).unwrap();
@@ -247,12 +245,12 @@ mod tests {
     #[test]
     fn csv_cells_are_never_formulas() {
         insta::assert_snapshot!(printed(Format::Csv, None), @r#"
-        id,source,scope,place,issuer,serial,fingerprint,kind,status,common_name,holder,organizational_unit,not_before,not_after
-        3773e1aafe2a263455181f932c060186,iot,mqtt-1,,ca-1,01,,device,active,,"pump, ""7""",,,2025-12-30T00:00:00Z
-        e316a53e00d758e21e8cb1d4e7daf33e,iot,mqtt-1,,ca-1,03,,device,active,"'=HYPERLINK(""http://x"")","pump, ""7""",,,2026-01-01T00:01:30Z
-        0130d1ce56ca6fd006211440e31aca2a,iot,mqtt-1,,ca-1,02,,device,active,\u{1b}[2J,"pump, ""7""",,,2026-01-01T03:00:00Z
-        a6e60cdfc6313c4b249ebba16e182381,iot,mqtt-1,,ca-1,04,,device,active,证书\u{202e}gpj.exe,"pump, ""7""",,,2026-02-10T00:00:00Z
-        b7633720631b44c47077bf2937784da1,iot,mqtt-1,,ca-1,05,,device,undated,no end,"pump, ""7""",,,
+        id,source,scope,place,issuer,serial,fingerprint,kind,status,common_name,holder,organizational_unit,labels,not_before,not_after,remaining_seconds,rung,first_seen,snoozed_until,successor
+        3773e1aafe2a263455181f932c060186,iot,mqtt-1,,ca-1,01,,device,active,,"pump, ""7""",,,,2025-12-30T00:00:00Z,-172800,,,,
+        e316a53e00d758e21e8cb1d4e7daf33e,iot,mqtt-1,,ca-1,03,,device,active,"'=HYPERLINK(""http://x"")","pump, ""7""",,,,2026-01-01T00:01:30Z,90,,,,
+        0130d1ce56ca6fd006211440e31aca2a,iot,mqtt-1,,ca-1,02,,device,active,\u{1b}[2J,"pump, ""7""",,,,2026-01-01T03:00:00Z,10800,,,,
+        a6e60cdfc6313c4b249ebba16e182381,iot,mqtt-1,,ca-1,04,,device,active,证书\u{202e}gpj.exe,"pump, ""7""",,,,2026-02-10T00:00:00Z,3456000,,,,
+        b7633720631b44c47077bf2937784da1,iot,mqtt-1,,ca-1,05,,device,undated,no end,"pump, ""7""",,,,,,,,,
         "#);
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::clock::{Clock, Random};
 
 mod action;
-pub mod authorities;
 mod call;
 pub mod enos;
 mod redact;

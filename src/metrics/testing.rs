@@ -106,7 +106,7 @@ pub(crate) fn view(version: u64, known: &[Known]) -> View {
 }
 
 /// Returns the numbers that `known` have in every view.
-fn numbers(known: &[Known]) -> Vec<RowId> {
+pub(crate) fn numbers(known: &[Known]) -> Vec<RowId> {
     let mut inventory = Inventory::new();
     let number = |Known(facts): &Known| {
         let (scope, _) = inventory.scope(&facts.source, &facts.scope);

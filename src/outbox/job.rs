@@ -75,7 +75,7 @@ impl Job {
         let mut message = Message::compose(
             self.batch.id.clone(),
             self.batch.composed_at,
-            settings.manner,
+            settings.language,
             events,
             settings.external_url.as_deref(),
         );

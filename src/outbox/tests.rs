@@ -10,8 +10,7 @@ use super::*;
 use crate::channel::{Channel, Pace, Page, Receipt, SendError};
 use crate::clock::BentClock;
 use crate::expiry::{
-    Detail, Event, Facts, Kind, Language, Message, Notified, RowId, Rung, Severity, Status, Topic,
-    batch_id,
+    Detail, Event, Facts, Kind, Message, Notified, RowId, Rung, Severity, Status, Topic, batch_id,
 };
 use crate::store::{
     Batch, BatchUpdate, Call, ChannelState, Commit, Memory, Observed, Observer, Post, StoreError,
@@ -247,7 +246,7 @@ impl Bench {
         let settings = Settings {
             name: String::new(),
             kind: "script".to_owned(),
-            manner: Language::En.into(),
+            language: Language::En,
             group_wait: Duration::from_secs(30),
             external_url: None,
         };

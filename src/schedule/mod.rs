@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +64,24 @@ pub struct Poller {
     pub metrics: Arc<DaemonMetrics>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Counts the scans that are under way, of every source.
+    pub under_way: watch::Sender<usize>,
+}
+
+/// A scan that is under way, until this is dropped.
+struct UnderWay(watch::Sender<usize>);
+
+impl UnderWay {
+    fn begin(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 impl Poller {
@@ -176,6 +194,7 @@ impl Poller {
 
     /// Runs one scan in a task of its own: a panic in it is a failed poll and silences nobody else.
     async fn poll(&self, window: Window) -> Poll {
+        let _under_way = UnderWay::begin(&self.under_way);
         let started = self.clock.now();
         let clocked = tokio::time::Instant::now();
         self.metrics.attempt(&self.feed.source, started);

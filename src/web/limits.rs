@@ -17,6 +17,8 @@ pub(super) struct Limits {
     pub(super) scrape: Duration,
     /// Scrapes at the same time.
     pub(super) scrapes: usize,
+    /// Exports at the same time.
+    pub(super) exports: usize,
     /// Bytes that the body of a request may have.
     pub(super) body_bytes: u64,
     /// Connections at the same time; for more, idle ones give way.
@@ -34,6 +36,7 @@ impl Default for Limits {
             answer: Duration::from_secs(30),
             scrape: Duration::from_mins(1),
             scrapes: 4,
+            exports: 2,
             body_bytes: 64 * 1024,
             connections: 256,
             drain: Duration::from_secs(10),

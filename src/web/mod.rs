@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Hosts;
 use crate::expiry::View;
@@ -22,6 +23,8 @@ use crate::metrics::{Exposition, Names};
 use crate::scan::SourceStatus;
 
 mod answer;
+mod api;
+mod certificate;
 mod control;
 mod door;
 mod limits;
@@ -39,12 +42,16 @@ mod tests;
 use door::Door;
 use limits::Limits;
 
+pub use certificate::{Certificate, csv_header, csv_rows};
+
 /// What the pages are made from.
 pub struct State {
     /// The newest state of the inventory.
     pub view: watch::Receiver<Arc<View>>,
     /// What scrapes are made with.
     pub exposition: Arc<Exposition>,
+    /// What certificates there are.
+    pub catalog: Catalog,
     /// What certificates are called.
     pub names: Arc<dyn Names>,
     /// How the sources are.
@@ -78,6 +85,9 @@ struct Shared {
     state: State,
     door: Door,
     scrapes: Arc<Semaphore>,
+    exports: Arc<Semaphore>,
+    /// When this process began to serve, which tells its answers from those of another.
+    started: i64,
     limits: Limits,
 }
 
@@ -89,7 +99,9 @@ async fn serve_within(
 ) {
     let scrapes = Arc::new(Semaphore::new(limits.scrapes));
     let door = Door::new(state.hosts.clone(), limits.body_bytes);
-    let shared = Arc::new(Shared { state, door, scrapes, limits });
+    let exports = Arc::new(Semaphore::new(limits.exports));
+    let started = state.clock.millis();
+    let shared = Arc::new(Shared { state, door, scrapes, exports, started, limits });
     server::run(listener, router(shared), limits, stop).await;
 }
 
@@ -105,6 +117,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/-/healthy", get(control::healthy))
         .route("/-/ready", get(control::ready))
         .route("/-/reload", post(control::reload).put(control::reload))
+        .merge(api::router())
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&shared), door::guard))

@@ -9,8 +9,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::super::*;
-use crate::metrics::testing::{Known, Memory, NOW, view};
+use crate::expiry::{Ladder, Sighting};
+use crate::metrics::testing::{Known, Memory, NOW, numbers, view};
 use crate::metrics::{DaemonMetrics, Setup, SourceSetup};
+use crate::store::{self, Commit, RowWrite, Store};
 
 /// What a request is for where a test does not say.
 const HOST: &str = "host: localhost\r\n";
@@ -30,6 +32,7 @@ pub(super) struct Server {
     pub(super) stop: CancellationToken,
     pub(super) tasks: JoinSet<()>,
     _limit: watch::Sender<usize>,
+    _ladder: watch::Sender<Ladder>,
 }
 
 /// Always shows the same time, so that two answers can be compared.
@@ -45,6 +48,33 @@ impl Clock for Stopped {
     }
 }
 
+/// Returns a store that keeps `known`.
+async fn stored(known: &[Known]) -> Arc<dyn Store> {
+    let state = view(1, known);
+    let scopes =
+        state.scopes().map(|(id, source, scope)| (id, Arc::clone(source), Arc::clone(scope)));
+    let mut commit = Commit { scopes: scopes.collect(), ..Commit::default() };
+    for (row, Known(facts)) in numbers(known).into_iter().zip(known) {
+        let sighting = Sighting {
+            issuer: facts.issuer.clone(),
+            serial: facts.serial.clone(),
+            place: facts.place.clone(),
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+            common_name: facts.common_name.clone(),
+            holder: facts.holder.clone(),
+            unit: facts.unit.clone(),
+            ..Sighting::bare(facts.kind, facts.status)
+        };
+        let scope = state.row(row).unwrap().scope;
+        let first_seen = NOW.plus(-86_400);
+        commit.rows.push(RowWrite { row, scope, sighting, status: facts.status, first_seen });
+    }
+    let store = store::Memory::default();
+    store.commit(Arc::new(commit)).await.unwrap();
+    Arc::new(store)
+}
+
 /// Starts a server that knows `known`.
 pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     let source =
@@ -56,12 +86,14 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     let (ready, readiness) = watch::channel(false);
     let (writable, can_write) = watch::channel(true);
     let (hosts, known_hosts) = watch::channel(Arc::default());
+    let (ladder, ladders) = watch::channel(Ladder::default());
     let (limit, max_series_per_source) = watch::channel(1_000_000);
     let (reload, reloads) = mpsc::channel(1);
     let metrics = Arc::new(DaemonMetrics::new(&setup));
     let state = State {
-        view: views,
+        view: views.clone(),
         exposition: Arc::new(Exposition::new(Arc::clone(&metrics))),
+        catalog: Catalog::new(views, ladders, stored(known).await, Arc::new(Stopped)),
         names: Arc::clone(&names) as Arc<dyn Names>,
         sources: statuses,
         clock: Arc::new(Stopped),
@@ -88,6 +120,7 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
         stop,
         tasks,
         _limit: limit,
+        _ladder: ladder,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server over real sockets.
 
+mod api;
 mod client;
 mod connections;
 mod doors;

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["clock", "x509", "config"],
     &["client"],
     &["source", "channel", "store", "metrics"],
-    &["scan"],
+    &["scan", "catalog"],
     &["schedule", "pipeline", "outbox", "web"],
     &["app"],
     &["cli"],

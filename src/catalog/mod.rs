@@ -1,0 +1,102 @@
+//! What there is, for who looks: certificates by filter and page, one by its id, all of them as a stream.
+//!
+//! What decides and sums need is in the columns of a view, and answers most questions in one pass over them. Names are in the
+//! store: for a part of one its index is asked for who may have it, and each is looked at before it is shown. What nothing
+//! narrows down is looked through for a while, and the cursor tells where to go on.
+//!
+//! Reading order: `filter` (what can be asked for), `pattern`, `cursor` (where a page ended), `candidates` (what the index of
+//! names says), `list` (a page), `entry` (one certificate as it is shown), `export` (all pages), `timeline` (how many expire
+//! when).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::expiry::{IdPrefix, Ladder, Timestamp, View};
+use crate::store::{Store, StoreError};
+
+mod candidates;
+mod cursor;
+mod entry;
+mod export;
+mod filter;
+mod list;
+mod pattern;
+mod timeline;
+#[cfg(test)]
+mod tests;
+
+pub use entry::Entry;
+pub use filter::{Mistake, Query};
+pub use list::Page;
+pub use timeline::By;
+
+/// How long is looked for what nothing narrows down.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The question makes no sense.
+    #[error("{0}")]
+    Mistaken(String),
+    /// The names cannot be read.
+    #[error("the names of certificates cannot be read: {0}")]
+    Store(#[from] StoreError),
+    /// A look through the certificates broke off.
+    #[error("a look through the certificates broke off with a bug; please report it")]
+    Broken,
+}
+
+/// Answers what certificates there are.
+#[derive(Clone)]
+pub struct Catalog {
+    view: watch::Receiver<Arc<View>>,
+    ladder: watch::Receiver<Ladder>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    patience: Duration,
+}
+
+/// One state of what is known, at one moment.
+#[derive(Clone)]
+struct Moment {
+    view: Arc<View>,
+    ladder: Ladder,
+    now: Timestamp,
+}
+
+impl Catalog {
+    /// Returns a catalog of the newest view, with names from the store and rungs by the ladder.
+    pub fn new(
+        view: watch::Receiver<Arc<View>>,
+        ladder: watch::Receiver<Ladder>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { view, ladder, store, clock, patience: PATIENCE }
+    }
+
+    /// Returns the certificate with this id.
+    pub async fn one(&self, id: &str) -> Result<Option<Entry>, CatalogError> {
+        let Some(id) = IdPrefix::parse(id).filter(|id| id.is_whole()) else { return Ok(None) };
+        let moment = self.moment();
+        let view = Arc::clone(&moment.view);
+        let rows = off_the_runtime(move || view.find_ids(id, 1)).await?;
+        Ok(self.entries(&moment, &rows).await?.into_iter().flatten().next())
+    }
+
+    fn moment(&self) -> Moment {
+        let (view, ladder) = (self.view.borrow().clone(), self.ladder.borrow().clone());
+        Moment { view, ladder, now: self.clock.now() }
+    }
+}
+
+/// Does what takes some milliseconds where it holds nobody up.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, CatalogError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| CatalogError::Broken)
+}

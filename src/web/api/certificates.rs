@@ -1,0 +1,104 @@
+//! `/api/v1/certificates`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use super::etag::Etag;
+use super::export::{self, Format};
+use super::parameters::{self, Pairs};
+use crate::catalog::{Page, Query};
+use crate::expiry::Timestamp;
+use crate::web::Shared;
+use crate::web::certificate::Certificate;
+use crate::web::problem::Problem;
+
+/// A page of certificates.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Certificates {
+    /// The certificates.
+    items: Vec<Certificate>,
+    /// What to pass as `cursor` for the page after it; `null` when it was the last.
+    #[schema(required)]
+    next: Option<String>,
+    /// How many there are in all; `null` where that would take long to say.
+    #[schema(required)]
+    total: Option<u64>,
+    /// How many there are at least.
+    total_at_least: u64,
+    /// Whether `q` was looked for in all names: their index is built behind the scans. `null` without `q`.
+    #[schema(required)]
+    searched_all: Option<bool>,
+}
+
+impl Certificates {
+    fn of(page: Page, now: Timestamp) -> Self {
+        Self {
+            items: page.items.iter().map(|entry| Certificate::of(entry, now)).collect(),
+            next: page.next,
+            total: page.total,
+            total_at_least: page.total_at_least,
+            searched_all: page.searched_all,
+        }
+    }
+}
+
+/// Answers a page of certificates, or all of them as an export.
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Pairs(pairs): Pairs,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let format = Format::read(&pairs)?;
+    let of_list = pairs.iter().filter(|(name, _)| name != "format");
+    let query = Query::read(of_list.map(|(name, value)| (name.as_str(), value.as_str())))?;
+    let paged = pairs.iter().any(|(name, value)| name == "limit" && !value.is_empty());
+    if let Some(format) = format.filter(|_| !paged) {
+        return export::answer(&shared, query, format);
+    }
+    let etag = Etag::of(&shared);
+    if let Some(known) = etag.unless_changed(&headers) {
+        return Ok(known);
+    }
+    let page = timeout(shared.limits.answer, shared.state.catalog.list(&query));
+    let page = page.await.map_err(|_| late())??;
+    let now = shared.state.clock.now();
+    Ok(etag.on(match format {
+        Some(Format::Csv) => export::page(&page, now)?,
+        Some(Format::Json) | None => Json(Certificates::of(page, now)).into_response(),
+    }))
+}
+
+/// Answers one certificate.
+pub(super) async fn one(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+    Pairs(pairs): Pairs,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    parameters::none(&pairs)?;
+    let etag = Etag::of(&shared);
+    if let Some(known) = etag.unless_changed(&headers) {
+        return Ok(known);
+    }
+    let unknown = || {
+        let detail = "no certificate with this id is known; an id has 32 hexadecimal digits";
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    };
+    let Path(id) = id.map_err(|_| unknown())?;
+    let found = timeout(shared.limits.answer, shared.state.catalog.one(&id));
+    let entry = found.await.map_err(|_| late())??.ok_or_else(unknown)?;
+    let now = shared.state.clock.now();
+    Ok(etag.on(Json(Certificate::of(&entry, now)).into_response()))
+}
+
+fn late() -> Problem {
+    Problem::busy("the store did not answer in time")
+}

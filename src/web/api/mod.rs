@@ -1,0 +1,41 @@
+//! `/api/v1`: what is known, for programs.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+
+use super::Shared;
+use super::problem::Problem;
+use crate::catalog::{CatalogError, Mistake};
+
+mod certificates;
+mod etag;
+mod export;
+mod parameters;
+mod timeline;
+
+/// Returns the paths of the API.
+pub(super) fn router() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/api/v1/certificates", get(certificates::list))
+        .route("/api/v1/certificates/{id}", get(certificates::one))
+        .route("/api/v1/timeline", get(timeline::timeline))
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::Mistaken(detail) => Self::new(StatusCode::BAD_REQUEST, detail),
+            CatalogError::Store(_) => Self::busy(error.to_string()),
+            CatalogError::Broken => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        }
+    }
+}
+
+impl From<Mistake> for Problem {
+    fn from(Mistake { parameter, detail }: Mistake) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, format!("{parameter}: {detail}"))
+    }
+}

@@ -1,0 +1,50 @@
+//! The parameters of a query.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+
+use crate::web::problem::Problem;
+
+/// Every parameter, as often as it is there.
+pub(super) struct Pairs(pub(super) Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Pairs {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let pairs = Query::from_request_parts(parts, state).await;
+        pairs.map(|Query(pairs)| Self(pairs)).map_err(|error| {
+            Problem::new(StatusCode::BAD_REQUEST, format!("the query cannot be read: {error}"))
+        })
+    }
+}
+
+/// Returns the only parameter that a path takes, where it is there and not empty.
+pub(super) fn one<'a>(
+    pairs: &'a [(String, String)],
+    name: &str,
+) -> Result<Option<&'a str>, Problem> {
+    let mistake = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+    if let Some((other, _)) = pairs.iter().find(|(other, _)| other != name) {
+        return Err(mistake(format!(
+            "{other}: it is not `{name}`, which is all that can be said here"
+        )));
+    }
+    match pairs {
+        [] => Ok(None),
+        [(_, value)] => Ok(Some(value.as_str()).filter(|value| !value.is_empty())),
+        _ => Err(mistake(format!("{name}: it may be there once"))),
+    }
+}
+
+/// Refuses parameters where there are none to give.
+pub(super) fn none(pairs: &[(String, String)]) -> Result<(), Problem> {
+    match pairs.first() {
+        None => Ok(()),
+        Some((name, _)) => {
+            let detail = format!("{name}: there are no parameters here");
+            Err(Problem::new(StatusCode::BAD_REQUEST, detail))
+        }
+    }
+}
