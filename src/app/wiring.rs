@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::Plan;
 use crate::config::{ChannelConfig, Config};
-use crate::expiry::{Facts, Inventory, RowId, Timestamp, View};
+use crate::expiry::{Facts, Inventory, Manner, RowId, Timestamp, View};
 use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError};
 use crate::outbox::{Pacers, Report, Settings, Shared, Watcher, Worker};
 use crate::pipeline::{Command, Health, Inbox, Outputs, Parts};
@@ -184,7 +184,7 @@ fn settings(config: &Config, channel: &ChannelConfig) -> Settings {
     Settings {
         name: channel.name.clone(),
         kind: channel.kind.value.clone(),
-        language: channel.language,
+        manner: Manner { language: channel.language, zone: channel.timezone },
         group_wait: config.alerts.group_wait,
         external_url: external_url.map(|url| url.as_str().trim_end_matches('/').to_owned()),
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::address::{Vendor, has_token};
-use super::fit::{self, Page, fit};
+use super::fit::{self, Page, fit, with_bold_name};
 use super::options::Guards;
 use super::post::Draft;
 #[cfg(test)]
@@ -97,18 +97,22 @@ fn render(page: &Page<'_>) -> Value {
         return json!({ "msgtype": "text", "text": { "content": fit::plain_text(page) }, "at": at });
     }
     // The title is shown in lists of conversations only, so it is repeated.
-    let markdown = json!({ "title": page.title, "text": markdown(page) });
+    let markdown = json!({ "title": page.marked_title(), "text": markdown(page) });
     json!({ "msgtype": "markdown", "markdown": markdown, "at": at })
 }
 
 /// No escape is documented, so the inert text is the escape, with one name a list item.
 fn markdown(page: &Page<'_>) -> String {
-    let items = page.lines.iter().map(|line| match line.link {
-        Some(link) => format!("- {} [{}]({link})", line.text, page.link_label),
-        None => format!("- {}", line.text),
+    let facts = page.facts.iter().map(|fact| {
+        let mark = if fact.is_end { "**" } else { "" };
+        format!("- {mark}{}{mark}", fact.line(page.language))
     });
-    let items: Vec<_> = items.collect();
-    let mut paragraphs = vec![format!("### {}", page.title)];
+    let entries = page.entries.iter().map(|line| match line.link {
+        Some(link) => format!("- {} [{}]({link})", with_bold_name(line), page.link_label),
+        None => format!("- {}", with_bold_name(line)),
+    });
+    let items: Vec<_> = facts.chain(entries).collect();
+    let mut paragraphs = vec![format!("### {}", page.marked_title())];
     paragraphs.extend((!items.is_empty()).then(|| items.join("\n")));
     paragraphs.extend(page.left_out.clone());
     paragraphs.extend(page.link.map(|link| format!("[{}]({link})", page.link_label)));
@@ -222,31 +226,29 @@ mod tests {
     #[test]
     fn a_single_event() {
         insta::assert_snapshot!(shown(&sample::single()), @r#"
-        markdown "[notafter] certificate www.example.com expires in 7 days"
-        ### [notafter] certificate www.example.com expires in 7 days
+        markdown "🟠 [notafter] certificate www.example.com expires in 7 days"
+        ### 🟠 [notafter] certificate www.example.com expires in 7 days
 
+        - **Not after: 2026-01-08 00:00 (UTC), in 7 days**
         - Common name: www.example.com
         - Source: web-certs
         - Scope: all
         - Issuer: R11
         - Serial: 04a1b2c3
-        - Not after: 2026-01-08T00:00:00Z
-        - Days left: 7
 
         [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
 
         id 0193e4b0-7d
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::single())), @r#"
-        markdown "[notafter] 证书 www.example.com 将在 7 天后到期"
-        ### [notafter] 证书 www.example.com 将在 7 天后到期
+        markdown "🟠 [notafter] 证书 www.example.com 将在 7 天后到期"
+        ### 🟠 [notafter] 证书 www.example.com 将在 7 天后到期
 
+        - **到期时间：2026-01-08 00:00 (UTC)，7 天后**
         - 通用名称 (CN)：www.example.com
         - 来源：web-certs
         - 签发者：R11
         - 序列号：04a1b2c3
-        - 到期时间：2026-01-08T00:00:00Z
-        - 剩余天数：7
 
         [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
 
@@ -257,22 +259,22 @@ mod tests {
     #[test]
     fn a_list() {
         insta::assert_snapshot!(shown(&sample::list()), @r#"
-        markdown "[notafter] 2 events: 2 expiring"
-        ### [notafter] 2 events: 2 expiring
+        markdown "🟠 [notafter] 2 events: 2 expiring"
+        ### 🟠 [notafter] 2 events: 2 expiring
 
-        - *.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
-        - b.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        - *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        - **b.example.com** · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
 
         [Open](https://certs.example.com/)
 
         id 0193e4b0-7d
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::list())), @r#"
-        markdown "[notafter] 2 个事件：2 个将到期"
-        ### [notafter] 2 个事件：2 个将到期
+        markdown "🟠 [notafter] 2 个事件：2 个将到期"
+        ### 🟠 [notafter] 2 个事件：2 个将到期
 
-        - *.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
-        - b.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        - *.a.example.com · 将在 3 天后到期 · 2026-01-04 00:00 (UTC) · web-certs [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        - **b.example.com** · 将在 7 天后到期 · 2026-01-08 00:00 (UTC) · web-certs [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
 
         [查看](https://certs.example.com/)
 
@@ -283,32 +285,32 @@ mod tests {
     #[test]
     fn a_digest() {
         insta::assert_snapshot!(shown(&sample::digest(6)), @r#"
-        markdown "[notafter] 6 events: 6 expiring"
-        ### [notafter] 6 events: 6 expiring
+        markdown "🟠 [notafter] 6 events: 6 expiring"
+        ### 🟠 [notafter] 6 events: 6 expiring
 
         - within 7d: 6
-        - svc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all
-        - svc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all
-        - svc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all
-        - svc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all
-        - svc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all
-        - svc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all
+        - **svc-0000.prod.eu-central-1.example.com** · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
+        - **svc-0001.prod.eu-central-1.example.com** · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
+        - **svc-0002.prod.eu-central-1.example.com** · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
+        - **svc-0003.prod.eu-central-1.example.com** · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
+        - **svc-0004.prod.eu-central-1.example.com** · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
+        - **svc-0005.prod.eu-central-1.example.com** · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
 
         [Open](https://certs.example.com/)
 
         id 0193e4b0-7d
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::digest(6))), @r#"
-        markdown "[notafter] 6 个事件：6 个将到期"
-        ### [notafter] 6 个事件：6 个将到期
+        markdown "🟠 [notafter] 6 个事件：6 个将到期"
+        ### 🟠 [notafter] 6 个事件：6 个将到期
 
         - 7 天内到期：6
-        - svc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs
-        - svc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs
-        - svc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs
-        - svc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs
-        - svc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs
-        - svc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs
+        - **svc-0000.prod.eu-central-1.example.com** · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs
+        - **svc-0001.prod.eu-central-1.example.com** · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs
+        - **svc-0002.prod.eu-central-1.example.com** · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs
+        - **svc-0003.prod.eu-central-1.example.com** · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs
+        - **svc-0004.prod.eu-central-1.example.com** · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs
+        - **svc-0005.prod.eu-central-1.example.com** · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs
 
         [查看](https://certs.example.com/)
 
@@ -321,8 +323,8 @@ mod tests {
         insta::assert_snapshot!(shown(&Message { detail: Detail::Plain, ..sample::list() }), @r"
         text null
         [notafter] 2 events: 2 expiring
-        *.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all
-        b.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all
+        *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all
+        b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all
         id 0193e4b0-7d
         ");
         insta::assert_snapshot!(shown(&Message { detail: Detail::OneLine, ..sample::list() }), @r"
@@ -353,7 +355,7 @@ mod tests {
             let shown = content.and_then(serde_json::Value::as_str).unwrap();
             assert_eq!(shown.matches('[').count(), shown.matches("[notafter]").count(), "{shown}");
             let text = value.to_string();
-            assert!(!text.contains(['@', '<', '`', '*']), "{text}");
+            assert!(!text.contains(['@', '<', '`']), "{text}");
             assert!(text.contains("\"isAtAll\":false"), "{text}");
         }
     }

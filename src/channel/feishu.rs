@@ -1,4 +1,4 @@
-//! Feishu and Lark custom robots: structured posts, signed in the body, the verdict in `code`.
+//! Feishu and Lark custom robots: cards with a header of colour, signed in the body, the verdict in `code`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::address::{Vendor, is_token};
-use super::fit::{self, Page, fit};
+use super::fit::{self, Line, Page, fit};
 use super::options::Guards;
 use super::post::Draft;
 #[cfg(test)]
@@ -19,10 +19,12 @@ use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
 use crate::clock::Clock;
 use crate::config::Fields;
-use crate::expiry::{Language, Message, Timestamp};
+use crate::expiry::{Fact, Message, Timestamp, Tone};
 
 /// The service takes 20 KB of serialised body; timestamp and signature are added to this.
 const LARGEST_BODY: usize = 19_000 - 128;
+/// What is longer does not fit half the width of a phone.
+const SHORT: usize = 24;
 
 const VENDOR: Vendor = Vendor {
     hosts: &["open.feishu.cn", "open.larksuite.com"],
@@ -92,38 +94,82 @@ fn signature(seconds: i64, secret: &str) -> String {
 
 /// Returns the body before it is signed.
 fn body(message: &Message, keyword: Option<&str>) -> Value {
-    let language = match message.language {
-        Language::En => "en_us",
-        Language::Zh => "zh_cn",
-    };
-    fit(message, keyword, LARGEST_BODY, |page| render(page, language), fit::body_size)
+    fit(message, keyword, LARGEST_BODY, render, fit::body_size)
 }
 
-fn render(page: &Page<'_>, language: &str) -> Value {
+fn render(page: &Page<'_>) -> Value {
     if page.plain {
         // The text of such a message is parsed for `<at>`; every text here is inert, so there is no `<`.
         return json!({ "msg_type": "text", "content": { "text": fit::plain_text(page) } });
     }
-    let mut paragraphs: Vec<Value> = page
-        .lines
-        .iter()
-        .map(|line| match line.link {
-            Some(link) => json!([text(&format!("{} ", line.text)), anchor(page.link_label, link)]),
-            None => json!([text(line.text)]),
-        })
-        .collect();
-    paragraphs.extend(page.left_out.as_deref().map(|left_out| json!([text(left_out)])));
-    paragraphs.extend(page.link.map(|link| json!([anchor(page.link_label, link)])));
-    paragraphs.push(json!([text(&page.footer)]));
-    json!({ "msg_type": "post", "content": { "post": { language: { "title": page.title, "content": paragraphs } } } })
+    let mut elements: Vec<Value> = facts(page.facts).into_iter().collect();
+    elements.extend(entries(page));
+    elements
+        .extend(page.left_out.as_deref().map(|text| json!({ "tag": "div", "text": plain(text) })));
+    elements.extend(page.link.map(
+        |link| json!({ "tag": "action", "actions": [button(page.link_label, link, "primary")] }),
+    ));
+    elements.push(json!({ "tag": "note", "elements": [plain(&page.footer)] }));
+    let header = json!({ "template": template(page.tone), "title": plain(&page.title) });
+    json!({
+        "msg_type": "interactive",
+        "card": { "config": { "wide_screen_mode": true }, "header": header, "elements": elements },
+    })
 }
 
-fn text(text: &str) -> Value {
-    json!({ "tag": "text", "text": text })
+const fn template(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Critical => "red",
+        Tone::Warning => "orange",
+        Tone::Info => "blue",
+        Tone::Good => "green",
+    }
 }
 
-fn anchor(label: &str, link: &str) -> Value {
-    json!({ "tag": "a", "text": label, "href": link })
+/// Returns what stands there as it is: for what others wrote.
+fn plain(text: &str) -> Value {
+    json!({ "tag": "plain_text", "content": text })
+}
+
+fn button(label: &str, link: &str, kind: &str) -> Value {
+    json!({ "tag": "button", "type": kind, "text": plain(label), "url": link })
+}
+
+/// Returns two columns of facts, a long one over both. Only an end, which is ours, is marked up.
+fn facts(facts: &[Fact]) -> Option<Value> {
+    let field = |fact: &Fact| {
+        let text = if fact.is_end {
+            let content = format!("{}\n**{}**", fact.label, fact.value);
+            json!({ "tag": "lark_md", "content": content })
+        } else {
+            plain(&format!("{}\n{}", fact.label, fact.value))
+        };
+        let is_short = !fact.is_end && fact.value.chars().count() <= SHORT;
+        json!({ "is_short": is_short, "text": text })
+    };
+    let fields: Vec<_> = facts.iter().map(field).collect();
+    (!fields.is_empty()).then(|| json!({ "tag": "div", "fields": fields }))
+}
+
+/// Returns the entries: each with its button where there are few, all of them in one text where there are many.
+fn entries(page: &Page<'_>) -> Vec<Value> {
+    let bullet = |line: &Line<'_>| format!("• {}", line.text());
+    if page.entries.iter().all(|line| line.link.is_none()) {
+        let lines: Vec<_> = page.entries.iter().map(bullet).collect();
+        let text = plain(&lines.join("\n"));
+        return (!lines.is_empty())
+            .then(|| json!({ "tag": "div", "text": text }))
+            .into_iter()
+            .collect();
+    }
+    let entry = |line: &Line<'_>| {
+        let mut entry = json!({ "tag": "div", "text": plain(&bullet(line)) });
+        if let Some(link) = line.link {
+            entry["extra"] = button(page.link_label, link, "default");
+        }
+        entry
+    };
+    page.entries.iter().map(entry).collect()
 }
 
 /// Returns what a code means: the robot's guide, and for those that it does not list, reports of users.
@@ -167,14 +213,14 @@ mod tests {
 
     fn shown(message: &Message) -> String {
         let body = body(message, None);
-        let content = &body["content"];
-        let Some((language, post)) =
-            content["post"].as_object().and_then(|post| post.iter().next())
-        else {
-            return content["text"].as_str().unwrap().to_owned();
+        let card = &body["card"];
+        let Some(elements) = card["elements"].as_array() else {
+            return body["content"]["text"].as_str().unwrap().to_owned();
         };
-        let mut lines = vec![format!("{} {language} {}", body["msg_type"], post["title"])];
-        lines.extend(post["content"].as_array().unwrap().iter().map(Value::to_string));
+        let header = &card["header"];
+        let mut lines =
+            vec![format!("{} {} {}", body["msg_type"], header["template"], header["title"])];
+        lines.extend(elements.iter().map(Value::to_string));
         lines.join("\n")
     }
 
@@ -212,73 +258,52 @@ mod tests {
     #[test]
     fn a_single_event() {
         insta::assert_snapshot!(shown(&sample::single()), @r#"
-        "post" en_us "[notafter] certificate www.example.com expires in 7 days"
-        [{"tag":"text","text":"Common name: www.example.com"}]
-        [{"tag":"text","text":"Source: web-certs"}]
-        [{"tag":"text","text":"Scope: all"}]
-        [{"tag":"text","text":"Issuer: R11"}]
-        [{"tag":"text","text":"Serial: 04a1b2c3"}]
-        [{"tag":"text","text":"Not after: 2026-01-08T00:00:00Z"}]
-        [{"tag":"text","text":"Days left: 7"}]
-        [{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"Open"}]
-        [{"tag":"text","text":"id 0193e4b0-7d"}]
+        "interactive" "orange" {"content":"[notafter] certificate www.example.com expires in 7 days","tag":"plain_text"}
+        {"fields":[{"is_short":false,"text":{"content":"Not after\n**2026-01-08 00:00 (UTC), in 7 days**","tag":"lark_md"}},{"is_short":true,"text":{"content":"Common name\nwww.example.com","tag":"plain_text"}},{"is_short":true,"text":{"content":"Source\nweb-certs","tag":"plain_text"}},{"is_short":true,"text":{"content":"Scope\nall","tag":"plain_text"}},{"is_short":true,"text":{"content":"Issuer\nR11","tag":"plain_text"}},{"is_short":true,"text":{"content":"Serial\n04a1b2c3","tag":"plain_text"}}],"tag":"div"}
+        {"actions":[{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"primary","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"tag":"action"}
+        {"elements":[{"content":"id 0193e4b0-7d","tag":"plain_text"}],"tag":"note"}
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::single())), @r#"
-        "post" zh_cn "[notafter] 证书 www.example.com 将在 7 天后到期"
-        [{"tag":"text","text":"通用名称 (CN)：www.example.com"}]
-        [{"tag":"text","text":"来源：web-certs"}]
-        [{"tag":"text","text":"签发者：R11"}]
-        [{"tag":"text","text":"序列号：04a1b2c3"}]
-        [{"tag":"text","text":"到期时间：2026-01-08T00:00:00Z"}]
-        [{"tag":"text","text":"剩余天数：7"}]
-        [{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"查看"}]
-        [{"tag":"text","text":"id 0193e4b0-7d"}]
+        "interactive" "orange" {"content":"[notafter] 证书 www.example.com 将在 7 天后到期","tag":"plain_text"}
+        {"fields":[{"is_short":false,"text":{"content":"到期时间\n**2026-01-08 00:00 (UTC)，7 天后**","tag":"lark_md"}},{"is_short":true,"text":{"content":"通用名称 (CN)\nwww.example.com","tag":"plain_text"}},{"is_short":true,"text":{"content":"来源\nweb-certs","tag":"plain_text"}},{"is_short":true,"text":{"content":"签发者\nR11","tag":"plain_text"}},{"is_short":true,"text":{"content":"序列号\n04a1b2c3","tag":"plain_text"}}],"tag":"div"}
+        {"actions":[{"tag":"button","text":{"content":"查看","tag":"plain_text"},"type":"primary","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"tag":"action"}
+        {"elements":[{"content":"id 0193e4b0-7d","tag":"plain_text"}],"tag":"note"}
         "#);
     }
 
     #[test]
     fn a_list() {
         insta::assert_snapshot!(shown(&sample::list()), @r#"
-        "post" en_us "[notafter] 2 events: 2 expiring"
-        [{"tag":"text","text":"*.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"Open"}]
-        [{"tag":"text","text":"b.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"Open"}]
-        [{"href":"https://certs.example.com/","tag":"a","text":"Open"}]
-        [{"tag":"text","text":"id 0193e4b0-7d"}]
+        "interactive" "orange" {"content":"[notafter] 2 events: 2 expiring","tag":"plain_text"}
+        {"extra":{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"default","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"},"tag":"div","text":{"content":"• *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all","tag":"plain_text"}}
+        {"extra":{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"default","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"},"tag":"div","text":{"content":"• b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all","tag":"plain_text"}}
+        {"actions":[{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"primary","url":"https://certs.example.com/"}],"tag":"action"}
+        {"elements":[{"content":"id 0193e4b0-7d","tag":"plain_text"}],"tag":"note"}
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::list())), @r#"
-        "post" zh_cn "[notafter] 2 个事件：2 个将到期"
-        [{"tag":"text","text":"*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"查看"}]
-        [{"tag":"text","text":"b.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs "},{"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","tag":"a","text":"查看"}]
-        [{"href":"https://certs.example.com/","tag":"a","text":"查看"}]
-        [{"tag":"text","text":"id 0193e4b0-7d"}]
+        "interactive" "orange" {"content":"[notafter] 2 个事件：2 个将到期","tag":"plain_text"}
+        {"extra":{"tag":"button","text":{"content":"查看","tag":"plain_text"},"type":"default","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"},"tag":"div","text":{"content":"• *.a.example.com · 将在 3 天后到期 · 2026-01-04 00:00 (UTC) · web-certs","tag":"plain_text"}}
+        {"extra":{"tag":"button","text":{"content":"查看","tag":"plain_text"},"type":"default","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"},"tag":"div","text":{"content":"• b.example.com · 将在 7 天后到期 · 2026-01-08 00:00 (UTC) · web-certs","tag":"plain_text"}}
+        {"actions":[{"tag":"button","text":{"content":"查看","tag":"plain_text"},"type":"primary","url":"https://certs.example.com/"}],"tag":"action"}
+        {"elements":[{"content":"id 0193e4b0-7d","tag":"plain_text"}],"tag":"note"}
         "#);
     }
 
     #[test]
     fn a_digest() {
         insta::assert_snapshot!(shown(&sample::digest(6)), @r#"
-        "post" en_us "[notafter] 6 events: 6 expiring"
-        [{"tag":"text","text":"within 7d: 6"}]
-        [{"tag":"text","text":"svc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
-        [{"tag":"text","text":"svc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
-        [{"tag":"text","text":"svc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
-        [{"tag":"text","text":"svc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
-        [{"tag":"text","text":"svc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
-        [{"tag":"text","text":"svc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all"}]
-        [{"href":"https://certs.example.com/","tag":"a","text":"Open"}]
-        [{"tag":"text","text":"id 0193e4b0-7d"}]
+        "interactive" "orange" {"content":"[notafter] 6 events: 6 expiring","tag":"plain_text"}
+        {"fields":[{"is_short":true,"text":{"content":"within 7d\n6","tag":"plain_text"}}],"tag":"div"}
+        {"tag":"div","text":{"content":"• svc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all\n• svc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all\n• svc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all\n• svc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all\n• svc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all\n• svc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all","tag":"plain_text"}}
+        {"actions":[{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"primary","url":"https://certs.example.com/"}],"tag":"action"}
+        {"elements":[{"content":"id 0193e4b0-7d","tag":"plain_text"}],"tag":"note"}
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::digest(6))), @r#"
-        "post" zh_cn "[notafter] 6 个事件：6 个将到期"
-        [{"tag":"text","text":"7 天内到期：6"}]
-        [{"tag":"text","text":"svc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
-        [{"tag":"text","text":"svc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
-        [{"tag":"text","text":"svc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
-        [{"tag":"text","text":"svc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
-        [{"tag":"text","text":"svc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
-        [{"tag":"text","text":"svc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs"}]
-        [{"href":"https://certs.example.com/","tag":"a","text":"查看"}]
-        [{"tag":"text","text":"id 0193e4b0-7d"}]
+        "interactive" "orange" {"content":"[notafter] 6 个事件：6 个将到期","tag":"plain_text"}
+        {"fields":[{"is_short":true,"text":{"content":"7 天内到期\n6","tag":"plain_text"}}],"tag":"div"}
+        {"tag":"div","text":{"content":"• svc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs\n• svc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs\n• svc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs\n• svc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs\n• svc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs\n• svc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs","tag":"plain_text"}}
+        {"actions":[{"tag":"button","text":{"content":"查看","tag":"plain_text"},"type":"primary","url":"https://certs.example.com/"}],"tag":"action"}
+        {"elements":[{"content":"id 0193e4b0-7d","tag":"plain_text"}],"tag":"note"}
         "#);
     }
 
@@ -286,8 +311,8 @@ mod tests {
     fn plain_text_and_the_last_resort() {
         insta::assert_snapshot!(shown(&Message { detail: Detail::Plain, ..sample::list() }), @r"
         [notafter] 2 events: 2 expiring
-        *.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all
-        b.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all
+        *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all
+        b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all
         id 0193e4b0-7d
         ");
         insta::assert_snapshot!(shown(&Message { detail: Detail::OneLine, ..sample::list() }), @r"

@@ -3,14 +3,18 @@
 use serde_json::Value;
 
 use crate::expiry::text::inert;
-use crate::expiry::{Detail, Message};
+use crate::expiry::{Detail, Entry, Fact, Language, Message, Tone};
 
 /// One rendering of a message: what fits, and how the rest is announced.
 pub(super) struct Page<'a> {
     /// The title, with what the channel must put in front.
     pub(super) title: String,
-    /// Summary and entries, as many as fit.
-    pub(super) lines: Vec<Line<'a>>,
+    /// How it looks.
+    pub(super) tone: Tone,
+    /// What is known, as much as fits.
+    pub(super) facts: &'a [Fact],
+    /// One line an event, as many as fit.
+    pub(super) entries: Vec<Line<'a>>,
     /// The line that counts the entries left out, if any are.
     pub(super) left_out: Option<String>,
     /// Where to see everything.
@@ -21,15 +25,33 @@ pub(super) struct Page<'a> {
     pub(super) footer: String,
     /// Whether the service is to be asked for plain text.
     pub(super) plain: bool,
+    /// The language of its words.
+    pub(super) language: Language,
 }
 
-/// One line.
+impl Page<'_> {
+    /// Returns the title behind a marker of its colour.
+    pub(super) fn marked_title(&self) -> String {
+        format!("{} {}", self.tone.marker(), self.title)
+    }
+}
+
+/// One line about one event, inert.
 #[derive(Clone, Copy)]
 pub(super) struct Line<'a> {
-    /// The text, inert.
-    pub(super) text: &'a str,
+    /// The certificate's name, which may be empty.
+    pub(super) name: &'a str,
+    /// What is said of it.
+    pub(super) rest: &'a str,
     /// Where to read more.
     pub(super) link: Option<&'a str>,
+}
+
+impl Line<'_> {
+    /// Returns the whole line.
+    pub(super) fn text(&self) -> String {
+        [self.name, self.rest].concat()
+    }
 }
 
 /// Renders `message` with as many lines as keep its size within `limit`, or within 70 % of it when shortened.
@@ -45,7 +67,7 @@ pub(super) fn fit<T>(
     let limit = if message.detail == Detail::Full { limit } else { limit / 10 * 7 };
     let total = match message.detail {
         Detail::OneLine => 0,
-        _ => message.summary.len() + message.entries.len(),
+        _ => message.facts.len() + message.entries.len(),
     };
     let attempt = |count| render(&page(message, keyword, count));
     let whole = attempt(total);
@@ -68,12 +90,21 @@ pub(super) fn body_size(body: &Value) -> usize {
 
 /// Returns `page`'s texts as plain lines.
 pub(super) fn plain_text(page: &Page<'_>) -> String {
-    let mut lines = vec![page.title.as_str()];
-    lines.extend(page.lines.iter().map(|line| line.text));
-    lines.extend(page.left_out.as_deref());
-    lines.extend(page.link);
-    lines.push(&page.footer);
+    let mut lines = vec![page.title.clone()];
+    lines.extend(page.facts.iter().map(|fact| fact.line(page.language)));
+    lines.extend(page.entries.iter().map(Line::text));
+    lines.extend(page.left_out.clone());
+    lines.extend(page.link.map(str::to_owned));
+    lines.push(page.footer.clone());
     lines.join("\n")
+}
+
+/// Returns an entry with its name in the bold letters of Markdown, unless the name has a letter that would end them.
+pub(super) fn with_bold_name(line: &Line<'_>) -> String {
+    if line.name.is_empty() || line.name.contains(['*', '_']) {
+        return line.text();
+    }
+    format!("**{}**{}", line.name, line.rest)
 }
 
 fn page<'a>(message: &'a Message, keyword: Option<&str>, count: usize) -> Page<'a> {
@@ -82,21 +113,25 @@ fn page<'a>(message: &'a Message, keyword: Option<&str>, count: usize) -> Page<'
         Detail::OneLine => message.one_line(),
         _ => message.title.clone(),
     };
-    let summary = message.summary.iter().map(|text| Line { text, link: None });
-    let entries =
-        message.entries.iter().map(|entry| Line { text: &entry.text, link: entry.link.as_deref() });
-    let lines = summary.chain(entries).take(count);
-    let shown = count.saturating_sub(message.summary.len());
+    let line = |entry: &'a Entry| {
+        let (name, rest) = entry.parts();
+        Line { name, rest, link: entry.link.as_deref().filter(|_| !plain) }
+    };
+    let facts = message.facts.get(..count).unwrap_or(&message.facts);
+    let shown = count.saturating_sub(message.facts.len());
     let left_out = message.entries.len().saturating_sub(shown);
     Page {
         title: prefixed(keyword, title),
-        lines: lines.map(|line| Line { link: line.link.filter(|_| !plain), ..line }).collect(),
+        tone: message.tone(),
+        facts,
+        entries: message.entries.iter().take(shown).map(line).collect(),
         left_out: (left_out > 0 && message.detail != Detail::OneLine)
             .then(|| message.left_out(left_out)),
         link: message.link.as_deref().filter(|_| message.detail != Detail::Plain),
         link_label: message.link_label(),
         footer: prefixed(keyword, format!("id {}", inert(&message.id, 64))),
         plain,
+        language: message.language,
     }
 }
 
@@ -124,7 +159,7 @@ mod tests {
             let (shown, text) = sizes(&message, limit);
             assert!(text.len() <= limit, "{} > {limit}", text.len());
             assert!(text.contains(&format!("…and {} more", 500 - shown)), "{text}");
-            let one_more = plain_text(&page(&message, None, shown + 1 + message.summary.len()));
+            let one_more = plain_text(&page(&message, None, shown + 1 + message.facts.len()));
             assert!(one_more.len() > limit, "{limit}: one more line fits");
         }
     }
@@ -148,8 +183,8 @@ mod tests {
         for detail in Detail::ALL {
             message.detail = detail;
             let page = page(&message, None, if detail == Detail::OneLine { 0 } else { 9 });
-            let links = page.lines.iter().filter(|line| line.link.is_some()).count();
-            shown.push((page.lines.len(), links, page.link.is_some(), page.plain));
+            let links = page.entries.iter().filter(|line| line.link.is_some()).count();
+            shown.push((page.entries.len(), links, page.link.is_some(), page.plain));
         }
         assert_eq!(
             shown,

@@ -9,10 +9,13 @@ use crate::client::Deps;
 use crate::config::{ChannelConfig, Fields, Mistakes};
 use crate::expiry::Message;
 
+use means::Means;
+
 mod address;
 mod dingtalk;
 mod feishu;
 mod fit;
+mod means;
 mod options;
 #[cfg(test)]
 mod pigeon;
@@ -182,7 +185,7 @@ pub struct Kind {
     /// The word after `kind =`.
     pub name: &'static str,
     /// Reads the options, reporting every mistake, and builds the channel when there is none.
-    pub build: fn(Fields<'_>, &Deps) -> Option<Arc<dyn Channel>>,
+    build: fn(Fields<'_>, &Means) -> Option<Arc<dyn Channel>>,
     /// What the tests of every webhook service configure.
     #[cfg(test)]
     example: Option<robot::Example>,
@@ -236,7 +239,9 @@ fn build_of(
         );
         return None;
     };
-    (kind.build)(Fields::new(&config.options, mistakes), deps)
+    // What is wrong with its options is reported in the same breath.
+    let means = Means::of(config, deps, mistakes);
+    (kind.build)(Fields::new(&config.options, mistakes), &means)
 }
 
 #[cfg(test)]

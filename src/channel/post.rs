@@ -1,18 +1,15 @@
 //! One POST of a JSON body: drafted, perhaps signed, and sent as the bytes that were signed.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 use url::Url;
 
+use super::means::Means;
 use super::{SendError, verdict};
-use crate::client::http::{Http, Request, Response};
+use crate::client::http::{Request, Response};
 
-/// The time for one request, connection included.
-const TIMEOUT: Duration = Duration::from_secs(15);
 /// Verdicts are short; more than this is somebody else's page.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
@@ -31,7 +28,7 @@ impl Draft {
     }
 
     /// Sends the request once.
-    pub(super) async fn send(self, http: &Http) -> Result<Response, SendError> {
+    pub(super) async fn send(self, means: &Means) -> Result<Response, SendError> {
         let body = Bytes::from(bytes(&self.body));
         let headers = self.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
         let request = Request {
@@ -39,10 +36,10 @@ impl Draft {
             url: self.url,
             headers: headers.collect(),
             body,
-            timeout: TIMEOUT,
+            timeout: means.timeout,
             cap: LARGEST_ANSWER,
         };
-        http.send_filtered(request).await.map_err(|error| verdict::of_transport(&error))
+        means.http.send_filtered(request).await.map_err(|error| verdict::of_transport(&error))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Slack incoming webhooks: Block Kit with plain text only, the verdict in a word.
+//! Slack incoming webhooks: Block Kit with plain and rich text beside a bar of colour, the verdict in a word.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::address::{Vendor, is_token};
-use super::fit::{self, Page, fit};
+use super::fit::{self, Line, Page, fit};
 #[cfg(test)]
 use super::robot::Example;
 use super::robot::Robot;
@@ -14,13 +14,13 @@ use super::verdict::{self, down, passing, rejected, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
 use crate::config::Fields;
-use crate::expiry::text::cut_chars;
-use crate::expiry::{Message, Timestamp};
+use crate::expiry::{Fact, Message, Timestamp};
 
 /// Slack refuses somewhere above 13 000 characters over all blocks with `msg_blocks_too_long`; it documents no number.
 const LARGEST_MESSAGE: usize = 12_000;
 const LARGEST_HEADER: usize = 150;
 const LARGEST_SECTION: usize = 3000;
+const MOST_FIELDS: usize = 10;
 
 const VENDOR: Vendor = Vendor {
     hosts: &["hooks.slack.com", "hooks.slack-gov.com"],
@@ -76,43 +76,97 @@ fn is_robot(url: &Url) -> bool {
 }
 
 fn render(page: &Page<'_>) -> Value {
+    let title = page.marked_title();
     if page.plain {
         return json!({ "text": escaped(&fit::plain_text(page)), "unfurl_links": false, "unfurl_media": false });
     }
-    let header =
-        json!({ "type": "header", "text": plain(&cut_chars(&page.title, LARGEST_HEADER)) });
-    let texts = page.lines.iter().map(|line| line.text).chain(page.left_out.as_deref());
-    let mut blocks = vec![header];
-    blocks.extend(
-        sections(texts).iter().map(|text| json!({ "type": "section", "text": plain(text) })),
-    );
+    let mut blocks = facts(page.facts);
+    blocks.extend(lists(page));
+    blocks.extend(page.left_out.as_deref().map(|text| section(&json!({ "text": plain(text) }))));
     if let Some(link) = page.link {
         let button = json!({ "type": "button", "text": plain(page.link_label), "url": link });
         blocks.push(json!({ "type": "actions", "elements": [button] }));
     }
     blocks.push(json!({ "type": "context", "elements": [plain(&page.footer)] }));
-    // The top-level text is shown in notifications, and is read as mrkdwn.
-    json!({ "text": escaped(&page.title), "unfurl_links": false, "unfurl_media": false, "blocks": blocks })
+    let color = format!("#{:06x}", page.tone.rgb());
+    let bar = json!({ "color": color, "fallback": page.title, "blocks": blocks });
+    // The top-level text is shown in notifications only, and is read as mrkdwn.
+    json!({
+        "text": escaped(&title), "unfurl_links": false, "unfurl_media": false,
+        "blocks": [headline(&title)], "attachments": [bar],
+    })
 }
 
 fn plain(text: &str) -> Value {
     json!({ "type": "plain_text", "emoji": false, "text": text })
 }
 
-/// Joins lines into sections, each within its limit.
-fn sections<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut sections = Vec::<String>::new();
-    for line in lines {
-        let line = cut_chars(line, LARGEST_SECTION);
-        match sections.last_mut() {
-            Some(last) if last.chars().count() + 1 + line.chars().count() <= LARGEST_SECTION => {
-                last.push('\n');
-                last.push_str(&line);
-            }
-            _ => sections.push(line),
-        }
+/// Returns the title in large letters, or in bold ones where it is too long for that.
+fn headline(title: &str) -> Value {
+    if title.chars().count() <= LARGEST_HEADER {
+        return json!({ "type": "header", "text": json!({ "type": "plain_text", "emoji": true, "text": title }) });
     }
-    sections
+    rich(&json!({ "type": "rich_text_section", "elements": [bold(title)] }))
+}
+
+fn section(content: &Value) -> Value {
+    let mut section = content.clone();
+    section["type"] = json!("section");
+    section
+}
+
+/// Returns two columns of facts. What others wrote stands in fields that Slack does not parse; only an end, which is
+/// ours, is marked up.
+fn facts(facts: &[Fact]) -> Vec<Value> {
+    let field = |fact: &Fact| {
+        if fact.is_end {
+            let text = format!("*{}*\n*{}*", fact.label, fact.value);
+            json!({ "type": "mrkdwn", "verbatim": true, "text": text })
+        } else {
+            plain(&format!("{}\n{}", fact.label, fact.value))
+        }
+    };
+    let fields = |facts: &[Fact]| facts.iter().map(field).collect::<Vec<_>>();
+    facts.chunks(MOST_FIELDS).map(|facts| section(&json!({ "fields": fields(facts) }))).collect()
+}
+
+/// Returns the entries as lists with the names in bold, each block within its limit.
+fn lists(page: &Page<'_>) -> Vec<Value> {
+    let (mut lists, mut size) = (Vec::<Vec<Value>>::new(), 0);
+    for line in &page.entries {
+        let length = line.name.chars().count() + line.rest.chars().count();
+        match lists.last_mut() {
+            Some(last) if size + length <= LARGEST_SECTION => {
+                last.push(item(line, page.link_label));
+            }
+            _ => {
+                lists.push(vec![item(line, page.link_label)]);
+                size = 0;
+            }
+        }
+        size += length;
+    }
+    let list = |items| json!({ "type": "rich_text_list", "style": "bullet", "elements": items });
+    lists.into_iter().map(|items: Vec<Value>| rich(&list(items))).collect()
+}
+
+fn item(line: &Line<'_>, label: &str) -> Value {
+    let mut elements = Vec::new();
+    elements.extend((!line.name.is_empty()).then(|| bold(line.name)));
+    elements.extend((!line.rest.is_empty()).then(|| json!({ "type": "text", "text": line.rest })));
+    if let Some(link) = line.link {
+        elements.push(json!({ "type": "text", "text": " " }));
+        elements.push(json!({ "type": "link", "url": link, "text": label }));
+    }
+    json!({ "type": "rich_text_section", "elements": elements })
+}
+
+fn bold(text: &str) -> Value {
+    json!({ "type": "text", "text": text, "style": { "bold": true } })
+}
+
+fn rich(element: &Value) -> Value {
+    json!({ "type": "rich_text", "elements": [element] })
 }
 
 /// Escapes the three characters that mrkdwn has an escape for.
@@ -182,56 +236,38 @@ mod tests {
 
     #[test]
     fn a_single_event() {
-        insta::assert_snapshot!(shown(&sample::single()), @r#"
-        {"text":"[notafter] certificate www.example.com expires in 7 days","unfurl_links":false,"unfurl_media":false}
-        {"text":{"emoji":false,"text":"[notafter] certificate www.example.com expires in 7 days","type":"plain_text"},"type":"header"}
-        {"text":{"emoji":false,"text":"Common name: www.example.com\nSource: web-certs\nScope: all\nIssuer: R11\nSerial: 04a1b2c3\nNot after: 2026-01-08T00:00:00Z\nDays left: 7","type":"plain_text"},"type":"section"}
-        {"elements":[{"text":{"emoji":false,"text":"Open","type":"plain_text"},"type":"button","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"type":"actions"}
-        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
-        "#);
-        insta::assert_snapshot!(shown(&sample::zh(&sample::single())), @r#"
-        {"text":"[notafter] 证书 www.example.com 将在 7 天后到期","unfurl_links":false,"unfurl_media":false}
-        {"text":{"emoji":false,"text":"[notafter] 证书 www.example.com 将在 7 天后到期","type":"plain_text"},"type":"header"}
-        {"text":{"emoji":false,"text":"通用名称 (CN)：www.example.com\n来源：web-certs\n签发者：R11\n序列号：04a1b2c3\n到期时间：2026-01-08T00:00:00Z\n剩余天数：7","type":"plain_text"},"type":"section"}
-        {"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"type":"actions"}
-        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
-        "#);
+        insta::assert_snapshot!(shown(&sample::single()), @r##"
+        {"attachments":[{"blocks":[{"fields":[{"text":"*Not after*\n*2026-01-08 00:00 (UTC), in 7 days*","type":"mrkdwn","verbatim":true},{"emoji":false,"text":"Common name\nwww.example.com","type":"plain_text"},{"emoji":false,"text":"Source\nweb-certs","type":"plain_text"},{"emoji":false,"text":"Scope\nall","type":"plain_text"},{"emoji":false,"text":"Issuer\nR11","type":"plain_text"},{"emoji":false,"text":"Serial\n04a1b2c3","type":"plain_text"}],"type":"section"},{"elements":[{"text":{"emoji":false,"text":"Open","type":"plain_text"},"type":"button","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"type":"actions"},{"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}],"color":"#e8710a","fallback":"[notafter] certificate www.example.com expires in 7 days"}],"text":"🟠 [notafter] certificate www.example.com expires in 7 days","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":true,"text":"🟠 [notafter] certificate www.example.com expires in 7 days","type":"plain_text"},"type":"header"}
+        "##);
+        insta::assert_snapshot!(shown(&sample::zh(&sample::single())), @r##"
+        {"attachments":[{"blocks":[{"fields":[{"text":"*到期时间*\n*2026-01-08 00:00 (UTC)，7 天后*","type":"mrkdwn","verbatim":true},{"emoji":false,"text":"通用名称 (CN)\nwww.example.com","type":"plain_text"},{"emoji":false,"text":"来源\nweb-certs","type":"plain_text"},{"emoji":false,"text":"签发者\nR11","type":"plain_text"},{"emoji":false,"text":"序列号\n04a1b2c3","type":"plain_text"}],"type":"section"},{"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"type":"actions"},{"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}],"color":"#e8710a","fallback":"[notafter] 证书 www.example.com 将在 7 天后到期"}],"text":"🟠 [notafter] 证书 www.example.com 将在 7 天后到期","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":true,"text":"🟠 [notafter] 证书 www.example.com 将在 7 天后到期","type":"plain_text"},"type":"header"}
+        "##);
     }
 
     #[test]
     fn a_list() {
-        insta::assert_snapshot!(shown(&sample::list()), @r#"
-        {"text":"[notafter] 2 events: 2 expiring","unfurl_links":false,"unfurl_media":false}
-        {"text":{"emoji":false,"text":"[notafter] 2 events: 2 expiring","type":"plain_text"},"type":"header"}
-        {"text":{"emoji":false,"text":"*.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all\nb.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all","type":"plain_text"},"type":"section"}
-        {"elements":[{"text":{"emoji":false,"text":"Open","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"}
-        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
-        "#);
-        insta::assert_snapshot!(shown(&sample::zh(&sample::list())), @r#"
-        {"text":"[notafter] 2 个事件：2 个将到期","unfurl_links":false,"unfurl_media":false}
-        {"text":{"emoji":false,"text":"[notafter] 2 个事件：2 个将到期","type":"plain_text"},"type":"header"}
-        {"text":{"emoji":false,"text":"*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs\nb.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs","type":"plain_text"},"type":"section"}
-        {"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"}
-        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
-        "#);
+        insta::assert_snapshot!(shown(&sample::list()), @r##"
+        {"attachments":[{"blocks":[{"elements":[{"elements":[{"elements":[{"style":{"bold":true},"text":"*.a.example.com","type":"text"},{"text":" · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all","type":"text"},{"text":" ","type":"text"},{"text":"Open","type":"link","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"b.example.com","type":"text"},{"text":" · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all","type":"text"},{"text":" ","type":"text"},{"text":"Open","type":"link","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"type":"rich_text_section"}],"style":"bullet","type":"rich_text_list"}],"type":"rich_text"},{"elements":[{"text":{"emoji":false,"text":"Open","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"},{"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}],"color":"#e8710a","fallback":"[notafter] 2 events: 2 expiring"}],"text":"🟠 [notafter] 2 events: 2 expiring","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":true,"text":"🟠 [notafter] 2 events: 2 expiring","type":"plain_text"},"type":"header"}
+        "##);
+        insta::assert_snapshot!(shown(&sample::zh(&sample::list())), @r##"
+        {"attachments":[{"blocks":[{"elements":[{"elements":[{"elements":[{"style":{"bold":true},"text":"*.a.example.com","type":"text"},{"text":" · 将在 3 天后到期 · 2026-01-04 00:00 (UTC) · web-certs","type":"text"},{"text":" ","type":"text"},{"text":"查看","type":"link","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"b.example.com","type":"text"},{"text":" · 将在 7 天后到期 · 2026-01-08 00:00 (UTC) · web-certs","type":"text"},{"text":" ","type":"text"},{"text":"查看","type":"link","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"type":"rich_text_section"}],"style":"bullet","type":"rich_text_list"}],"type":"rich_text"},{"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"},{"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}],"color":"#e8710a","fallback":"[notafter] 2 个事件：2 个将到期"}],"text":"🟠 [notafter] 2 个事件：2 个将到期","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":true,"text":"🟠 [notafter] 2 个事件：2 个将到期","type":"plain_text"},"type":"header"}
+        "##);
     }
 
     #[test]
     fn a_digest() {
-        insta::assert_snapshot!(shown(&sample::digest(6)), @r#"
-        {"text":"[notafter] 6 events: 6 expiring","unfurl_links":false,"unfurl_media":false}
-        {"text":{"emoji":false,"text":"[notafter] 6 events: 6 expiring","type":"plain_text"},"type":"header"}
-        {"text":{"emoji":false,"text":"within 7d: 6\nsvc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all\nsvc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all","type":"plain_text"},"type":"section"}
-        {"elements":[{"text":{"emoji":false,"text":"Open","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"}
-        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
-        "#);
-        insta::assert_snapshot!(shown(&sample::zh(&sample::digest(6))), @r#"
-        {"text":"[notafter] 6 个事件：6 个将到期","unfurl_links":false,"unfurl_media":false}
-        {"text":{"emoji":false,"text":"[notafter] 6 个事件：6 个将到期","type":"plain_text"},"type":"header"}
-        {"text":{"emoji":false,"text":"7 天内到期：6\nsvc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs\nsvc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs\nsvc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs\nsvc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs\nsvc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs\nsvc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs","type":"plain_text"},"type":"section"}
-        {"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"}
-        {"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}
-        "#);
+        insta::assert_snapshot!(shown(&sample::digest(6)), @r##"
+        {"attachments":[{"blocks":[{"fields":[{"emoji":false,"text":"within 7d\n6","type":"plain_text"}],"type":"section"},{"elements":[{"elements":[{"elements":[{"style":{"bold":true},"text":"svc-0000.prod.eu-central-1.example.com","type":"text"},{"text":" · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all","type":"text"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"svc-0001.prod.eu-central-1.example.com","type":"text"},{"text":" · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all","type":"text"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"svc-0002.prod.eu-central-1.example.com","type":"text"},{"text":" · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all","type":"text"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"svc-0003.prod.eu-central-1.example.com","type":"text"},{"text":" · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all","type":"text"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"svc-0004.prod.eu-central-1.example.com","type":"text"},{"text":" · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all","type":"text"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"svc-0005.prod.eu-central-1.example.com","type":"text"},{"text":" · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all","type":"text"}],"type":"rich_text_section"}],"style":"bullet","type":"rich_text_list"}],"type":"rich_text"},{"elements":[{"text":{"emoji":false,"text":"Open","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"},{"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}],"color":"#e8710a","fallback":"[notafter] 6 events: 6 expiring"}],"text":"🟠 [notafter] 6 events: 6 expiring","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":true,"text":"🟠 [notafter] 6 events: 6 expiring","type":"plain_text"},"type":"header"}
+        "##);
+        insta::assert_snapshot!(shown(&sample::zh(&sample::digest(6))), @r##"
+        {"attachments":[{"blocks":[{"fields":[{"emoji":false,"text":"7 天内到期\n6","type":"plain_text"}],"type":"section"},{"elements":[{"elements":[{"elements":[{"style":{"bold":true},"text":"svc-0000.prod.eu-central-1.example.com","type":"text"},{"text":" · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs","type":"text"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"svc-0001.prod.eu-central-1.example.com","type":"text"},{"text":" · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs","type":"text"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"svc-0002.prod.eu-central-1.example.com","type":"text"},{"text":" · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs","type":"text"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"svc-0003.prod.eu-central-1.example.com","type":"text"},{"text":" · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs","type":"text"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"svc-0004.prod.eu-central-1.example.com","type":"text"},{"text":" · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs","type":"text"}],"type":"rich_text_section"},{"elements":[{"style":{"bold":true},"text":"svc-0005.prod.eu-central-1.example.com","type":"text"},{"text":" · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs","type":"text"}],"type":"rich_text_section"}],"style":"bullet","type":"rich_text_list"}],"type":"rich_text"},{"elements":[{"text":{"emoji":false,"text":"查看","type":"plain_text"},"type":"button","url":"https://certs.example.com/"}],"type":"actions"},{"elements":[{"emoji":false,"text":"id 0193e4b0-7d","type":"plain_text"}],"type":"context"}],"color":"#e8710a","fallback":"[notafter] 6 个事件：6 个将到期"}],"text":"🟠 [notafter] 6 个事件：6 个将到期","unfurl_links":false,"unfurl_media":false}
+        {"text":{"emoji":true,"text":"🟠 [notafter] 6 个事件：6 个将到期","type":"plain_text"},"type":"header"}
+        "##);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::address::{Vendor, has_token};
-use super::fit::{self, Page, fit};
+use super::fit::{self, Line, Page, fit};
 #[cfg(test)]
 use super::robot::Example;
 use super::robot::Robot;
@@ -14,7 +14,7 @@ use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
 use crate::config::Fields;
 use crate::expiry::text::cut_bytes;
-use crate::expiry::{Detail, Message, Timestamp};
+use crate::expiry::{Detail, Fact, Message, Timestamp};
 
 /// Markdown content may have 4096 bytes of UTF-8, text content 2048.
 const LARGEST_MARKDOWN: usize = 4000;
@@ -68,12 +68,14 @@ fn body(message: &Message) -> Value {
     }
 }
 
-/// Lines stand in code spans: a name there is neither emphasis nor a link. Inert text has no backtick.
+/// What others wrote stands in code spans: there it is neither emphasis nor a link. Inert text has no backtick, and no bar
+/// that would end a cell.
 fn markdown(page: &Page<'_>) -> String {
-    let mut lines = vec![format!("# {}", page.title)];
-    lines.extend(page.lines.iter().map(|line| match line.link {
-        Some(link) => format!("- {} [{}]({link})", spans(line.text), page.link_label),
-        None => format!("- {}", spans(line.text)),
+    let mut lines = vec![format!("# {}", page.marked_title())];
+    lines.extend(table(page.facts));
+    lines.extend(page.entries.iter().map(|line| match line.link {
+        Some(link) => format!("- {} [{}]({link})", spans(line), page.link_label),
+        None => format!("- {}", spans(line)),
     }));
     lines.extend(page.left_out.clone());
     lines.extend(page.link.map(|link| format!("\n[{}]({link})", page.link_label)));
@@ -81,14 +83,25 @@ fn markdown(page: &Page<'_>) -> String {
     lines.join("\n")
 }
 
-/// Returns `text` in a code span, or only its value when it is a labelled fact.
-fn spans(text: &str) -> String {
-    // The colon of English, or that of Chinese: whichever comes first ends the label.
-    let colon = |colon: &str| text.find(colon).map(|at| at + colon.len());
-    let ends = [": ", "："].into_iter().filter_map(colon).min();
-    match ends.and_then(|end| text.split_at_checked(end)) {
-        Some((label, value)) => format!("{label}`{value}`"),
-        None => format!("`{text}`"),
+/// Returns the facts as two columns; the first is the head, since a table must have one.
+fn table(facts: &[Fact]) -> Vec<String> {
+    let cell = |fact: &Fact| {
+        let mark = if fact.is_end { "**" } else { "`" };
+        format!("{mark}{}{mark}", fact.value)
+    };
+    let row = |fact: &Fact| format!("| {} | {} |", fact.label, cell(fact));
+    let mut rows: Vec<_> = facts.iter().map(row).collect();
+    if !rows.is_empty() {
+        rows.insert(1, "| :--- | :--- |".to_owned());
+    }
+    rows
+}
+
+fn spans(line: &Line<'_>) -> String {
+    match (line.name, line.rest) {
+        ("", rest) => format!("`{rest}`"),
+        (name, rest) if name.contains(['*', '_']) => format!("`{name}{rest}`"),
+        (name, rest) => format!("**{name}** `{}`", rest.trim_start_matches(" · ")),
     }
 }
 
@@ -124,14 +137,14 @@ mod tests {
     fn a_single_event() {
         insta::assert_snapshot!(content(&sample::single()), @r"
         markdown_v2
-        # [notafter] certificate www.example.com expires in 7 days
-        - Common name: `www.example.com`
-        - Source: `web-certs`
-        - Scope: `all`
-        - Issuer: `R11`
-        - Serial: `04a1b2c3`
-        - Not after: `2026-01-08T00:00:00Z`
-        - Days left: `7`
+        # 🟠 [notafter] certificate www.example.com expires in 7 days
+        | Not after | **2026-01-08 00:00 (UTC), in 7 days** |
+        | :--- | :--- |
+        | Common name | `www.example.com` |
+        | Source | `web-certs` |
+        | Scope | `all` |
+        | Issuer | `R11` |
+        | Serial | `04a1b2c3` |
 
         [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
 
@@ -139,13 +152,13 @@ mod tests {
         ");
         insta::assert_snapshot!(content(&sample::zh(&sample::single())), @r"
         markdown_v2
-        # [notafter] 证书 www.example.com 将在 7 天后到期
-        - 通用名称 (CN)：`www.example.com`
-        - 来源：`web-certs`
-        - 签发者：`R11`
-        - 序列号：`04a1b2c3`
-        - 到期时间：`2026-01-08T00:00:00Z`
-        - 剩余天数：`7`
+        # 🟠 [notafter] 证书 www.example.com 将在 7 天后到期
+        | 到期时间 | **2026-01-08 00:00 (UTC)，7 天后** |
+        | :--- | :--- |
+        | 通用名称 (CN) | `www.example.com` |
+        | 来源 | `web-certs` |
+        | 签发者 | `R11` |
+        | 序列号 | `04a1b2c3` |
 
         [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
 
@@ -157,9 +170,9 @@ mod tests {
     fn a_list() {
         insta::assert_snapshot!(content(&sample::list()), @r"
         markdown_v2
-        # [notafter] 2 events: 2 expiring
-        - `*.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all` [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
-        - `b.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all` [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        # 🟠 [notafter] 2 events: 2 expiring
+        - `*.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all` [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        - **b.example.com** `expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all` [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
 
         [Open](https://certs.example.com/)
 
@@ -167,9 +180,9 @@ mod tests {
         ");
         insta::assert_snapshot!(content(&sample::zh(&sample::list())), @r"
         markdown_v2
-        # [notafter] 2 个事件：2 个将到期
-        - `*.a.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs` [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
-        - `b.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs` [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        # 🟠 [notafter] 2 个事件：2 个将到期
+        - `*.a.example.com · 将在 3 天后到期 · 2026-01-04 00:00 (UTC) · web-certs` [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        - **b.example.com** `将在 7 天后到期 · 2026-01-08 00:00 (UTC) · web-certs` [查看](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
 
         [查看](https://certs.example.com/)
 
@@ -181,14 +194,15 @@ mod tests {
     fn a_digest() {
         insta::assert_snapshot!(content(&sample::digest(6)), @r"
         markdown_v2
-        # [notafter] 6 events: 6 expiring
-        - within 7d: `6`
-        - `svc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
-        - `svc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
-        - `svc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
-        - `svc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
-        - `svc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
-        - `svc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all`
+        # 🟠 [notafter] 6 events: 6 expiring
+        | within 7d | `6` |
+        | :--- | :--- |
+        - **svc-0000.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
+        - **svc-0001.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
+        - **svc-0002.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
+        - **svc-0003.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
+        - **svc-0004.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
+        - **svc-0005.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
 
         [Open](https://certs.example.com/)
 
@@ -196,14 +210,15 @@ mod tests {
         ");
         insta::assert_snapshot!(content(&sample::zh(&sample::digest(6))), @r"
         markdown_v2
-        # [notafter] 6 个事件：6 个将到期
-        - 7 天内到期：`6`
-        - `svc-0000.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
-        - `svc-0001.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
-        - `svc-0002.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
-        - `svc-0003.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
-        - `svc-0004.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
-        - `svc-0005.prod.eu-central-1.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs`
+        # 🟠 [notafter] 6 个事件：6 个将到期
+        | 7 天内到期 | `6` |
+        | :--- | :--- |
+        - **svc-0000.prod.eu-central-1.example.com** `将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs`
+        - **svc-0001.prod.eu-central-1.example.com** `将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs`
+        - **svc-0002.prod.eu-central-1.example.com** `将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs`
+        - **svc-0003.prod.eu-central-1.example.com** `将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs`
+        - **svc-0004.prod.eu-central-1.example.com** `将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs`
+        - **svc-0005.prod.eu-central-1.example.com** `将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs`
 
         [查看](https://certs.example.com/)
 
@@ -216,8 +231,8 @@ mod tests {
         insta::assert_snapshot!(content(&Message { detail: Detail::Plain, ..sample::list() }), @r"
         text
         [notafter] 2 events: 2 expiring
-        *.a.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all
-        b.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all
+        *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all
+        b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all
         id 0193e4b0-7d
         ");
         insta::assert_snapshot!(content(&Message { detail: Detail::OneLine, ..sample::list() }), @r"

@@ -11,7 +11,7 @@ use super::{Console, Exit};
 use crate::channel::{Receipt, SendError};
 use crate::clock::{Random as _, SystemRandom};
 use crate::config::{ChannelConfig, Environment};
-use crate::expiry::{Event, Message, Severity, Timestamp, Topic};
+use crate::expiry::{Event, Manner, Message, Severity, Timestamp, Topic};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -49,7 +49,8 @@ pub(super) async fn run(
 fn test_message(config: &ChannelConfig, at: Timestamp, external_url: Option<&str>) -> Message {
     let id = || SystemRandom.uuid(at.seconds().saturating_mul(1000)).to_string();
     let event = Event { id: id(), at, severity: Severity::Info, topic: Topic::Test };
-    Message::compose(id(), at, config.language, vec![event], external_url)
+    let manner = Manner { language: config.language, zone: config.timezone };
+    Message::compose(id(), at, manner, vec![event], external_url)
 }
 
 /// Says what the service decided, in words that tell what to do.

@@ -7,7 +7,7 @@ use url::Url;
 use super::network::Network;
 use crate::config::is_loopback;
 
-pub use super::transport::{HttpError, Reach, Request, Response, Transport};
+pub use super::transport::{HttpError, Reach, Request, Response, Transport, Way};
 
 /// The HTTP client. Clones share their connections.
 #[derive(Clone)]
@@ -24,6 +24,11 @@ impl Http {
     /// Returns a client whose requests travel by `transport`.
     pub fn over(transport: Arc<dyn Transport>) -> Self {
         Self { transport }
+    }
+
+    /// Returns a client whose requests take another way.
+    pub fn by(&self, way: &Way) -> Result<Self, String> {
+        Ok(self.transport.by(way)?.map_or_else(|| self.clone(), Self::over))
     }
 
     /// Sends `request` once and reads the whole answer, whatever its status.
@@ -184,7 +189,7 @@ mod tests {
             let address = if metadata { [169, 254, 169, 254] } else { [127, 0, 0, 1] };
             async move { Ok(vec![(address, 0).into()]) }.boxed()
         });
-        let http = Http::over(Arc::new(Network::with(filter).unwrap()));
+        let http = Http::over(Arc::new(Network::with(filter, &Way::default()).unwrap()));
         let ask = async |name: &str| {
             let url = Url::parse(&format!("https://{name}.test:{port}/?key=SECRET123")).unwrap();
             let error = http.send_filtered(get(url, 10)).await.unwrap_err();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, Random};
 
 mod action;
+pub mod authorities;
 mod call;
 pub mod enos;
 mod redact;

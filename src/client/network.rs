@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls_platform_verifier::Verifier;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::egress_filter::{EgressFilter, Forbidden};
-use super::transport::{HttpError, Reach, Request, Response, Transport};
+use super::transport::{HttpError, Reach, Request, Response, Transport, Way};
 use crate::config::is_loopback;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,24 +32,43 @@ pub(super) struct Network {
 impl Network {
     /// Returns a network that trusts the machine's certificate authorities.
     pub(super) fn new() -> Result<Self, String> {
-        Self::with(EgressFilter::of_the_system())
+        Self::with(EgressFilter::of_the_system(), &Way::default())
     }
 
-    pub(super) fn with(filter: EgressFilter) -> Result<Self, String> {
-        let tls = tls()?;
+    pub(super) fn with(filter: EgressFilter, way: &Way) -> Result<Self, String> {
+        let tls = tls(way)?;
+        let proxy = way.proxy.as_ref().map(proxy).transpose()?;
         let build = |builder: reqwest::ClientBuilder| {
             builder.build().map_err(|error| format!("cannot build the HTTP client: {error}"))
         };
+        let by = |builder: reqwest::ClientBuilder| match &proxy {
+            Some(proxy) => builder.proxy(proxy.clone()),
+            None => builder,
+        };
+        // Whoever names a proxy means every request; one of the environment is not meant for loopback.
+        let direct = |builder: reqwest::ClientBuilder| match &proxy {
+            Some(proxy) => builder.proxy(proxy.clone()),
+            None => builder.no_proxy(),
+        };
         Ok(Self {
-            outward: build(builder(tls.clone()))?,
-            filtered: build(builder(tls.clone()).dns_resolver(Arc::new(filter)))?,
-            loopback: build(builder(tls).no_proxy())?,
+            outward: build(by(builder(tls.clone())))?,
+            filtered: build(by(builder(tls.clone()).dns_resolver(Arc::new(filter))))?,
+            loopback: build(direct(builder(tls)))?,
         })
     }
 }
 
+/// Returns what takes every request to a proxy; the error repeats nothing of its address.
+fn proxy(address: &SecretString) -> Result<reqwest::Proxy, String> {
+    reqwest::Proxy::all(address.expose_secret()).map_err(|_| "the proxy is not a URL".to_owned())
+}
+
 #[async_trait]
 impl Transport for Network {
+    fn by(&self, way: &Way) -> Result<Option<Arc<dyn Transport>>, String> {
+        Ok(Some(Arc::new(Self::with(EgressFilter::of_the_system(), way)?)))
+    }
+
     async fn carry(&self, request: Request, reach: Reach) -> Result<Response, HttpError> {
         let client = match (is_loopback(&request.url), reach) {
             (true, _) => &self.loopback,
@@ -86,17 +106,21 @@ fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
         .tcp_nodelay(true)
 }
 
-fn tls() -> Result<rustls::ClientConfig, String> {
+fn tls(way: &Way) -> Result<rustls::ClientConfig, String> {
     let describe = |error: rustls::Error| format!("cannot set up TLS: {error}");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = || {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        rustls::ClientConfig::builder_with_provider(provider)
+        rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(describe)
     };
-    let verified = builder()?.with_platform_verifier();
-    let mut config = match verified {
-        Ok(config) => config.with_no_client_auth(),
+    let extra = way.authorities.iter().cloned();
+    let mut config = match Verifier::new_with_extra_roots(extra, Arc::clone(&provider)) {
+        // It verifies as the platform does: nothing is taken away from what it demands.
+        Ok(verifier) => builder()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth(),
         Err(error) => {
             // A machine without a CA bundle can still talk to loopback.
             tracing::warn!(%error, "no certificate authorities found: every https request will fail until ca-certificates is installed");

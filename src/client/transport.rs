@@ -1,10 +1,13 @@
 //! How a request and its answer look, and what carries them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use rustls_pki_types::CertificateDer;
+use secrecy::SecretString;
 use url::Url;
 
 /// Carries a request to the other side and its answer back, once: no redirects, no second attempt.
@@ -12,6 +15,20 @@ use url::Url;
 pub trait Transport: Send + Sync {
     /// Returns the answer, whatever its status. May leave the request's time and cap to [`super::http::Http`].
     async fn carry(&self, request: Request, reach: Reach) -> Result<Response, HttpError>;
+
+    /// Returns what carries requests another way; `None` where there is only this one. The error repeats no address.
+    fn by(&self, _way: &Way) -> Result<Option<Arc<dyn Transport>>, String> {
+        Ok(None)
+    }
+}
+
+/// The way of requests, where it is not that of all others.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// The proxy that takes them; else the environment says. Its address may hold a password.
+    pub proxy: Option<SecretString>,
+    /// Certificate authorities that are trusted beside those of the machine.
+    pub authorities: Vec<CertificateDer<'static>>,
 }
 
 /// Where a request may go.

@@ -28,6 +28,22 @@ pub(super) fn base(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Reads the URL of a proxy: `http` or `https` to a host, with a password only where it is a secret.
+///
+/// The error never quotes the text.
+pub(super) fn proxy(text: &str, is_secret: bool) -> Result<(), &'static str> {
+    let url = Url::parse(text.trim()).map_err(|_| "must be a URL such as `http://proxy:3128`")?;
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    match (url.scheme(), has_user) {
+        ("http" | "https", true) if !is_secret => {
+            Err("holds a user: write it as a secret, such as `{ credential = \"proxy-url\" }`")
+        }
+        ("http" | "https", _) if !matches!(url.path(), "" | "/") => Err("must not hold a path"),
+        ("http" | "https", _) => Ok(()),
+        _ => Err("must begin with `http://` or `https://`"),
+    }
+}
+
 fn web(text: &str) -> Result<Url, String> {
     let url = match Url::parse(text.trim()) {
         Ok(url) => url,

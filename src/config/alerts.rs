@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
+
+use super::source::timezone;
 use super::spelling::{known, quoted};
 use super::{Alerts, Fields, Placed, duration};
 use crate::expiry::{Ladder, Language};
@@ -17,6 +20,7 @@ pub(super) fn alerts(root: &mut Fields<'_>) -> Alerts {
         ladder: Ladder::default(),
         group_wait: DEFAULT_GROUP_WAIT,
         language: Language::En,
+        timezone: Tz::UTC,
     };
     let Some((table, span)) = root.table("alerts") else { return alerts };
     let mut fields = root.inside(table, span);
@@ -30,6 +34,7 @@ pub(super) fn alerts(root: &mut Fields<'_>) -> Alerts {
         alerts.group_wait = wait.value;
     }
     alerts.language = language(&mut fields).unwrap_or(alerts.language);
+    alerts.timezone = timezone(&mut fields).unwrap_or(alerts.timezone);
     fields.finish();
     alerts
 }

@@ -28,7 +28,7 @@ pub fn load(
     let mut names = Names::default();
     let sources = sources(&mut root, &mut names.sources, full_scan);
     let alerts = alerts(&mut root);
-    let channels = channels(&mut root, &mut names.channels, alerts.language);
+    let channels = channels(&mut root, &mut names.channels, &alerts);
     let routes = routes(&mut root, &names, &channels);
     let metrics = metrics(&mut root, names.sources.len());
     root.finish();
@@ -102,7 +102,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 33);
+        assert_eq!(switched, 38);
     }
 
     #[test]
@@ -290,7 +290,7 @@ max_series_per_source = 2000000
         x.toml:30:14: `group_wait` must be at most 1h
         x.toml:31:12: unknown language `de`; known: en, zh
         x.toml:34:8: warning: no route leads to the channel `ops`
-        x.toml:35:1: unknown key `langauge`; did you mean `language`? (known: kind, language, name, options)
+        x.toml:35:1: unknown key `langauge`; did you mean `language`? (known: ca_file, kind, language, name, options, proxy, timeout, timezone)
         x.toml:37:20: no source matches `wbe`; did you mean `web`? (known: web, plant)
         x.toml:37:34: no kind matches `devise`; did you mean `device`? (known: device, ca, server, client)
         x.toml:37:56: unknown severity `warn`; known: info, warning, critical

@@ -37,6 +37,9 @@ pub use schedule::Schedule;
 pub use secret::{Secret, SecretRef};
 pub use tree::Table;
 
+use chrono_tz::Tz;
+use secrecy::SecretString;
+
 use crate::expiry::{Ladder, Language, Severity};
 
 /// A byte range in the configuration text.
@@ -130,7 +133,15 @@ pub struct ChannelConfig {
     pub kind: Placed<String>,
     /// The language of its messages.
     pub language: Language,
-    /// What the kind reads itself.
+    /// The zone of the times in them.
+    pub timezone: Tz,
+    /// The proxy that takes its requests; else the environment says. It may hold a password.
+    pub proxy: Option<Placed<SecretString>>,
+    /// A file with certificate authorities that are trusted beside those of the machine.
+    pub ca_file: Option<Placed<PathBuf>>,
+    /// The time for one request, connection included.
+    pub timeout: Duration,
+    /// What the kind reads itself; what every channel can be told has been taken out.
     pub options: Options,
 }
 
@@ -143,6 +154,8 @@ pub struct Alerts {
     pub group_wait: Duration,
     /// The language of messages where a channel does not say.
     pub language: Language,
+    /// The zone of the times in messages where a channel does not say.
+    pub timezone: Tz,
 }
 
 /// One `[[route]]`: which events go to which channels.

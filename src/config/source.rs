@@ -33,7 +33,7 @@ fn source(
 ) -> Option<SourceConfig> {
     let name = unique_name(fields, names);
     let kind = fields.required_string("kind");
-    let zone = timezone(fields);
+    let zone = timezone(fields).unwrap_or(Tz::UTC);
     fields.require("schedule", ", such as `schedule = \"every 1h\"`");
     let schedule = schedule(fields, "schedule", zone).map(|schedule| schedule.value);
     let mut options = options(fields);
@@ -97,15 +97,17 @@ fn schedule(fields: &mut Fields<'_>, key: &'static str, zone: Tz) -> Option<Plac
     }
 }
 
-fn timezone(fields: &mut Fields<'_>) -> Tz {
-    let Some(text) = fields.string("timezone") else { return Tz::UTC };
-    text.value.parse().unwrap_or_else(|_| {
+/// Reads `timezone`.
+pub(super) fn timezone(fields: &mut Fields<'_>) -> Option<Tz> {
+    let text = fields.string("timezone")?;
+    let zone = text.value.parse();
+    if zone.is_err() {
         let meant = nearest(&text.value, TZ_VARIANTS.iter().map(|zone| zone.name()));
         let hint = match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "write a name such as `Asia/Shanghai` or `UTC`".to_owned(),
         };
         fields.mistake(text.span, format!("unknown time zone {}; {hint}", quoted(&text.value)));
-        Tz::UTC
-    })
+    }
+    zone.ok()
 }

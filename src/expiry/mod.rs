@@ -54,7 +54,7 @@ pub use inventory::{
     Selected, Selection, SortBy, StoredParts, StoredRow, Sums, SumsCache, Undeployed, View,
 };
 pub use ladder::{Ladder, Rung};
-pub use message::{Detail, Language, Message, days_left};
+pub use message::{Detail, Entry, Fact, Language, Manner, Message, Tone, days_left};
 pub use plan::{
     DecisionReason, Ledger, Notice, Notified, Renewals, Renewing, plan, plan_renewed, severity,
 };

@@ -75,7 +75,7 @@ impl Job {
         let mut message = Message::compose(
             self.batch.id.clone(),
             self.batch.composed_at,
-            settings.language,
+            settings.manner,
             events,
             settings.external_url.as_deref(),
         );

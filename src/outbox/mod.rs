@@ -26,7 +26,7 @@ pub use pace::Pacers;
 pub use worker::Worker;
 
 use crate::clock::{Clock, Random};
-use crate::expiry::{Language, Timestamp};
+use crate::expiry::{Manner, Timestamp};
 use crate::store::Store;
 
 /// Every outcome of an attempt, for [`Watcher::notification`].
@@ -89,8 +89,8 @@ pub struct Settings {
     pub name: String,
     /// Its kind: what another kind composed cannot be repeated by it.
     pub kind: String,
-    /// The language of its messages.
-    pub language: Language,
+    /// The language of its messages, and the zone of the times in them.
+    pub manner: Manner,
     /// How long the first event waits for others.
     pub group_wait: Duration,
     /// The base of links in messages.

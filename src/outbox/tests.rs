@@ -10,7 +10,8 @@ use super::*;
 use crate::channel::{Channel, Pace, Page, Receipt, SendError};
 use crate::clock::BentClock;
 use crate::expiry::{
-    Detail, Event, Facts, Kind, Message, Notified, RowId, Rung, Severity, Status, Topic, batch_id,
+    Detail, Event, Facts, Kind, Language, Message, Notified, RowId, Rung, Severity, Status, Topic,
+    batch_id,
 };
 use crate::store::{
     Batch, BatchUpdate, Call, ChannelState, Commit, Memory, Observed, Observer, Post, StoreError,
@@ -246,7 +247,7 @@ impl Bench {
         let settings = Settings {
             name: String::new(),
             kind: "script".to_owned(),
-            language: Language::En,
+            manner: Language::En.into(),
             group_wait: Duration::from_secs(30),
             external_url: None,
         };

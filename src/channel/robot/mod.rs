@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::address::{Address, Vendor};
+use super::means::Means;
 use super::post::Draft;
 use super::verdict::unknown;
 use super::{Channel, Pace, Page, Receipt, SendError};
-use crate::client::Deps;
 use crate::client::http::Response;
 use crate::clock::Clock;
 use crate::config::Fields;
@@ -83,17 +83,17 @@ impl Example {
 }
 
 /// Builds the channel that posts to the service of `R`, or reports what is wrong with its options.
-pub(super) fn build<R: Robot>(mut fields: Fields<'_>, deps: &Deps) -> Option<Arc<dyn Channel>> {
+pub(super) fn build<R: Robot>(mut fields: Fields<'_>, means: &Means) -> Option<Arc<dyn Channel>> {
     let address = R::address(&mut fields);
     let robot = R::new(&mut fields);
     fields.finish()?;
-    Some(Arc::new(RobotChannel { robot: robot?, address: address?, deps: deps.clone() }))
+    Some(Arc::new(RobotChannel { robot: robot?, address: address?, means: means.clone() }))
 }
 
 struct RobotChannel<R> {
     robot: R,
     address: Address,
-    deps: Deps,
+    means: Means,
 }
 
 #[async_trait]
@@ -120,8 +120,8 @@ impl<R: Robot> Channel for RobotChannel<R> {
 impl<R: Robot> RobotChannel<R> {
     async fn post(&self, id: &str, body: Value) -> Result<Receipt, SendError> {
         let mut draft = Draft::new(self.address.url()?, body);
-        self.robot.sign(&mut draft, id, &*self.deps.clock)?;
-        let response = draft.send(&self.deps.http).await?;
-        self.robot.judge(&response, self.deps.clock.now())
+        self.robot.sign(&mut draft, id, &*self.means.clock)?;
+        let response = draft.send(&self.means).await?;
+        self.robot.judge(&response, self.means.clock.now())
     }
 }

@@ -1,11 +1,29 @@
 //! How a secret is written.
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use super::Fields;
+use crate::config::address::proxy;
 use crate::config::secret::HOW;
 use crate::config::tree::{Node, Table, Value};
-use crate::config::{Secret, SecretRef, Span};
+use crate::config::{Placed, Secret, SecretRef, Span};
 
 impl Fields<'_> {
+    /// Reads the URL of a proxy: written here where it holds no password, else a secret, as it is now.
+    pub(in crate::config) fn proxy(&mut self, key: &'static str) -> Option<Placed<SecretString>> {
+        let node = self.node(key)?;
+        let span = node.span.clone();
+        let (text, is_secret) = match &node.value {
+            Value::Table(_) => (self.secret_in(node)?.read().ok()?, true),
+            _ => (SecretString::from(self.text(node, key, "a URL or a secret")?.value), false),
+        };
+        if let Err(why) = proxy(text.expose_secret(), is_secret) {
+            self.mistake(span, format!("`{key}` {why}"));
+            return None;
+        }
+        Some(Placed { value: text, span })
+    }
+
     pub(super) fn secret_in(&mut self, node: &Node) -> Option<Secret> {
         let Value::Table(table) = &node.value else {
             // Never the value itself: it may be the secret.

@@ -1,5 +1,6 @@
 //! What mostly the sections of the file itself need.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Fields;
@@ -57,6 +58,16 @@ impl<'a> Fields<'a> {
             }
         }
         Some(Placed { value: texts, span: node.span.clone() })
+    }
+
+    /// Reads the path of a file, from the root.
+    pub(in crate::config) fn absolute(&mut self, key: &'static str) -> Option<Placed<PathBuf>> {
+        let text = self.non_empty(key)?;
+        if !text.value.starts_with('/') {
+            self.mistake(text.span, format!("`{key}` must begin with `/`"));
+            return None;
+        }
+        Some(Placed { value: text.value.into(), span: text.span })
     }
 
     /// Reads a length of time.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Language::{self, En, Zh};
-use super::{is_digest_only, words};
+use super::{Fact, is_digest_only, words};
 use crate::expiry::endpoint::EndpointNews;
 use crate::expiry::event::{Event, Topic};
 use crate::expiry::ladder::Rung;
@@ -37,20 +37,27 @@ pub(super) fn title(events: &[Event], language: Language) -> String {
     }
 }
 
-/// Returns one line for each rung and each other sort of event, the most urgent first. Every event is in one line.
-pub(super) fn lines(events: &[Event], language: Language) -> Vec<String> {
+/// Returns how many there are on each rung and of each other sort, the most urgent first. Every event is counted once.
+pub(super) fn facts(events: &[Event], language: Language) -> Vec<Fact> {
     let mut counts = BTreeMap::<(u64, String), u64>::new();
     for event in events {
         *counts.entry(bucket(event, language)).or_default() += 1;
     }
-    let labelled = |((_, label), count): ((u64, String), u64)| {
-        words::labelled(&label, &count.to_string(), language)
+    let fact = |((_, label), count): ((u64, String), u64)| Fact {
+        label,
+        value: count.to_string(),
+        is_end: false,
     };
-    counts.into_iter().map(labelled).collect()
+    counts.into_iter().map(fact).collect()
 }
 
 fn sort_of(event: &Event) -> Sort {
     if is_digest_only(event) { Sort::NotInUse } else { sort(&event.topic) }
+}
+
+/// Returns whether the event says that something is well again.
+pub(super) const fn is_good(event: &Event) -> bool {
+    matches!(sort(&event.topic), Sort::Renewed | Sort::Recovery)
 }
 
 const fn sort(topic: &Topic) -> Sort {

@@ -7,8 +7,14 @@ use super::event::{Event, Severity, Topic};
 use super::ladder::Rung;
 
 mod counts;
+mod facts;
+mod manner;
 mod phrases;
+mod tone;
 mod words;
+
+pub use manner::Manner;
+pub use tone::Tone;
 
 /// More events than this for one channel at once become a digest.
 const MOST_LISTED: usize = 5;
@@ -84,13 +90,40 @@ impl Detail {
     }
 }
 
+/// One thing that is known, already inert: a column of labels, a column of values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What the value is, in words of ours.
+    pub label: String,
+    /// The value.
+    pub value: String,
+    /// Whether it is an end, which is what the message is about. Such a value is written by us alone.
+    pub is_end: bool,
+}
+
+impl Fact {
+    /// Returns the fact in one line.
+    pub fn line(&self, language: Language) -> String {
+        words::labelled(&self.label, &self.value, language)
+    }
+}
+
 /// One line about one event, already inert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The line, ready for any dialect.
     pub text: String,
+    /// How many bytes of it are the certificate's name; none where it is a sentence.
+    pub name: usize,
     /// Where to read more, when an external URL is configured.
     pub link: Option<String>,
+}
+
+impl Entry {
+    /// Returns the name of the certificate, which may be empty, and what is said of it.
+    pub fn parts(&self) -> (&str, &str) {
+        self.text.split_at_checked(self.name).unwrap_or(("", &self.text))
+    }
 }
 
 /// What a channel is given to deliver. Every text in it is inert in every chat dialect.
@@ -106,8 +139,8 @@ pub struct Message {
     pub language: Language,
     /// One line that says it all, with the constant envelope `[notafter]` in front.
     pub title: String,
-    /// Lines that are always sent: counts by rung for a digest, facts for a single event.
-    pub summary: Vec<String>,
+    /// What is sent first: counts by rung for a list of many, what is known about a single event.
+    pub facts: Vec<Fact>,
     /// One line an event, the most urgent first; a channel sends as many as fit.
     pub entries: Vec<Entry>,
     /// Where to see everything, when an external URL is configured.
@@ -126,27 +159,30 @@ impl Message {
     pub fn compose(
         id: impl Into<String>,
         at: Timestamp,
-        language: Language,
+        manner: impl Into<Manner>,
         mut events: Vec<Event>,
         external_url: Option<&str>,
     ) -> Self {
+        let manner = manner.into();
+        let language = manner.language;
         events.sort_by_cached_key(|event| urgency(event, at));
         let severity = events.iter().map(|event| event.severity).max().unwrap_or(Severity::Info);
         let digest = events.len() > MOST_LISTED || events.iter().any(is_digest_only);
-        let say = phrases::Phrases { language, at };
-        let (title, summary, link) = match events.as_slice() {
+        let say = phrases::Phrases { language, zone: manner.zone, at };
+        let (title, facts, link) = match events.as_slice() {
             [event] if !digest => {
                 (say.headline(event), say.facts(event), event_link(event, external_url))
             }
             _ if digest => (
                 counts::title(&events, language),
-                counts::lines(&events, language),
+                counts::facts(&events, language),
                 root_link(external_url),
             ),
             _ => (counts::title(&events, language), Vec::new(), root_link(external_url)),
         };
         let entry = |event: &Event| Entry {
             text: say.line(event),
+            name: event.facts().map_or(0, |_| phrases::name(event).len()),
             link: event_link(event, external_url).filter(|_| !digest),
         };
         let entries = if events.len() == 1 && !digest {
@@ -155,7 +191,8 @@ impl Message {
             let (ended_long_ago, listed): (Vec<&Event>, Vec<&Event>) =
                 events.iter().partition(|event| had_long_ended(event));
             let count = u64::try_from(ended_long_ago.len()).unwrap_or(u64::MAX);
-            let last_line = Entry { text: words::long_ended(count, language), link: None };
+            let text = words::long_ended(count, language);
+            let last_line = Entry { text, name: 0, link: None };
             let tail = Some(last_line).filter(|_| count > 0);
             listed.into_iter().map(entry).chain(tail).collect()
         };
@@ -167,12 +204,17 @@ impl Message {
             severity,
             language,
             title,
-            summary,
+            facts,
             entries,
             link,
             detail: Detail::Full,
             events,
         }
+    }
+
+    /// Returns how it looks: by its severity, but for good news.
+    pub fn tone(&self) -> Tone {
+        Tone::of(self.severity, &self.events)
     }
 
     /// Returns the last resort: one line of constant words, with nothing from any certificate.

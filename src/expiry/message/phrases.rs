@@ -1,23 +1,24 @@
 //! What is said about one event: a headline, one line of a list, lines of facts.
 
+use chrono_tz::Tz;
+
 use super::Language::{self, En, Zh};
+use super::manner;
 use super::words::{self, Label};
 use crate::expiry::absence::Accepted;
 use crate::expiry::certificate::{Kind, Status, Timestamp};
 use crate::expiry::endpoint::{EndpointNews, Invalid};
 use crate::expiry::event::{Event, Facts, Newer, Topic};
-use crate::expiry::text::{inert, iso};
+use crate::expiry::text::inert;
 
 /// The most characters of a name in a headline or an entry.
 const NAME: usize = 64;
 /// The most characters of a fact.
-const FACT: usize = 128;
+pub(super) const FACT: usize = 128;
 /// The most characters of somebody else's sentence.
-const SENTENCE: usize = 300;
+pub(super) const SENTENCE: usize = 300;
 /// The scope of a source that is listed whole.
-const WHOLE: &str = "all";
-/// What the name of an MQTT instance begins with.
-const INSTANCE: &str = "mqtt-";
+pub(super) const WHOLE: &str = "all";
 
 /// Returns the name that a reader knows the event's subject by, inert.
 pub(super) fn name(event: &Event) -> String {
@@ -33,10 +34,11 @@ pub(super) fn name(event: &Event) -> String {
     }
 }
 
-/// Says things in one language, as they stand at one time.
+/// Says things in one language and time zone, as they stand at one time.
 #[derive(Clone, Copy)]
 pub(super) struct Phrases {
     pub(super) language: Language,
+    pub(super) zone: Tz,
     pub(super) at: Timestamp,
 }
 
@@ -111,12 +113,12 @@ impl Phrases {
         match &event.topic {
             Topic::Renewed { successor_not_after, .. } => {
                 parts.push(words::renewed(self.language).to_owned());
-                parts.push(iso(*successor_not_after));
+                parts.push(self.time(*successor_not_after));
             }
             Topic::Gone { .. } => parts.push(words::gone(self.language).to_owned()),
             _ => {
                 parts.push(self.when(facts.not_after));
-                parts.extend(facts.not_after.map(iso));
+                parts.extend(facts.not_after.map(|end| self.wall(end)));
             }
         }
         let inside = if facts.place.is_empty() { &facts.scope } else { &facts.place };
@@ -129,7 +131,7 @@ impl Phrases {
     }
 
     /// Returns what else decides how urgent an end is.
-    fn what_to_know(self, topic: &Topic) -> Vec<(Label, String)> {
+    pub(super) fn what_to_know(self, topic: &Topic) -> Vec<(Label, String)> {
         match topic {
             Topic::Expiring { leaves, newer, unserved, .. } => {
                 let newer = newer.as_ref().map(|newer| self.newer(newer)).unwrap_or_default();
@@ -140,10 +142,9 @@ impl Phrases {
                     (Label::Served, served.to_owned()),
                 ]
             }
-            Topic::NotDeployed { newer, since, .. } => vec![
-                (Label::Undeployed, self.newer(newer)),
-                (Label::Since, since.map(iso).unwrap_or_default()),
-            ],
+            Topic::NotDeployed { newer, since, .. } => {
+                vec![(Label::Undeployed, self.newer(newer)), (Label::Since, self.time_if(*since))]
+            }
             _ => Vec::new(),
         }
     }
@@ -162,9 +163,9 @@ impl Phrases {
         if reason.is_empty() { headline } else { format!("{headline} · {}", inert(reason, FACT)) }
     }
 
-    fn newer(self, newer: &Newer) -> String {
+    pub(super) fn newer(self, newer: &Newer) -> String {
         let mut parts = vec![inert(&newer.serial, NAME)];
-        parts.extend(newer.not_after.map(iso));
+        parts.extend(newer.not_after.map(|end| self.wall(end)));
         parts.push(format!("{} / {}", inert(&newer.source, NAME), inert(&newer.place, NAME)));
         if newer.deployment_unknown {
             parts.push(words::deployment_unknown(self.language).to_owned());
@@ -172,34 +173,21 @@ impl Phrases {
         parts.join(", ")
     }
 
-    /// Returns what is known about the event, one fact a line.
-    pub(super) fn facts(self, event: &Event) -> Vec<String> {
-        match &event.topic {
-            Topic::Expiring { facts, .. } | Topic::NotDeployed { facts, .. } => {
-                let more = self.what_to_know(&event.topic);
-                self.lines([&self.certificate(facts)[..], &more].concat())
-            }
-            Topic::Gone { facts, elsewhere } => {
-                let other = elsewhere.as_ref().map(|other| self.newer(other)).unwrap_or_default();
-                self.lines([&self.identity(facts)[..], &[(Label::Newer, other)]].concat())
-            }
-            Topic::Renewed { facts, successor, successor_not_after } => {
-                let new = [
-                    (Label::Successor, inert(successor, FACT)),
-                    (Label::SuccessorNotAfter, iso(*successor_not_after)),
-                ];
-                self.lines([&self.identity(facts)[..], &new].concat())
-            }
-            topic => self.lines(self.own_facts(topic)),
+    fn wall(self, time: Timestamp) -> String {
+        manner::wall(time, self.zone)
+    }
+
+    /// Returns a time and how far it is from now.
+    pub(super) fn time(self, time: Timestamp) -> String {
+        let distance = manner::distance(time, self.at, self.language);
+        match self.language {
+            En => format!("{}, {distance}", self.wall(time)),
+            Zh => format!("{}，{distance}", self.wall(time)),
         }
     }
 
-    fn lines(self, facts: Vec<(Label, String)>) -> Vec<String> {
-        let filled = facts.into_iter().filter(|(_, value)| !value.is_empty());
-        let labelled = |(label, value): (Label, String)| {
-            words::labelled(label.word(self.language), &value, self.language)
-        };
-        filled.map(labelled).collect()
+    pub(super) fn time_if(self, time: Option<Timestamp>) -> String {
+        time.map(|time| self.time(time)).unwrap_or_default()
     }
 
     /// Returns a source, already inert, and its scope. The scope of a source that has one only says nothing.
@@ -208,42 +196,6 @@ impl Phrases {
             (Zh, WHOLE) => source.to_owned(),
             _ => format!("{source} / {}", inert(scope, NAME)),
         }
-    }
-
-    fn scope(self, scope: &str) -> (Label, String) {
-        match (self.language, scope) {
-            (Zh, WHOLE) => (Label::Scope, String::new()),
-            (_, scope) if scope.starts_with(INSTANCE) => (Label::Instance, inert(scope, FACT)),
-            (_, scope) => (Label::Scope, inert(scope, FACT)),
-        }
-    }
-
-    fn identity(self, facts: &Facts) -> Vec<(Label, String)> {
-        // The authority of a device is known by its serial, an authority's own issuer by its name.
-        let by_serial = facts.scope.starts_with(INSTANCE) && facts.kind != Kind::Ca;
-        let issuer = if by_serial { Label::IssuerSerial } else { Label::Issuer };
-        vec![
-            (Label::CommonName, inert(&facts.common_name, FACT)),
-            (Label::Holder, inert(&facts.holder, FACT)),
-            (Label::Unit, inert(&facts.unit, FACT)),
-            (Label::Source, inert(&facts.source, FACT)),
-            self.scope(&facts.scope),
-            (Label::Place, inert(&facts.place, FACT)),
-            (issuer, inert(&facts.issuer, FACT)),
-            (Label::Serial, inert(&facts.serial, FACT)),
-            (Label::Fingerprint, fingerprint(facts)),
-            (Label::NotAfter, facts.not_after.map(iso).unwrap_or_default()),
-        ]
-    }
-
-    fn certificate(self, facts: &Facts) -> Vec<(Label, String)> {
-        let mut all = self.identity(facts);
-        if let Some(end) = facts.not_after {
-            let seconds = end.since(self.at);
-            let label = if seconds > 0 { Label::DaysLeft } else { Label::DaysPast };
-            all.push((label, words::whole_days(seconds.unsigned_abs()).to_string()));
-        }
-        all
     }
 
     fn expiring(self, facts: &Facts, leaves: Option<u64>) -> String {
@@ -286,70 +238,6 @@ impl Phrases {
         }
     }
 
-    /// Returns the facts of an event that is about the daemon itself.
-    fn own_facts(self, topic: &Topic) -> Vec<(Label, String)> {
-        match topic {
-            Topic::SourceStale { source, last_proven, error } => vec![
-                (Label::Source, inert(source, FACT)),
-                (Label::LastProven, last_proven.map(iso).unwrap_or_default()),
-                (Label::Error, inert(error.as_deref().unwrap_or_default(), SENTENCE)),
-            ],
-            Topic::SourceRecovered { source } => vec![(Label::Source, inert(source, FACT))],
-            Topic::Endpoint { source, place, news } => vec![
-                (Label::Source, inert(source, FACT)),
-                (Label::Place, inert(place, FACT)),
-                endpoint_fact(news),
-            ],
-            Topic::PlaceUnreadable { source, place, error } => vec![
-                (Label::Source, inert(source, FACT)),
-                (Label::Place, inert(place, FACT)),
-                (Label::Error, inert(error, SENTENCE)),
-            ],
-            Topic::PlaceReadable { source, place } => {
-                vec![(Label::Source, inert(source, FACT)), (Label::Place, inert(place, FACT))]
-            }
-            Topic::InventoryShrunk { source, scope, known, missing } => vec![
-                (Label::Source, inert(source, FACT)),
-                self.scope(scope),
-                (Label::Known, known.to_string()),
-                (Label::Missing, missing.to_string()),
-            ],
-            Topic::InventoryRestored { source, scope, accepted } => vec![
-                (Label::Source, inert(source, FACT)),
-                self.scope(scope),
-                (Label::Known, number(accepted.map(|accepted| accepted.known))),
-                (Label::Missing, number(accepted.map(|accepted| accepted.missing))),
-            ],
-            Topic::InventoryContradicts { source, scope, unlisted } => vec![
-                (Label::Source, inert(source, FACT)),
-                self.scope(scope),
-                (Label::Missing, unlisted.to_string()),
-            ],
-            Topic::InventoryConsistent { source, scope } => {
-                vec![(Label::Source, inert(source, FACT)), self.scope(scope)]
-            }
-            Topic::ChannelDown { channel, code, hint } => vec![
-                (Label::Channel, inert(channel, FACT)),
-                (Label::Code, inert(code, FACT)),
-                (Label::Hint, inert(hint, SENTENCE)),
-            ],
-            Topic::ChannelUp { channel } => vec![(Label::Channel, inert(channel, FACT))],
-            Topic::NotificationDead { channel, code } => {
-                vec![(Label::Channel, inert(channel, FACT)), (Label::Code, inert(code, FACT))]
-            }
-            Topic::ClockSuspect { detail } => vec![(Label::Detail, inert(detail, SENTENCE))],
-            Topic::ClockOffset { source, seconds } => {
-                vec![(Label::Source, inert(source, FACT)), (Label::Offset, seconds.to_string())]
-            }
-            Topic::Expiring { .. }
-            | Topic::NotDeployed { .. }
-            | Topic::Renewed { .. }
-            | Topic::Gone { .. }
-            | Topic::ClockRecovered
-            | Topic::Test => Vec::new(),
-        }
-    }
-
     fn endpoint(self, name: &str, place: &str, news: &EndpointNews) -> String {
         let place = inert(place, NAME);
         match (news, self.language) {
@@ -368,7 +256,7 @@ impl Phrases {
     }
 
     fn stale(self, name: &str, last_proven: Option<Timestamp>) -> String {
-        match (self.language, last_proven.map(iso)) {
+        match (self.language, last_proven.map(|time| self.wall(time))) {
             (En, Some(time)) => format!("source {name} has no proven scan since {time}"),
             (En, None) => format!("source {name} has never had a proven scan"),
             (Zh, Some(time)) => format!("来源 {name} 自 {time} 起未能完整读取"),
@@ -428,19 +316,6 @@ fn certificate_name(facts: &Facts) -> String {
     inert(name.map_or("", |name| name.as_str()), NAME)
 }
 
-/// Returns the fingerprint, where nothing else tells the certificate from another one.
-fn fingerprint(facts: &Facts) -> String {
-    facts.fingerprint.filter(|_| facts.collides).map(hex::encode).unwrap_or_default()
-}
-
-fn endpoint_fact(news: &EndpointNews) -> (Label, String) {
-    match news {
-        EndpointNews::Invalid(invalid) => (Label::Detail, inert(&invalid.detail, SENTENCE)),
-        EndpointNews::Unreachable { error } => (Label::Error, inert(error, SENTENCE)),
-        EndpointNews::Reachable => (Label::Detail, String::new()),
-    }
-}
-
-fn number(count: Option<u64>) -> String {
+pub(super) fn number(count: Option<u64>) -> String {
     count.map(|count| count.to_string()).unwrap_or_default()
 }

@@ -75,6 +75,10 @@ fn undeployed(days: i64) -> Event {
     event(Severity::Warning, Topic::NotDeployed { facts, rung, newer, since })
 }
 
+fn fact_lines(message: &Message) -> Vec<String> {
+    message.facts.iter().map(|fact| fact.line(message.language)).collect()
+}
+
 fn shown(message: &Message) -> String {
     let entries = message.entries.iter().map(|entry| match &entry.link {
         Some(link) => format!("- {} <{link}>", entry.text),
@@ -82,7 +86,7 @@ fn shown(message: &Message) -> String {
     });
     let link = message.link.iter().map(|link| format!("<{link}>"));
     let title = std::iter::once(format!("{} ({})", message.title, message.severity.as_str()));
-    title.chain(message.summary.clone()).chain(entries).chain(link).collect::<Vec<_>>().join("\n")
+    title.chain(fact_lines(message)).chain(entries).chain(link).collect::<Vec<_>>().join("\n")
 }
 
 fn said(events: &[Event]) -> String {
@@ -103,15 +107,15 @@ fn a_stale_source_is_told() {
         error: Some("throttled: RequestLimitExceeded".into()),
     };
     insta::assert_snapshot!(said_of(topic), @r"
-    [notafter] source iot-prod has no proven scan since 2025-12-31T23:00:00Z (warning)
+    [notafter] source iot-prod has no proven scan since 2025-12-31 23:00 (UTC) (warning)
     Source: iot-prod
-    Last proven scan: 2025-12-31T23:00:00Z
+    Last proven scan: 2025-12-31 23:00 (UTC), 1 hour ago
     Last error: throttled: RequestLimitExceeded
     <https://certs.example.com/?source=iot-prod>
 
-    [notafter] 来源 iot-prod 自 2025-12-31T23:00:00Z 起未能完整读取 (warning)
+    [notafter] 来源 iot-prod 自 2025-12-31 23:00 (UTC) 起未能完整读取 (warning)
     来源：iot-prod
-    上次完整读取：2025-12-31T23:00:00Z
+    上次完整读取：2025-12-31 23:00 (UTC)，1 小时前
     最近的错误：throttled: RequestLimitExceeded
     <https://certs.example.com/?source=iot-prod>
     ");

@@ -30,7 +30,7 @@ async fn many_events_go_out_as_one_digest() {
     bench.commit(&ids, &["ops"]).await;
     bench.pass(100).await;
     assert_eq!(ops.sent(), sent(&[(30, &batch(&ids), 40)]));
-    assert_eq!(ops.messages()[0].summary, ["test: 40"]);
+    assert_eq!(ops.messages()[0].facts[0].line(Language::En), "test: 40");
 }
 
 #[tokio::test(start_paused = true)]

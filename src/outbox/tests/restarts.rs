@@ -20,7 +20,7 @@ async fn a_killed_process_is_continued_with_the_same_message() {
 
 /// What a reload or an upgrade may change between two tries.
 fn change(settings: &mut Settings) {
-    settings.language = Language::Zh;
+    settings.manner.language = Language::Zh;
     settings.external_url = Some("https://certs.example.com".to_owned());
 }
 

@@ -1,19 +1,14 @@
 //! The authorities that are trusted: those of this machine, and those of `ca_file`.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 
+use crate::client::authorities::read;
 use crate::source::SourceError;
-use crate::x509::pem::{self, Block};
-
-/// Bundles of public authorities are a fiftieth of this.
-const LARGEST: u64 = 16 << 20;
 
 /// Whom to trust.
 #[derive(Debug)]
@@ -74,21 +69,4 @@ impl Authorities {
         }
         Trusted::of(system.certs, own.clone())
     }
-}
-
-fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST).read_to_string(&mut text))
-        .map_err(|error| format!("{}: {error}", path.display()))?;
-    let certificates: Vec<_> = pem::blocks(&text)
-        .filter_map(|block| match block {
-            Block::Certificate(der) => Some(CertificateDer::from(der)),
-            Block::Pkcs7(_) | Block::Other | Block::Broken(_) => None,
-        })
-        .collect();
-    if certificates.is_empty() {
-        return Err(format!("{}: holds no certificate in PEM", path.display()));
-    }
-    Ok(certificates)
 }

@@ -24,10 +24,12 @@ use rate::Rates;
 use robots::{Accepted, Arrival};
 
 mod fault;
+mod feishu;
 mod rate;
 mod robots;
 mod routes;
 mod signature;
+mod slack;
 
 pub use fault::Fault;
 

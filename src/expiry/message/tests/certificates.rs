@@ -6,22 +6,20 @@ use super::*;
 fn one_certificate_is_told_with_its_facts() {
     insta::assert_snapshot!(said(&[expiring("www.example.com", 7)]), @r"
     [notafter] certificate www.example.com expires in 7 days (warning)
+    Not after: 2026-01-08 00:00 (UTC), in 7 days
     Common name: www.example.com
     Source: web-certs
     Scope: all
     Issuer: R11
     Serial: 04a1b2c3
-    Not after: 2026-01-08T00:00:00Z
-    Days left: 7
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
     [notafter] 证书 www.example.com 将在 7 天后到期 (warning)
+    到期时间：2026-01-08 00:00 (UTC)，7 天后
     通用名称 (CN)：www.example.com
     来源：web-certs
     签发者：R11
     序列号：04a1b2c3
-    到期时间：2026-01-08T00:00:00Z
-    剩余天数：7
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
 }
@@ -34,24 +32,22 @@ fn an_expired_certificate_is_told_with_its_facts() {
     facts.unit = "plant-7".into();
     insta::assert_snapshot!(said(&[event]), @r"
     [notafter] certificate meter 7/%40all expired 2 days ago (critical)
+    Not after: 2025-12-30 00:00 (UTC), 2 days ago
     Holder: meter 7/%40all
     Unit: plant-7
     Source: web-certs
     Scope: all
     Issuer: R11
     Serial: 04a1b2c3
-    Not after: 2025-12-30T00:00:00Z
-    Days past: 2
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
     [notafter] 证书 meter 7/%40all 已过期 2 天 (critical)
+    到期时间：2025-12-30 00:00 (UTC)，2 天前
     持有者：meter 7/%40all
     组织单元：plant-7
     来源：web-certs
     签发者：R11
     序列号：04a1b2c3
-    到期时间：2025-12-30T00:00:00Z
-    已过天数：2
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
 }
@@ -74,23 +70,21 @@ fn a_device_is_told_with_its_instance_and_the_authority_that_signed_it() {
     };
     insta::assert_snapshot!(said_of(topic), @r"
     [notafter] certificate meter 7 expires in 1 day (warning)
+    Not after: 2026-01-02 00:00 (UTC), in 1 day
     Common name: meter 7
     Source: iot-prod
     Scope: mqtt-qgzaawn9
     Issuer: 00c5
     Serial: 04a1b2c3
-    Not after: 2026-01-02T00:00:00Z
-    Days left: 1
     <https://certs.example.com/?source=iot-prod&scope=mqtt-qgzaawn9&q=04a1b2c3>
 
     [notafter] 证书 meter 7 将在 1 天后到期 (warning)
+    到期时间：2026-01-02 00:00 (UTC)，1 天后
     通用名称 (CN)：meter 7
     来源：iot-prod
     实例：mqtt-qgzaawn9
     签发 CA 序列号：00c5
     序列号：04a1b2c3
-    到期时间：2026-01-02T00:00:00Z
-    剩余天数：1
     <https://certs.example.com/?source=iot-prod&scope=mqtt-qgzaawn9&q=04a1b2c3>
     ");
     let ca = Facts { kind: Kind::Ca, issuer: "Root CA".into(), ..facts };
@@ -103,7 +97,7 @@ fn a_device_is_told_with_its_instance_and_the_authority_that_signed_it() {
     };
     let message =
         Message::compose("id", NOW, Language::Zh, vec![event(Severity::Warning, topic)], None);
-    assert!(message.summary.contains(&"签发者：Root CA".to_owned()), "{:?}", message.summary);
+    assert!(fact_lines(&message).contains(&"签发者：Root CA".to_owned()), "{:?}", message.facts);
 }
 
 #[test]
@@ -132,23 +126,21 @@ fn a_ca_is_told_with_its_leaves() {
     };
     insta::assert_snapshot!(said_of(topic), @r"
     [notafter] CA certificate Root CA expires in 13 days, with 1234 active certificates (warning)
+    Not after: 2026-01-14 00:00 (UTC), in 13 days
     Common name: Root CA
     Source: web-certs
     Scope: all
     Issuer: R11
     Serial: 04a1b2c3
-    Not after: 2026-01-14T00:00:00Z
-    Days left: 13
     Active certificates that expire with it: 1234
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
     [notafter] CA 证书 Root CA 将在 13 天后到期，涉及 1234 张有效证书 (warning)
+    到期时间：2026-01-14 00:00 (UTC)，13 天后
     通用名称 (CN)：Root CA
     来源：web-certs
     签发者：R11
     序列号：04a1b2c3
-    到期时间：2026-01-14T00:00:00Z
-    剩余天数：13
     随之失效的有效证书：1234
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
@@ -158,24 +150,24 @@ fn a_ca_is_told_with_its_leaves() {
 fn a_renewal_names_the_successor() {
     insta::assert_snapshot!(said(&[renewed("www.example.com")]), @r"
     [notafter] certificate www.example.com is renewed (info)
+    Successor expires: 2026-04-01 00:00 (UTC), in 90 days
+    Successor: 05ffee
+    Not after: 2026-01-04 00:00 (UTC), in 3 days
     Common name: www.example.com
     Source: web-certs
     Scope: all
     Issuer: R11
     Serial: 04a1b2c3
-    Not after: 2026-01-04T00:00:00Z
-    Successor: 05ffee
-    Successor expires: 2026-04-01T00:00:00Z
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
     [notafter] 证书 www.example.com 已续期 (info)
+    新的到期时间：2026-04-01 00:00 (UTC)，90 天后
+    新证书：05ffee
+    到期时间：2026-01-04 00:00 (UTC)，3 天后
     通用名称 (CN)：www.example.com
     来源：web-certs
     签发者：R11
     序列号：04a1b2c3
-    到期时间：2026-01-04T00:00:00Z
-    新证书：05ffee
-    新的到期时间：2026-04-01T00:00:00Z
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
 }
@@ -200,6 +192,7 @@ fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
     };
     insta::assert_snapshot!(said_of(topic.clone()), @r"
     [notafter] certificate a.example.com expires in 7 days (warning)
+    Not after: 2026-01-08 00:00 (UTC), in 7 days
     Common name: a.example.com
     Source: web-certs
     Scope: all
@@ -207,21 +200,18 @@ fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
     Issuer: C=JP, O=SECOM (x)
     Serial: 04a1b2c3
     Fingerprint: 0707070707070707070707070707070707070707070707070707070707070707
-    Not after: 2026-01-08T00:00:00Z
-    Days left: 7
-    Newer certificate: 05ffee, 2026-04-01T00:00:00Z, web / /b.pem
+    Newer certificate: 05ffee, 2026-04-01 00:00 (UTC), web / /b.pem
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
     [notafter] 证书 a.example.com 将在 7 天后到期 (warning)
+    到期时间：2026-01-08 00:00 (UTC)，7 天后
     通用名称 (CN)：a.example.com
     来源：web-certs
     位置：/etc/a.pem
     签发者：C=JP, O=SECOM (x)
     序列号：04a1b2c3
     指纹：0707070707070707070707070707070707070707070707070707070707070707
-    到期时间：2026-01-08T00:00:00Z
-    剩余天数：7
-    较新的证书：05ffee, 2026-04-01T00:00:00Z, web / /b.pem
+    较新的证书：05ffee, 2026-04-01 00:00 (UTC), web / /b.pem
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
     let listed = Newer { place: "all".into(), deployment_unknown: true, ..newer.clone() };
@@ -245,28 +235,26 @@ fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
 fn a_certificate_that_should_not_be_served_any_more_is_told_with_the_one_that_should() {
     insta::assert_snapshot!(said(&[undeployed(7)]), @r"
     [notafter] certificate www.example.com expires in 7 days, www.example.com:443/www.example.com still serves it, not the newer one (warning)
+    Not after: 2026-01-08 00:00 (UTC), in 7 days
     Common name: www.example.com
     Source: web
     Scope: all
     Place: www.example.com:443/www.example.com
     Issuer: R11
     Serial: 04a1b2c3
-    Not after: 2026-01-08T00:00:00Z
-    Days left: 7
-    Should be served: 05ffee, 2026-04-01T00:00:00Z, web-certs / all
-    Not deployed since: 2025-12-12T00:00:00Z
+    Should be served: 05ffee, 2026-04-01 00:00 (UTC), web-certs / all
+    Not deployed since: 2025-12-12 00:00 (UTC), 20 days ago
     <https://certs.example.com/?source=web&scope=all&q=04a1b2c3>
 
     [notafter] 证书 www.example.com 将在 7 天后到期，www.example.com:443/www.example.com 仍在使用，新证书未部署 (warning)
+    到期时间：2026-01-08 00:00 (UTC)，7 天后
     通用名称 (CN)：www.example.com
     来源：web
     位置：www.example.com:443/www.example.com
     签发者：R11
     序列号：04a1b2c3
-    到期时间：2026-01-08T00:00:00Z
-    剩余天数：7
-    应部署的证书：05ffee, 2026-04-01T00:00:00Z, web-certs / all
-    未部署起始时间：2025-12-12T00:00:00Z
+    应部署的证书：05ffee, 2026-04-01 00:00 (UTC), web-certs / all
+    未部署起始时间：2025-12-12 00:00 (UTC)，20 天前
     <https://certs.example.com/?source=web&scope=all&q=04a1b2c3>
     ");
     let expired = Message::compose("id", NOW, Language::En, vec![undeployed(-2)], None);
@@ -277,13 +265,13 @@ fn a_certificate_that_should_not_be_served_any_more_is_told_with_the_one_that_sh
 fn what_is_not_deployed_is_counted_by_itself() {
     insta::assert_snapshot!(said(&[undeployed(7), expiring("b", 5)]), @r"
     [notafter] 2 events: 1 expiring, 1 not deployed (warning)
-    - b · expires in 5 days · 2026-01-06T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
-    - www.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web / www.example.com:443/www.example.com · Should be served: 05ffee, 2026-04-01T00:00:00Z, web-certs / all · Not deployed since: 2025-12-12T00:00:00Z <https://certs.example.com/?source=web&scope=all&q=04a1b2c3>
+    - b · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - www.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web / www.example.com:443/www.example.com · Should be served: 05ffee, 2026-04-01 00:00 (UTC), web-certs / all · Not deployed since: 2025-12-12 00:00 (UTC), 20 days ago <https://certs.example.com/?source=web&scope=all&q=04a1b2c3>
     <https://certs.example.com/>
 
     [notafter] 2 个事件：1 个将到期，1 个新证书未部署 (warning)
-    - b · 将在 5 天后到期 · 2026-01-06T00:00:00Z · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
-    - www.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web / www.example.com:443/www.example.com · 应部署的证书：05ffee, 2026-04-01T00:00:00Z, web-certs / all · 未部署起始时间：2025-12-12T00:00:00Z <https://certs.example.com/?source=web&scope=all&q=04a1b2c3>
+    - b · 将在 5 天后到期 · 2026-01-06 00:00 (UTC) · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - www.example.com · 将在 7 天后到期 · 2026-01-08 00:00 (UTC) · web / www.example.com:443/www.example.com · 应部署的证书：05ffee, 2026-04-01 00:00 (UTC), web-certs / all · 未部署起始时间：2025-12-12 00:00 (UTC)，20 天前 <https://certs.example.com/?source=web&scope=all&q=04a1b2c3>
     <https://certs.example.com/>
     ");
     let many: Vec<_> = (0..6).map(|_| undeployed(7)).chain([expiring("b", 5)]).collect();
@@ -307,35 +295,33 @@ fn a_certificate_that_is_served_nowhere_says_so() {
     *unserved = true;
     insta::assert_snapshot!(said(&[lost.clone()]), @r"
     [notafter] certificate www.example.com expires in 7 days (warning)
+    Not after: 2026-01-08 00:00 (UTC), in 7 days
     Common name: www.example.com
     Source: web-certs
     Scope: all
     Issuer: R11
     Serial: 04a1b2c3
-    Not after: 2026-01-08T00:00:00Z
-    Days left: 7
     Served: nowhere that is looked at
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
 
     [notafter] 证书 www.example.com 将在 7 天后到期 (warning)
+    到期时间：2026-01-08 00:00 (UTC)，7 天后
     通用名称 (CN)：www.example.com
     来源：web-certs
     签发者：R11
     序列号：04a1b2c3
-    到期时间：2026-01-08T00:00:00Z
-    剩余天数：7
     部署情况：所检查的端点均未使用此证书
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
     insta::assert_snapshot!(said(&[lost, expiring("b", 5)]), @r"
     [notafter] 2 events: 2 expiring (warning)
-    - b · expires in 5 days · 2026-01-06T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
-    - www.example.com · expires in 7 days · 2026-01-08T00:00:00Z · web-certs / all · Served: nowhere that is looked at <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - b · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - www.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all · Served: nowhere that is looked at <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     <https://certs.example.com/>
 
     [notafter] 2 个事件：2 个将到期 (warning)
-    - b · 将在 5 天后到期 · 2026-01-06T00:00:00Z · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
-    - www.example.com · 将在 7 天后到期 · 2026-01-08T00:00:00Z · web-certs · 部署情况：所检查的端点均未使用此证书 <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - b · 将在 5 天后到期 · 2026-01-06 00:00 (UTC) · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - www.example.com · 将在 7 天后到期 · 2026-01-08 00:00 (UTC) · web-certs · 部署情况：所检查的端点均未使用此证书 <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     <https://certs.example.com/>
     ");
 }

@@ -13,17 +13,17 @@ fn up_to_five_events_are_a_list() {
     ];
     insta::assert_snapshot!(said(&events), @r"
     [notafter] 4 events: 1 expired, 1 expiring, 1 renewed, 1 fault (critical)
-    - *.x.com · expired 1 day ago · 2025-12-31T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
-    - a.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - *.x.com · expired 1 day ago · 2025-12-31 00:00 (UTC) · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - a.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     - source iot-prod has never had a proven scan <https://certs.example.com/?source=iot-prod>
-    - b.example.com · renewed · 2026-04-01T00:00:00Z · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - b.example.com · renewed · 2026-04-01 00:00 (UTC), in 90 days · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     <https://certs.example.com/>
 
     [notafter] 4 个事件：1 个已过期，1 个将到期，1 个已续期，1 个故障 (critical)
-    - *.x.com · 已过期 1 天 · 2025-12-31T00:00:00Z · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
-    - a.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - *.x.com · 已过期 1 天 · 2025-12-31 00:00 (UTC) · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - a.example.com · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     - 来源 iot-prod 从未能完整读取 <https://certs.example.com/?source=iot-prod>
-    - b.example.com · 已续期 · 2026-04-01T00:00:00Z · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - b.example.com · 已续期 · 2026-04-01 00:00 (UTC)，90 天后 · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     <https://certs.example.com/>
     ");
 }
@@ -45,14 +45,14 @@ fn more_than_five_events_are_a_digest() {
     inactive or pending: 1
     renewed: 1
     channel up: 1
-    - gone.example.com · expired 3 days ago · 2025-12-29T00:00:00Z · web-certs / all
-    - h3.example.com · expires in 3 days · 2026-01-04T00:00:00Z · web-certs / all
-    - h2.example.com · expires in 4 days · 2026-01-05T00:00:00Z · web-certs / all
-    - h1.example.com · expires in 5 days · 2026-01-06T00:00:00Z · web-certs / all
-    - h0.example.com · expires in 6 days · 2026-01-07T00:00:00Z · web-certs / all
+    - gone.example.com · expired 3 days ago · 2025-12-29 00:00 (UTC) · web-certs / all
+    - h3.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all
+    - h2.example.com · expires in 4 days · 2026-01-05 00:00 (UTC) · web-certs / all
+    - h1.example.com · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs / all
+    - h0.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
     - channel ops delivers again
-    - spare.example.com · expires in 2 days · 2026-01-03T00:00:00Z · web-certs / all · inactive
-    - new.example.com · renewed · 2026-04-01T00:00:00Z · web-certs / all
+    - spare.example.com · expires in 2 days · 2026-01-03 00:00 (UTC) · web-certs / all · inactive
+    - new.example.com · renewed · 2026-04-01 00:00 (UTC), in 90 days · web-certs / all
     <https://certs.example.com/>
 
     [notafter] 8 个事件：1 个已过期，4 个将到期，1 个未启用或待启用，1 个已续期，1 个恢复 (critical)
@@ -61,14 +61,14 @@ fn more_than_five_events_are_a_digest() {
     未启用或待启用：1
     已续期：1
     通道已恢复：1
-    - gone.example.com · 已过期 3 天 · 2025-12-29T00:00:00Z · web-certs
-    - h3.example.com · 将在 3 天后到期 · 2026-01-04T00:00:00Z · web-certs
-    - h2.example.com · 将在 4 天后到期 · 2026-01-05T00:00:00Z · web-certs
-    - h1.example.com · 将在 5 天后到期 · 2026-01-06T00:00:00Z · web-certs
-    - h0.example.com · 将在 6 天后到期 · 2026-01-07T00:00:00Z · web-certs
+    - gone.example.com · 已过期 3 天 · 2025-12-29 00:00 (UTC) · web-certs
+    - h3.example.com · 将在 3 天后到期 · 2026-01-04 00:00 (UTC) · web-certs
+    - h2.example.com · 将在 4 天后到期 · 2026-01-05 00:00 (UTC) · web-certs
+    - h1.example.com · 将在 5 天后到期 · 2026-01-06 00:00 (UTC) · web-certs
+    - h0.example.com · 将在 6 天后到期 · 2026-01-07 00:00 (UTC) · web-certs
     - 通道 ops 恢复投递
-    - spare.example.com · 将在 2 天后到期 · 2026-01-03T00:00:00Z · web-certs · 未启用
-    - new.example.com · 已续期 · 2026-04-01T00:00:00Z · web-certs
+    - spare.example.com · 将在 2 天后到期 · 2026-01-03 00:00 (UTC) · web-certs · 未启用
+    - new.example.com · 已续期 · 2026-04-01 00:00 (UTC)，90 天后 · web-certs
     <https://certs.example.com/>
     ");
 }
@@ -77,7 +77,7 @@ fn more_than_five_events_are_a_digest() {
 fn a_certificate_that_is_not_in_use_is_told_in_a_digest_only() {
     let message =
         Message::compose("id", NOW, Language::En, vec![inactive("spare.example.com")], BASE);
-    assert_eq!(message.summary, ["inactive or pending: 1"]);
+    assert_eq!(fact_lines(&message), ["inactive or pending: 1"]);
     assert_eq!(message.entries.len(), 1);
 }
 
@@ -144,5 +144,5 @@ fn the_title_counts_what_the_list_counts() {
     let events = vec![expiring("a", -1), inactive("b"), inactive("c"), expiring("d", 3)];
     let message = Message::compose("id", NOW, Language::En, events, None);
     assert_eq!(message.title, "[notafter] 4 events: 1 expired, 1 expiring, 2 inactive or pending");
-    assert_eq!(message.summary, ["expired: 1", "within 7d: 1", "inactive or pending: 2"]);
+    assert_eq!(fact_lines(&message), ["expired: 1", "within 7d: 1", "inactive or pending: 2"]);
 }

@@ -42,3 +42,13 @@ fn lengths_of_time_are_whole_units_rounded_down() {
         assert_eq!(words::span(seconds, Language::Zh), zh);
     }
 }
+
+#[test]
+fn times_are_those_of_the_channels_zone() {
+    let manner = Manner { language: Language::Zh, zone: chrono_tz::Tz::Asia__Shanghai };
+    let message = Message::compose("id", NOW, manner, vec![expiring("a", 6)], None);
+    assert_eq!(message.facts[0].value, "2026-01-07 08:00 (UTC+8)，6 天后");
+    let message = Message::compose("id", NOW, manner, vec![expiring("a", 6); 2], None);
+    assert_eq!(message.entries[0].parts().0, "a");
+    assert!(message.entries[0].text.contains(" · 2026-01-07 08:00 (UTC+8) · "), "{message:?}");
+}

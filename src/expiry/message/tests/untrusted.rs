@@ -25,8 +25,12 @@ fn hostile_names_reach_no_link_and_no_line() {
             links.iter().all(|link| !link.contains(['(', ')', '<', '[', ']', '@', ' ', '\n'])),
             "{links:?}"
         );
-        let texts: Vec<_> =
-            message.entries.iter().map(|entry| &entry.text).chain(&message.summary).collect();
+        let texts: Vec<_> = message
+            .entries
+            .iter()
+            .map(|entry| &entry.text)
+            .chain(message.facts.iter().map(|fact| &fact.value))
+            .collect();
         assert!(
             texts.iter().all(|text| !text.contains(['@', '<', '>', '[', '\n', '\r', '!'])),
             "{texts:?}"
@@ -51,7 +55,7 @@ fn an_endless_serial_makes_no_endless_message() {
     facts.serial = "7".repeat(100_000);
     let message = Message::compose("id", NOW, Language::En, vec![event], BASE);
     assert_eq!(message.link.as_deref(), Some("https://certs.example.com/"));
-    assert!(message.summary.iter().all(|line| line.len() < 200));
+    assert!(message.facts.iter().all(|fact| fact.value.len() < 200));
 }
 
 #[test]

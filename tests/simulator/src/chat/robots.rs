@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::signature::{self, Wrong};
-use super::{Answer, Service, Settings};
+use super::{Answer, Service, Settings, feishu, slack};
 
 /// One request.
 pub(super) struct Arrival {
@@ -28,8 +28,8 @@ pub(super) struct Accepted {
 /// Judges one request as its service would.
 pub(super) fn judge(arrival: &Arrival, settings: &Settings, now: i64) -> Result<Accepted, Answer> {
     match arrival.service {
-        Service::Slack => slack(arrival),
-        Service::Feishu => feishu(arrival, settings, now),
+        Service::Slack => slack::judge(arrival),
+        Service::Feishu => feishu::judge(arrival, settings, now),
         Service::DingTalk => dingtalk(arrival, settings, now),
         Service::WeCom => wecom(arrival),
         Service::Webhook => webhook(arrival, settings, now),
@@ -49,7 +49,7 @@ pub(super) fn accepted(service: Service) -> Answer {
 pub(super) fn verdict(service: Service, code: i64, text: &str) -> Answer {
     let (status, body) = match service {
         Service::Slack if text == "ok" => (200, text.to_owned()),
-        Service::Slack => (slack_status(text), text.to_owned()),
+        Service::Slack => (slack::status(text), text.to_owned()),
         Service::Feishu => (200, json!({ "code": code, "msg": text, "data": {} }).to_string()),
         Service::DingTalk | Service::WeCom => {
             (200, json!({ "errcode": code, "errmsg": text }).to_string())
@@ -85,103 +85,6 @@ pub(super) fn limited(service: Service) -> Answer {
         Service::WeCom => verdict(service, 45_009, "api freq out of limit"),
         Service::Webhook => verdict(service, 429, "too many requests"),
     }
-}
-
-fn slack_status(word: &str) -> u16 {
-    match word {
-        "rate_limited" => 429,
-        "no_service" | "channel_not_found" | "no_team" => 404,
-        "invalid_token" | "action_prohibited" => 403,
-        "channel_is_archived" => 410,
-        "rollup_error" => 500,
-        _ => 400,
-    }
-}
-
-fn slack(arrival: &Arrival) -> Result<Accepted, Answer> {
-    let refuse = |word: &str| verdict(Service::Slack, 0, word);
-    let body: Value =
-        serde_json::from_slice(&arrival.body).map_err(|_| refuse("invalid_payload"))?;
-    let blocks = body["blocks"].as_array().cloned().unwrap_or_default();
-    let mut texts: Vec<String> = Vec::new();
-    for block in &blocks {
-        let limit = match block["type"].as_str() {
-            Some("header") => 150,
-            Some("section") => 3000,
-            Some("actions" | "context" | "divider") => usize::MAX,
-            _ => return Err(refuse("invalid_blocks")),
-        };
-        let own = [&block["text"]].into_iter();
-        let inner = block["elements"].as_array().into_iter().flatten();
-        let inner = inner
-            .map(|element| if element["type"] == "button" { &element["url"] } else { element });
-        for text in own.chain(inner).filter_map(|text| text["text"].as_str().or(text.as_str())) {
-            if text.is_empty() || text.chars().count() > limit {
-                return Err(refuse("invalid_blocks"));
-            }
-            texts.push(text.to_owned());
-        }
-    }
-    if blocks.len() > 50 {
-        return Err(refuse("invalid_blocks"));
-    }
-    if texts.iter().map(|text| text.chars().count()).sum::<usize>() > 13_200 {
-        return Err(refuse("msg_blocks_too_long"));
-    }
-    let fallback = body["text"].as_str().unwrap_or_default();
-    if blocks.is_empty() && fallback.is_empty() {
-        return Err(refuse("no_text"));
-    }
-    let text = if texts.is_empty() { fallback.to_owned() } else { texts.join("\n") };
-    Ok(said(text, body))
-}
-
-fn feishu(arrival: &Arrival, settings: &Settings, now: i64) -> Result<Accepted, Answer> {
-    let refuse = |code, text: &str| verdict(Service::Feishu, code, text);
-    // The limit is on the whole request body.
-    if arrival.body.len() > 20 * 1024 {
-        return Err(refuse(9499, "Bad Request"));
-    }
-    let body: Value =
-        serde_json::from_slice(&arrival.body).map_err(|_| refuse(99_991_300, "not a json"))?;
-    if let Some(secret) = &settings.feishu_secret {
-        let text = "sign match fail or timestamp is not within one hour from current time";
-        signature::feishu(&body, secret, now).map_err(|_| refuse(19_021, text))?;
-    }
-    let text = match body["msg_type"].as_str() {
-        Some("text") => body["content"]["text"].as_str().map(str::to_owned),
-        Some("post") => post(&body["content"]["post"]),
-        Some("interactive") => Some(body["card"].to_string()),
-        _ => return Err(refuse(19_002, "params error, msg_type need")),
-    };
-    let text = text.ok_or_else(|| refuse(9499, "Bad Request"))?;
-    if settings.keyword.as_ref().is_some_and(|keyword| !text.contains(keyword)) {
-        return Err(refuse(19_024, "Key Words Not Found"));
-    }
-    Ok(said(text, body))
-}
-
-/// Returns the title and the lines of a post, or nothing when its shape is wrong.
-fn post(post: &Value) -> Option<String> {
-    let (_, content) = post.as_object()?.iter().next()?;
-    let mut lines = vec![content["title"].as_str()?.to_owned()];
-    for paragraph in content["content"].as_array()? {
-        let mut line = String::new();
-        for node in paragraph.as_array()? {
-            line += node["text"].as_str()?;
-            match node["tag"].as_str()? {
-                "text" => {}
-                // An address that is not valid fails the whole message.
-                "a" => {
-                    let target = url::Url::parse(node["href"].as_str()?).ok()?;
-                    line.extend([" (", target.as_str(), ")"]);
-                }
-                _ => return None,
-            }
-        }
-        lines.push(line);
-    }
-    Some(lines.join("\n"))
 }
 
 fn dingtalk(arrival: &Arrival, settings: &Settings, now: i64) -> Result<Accepted, Answer> {
@@ -270,7 +173,7 @@ fn webhook(arrival: &Arrival, settings: &Settings, now: i64) -> Result<Accepted,
 }
 
 /// Keeps a message of a chat; its last line says the id.
-fn said(text: String, body: Value) -> Accepted {
+pub(super) fn said(text: String, body: Value) -> Accepted {
     let id = text
         .lines()
         .rev()
