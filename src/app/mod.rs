@@ -56,7 +56,11 @@ impl Deps {
     /// Opens the store and the address that `config` names, on the machine's clock and chance.
     pub async fn open(config: &Config, metrics: Arc<DaemonMetrics>) -> anyhow::Result<Self> {
         let StoreUrl::Sqlite(path) = &config.store;
-        let store = Sqlite::open(path)
+        let file = path.clone();
+        // An old one is brought up to date first, which blocks.
+        let opening = tokio::task::spawn_blocking(move || Sqlite::open(&file));
+        let store = service::extending(opening)
+            .await?
             .with_context(|| format!("the store {} cannot be opened", path.display()))?;
         let listener = TcpListener::bind(config.server.listen)
             .await
@@ -124,7 +128,7 @@ impl App {
         edges.spawn(async move { web::serve(listener, state, web_stop).await.map_err(Into::into) });
         edges.spawn(keep_names(store, known.clone(), under_way, stop.clone()));
         service::watch(&mut edges, pulse, stop.clone());
-        let core = Core::start(wiring, &self.plan).await?;
+        let core = service::extending(Core::start(wiring, &self.plan)).await?;
         ready.send_replace(true);
         service::notify(&[sd_notify::NotifyState::Ready]);
         let (file, config) = (self.file, self.plan.config);

@@ -13,10 +13,27 @@ use tokio_util::sync::CancellationToken;
 /// waits for a store that cannot write now, the wait says so.
 const SILENCE: Duration = Duration::from_secs(90);
 
+/// How long a start may go on after it last said that it does.
+const MORE_TIME: Duration = Duration::from_secs(30);
+
 /// Notifies systemd, where there is one.
 pub(super) fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "systemd was not notified");
+    }
+}
+
+/// Asks systemd for more time while a part of the start takes long: a store of millions is brought up to date or read.
+pub(super) async fn extending<T>(start: impl Future<Output = T>) -> T {
+    tokio::pin!(start);
+    let mut ticks = tokio::time::interval(MORE_TIME / 3);
+    let more = u32::try_from(MORE_TIME.as_micros()).unwrap_or(u32::MAX);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut start => return done,
+            _ = ticks.tick() => notify(&[NotifyState::ExtendTimeoutUsec(more)]),
+        }
     }
 }
 

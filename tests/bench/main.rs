@@ -33,6 +33,7 @@ mod report;
 mod scan;
 mod scrape;
 mod start;
+mod upgrade;
 
 use report::Report;
 use simulator::fleet::Data;
@@ -47,6 +48,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("rate", rate::measure),
     ("churn", churn::measure),
     ("start", start::measure),
+    ("upgrade", upgrade::measure),
     ("endpoints", endpoints::measure),
     // Before the largest, whose memory this process keeps.
     ("series", scrape::measure),

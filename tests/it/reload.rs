@@ -373,6 +373,8 @@ async fn systemd_is_notified() {
     daemon.set("NOTIFY_SOCKET", path.display().to_string());
     daemon.set("WATCHDOG_USEC", "600000");
     daemon.start();
+    // A store of millions may take its time.
+    notified(&socket, "EXTEND_TIMEOUT_USEC=30000000").await;
     notified(&socket, "READY=1").await;
     // READY means ready: the very next look finds it so.
     assert_eq!(daemon.get("/-/ready").await.unwrap().0, 200);

@@ -121,6 +121,8 @@ async fn an_upgrade_says_nothing_again_and_delivers_what_was_pending() {
     let places = known.as_array().map_or(0, |all| {
         all.iter().filter(|one| one["place"].as_str().is_some_and(|at| !at.is_empty())).count()
     });
+    let said = "the store is brought up to date";
+    assert_eq!(daemon.log().matches(said).count(), 1, "and how to keep a copy");
     assert_eq!(places, 6, "five certificates, one of them in two places");
     assert!(daemon.stop().await.success());
 }

@@ -26,6 +26,7 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
     }
     let found = schema::version(&connection)?;
     write_ahead(&connection)?;
+    schema::announce(path, found);
     schema::migrate(&mut connection, found)?;
     // A mistake in a statement is found here and not when it is first needed.
     [

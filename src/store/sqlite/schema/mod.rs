@@ -1,5 +1,7 @@
 //! The schema, in numbered steps, and bringing a file up to date.
 
+use std::path::Path;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::failure::{Failure, Outcome};
@@ -41,6 +43,19 @@ pub(super) fn check(connection: &Connection) -> Outcome<()> {
         )));
     }
     Ok(())
+}
+
+/// Says that the file is about to be changed for good, and how to keep a copy.
+pub(super) fn announce(path: &Path, found: u32) {
+    if (1..known()).contains(&found) {
+        tracing::warn!(
+            store = %path.display(),
+            from = found,
+            to = known(),
+            "the store is brought up to date, and earlier releases refuse it afterwards; the way back is a copy that was \
+             made with the daemon stopped, or with `sqlite3 STORE \".backup COPY\"`, before this start"
+        );
+    }
 }
 
 /// Takes every step that the file has not seen, each in a transaction of its own.
