@@ -96,7 +96,8 @@ impl App {
 
     async fn start(self) -> anyhow::Result<Daemon> {
         let Deps { clock, random, metrics, store, listener } = self.deps;
-        let names = Arc::new(StoreNames(Arc::clone(&store)));
+        let config = watch::Sender::new((0, Arc::clone(&self.plan.config)));
+        let names = Arc::new(StoreNames { store: Arc::clone(&store), config: config.subscribe() });
         let timers = Arc::new(Scheduler::new(Arc::clone(&clock)));
         let parts = Parts { store, metrics: Arc::clone(&metrics), clock, random };
         let wiring = Wiring::new(parts.clone(), timers, &self.plan);
@@ -131,18 +132,18 @@ impl App {
         let core = service::extending(Core::start(wiring, &self.plan)).await?;
         ready.send_replace(true);
         service::notify(&[sd_notify::NotifyState::Ready]);
-        let (file, config) = (self.file, self.plan.config);
+        let (file, started) = (self.file, self.plan.config);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             configuration = %file.path.display(),
             %address,
-            sources = config.sources.len(),
-            channels = config.channels.len(),
+            sources = started.sources.len(),
+            channels = started.channels.len(),
             certificates = known.borrow().len(),
             "notafter has started"
         );
-        let watched = Changeable { limit, hosts, ladder };
-        Ok(Daemon { core, parts, edges, stop, reloads, watched, file, started: config })
+        let watched = Changeable { limit, hosts, ladder, config };
+        Ok(Daemon { core, parts, edges, stop, reloads, watched, file, started })
     }
 }
 
@@ -151,6 +152,8 @@ struct Changeable {
     limit: watch::Sender<usize>,
     hosts: watch::Sender<Arc<Hosts>>,
     ladder: watch::Sender<Ladder>,
+    /// The whole of it, and how many there were.
+    config: watch::Sender<(u64, Arc<Config>)>,
 }
 
 /// The daemon, running.

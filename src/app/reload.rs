@@ -37,10 +37,14 @@ impl Daemon {
 }
 
 impl Changeable {
-    fn follow(&self, config: &Config) {
+    fn follow(&self, config: &Arc<Config>) {
         self.limit.send_replace(config.metrics.max_series_per_source);
         self.hosts.send_replace(Arc::new(config.server.hosts.clone()));
         self.ladder.send_replace(config.alerts.ladder.clone());
+        self.config.send_modify(|(edition, known)| {
+            *edition += 1;
+            *known = Arc::clone(config);
+        });
     }
 }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::plan::Plan;
 use crate::config::{ChannelConfig, Config};
 use crate::expiry::{Facts, Inventory, Manner, RowId, Timestamp, View};
-use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError};
+use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError, Shown};
 use crate::outbox::{Pacers, Report, Settings, Shared, Watcher, Worker};
 use crate::pipeline::{Command, Health, Inbox, Outputs, Parts};
 use crate::scan::{Feed, ScanEvent, SourceStatus};
@@ -105,13 +105,26 @@ impl Wiring {
     }
 }
 
-/// What certificates are called, from the store.
-pub(super) struct StoreNames(pub(super) Arc<dyn Store>);
+/// What certificates are called: from the store, and their labels from the configuration as well.
+pub(super) struct StoreNames {
+    pub(super) store: Arc<dyn Store>,
+    /// The configuration, and how many there were.
+    pub(super) config: watch::Receiver<(u64, Arc<Config>)>,
+}
 
 #[async_trait]
 impl Names for StoreNames {
     async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, NamesError> {
-        self.0.facts(rows).await.map_err(|error| NamesError(error.to_string()))
+        let facts = self.store.facts(rows).await;
+        let mut facts = facts.map_err(|error| NamesError(error.to_string()))?;
+        let (_, config) = &*self.config.borrow();
+        facts.iter_mut().flatten().for_each(|facts| config.label(facts));
+        Ok(facts)
+    }
+
+    fn shown(&self) -> Shown {
+        let (edition, config) = &*self.config.borrow();
+        Shown { edition: *edition, labels: config.metrics.labels.as_slice().into() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A text that is asked for: as it is, or with `*` and `?`.
 
-use crate::config::glob_matches;
+use crate::expiry::glob;
 
 /// What a text must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ impl Pattern {
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {
-        self.0 == text || (!self.is_exact() && glob_matches(&self.0, text))
+        self.0 == text || (!self.is_exact() && glob::matches(&self.0, text))
     }
 
     /// Returns the longest part that every text has that it matches, in small letters.

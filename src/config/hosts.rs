@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::Url;
 
-use super::{Fields, glob};
+use super::Fields;
+use crate::expiry::glob;
 
 /// The names under which the HTTP server may be asked.
 ///

@@ -55,8 +55,8 @@ mod tests {
     use chrono_tz::Tz;
 
     use super::*;
-    use crate::config::{Hosts, Matcher, Schedule, StoreUrl};
-    use crate::expiry::{Language, Severity};
+    use crate::config::{Hosts, Schedule, StoreUrl};
+    use crate::expiry::{EVENT_KINDS, Field, Language, Matcher, Patterns};
 
     fn full_scan(kind: &str) -> Option<Duration> {
         let days = match kind {
@@ -102,7 +102,10 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 38);
+        assert_eq!(switched, 39);
+        for kind in EVENT_KINDS {
+            assert!(reference.contains(kind.as_str()), "{}", kind.as_str());
+        }
     }
 
     #[test]
@@ -151,9 +154,23 @@ name = "dev"
 kind = "slack"
 language = "en"
 [[route]]
-match = { source = "iot*", scope = "mqtt-?", kind = "c*", organizational_unit = "u", common_name = "n", holder = "h", issuer = "i", severity = ["info", "critical"] }
 channels = ["dev"]
 continue = true
+[route.match]
+source = "iot*"
+scope = "mqtt-?"
+place = ["/p*"]
+kind = "c*"
+status = "!inactive"
+severity = ["info", "critical"]
+issuer = "i"
+serial = "s"
+common_name = "n"
+holder = ["h", "!hh"]
+organizational_unit = "u"
+labels = { team = ["a", "b*"], env = "!prod" }
+rung = "7d"
+event = "certificate.*"
 [[route]]
 match = {}
 channels = ["ops"]
@@ -193,17 +210,26 @@ max_series_per_source = 0
             .map(|c| (c.name.as_str(), c.kind.value.as_str(), c.language))
             .collect();
         assert_eq!(channels, [("ops", "feishu", Language::Zh), ("dev", "slack", Language::En)]);
-        let text = |text: &str| Some(text.to_owned());
-        let matcher = Matcher {
-            source: text("iot*"),
-            scope: text("mqtt-?"),
-            kind: text("c*"),
-            organizational_unit: text("u"),
-            common_name: text("n"),
-            holder: text("h"),
-            issuer: text("i"),
-            severity: vec![Severity::Info, Severity::Critical],
-        };
+        let mut matcher = Matcher::default();
+        for (field, patterns) in [
+            (Field::Source, &["iot*"][..]),
+            (Field::Scope, &["mqtt-?"]),
+            (Field::Place, &["/p*"]),
+            (Field::Kind, &["c*"]),
+            (Field::Status, &["!inactive"]),
+            (Field::Severity, &["info", "critical"]),
+            (Field::Issuer, &["i"]),
+            (Field::Serial, &["s"]),
+            (Field::CommonName, &["n"]),
+            (Field::Holder, &["h", "!hh"]),
+            (Field::OrganizationalUnit, &["u"]),
+            (Field::Rung, &["7d"]),
+            (Field::Event, &["certificate.*"]),
+        ] {
+            matcher.ask(field, Patterns::new(patterns));
+        }
+        matcher.ask_label("team".to_owned(), Patterns::new(["a", "b*"]));
+        matcher.ask_label("env".to_owned(), Patterns::new(["!prod"]));
         let routes: Vec<_> =
             config.routes.into_iter().map(|r| (r.matcher, r.channels, r.continues)).collect();
         assert_eq!(
@@ -275,7 +301,7 @@ max_series_per_source = 2000000
         x.toml:13:12: unknown time zone `Asia/Shanghia`; did you mean `Asia/Shanghai`?
         x.toml:15:13: `full_scan`: write `every 10m`, or cron with 5 fields, or with 6, seconds first
         x.toml:16:1: missing key `kind`
-        x.toml:18:1: unknown key `knd`; did you mean `kind`? (known: kind, name, options, schedule, timezone)
+        x.toml:18:1: unknown key `knd`; did you mean `kind`? (known: kind, labels, name, options, schedule, timezone)
         x.toml:19:12: `schedule`: `61` is no minute: write 0 to 59, `*`, a list `1,2`, a range `1-5` or a step `*/2`
         x.toml:20:1: missing key `schedule`, such as `schedule = "every 1h"`
         x.toml:21:8: the name `web` is taken above
@@ -293,8 +319,8 @@ max_series_per_source = 2000000
         x.toml:35:1: unknown key `langauge`; did you mean `language`? (known: ca_file, kind, language, name, options, proxy, timeout, timezone)
         x.toml:37:20: no source matches `wbe`; did you mean `web`? (known: web, plant)
         x.toml:37:34: no kind matches `devise`; did you mean `device`? (known: device, ca, server, client)
-        x.toml:37:56: unknown severity `warn`; known: info, warning, critical
-        x.toml:37:77: unknown key `region`; known: common_name, holder, issuer, kind, organizational_unit, scope, severity, source
+        x.toml:37:56: no severity matches `warn`; known: info, warning, critical
+        x.toml:37:77: unknown key `region`; known: common_name, event, holder, issuer, kind, labels, organizational_unit, place, rung, scope, serial, severity, source, status
         x.toml:38:13: unknown channel `oops`; did you mean `ops`? (known: ops)
         x.toml:39:12: `continue`: expected `true` or `false`, found a string
         x.toml:40:1: missing key `channels`: the names of those to tell, or `[]` for nobody

@@ -18,7 +18,8 @@ mod fields;
 mod address;
 mod duration;
 mod size;
-mod glob;
+mod labels;
+mod matcher;
 mod hosts;
 mod spelling;
 mod mistakes;
@@ -29,7 +30,6 @@ pub use address::is_loopback;
 pub use duration::duration;
 pub use environment::Environment;
 pub use fields::Fields;
-pub use glob::matches as glob_matches;
 pub use hosts::{HostName, Hosts};
 pub use load::{load, load_file};
 pub use mistakes::Mistakes;
@@ -40,7 +40,7 @@ pub use tree::Table;
 use chrono_tz::Tz;
 use secrecy::SecretString;
 
-use crate::expiry::{Ladder, Language, Severity};
+use crate::expiry::{Labels, Ladder, Language, Matcher};
 
 /// A byte range in the configuration text.
 pub type Span = Range<usize>;
@@ -120,6 +120,8 @@ pub struct SourceConfig {
     pub schedule: Schedule,
     /// When to read the whole of it, for kinds that read a near window more often. Read from `options.full_scan`.
     pub full_scan: Option<Schedule>,
+    /// Labels of every certificate of it.
+    pub labels: Labels,
     /// What the kind reads itself. `full_scan` has been taken out.
     pub options: Options,
 }
@@ -169,32 +171,13 @@ pub struct Route {
     pub continues: bool,
 }
 
-/// What an event must match. Patterns are globs with `*` and `?`; an absent one matches everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Matcher {
-    /// The source's name.
-    pub source: Option<String>,
-    /// The scope.
-    pub scope: Option<String>,
-    /// The certificate's kind.
-    pub kind: Option<String>,
-    /// The organizational unit.
-    pub organizational_unit: Option<String>,
-    /// The common name.
-    pub common_name: Option<String>,
-    /// The holder.
-    pub holder: Option<String>,
-    /// The issuer.
-    pub issuer: Option<String>,
-    /// Any of these severities; empty: any.
-    pub severity: Vec<Severity>,
-}
-
 /// Per-certificate series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metrics {
     /// How many certificates of each source have series of their own, soonest first.
     pub max_series_per_source: usize,
     /// How many bytes a scrape may have, by estimate, before compression.
     pub max_scrape_bytes: usize,
+    /// The labels of certificates that are shown, by name.
+    pub labels: Vec<String>,
 }

@@ -1,10 +1,10 @@
 //! `[[route]]`: which events go to which channels.
 
-use super::glob;
+use super::matcher::matcher;
 use super::name::Names;
 use super::spelling::{known, quoted};
-use super::{ChannelConfig, Config, Fields, Matcher, Placed, Route};
-use crate::expiry::{Event, Facts, Kind, Severity, Topic};
+use super::{ChannelConfig, Config, Fields, Placed, Route};
+use crate::expiry::{Event, Field, Topic};
 
 impl Config {
     /// Returns the channels that `event` goes to, each once.
@@ -37,46 +37,6 @@ impl Config {
     }
 }
 
-impl Matcher {
-    /// Returns whether `event` has everything that is asked for here.
-    ///
-    /// What an event does not have (a clock has no holder) matches only where nothing is asked.
-    pub fn matches(&self, event: &Event) -> bool {
-        let facts = event.facts();
-        let of = |field: fn(&Facts) -> &str| facts.map(field);
-        let asked = [
-            (&self.source, event.source()),
-            (&self.scope, scope(event)),
-            (&self.kind, of(|facts| facts.kind.as_str())),
-            (&self.organizational_unit, of(|facts| &facts.unit)),
-            (&self.common_name, of(|facts| &facts.common_name)),
-            (&self.holder, of(|facts| &facts.holder)),
-            (&self.issuer, of(|facts| &facts.issuer)),
-        ];
-        let severe = self.severity.is_empty() || self.severity.contains(&event.severity);
-        severe
-            && asked.into_iter().all(|(pattern, found)| match (pattern, found) {
-                (None, _) => true,
-                (Some(pattern), Some(found)) => glob::matches(pattern, found),
-                (Some(_), None) => false,
-            })
-    }
-
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-fn scope(event: &Event) -> Option<&str> {
-    match &event.topic {
-        Topic::InventoryShrunk { scope, .. }
-        | Topic::InventoryRestored { scope, .. }
-        | Topic::InventoryContradicts { scope, .. }
-        | Topic::InventoryConsistent { scope, .. } => Some(scope),
-        _ => event.facts().map(|facts| facts.scope.as_str()),
-    }
-}
-
 /// Reads every `[[route]]` and checks that each event has a way and each channel an event.
 pub(super) fn routes(
     root: &mut Fields<'_>,
@@ -101,7 +61,8 @@ fn route(fields: &mut Fields<'_>, names: &Names) -> Route {
     let mut route =
         Route { continues: fields.boolean("continue").unwrap_or(false), ..Route::default() };
     if let Some((table, span)) = fields.table("match") {
-        route.matcher = matcher(&mut fields.inside(table, span), &names.sources);
+        let mut asked = fields.inside(table, span);
+        route.matcher = matcher(&mut asked, &Field::ALL, &names.sources);
     }
     fields.require("channels", ": the names of those to tell, or `[]` for nobody");
     let channels: Vec<_> = names.channels.iter().map(String::as_str).collect();
@@ -114,54 +75,6 @@ fn route(fields: &mut Fields<'_>, names: &Names) -> Route {
     }
     fields.report_unknown();
     route
-}
-
-fn matcher(fields: &mut Fields<'_>, sources: &[String]) -> Matcher {
-    let source = pattern(fields, "source", sources.iter().map(String::as_str));
-    let kind = pattern(fields, "kind", Kind::ALL.into_iter().map(Kind::as_str));
-    let mut text = |key| fields.non_empty(key).map(|pattern| pattern.value);
-    let matcher = Matcher {
-        source,
-        kind,
-        scope: text("scope"),
-        organizational_unit: text("organizational_unit"),
-        common_name: text("common_name"),
-        holder: text("holder"),
-        issuer: text("issuer"),
-        severity: severities(fields),
-    };
-    fields.report_unknown();
-    matcher
-}
-
-/// Reads a pattern for one of the words `possible`; one that fits none of them can only be a slip.
-fn pattern<'a>(
-    fields: &mut Fields<'_>,
-    key: &'static str,
-    possible: impl Iterator<Item = &'a str>,
-) -> Option<String> {
-    let pattern = fields.non_empty(key)?;
-    let possible: Vec<_> = possible.collect();
-    if !possible.iter().any(|word| glob::matches(&pattern.value, word)) {
-        let hint = known(&pattern.value, &possible);
-        fields
-            .mistake(pattern.span, format!("no {key} matches {}; {hint}", quoted(&pattern.value)));
-    }
-    Some(pattern.value)
-}
-
-fn severities(fields: &mut Fields<'_>) -> Vec<Severity> {
-    let mut severities = Vec::new();
-    for word in fields.placed_strings("severity").map(|list| list.value).unwrap_or_default() {
-        if let Some(severity) = Severity::from_word(&word.value) {
-            severities.push(severity);
-        } else {
-            let hint = known(&word.value, &Severity::ALL.map(Severity::as_str));
-            let text = format!("unknown severity {}; {hint}", quoted(&word.value));
-            fields.mistake(word.span, text);
-        }
-    }
-    severities
 }
 
 /// Every event must have a way.
@@ -222,7 +135,7 @@ fn check_reach(root: &mut Fields<'_>, routes: &[Placed<Route>], channels: &[Chan
 mod tests {
     use super::*;
     use crate::config::{Environment, load};
-    use crate::expiry::{Rung, Status, Timestamp};
+    use crate::expiry::{Facts, Kind, Rung, Severity, Status, Timestamp};
 
     const TEXT: &str = r#"
 [[source]]

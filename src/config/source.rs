@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono_tz::{TZ_VARIANTS, Tz};
 
+use super::labels::labels;
 use super::name::unique_name;
 use super::spelling::{nearest, quoted};
 use super::{Fields, FullScanDefault, Options, Placed, Schedule, SourceConfig};
@@ -36,6 +37,7 @@ fn source(
     let zone = timezone(fields).unwrap_or(Tz::UTC);
     fields.require("schedule", ", such as `schedule = \"every 1h\"`");
     let schedule = schedule(fields, "schedule", zone).map(|schedule| schedule.value);
+    let labels = labels(fields);
     let mut options = options(fields);
     fields.report_unknown();
     let kind = kind?;
@@ -44,7 +46,7 @@ fn source(
     });
     // What is missing has been reported: nothing is read with these stand-ins.
     let (name, schedule) = (name.unwrap_or_default(), schedule.unwrap_or(Schedule::Every(DAY)));
-    Some(SourceConfig { name, kind, schedule, full_scan, options })
+    Some(SourceConfig { name, kind, schedule, full_scan, labels, options })
 }
 
 /// Reads `[source.options]` or `[channel.options]`.

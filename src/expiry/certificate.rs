@@ -186,6 +186,8 @@ pub struct Sighting<T = String> {
     pub names: Vec<T>,
     /// Serials of the certificates that the provider links as its renewal.
     pub successors: Vec<T>,
+    /// Its labels, by name.
+    pub labels: Vec<(T, T)>,
 }
 
 /// The SHA-256 of a certificate's DER.
@@ -212,6 +214,7 @@ impl Sighting {
             unit: String::new(),
             names: Vec::new(),
             successors: Vec::new(),
+            labels: Vec::new(),
         }
     }
 }
@@ -242,6 +245,7 @@ impl<T> Sighting<T> {
             unit: text(&self.unit),
             names: self.names.iter().map(&mut text).collect(),
             successors: self.successors.iter().map(&mut text).collect(),
+            labels: self.labels.iter().map(|(name, value)| (text(name), text(value))).collect(),
         }
     }
 }
@@ -293,6 +297,10 @@ impl<T: AsRef<[u8]>> Sighting<T> {
         field(3, signs, !signs.is_empty() && signs != self.serial.as_ref());
         field(4, &self.fingerprint.unwrap_or_default(), self.fingerprint.is_some());
         field(5, &[], self.end_unlisted);
+        for (name, value) in &self.labels {
+            field(6, name.as_ref(), true);
+            field(7, value.as_ref(), true);
+        }
     }
 }
 
@@ -397,6 +405,7 @@ mod tests {
             unit: String::new(),
             names: Vec::new(),
             successors: Vec::new(),
+            labels: Vec::new(),
         };
         assert_eq!(sighting.row_digest(), 10_588_243_597_263_611_232);
         sighting.not_before = None;

@@ -26,17 +26,6 @@ pub enum EndpointNews {
     Reachable,
 }
 
-impl EndpointNews {
-    /// Returns the kind of event.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Invalid(_) => "endpoint.invalid",
-            Self::Unreachable { .. } => "endpoint.unreachable",
-            Self::Reachable => "endpoint.reachable",
-        }
-    }
-}
-
 /// Why it is refused. Closed: it is said in words, and once as long as it stays the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InvalidReason {

@@ -3,7 +3,9 @@
 use super::absence::Accepted;
 use super::certificate::{Fingerprint, Kind, Sighting, Status, Timestamp};
 use super::endpoint::EndpointNews;
+use super::event_kind::EventKind;
 use super::inventory::{id_of, identity_of};
+use super::labels::Labels;
 use super::ladder::{Ladder, Rung};
 
 /// How much an event asks of the reader.
@@ -67,6 +69,8 @@ pub struct Facts {
     pub not_before: Option<Timestamp>,
     /// When it ends.
     pub not_after: Option<Timestamp>,
+    /// Its labels.
+    pub labels: Labels,
 }
 
 impl Facts {
@@ -92,6 +96,7 @@ impl Facts {
             unit: sighting.unit,
             not_before: sighting.not_before,
             not_after: sighting.not_after,
+            labels: sighting.labels.into_iter().collect(),
         }
     }
 
@@ -298,28 +303,37 @@ pub struct Event {
 impl Topic {
     /// Returns the kind as receivers of the generic webhook see it.
     pub const fn kind(&self) -> &'static str {
+        self.event_kind().as_str()
+    }
+
+    /// Returns the kind of what an event is about.
+    pub const fn event_kind(&self) -> EventKind {
         match self {
-            Self::Expiring { rung: Rung::Expired, .. } => "certificate.expired",
-            Self::Expiring { .. } => "certificate.expiring",
-            Self::NotDeployed { .. } => "certificate.not_deployed",
-            Self::Renewed { .. } => "certificate.renewed",
-            Self::Gone { .. } => "certificate.gone",
-            Self::SourceStale { .. } => "source.stale",
-            Self::SourceRecovered { .. } => "source.recovered",
-            Self::PlaceUnreadable { .. } => "place.unreadable",
-            Self::PlaceReadable { .. } => "place.readable",
-            Self::Endpoint { news, .. } => news.kind(),
-            Self::InventoryShrunk { .. } => "inventory.shrunk",
-            Self::InventoryRestored { .. } => "inventory.restored",
-            Self::InventoryContradicts { .. } => "inventory.contradicts",
-            Self::InventoryConsistent { .. } => "inventory.consistent",
-            Self::ChannelDown { .. } => "channel.down",
-            Self::ChannelUp { .. } => "channel.up",
-            Self::NotificationDead { .. } => "notification.dead",
-            Self::ClockSuspect { .. } => "clock.suspect",
-            Self::ClockRecovered => "clock.recovered",
-            Self::ClockOffset { .. } => "clock.offset",
-            Self::Test => "test",
+            Self::Expiring { rung: Rung::Expired, .. } => EventKind::CertificateExpired,
+            Self::Expiring { .. } => EventKind::CertificateExpiring,
+            Self::NotDeployed { .. } => EventKind::CertificateNotDeployed,
+            Self::Renewed { .. } => EventKind::CertificateRenewed,
+            Self::Gone { .. } => EventKind::CertificateGone,
+            Self::Endpoint { news: EndpointNews::Invalid(_), .. } => EventKind::EndpointInvalid,
+            Self::Endpoint { news: EndpointNews::Unreachable { .. }, .. } => {
+                EventKind::EndpointUnreachable
+            }
+            Self::Endpoint { news: EndpointNews::Reachable, .. } => EventKind::EndpointReachable,
+            Self::PlaceUnreadable { .. } => EventKind::PlaceUnreadable,
+            Self::PlaceReadable { .. } => EventKind::PlaceReadable,
+            Self::SourceStale { .. } => EventKind::SourceStale,
+            Self::SourceRecovered { .. } => EventKind::SourceRecovered,
+            Self::InventoryShrunk { .. } => EventKind::InventoryShrunk,
+            Self::InventoryRestored { .. } => EventKind::InventoryRestored,
+            Self::InventoryContradicts { .. } => EventKind::InventoryContradicts,
+            Self::InventoryConsistent { .. } => EventKind::InventoryConsistent,
+            Self::ChannelDown { .. } => EventKind::ChannelDown,
+            Self::ChannelUp { .. } => EventKind::ChannelUp,
+            Self::NotificationDead { .. } => EventKind::NotificationDead,
+            Self::ClockSuspect { .. } => EventKind::ClockSuspect,
+            Self::ClockOffset { .. } => EventKind::ClockOffset,
+            Self::ClockRecovered => EventKind::ClockRecovered,
+            Self::Test => EventKind::Test,
         }
     }
 

@@ -24,6 +24,7 @@
 
 mod certificate;
 mod sightings;
+mod labels;
 mod ladder;
 mod inventory;
 mod succession;
@@ -34,6 +35,9 @@ mod evaluate;
 mod plan;
 mod event;
 mod event_id;
+mod event_kind;
+pub mod glob;
+mod matcher;
 mod message;
 pub mod text;
 #[cfg(test)]
@@ -49,11 +53,14 @@ pub use endpoint::{EndpointNews, Invalid, InvalidReason, Looked};
 pub use evaluate::Evaluator;
 pub use event::{Event, Facts, Newer, Severity, Topic};
 pub use event_id::{Occasion, batch_id, event_id, said_again};
+pub use event_kind::{EVENT_KINDS, EventKind};
 pub use inventory::{
     Applied, BUCKETS, Change, IdPrefix, Inventory, KindSums, Order, Position, Row, RowId, ScopeId,
     Selected, Selection, SortBy, StoredParts, StoredRow, Sums, SumsCache, Undeployed, View,
 };
+pub use labels::{Labels, MOST_LABELS, label_name, labels_of, with_fixed};
 pub use ladder::{Ladder, Rung};
+pub use matcher::{Field, Matcher, Patterns};
 pub use message::{Detail, Entry, Fact, Language, Manner, Message, Tone, days_left};
 pub use plan::{
     DecisionReason, Ledger, Notice, Notified, Renewals, Renewing, plan, plan_renewed, severity,

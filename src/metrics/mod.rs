@@ -3,6 +3,8 @@
 //! [`DaemonMetrics`] is counted into by the rest of the daemon. [`Exposition`] joins it with a view of the inventory and
 //! streams both in the format that the scraper asked for.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::expiry::{Facts, RowId};
@@ -29,9 +31,23 @@ pub use writer::Format;
 pub trait Names: Send + Sync {
     /// Reads the facts of certificates, in the order asked; `None` for a number that is not there.
     async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, NamesError>;
+
+    /// Returns which labels of certificates are shown.
+    fn shown(&self) -> Shown {
+        Shown::default()
+    }
 }
 
 /// Why names could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the names of certificates cannot be read: {0}")]
 pub struct NamesError(pub String);
+
+/// Which labels of certificates are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Another one for each configuration: its fixed labels may be other ones.
+    pub edition: u64,
+    /// Their names.
+    pub labels: Arc<[String]>,
+}

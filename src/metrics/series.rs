@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::families as f;
 use super::writer::{Value, Writer, push_label};
-use super::{Names, NamesError};
+use super::{Names, NamesError, Shown};
 use crate::expiry::{Facts, Kind, Row, RowId, ScopeId, Status, Timestamp, View};
 
 /// The ranking depends on the time, so it is made again after this many seconds even when nothing changed.
@@ -21,6 +21,7 @@ const NAME_LIMIT: usize = 1024;
 #[derive(Default)]
 pub(super) struct Series {
     texts: HashMap<RowId, Text>,
+    shown: Shown,
     built: Option<Built>,
     listed: Arc<Listed>,
 }
@@ -75,6 +76,7 @@ impl Series {
         now: Timestamp,
     ) -> Arc<Listed> {
         let wanted = Built { version: view.version(), limit, at: now };
+        self.show(names.shown());
         if self.built.is_some_and(|built| built.serves(wanted)) {
             return Arc::clone(&self.listed);
         }
@@ -102,6 +104,15 @@ impl Series {
         Arc::clone(&self.listed)
     }
 
+    /// Forgets every text where other labels are shown, or the configuration says other ones.
+    fn show(&mut self, shown: Shown) {
+        if self.shown != shown {
+            self.texts.clear();
+            self.built = None;
+            self.shown = shown;
+        }
+    }
+
     async fn read_names(
         &mut self,
         rows: impl Iterator<Item = &(RowId, Row)> + Send,
@@ -116,7 +127,7 @@ impl Series {
             let facts = names.facts(&ids).await?;
             for ((id, row_digest), facts) in batch.iter().zip(facts) {
                 if let Some(facts) = facts {
-                    self.texts.insert(*id, Text::of(&facts, *row_digest));
+                    self.texts.insert(*id, Text::of(&facts, *row_digest, &self.shown.labels));
                 }
             }
         }
@@ -167,7 +178,7 @@ impl Built {
 }
 
 impl Text {
-    fn of(facts: &Facts, row_digest: u64) -> Self {
+    fn of(facts: &Facts, row_digest: u64, shown: &[String]) -> Self {
         let mut labels = String::new();
         push("place", &facts.place, &mut labels);
         push("issuer", &facts.issuer, &mut labels);
@@ -176,6 +187,9 @@ impl Text {
         push("cn", cut(&facts.common_name), &mut labels);
         push("holder", cut(&facts.holder), &mut labels);
         push("unit", cut(&facts.unit), &mut labels);
+        for (name, value) in shown.iter().filter_map(|name| facts.labels.get_key_value(name)) {
+            push(&format!("label_{name}"), cut(value), &mut labels);
+        }
         Self { row_digest, labels: Arc::from(labels), identity }
     }
 
@@ -325,6 +339,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_labels_that_are_asked_for_are_shown_and_no_others() {
+        let (mut known, mut series) = (three(), Series::default());
+        for one in &mut known {
+            one.0.labels = [("team", "iot"), ("env", "prod")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
+        }
+        let mut names = Memory::of(&known);
+        let view = view(1, &known);
+        let label = |listed: &Listed, name: &str| {
+            samples(&read(listed), INFO)[0].label(name).map(str::to_owned)
+        };
+        let listed = series.refresh(&view, &names, 9, NOW).await;
+        assert_eq!(label(&listed, "label_team"), None);
+        let labels: Arc<[String]> = ["absent", "team"].map(str::to_owned).into();
+        names.shown = Shown { edition: 1, labels };
+        let listed = series.refresh(&view, &names, 9, NOW).await;
+        assert_eq!(label(&listed, "label_team").as_deref(), Some("iot"));
+        assert_eq!((label(&listed, "label_env"), label(&listed, "label_absent")), (None, None));
+    }
+
+    #[tokio::test]
     async fn the_ranking_moves_with_time_and_the_limit_at_once() {
         let (known, mut series) = (three(), Series::default());
         let (names, view) = (Memory::of(&known), view(1, &known));
@@ -416,7 +452,7 @@ mod tests {
     fn of_entries_with_one_identity_the_first_stays() {
         let entry = |serial: &str, scope: &str, seconds| Entry {
             scope: Arc::from(scope),
-            text: Text::of(&Known::new("s", scope, serial).0, 0),
+            text: Text::of(&Known::new("s", scope, serial).0, 0, &[]),
             not_after: NOW.plus(seconds),
             kind: Kind::Device,
             status: Status::Active,

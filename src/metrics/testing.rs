@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use proptest::prelude::*;
 
-use super::{Names, NamesError};
+use super::{Names, NamesError, Shown};
 use crate::expiry::{
     Facts, Inventory, Kind, RowId, Sighting, Status, StoredParts, StoredRow, Timestamp, View,
 };
@@ -142,6 +142,7 @@ pub(crate) struct Memory {
     facts: Mutex<BTreeMap<RowId, Facts>>,
     pub(crate) asked: AtomicUsize,
     pub(crate) fails: AtomicBool,
+    pub(crate) shown: Shown,
 }
 
 impl Memory {
@@ -167,5 +168,9 @@ impl Names for Memory {
         }
         let facts = self.facts.lock().unwrap();
         Ok(rows.iter().map(|row| facts.get(row).cloned()).collect())
+    }
+
+    fn shown(&self) -> Shown {
+        self.shown.clone()
     }
 }

@@ -156,6 +156,7 @@ impl Pipeline {
         self.settle().await?;
         let mut known = self.parts.store.facts(rows).await?;
         self.draft.amend(rows, &mut known, &self.scope_names());
+        known.iter_mut().flatten().for_each(|facts| self.settings.config.label(facts));
         Ok(known)
     }
 

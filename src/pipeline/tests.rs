@@ -21,6 +21,7 @@ mod decisions;
 mod deployment;
 mod doubt;
 mod endpoints;
+mod labels;
 mod places;
 mod renewed;
 mod rows;

@@ -1,18 +1,20 @@
 //! Certificates that were read in places, as a page: for every source that looks at places.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Page, Places};
-use crate::expiry::{Kind, Look, Rejected, Sighting, Status};
+use crate::expiry::{Kind, Labels, Look, Rejected, Sighting, Status};
 use crate::x509::Facts;
 
-/// Returns the page that holds all of it: the certificates, each with its place, and what came of every look.
+/// Returns the page that holds all of it: the certificates, each with its place, what came of every look, and the labels of
+/// places.
 pub(super) fn page(
     certificates: Vec<(String, Facts)>,
     rejected: Vec<Rejected>,
     looked: Vec<Look>,
+    labels: &BTreeMap<String, Labels>,
 ) -> Page {
     let listed = certificates.iter().map(|(place, facts)| {
         let (issuer, serial) = (facts.issuer.as_bytes(), facts.serial.as_bytes());
@@ -26,7 +28,9 @@ pub(super) fn page(
     }
     let sightings = certificates.into_iter().map(|(place, facts)| {
         let collides = named.get(&name(&place, &facts)).is_some_and(|count| *count > 1);
-        sighting(place, facts, collides)
+        let labels = labels.get(&place).cloned().unwrap_or_default();
+        let labels = labels.into_iter().collect();
+        Sighting { labels, ..sighting(place, facts, collides) }
     });
     Page {
         total: u64::try_from(rows.len()).unwrap_or(u64::MAX),
@@ -85,5 +89,6 @@ fn sighting(place: String, facts: Facts, collides: bool) -> Sighting {
         common_name: facts.common_name,
         unit: facts.unit,
         successors: Vec::new(),
+        labels: Vec::new(),
     }
 }

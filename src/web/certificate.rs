@@ -112,7 +112,7 @@ impl Certificate {
             common_name: text(&facts.common_name),
             holder: text(&facts.holder),
             organizational_unit: text(&facts.unit),
-            labels: BTreeMap::new(),
+            labels: facts.labels.clone(),
             not_before: facts.not_before.and_then(rfc3339),
             not_after: facts.not_after.and_then(rfc3339),
             remaining_seconds: facts.not_after.map(|end| end.since(now)),

@@ -14,6 +14,7 @@ mod files;
 mod fleet;
 mod rates;
 mod harness;
+mod labels;
 mod health;
 mod log;
 mod plant;

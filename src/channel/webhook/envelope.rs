@@ -239,6 +239,8 @@ fn of_certificate(
     let problem: Vec<&str> = ["problem"].into_iter().chain(identity).chain(placed).collect();
     let names = [&facts.common_name, &facts.holder, &facts.serial];
     let name = names.into_iter().find(|name| !name.is_empty()).map_or("", String::as_str);
+    let labels: BTreeMap<&str, String> =
+        facts.labels.iter().map(|(name, value)| (name.as_str(), clean(value))).collect();
     let fields = json!({
         "source": clean(&facts.source),
         "scope": clean(&facts.scope),
@@ -257,6 +259,7 @@ fn of_certificate(
             "fingerprint": fingerprint,
             "not_before": facts.not_before.map(iso),
             "not_after": facts.not_after.map(iso),
+            "labels": labels,
         },
         "seconds_left": facts.not_after.map(|end| end.since(at)),
         "days_left": facts.not_after.map(|end| days_left(end, at)),
@@ -305,6 +308,7 @@ mod tests {
               "holder": "",
               "issuer": "R11",
               "kind": "server",
+              "labels": {},
               "not_after": "2026-01-08T00:00:00Z",
               "not_before": "2025-10-10T00:00:00Z",
               "organizational_unit": "",
@@ -346,8 +350,8 @@ mod tests {
         let events: Vec<_> = events.as_array().unwrap().iter().map(Value::to_string).collect();
         insta::assert_snapshot!(format!("{page}\n{}", events.join("\n")), @r#"
         {"data":{"batch_id":"0193e4b0-7d","composed_at":"2026-01-01T00:00:00Z","counts":{"certificate.expiring":2},"events":null,"link":"https://certs.example.com/","page":1,"pages":1,"schema":"notafter.batch/1","severity":"warning","total":2},"timestamp":"2026-01-01T00:00:00Z","type":"digest"}
-        {"certificate":{"common_name":"*.a.example.com","display_name":"*.a.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","not_after":"2026-01-04T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"*.a.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":3,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":259200,"served_nowhere":false,"severity":"warning","source":"web-certs"}
-        {"certificate":{"common_name":"b.example.com","display_name":"b.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","not_after":"2026-01-08T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"b.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":7,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":604800,"served_nowhere":false,"severity":"warning","source":"web-certs"}
+        {"certificate":{"common_name":"*.a.example.com","display_name":"*.a.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","labels":{},"not_after":"2026-01-04T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"*.a.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":3,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":259200,"served_nowhere":false,"severity":"warning","source":"web-certs"}
+        {"certificate":{"common_name":"b.example.com","display_name":"b.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","labels":{},"not_after":"2026-01-08T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"b.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":7,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":604800,"served_nowhere":false,"severity":"warning","source":"web-certs"}
         "#);
     }
 

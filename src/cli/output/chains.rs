@@ -42,7 +42,7 @@ fn cells(place: &str, chain: &[&Facts], now: Timestamp) -> Vec<[String; 5]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expiry::{Kind, Status};
+    use crate::expiry::{Kind, Labels, Status};
 
     fn row(place: &str, kind: Kind, days: i64, name: &str) -> Facts {
         let end = Timestamp::from_seconds(1_767_225_600 + days * 86_400);
@@ -61,6 +61,7 @@ mod tests {
             unit: String::new(),
             not_before: None,
             not_after: Some(end),
+            labels: Labels::new(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Fields;
-use crate::config::tree::{Table, Value};
+use crate::config::tree::{Node, Table, Value};
 use crate::config::{Environment, Placed, Span, duration};
 
 impl<'a> Fields<'a> {
@@ -68,6 +68,46 @@ impl<'a> Fields<'a> {
             return None;
         }
         Some(Placed { value: text.value.into(), span: text.span })
+    }
+
+    /// Reads a string or a list of them, none of them empty.
+    pub(in crate::config) fn one_or_more(
+        &mut self,
+        key: &'static str,
+    ) -> Option<Vec<Placed<String>>> {
+        let node = self.node(key)?;
+        Some(self.texts_in(node, key)).filter(|texts| !texts.is_empty())
+    }
+
+    /// Reads a table whose keys are anybody's words: each with a string or a list of them.
+    pub(in crate::config) fn words(
+        &mut self,
+        key: &'static str,
+    ) -> Vec<(Placed<String>, Vec<Placed<String>>)> {
+        let Some((table, _)) = self.table(key) else { return Vec::new() };
+        let mut words = Vec::new();
+        for (name, entry) in &table.0 {
+            let texts = self.texts_in(&entry.node, name);
+            words.push((Placed { value: name.clone(), span: entry.key.clone() }, texts));
+        }
+        words
+    }
+
+    fn texts_in(&mut self, node: &Node, key: &str) -> Vec<Placed<String>> {
+        let items = match &node.value {
+            Value::Array(items) => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        let mut texts = Vec::new();
+        for item in items {
+            match self.text(item, key, "a string") {
+                Some(text) if text.value.trim().is_empty() => {
+                    self.mistake(text.span, format!("`{key}` is empty"));
+                }
+                text => texts.extend(text),
+            }
+        }
+        texts
     }
 
     /// Reads a length of time.

@@ -129,50 +129,9 @@ fn bucket(event: &Event, language: Language) -> (u64, String) {
             };
             (order, words::within(*rung, language))
         }
-        (topic, _) => (AFTER_RUNGS + 1 + sort(topic) as u64, label(topic, language).to_owned()),
-    }
-}
-
-const fn label(topic: &Topic, language: Language) -> &'static str {
-    match (topic, language) {
-        (Topic::Expiring { .. }, En) => "expiring",
-        (Topic::Expiring { .. }, Zh) => "将到期",
-        (Topic::NotDeployed { .. }, En) => "issued, not deployed",
-        (Topic::NotDeployed { .. }, Zh) => "新证书未部署",
-        (Topic::Renewed { .. }, En) => "renewed",
-        (Topic::Renewed { .. }, Zh) => "已续期",
-        (Topic::Gone { .. }, En) => "gone",
-        (Topic::Gone { .. }, Zh) => "已移除",
-        (Topic::SourceStale { .. }, En) => "source without a proven scan",
-        (Topic::SourceStale { .. }, Zh) => "来源未能完整读取",
-        (Topic::SourceRecovered { .. }, En) => "source recovered",
-        (Topic::SourceRecovered { .. }, Zh) => "来源已恢复",
-        (Topic::PlaceUnreadable { .. }, En) => "place not readable",
-        (Topic::PlaceUnreadable { .. }, Zh) => "位置无法读取",
-        (Topic::PlaceReadable { .. }, En) => "place readable again",
-        (Topic::PlaceReadable { .. }, Zh) => "位置恢复可读",
-        (Topic::Endpoint { news, .. }, _) => words::endpoint(news, language),
-        (Topic::InventoryShrunk { .. }, En) => "inventory shrunk",
-        (Topic::InventoryShrunk { .. }, Zh) => "清单骤减",
-        (Topic::InventoryRestored { .. }, En) => "inventory restored",
-        (Topic::InventoryRestored { .. }, Zh) => "清单已恢复",
-        (Topic::InventoryContradicts { .. }, En) => "list incomplete",
-        (Topic::InventoryContradicts { .. }, Zh) => "清单不完整",
-        (Topic::InventoryConsistent { .. }, En) => "list complete again",
-        (Topic::InventoryConsistent { .. }, Zh) => "清单恢复完整",
-        (Topic::ChannelDown { .. }, En) => "channel down",
-        (Topic::ChannelDown { .. }, Zh) => "通道故障",
-        (Topic::ChannelUp { .. }, En) => "channel up",
-        (Topic::ChannelUp { .. }, Zh) => "通道已恢复",
-        (Topic::NotificationDead { .. }, En) => "message given up",
-        (Topic::NotificationDead { .. }, Zh) => "消息已放弃投递",
-        (Topic::ClockSuspect { .. }, En) => "clock not trusted",
-        (Topic::ClockSuspect { .. }, Zh) => "时钟不可信",
-        (Topic::ClockRecovered, En) => "clock trusted again",
-        (Topic::ClockRecovered, Zh) => "时钟已恢复",
-        (Topic::ClockOffset { .. }, En) => "clocks differ",
-        (Topic::ClockOffset { .. }, Zh) => "时钟有偏差",
-        (Topic::Test, En) => "test",
-        (Topic::Test, Zh) => "测试",
+        (topic, _) => (
+            AFTER_RUNGS + 1 + sort(topic) as u64,
+            words::kind(topic.event_kind(), language).to_owned(),
+        ),
     }
 }

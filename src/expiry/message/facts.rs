@@ -72,6 +72,7 @@ impl Phrases {
             (issuer, inert(&facts.issuer, FACT)),
             (Label::Serial, inert(&facts.serial, FACT)),
             (Label::Fingerprint, fingerprint(facts)),
+            (Label::Labels, inert(&labels(facts), FACT)),
         ]
     }
 
@@ -143,6 +144,12 @@ impl Phrases {
 /// Returns the fingerprint, where nothing else tells the certificate from another one.
 fn fingerprint(facts: &Facts) -> String {
     facts.fingerprint.filter(|_| facts.collides).map(hex::encode).unwrap_or_default()
+}
+
+/// Returns its labels in one line.
+fn labels(facts: &Facts) -> String {
+    let pairs = facts.labels.iter().map(|(name, value)| format!("{name}={value}"));
+    pairs.collect::<Vec<_>>().join(", ")
 }
 
 fn endpoint_fact(news: &EndpointNews) -> (Label, String) {

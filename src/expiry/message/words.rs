@@ -3,7 +3,8 @@
 use super::Language::{self, En, Zh};
 use super::Message;
 use crate::expiry::certificate::Status;
-use crate::expiry::endpoint::{EndpointNews, InvalidReason};
+use crate::expiry::endpoint::InvalidReason;
+use crate::expiry::event_kind::EventKind;
 use crate::expiry::ladder::Rung;
 
 /// The constant that every message begins with, so that a robot's keyword filter lets all of them pass.
@@ -137,15 +138,40 @@ pub(super) const fn status(status: Status, language: Language) -> &'static str {
     }
 }
 
-/// Returns what a digest calls news of endpoints.
-pub(super) const fn endpoint(news: &EndpointNews, language: Language) -> &'static str {
-    match (news, language) {
-        (EndpointNews::Invalid(_), En) => "endpoint refused by clients",
-        (EndpointNews::Invalid(_), Zh) => "端点证书被客户端拒绝",
-        (EndpointNews::Unreachable { .. }, En) => "endpoint not reachable",
-        (EndpointNews::Unreachable { .. }, Zh) => "端点无法连接",
-        (EndpointNews::Reachable, En) => "endpoint reachable again",
-        (EndpointNews::Reachable, Zh) => "端点恢复连接",
+/// Returns what a list calls events of a kind.
+pub(super) const fn kind(kind: EventKind, language: Language) -> &'static str {
+    let (english, chinese) = kind_words(kind);
+    match language {
+        En => english,
+        Zh => chinese,
+    }
+}
+
+const fn kind_words(kind: EventKind) -> (&'static str, &'static str) {
+    match kind {
+        EventKind::CertificateExpiring => ("expiring", "将到期"),
+        EventKind::CertificateExpired => ("expired", "已过期"),
+        EventKind::CertificateNotDeployed => ("issued, not deployed", "新证书未部署"),
+        EventKind::CertificateRenewed => ("renewed", "已续期"),
+        EventKind::CertificateGone => ("gone", "已移除"),
+        EventKind::EndpointInvalid => ("endpoint refused by clients", "端点证书被客户端拒绝"),
+        EventKind::EndpointUnreachable => ("endpoint not reachable", "端点无法连接"),
+        EventKind::EndpointReachable => ("endpoint reachable again", "端点恢复连接"),
+        EventKind::PlaceUnreadable => ("place not readable", "位置无法读取"),
+        EventKind::PlaceReadable => ("place readable again", "位置恢复可读"),
+        EventKind::SourceStale => ("source without a proven scan", "来源未能完整读取"),
+        EventKind::SourceRecovered => ("source recovered", "来源已恢复"),
+        EventKind::InventoryShrunk => ("inventory shrunk", "清单骤减"),
+        EventKind::InventoryRestored => ("inventory restored", "清单已恢复"),
+        EventKind::InventoryContradicts => ("list incomplete", "清单不完整"),
+        EventKind::InventoryConsistent => ("list complete again", "清单恢复完整"),
+        EventKind::ChannelDown => ("channel down", "通道故障"),
+        EventKind::ChannelUp => ("channel up", "通道已恢复"),
+        EventKind::NotificationDead => ("message given up", "消息已放弃投递"),
+        EventKind::ClockSuspect => ("clock not trusted", "时钟不可信"),
+        EventKind::ClockRecovered => ("clock trusted again", "时钟已恢复"),
+        EventKind::ClockOffset => ("clocks differ", "时钟有偏差"),
+        EventKind::Test => ("test", "测试"),
     }
 }
 
@@ -181,6 +207,7 @@ pub(super) enum Label {
     Instance,
     Place,
     Fingerprint,
+    Labels,
     Newer,
     /// The newer certificate that should be served.
     Undeployed,
@@ -223,6 +250,7 @@ impl Label {
             Self::Scope | Self::Instance => "Scope",
             Self::Place => "Place",
             Self::Fingerprint => "Fingerprint",
+            Self::Labels => "Labels",
             Self::Newer => "Newer certificate",
             Self::Undeployed => "Should be served",
             Self::Since => "Not deployed since",
@@ -255,6 +283,7 @@ impl Label {
             Self::Instance => "实例",
             Self::Place => "位置",
             Self::Fingerprint => "指纹",
+            Self::Labels => "标签",
             Self::Newer => "较新的证书",
             Self::Undeployed => "应部署的证书",
             Self::Since => "未部署起始时间",
@@ -276,5 +305,25 @@ impl Label {
             Self::Detail => "详情",
             Self::Offset => "秒数",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::expiry::event_kind::EVENT_KINDS;
+
+    #[test]
+    fn every_kind_has_words_of_its_own_in_both_languages() {
+        for language in Language::ALL {
+            let words: BTreeSet<_> =
+                EVENT_KINDS.into_iter().map(|one| kind(one, language)).collect();
+            assert_eq!(words.len(), EVENT_KINDS.len(), "{language:?}");
+            assert!(words.iter().all(|word| !word.is_empty()));
+        }
+        let chinese = |word: &str| word.chars().all(|letter| !letter.is_ascii_alphabetic());
+        assert!(EVENT_KINDS.into_iter().all(|one| chinese(kind(one, Zh))));
     }
 }

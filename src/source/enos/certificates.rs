@@ -154,6 +154,7 @@ fn sighting(device: &Device, row: &Row<'_>, serial: String, status: Status) -> S
         unit: subject::attribute(subject, "OU"),
         names: Vec::new(),
         successors: Vec::new(),
+        labels: Vec::new(),
     }
 }
 
@@ -211,6 +212,7 @@ mod tests {
                 unit: "EnOS".into(),
                 names: vec![],
                 successors: vec![],
+                labels: vec![],
             }
         );
     }

@@ -141,6 +141,7 @@ impl Pile {
     }
 
     fn into_page(self) -> Page {
-        placed::page(self.certificates, self.rejected, self.looks.into_values().collect())
+        let looks = self.looks.into_values().collect();
+        placed::page(self.certificates, self.rejected, looks, &BTreeMap::new())
     }
 }

@@ -109,6 +109,7 @@ fn add(page: &mut Page, row: &Row<'_>) {
         unit: String::new(),
         names: Vec::new(),
         successors: Vec::new(),
+        labels: Vec::new(),
     });
 }
 

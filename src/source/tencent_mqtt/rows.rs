@@ -351,6 +351,7 @@ fn sighting<'a>(
         unit: row.unit(),
         names: Vec::new(),
         successors: Vec::new(),
+        labels: Vec::new(),
     })
 }
 

@@ -12,7 +12,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::client::tencent::{ApiError, Fault, Reply, decode};
 use crate::client::time;
-use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp, listed_digest};
+use crate::expiry::{
+    Kind, MOST_LABELS, Reason, Rejected, Sighting, Status, Timestamp, labels_of, listed_digest,
+};
 use crate::source::Page;
 
 #[derive(Deserialize)]
@@ -99,6 +101,7 @@ fn sighting(row: &Row, serial: &str, reject: &mut impl FnMut(Reason)) -> Sightin
         unit: String::new(),
         names: row.names(),
         successors: row.successors(),
+        labels: row.labels(),
     }
 }
 
@@ -174,6 +177,27 @@ impl Row {
             .collect()
     }
 
+    /// Its tags, and what else its owner calls it by. `ignored` is that the owner muted the vendor's own notices.
+    fn labels(&self) -> Vec<(String, String)> {
+        let tags = self.0.get("Tags").and_then(Value::as_array).into_iter().flatten();
+        let tags = tags.map(|tag| (text_of(tag.get("TagKey")), text_of(tag.get("TagValue"))));
+        let ignored = self.0.get("IsIgnore").and_then(Value::as_bool) == Some(true);
+        let own = [
+            ("alias", self.text("Alias")),
+            ("project", text_of(self.0.pointer("/ProjectInfo/ProjectName"))),
+            ("ignored", if ignored { "true" } else { "" }),
+        ];
+        // What the vendor says of it is not to be taken for what a tag of the same name says.
+        let tags = labels_of(tags);
+        let own = labels_of(own);
+        let tags = tags.into_iter().filter(|(name, _)| !own.contains_key(name));
+        let room = MOST_LABELS.saturating_sub(own.len());
+        let mut labels: Vec<_> = tags.take(room).collect();
+        labels.extend(own);
+        labels.sort();
+        labels
+    }
+
     fn successors(&self) -> Vec<String> {
         let extra = |name: &str| {
             self.0.pointer(&format!("/CertificateExtra/{name}")).and_then(Value::as_str)
@@ -192,6 +216,10 @@ impl Row {
         .map(str::to_owned)
         .collect()
     }
+}
+
+fn text_of(value: Option<&Value>) -> &str {
+    value.and_then(Value::as_str).unwrap_or_default()
 }
 
 fn read_time(text: &str, reject: &mut impl FnMut(Reason)) -> Option<Timestamp> {
@@ -269,8 +297,32 @@ mod tests {
                 unit: String::new(),
                 names: vec!["a.example".into(), "b.example".into(), "c.example".into()],
                 successors: vec!["new-1".into(), "new-2".into()],
+                labels: Vec::new(),
             }
         );
+    }
+
+    #[test]
+    fn tags_project_and_alias_are_labels() {
+        let labels = |row: &Value| one(row).0.labels;
+        let read = labels(&json!({
+            "CertificateId": "x", "Status": 1, "Alias": " shop ", "IsIgnore": true,
+            "ProjectInfo": {"ProjectName": "web", "OwnerUin": 1},
+            "Tags": [
+                {"TagKey": "cost-center", "TagValue": "42"}, {"TagKey": "project", "TagValue": "tag"},
+                {"TagKey": "env", "TagValue": null}, {"TagKey": 7, "TagValue": "x"}, null,
+            ],
+        }));
+        let expected =
+            [("alias", "shop"), ("cost_center", "42"), ("ignored", "true"), ("project", "web")];
+        assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let bare = json!({"CertificateId": "x", "Status": 1, "Alias": "", "IsIgnore": false,
+            "ProjectInfo": null, "Tags": null});
+        assert_eq!(labels(&bare), []);
+        let tag = |number: u32| json!({"TagKey": format!("t{number:02}"), "TagValue": "v"});
+        let tags: Vec<_> = (0..40).map(tag).collect();
+        let many = labels(&json!({"CertificateId": "x", "Status": 1, "Alias": "a", "Tags": tags}));
+        assert_eq!((many.len(), many[0].0.as_str()), (MOST_LABELS, "alias"));
     }
 
     #[test]

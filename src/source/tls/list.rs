@@ -6,19 +6,18 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::endpoint::Endpoint;
-use crate::expiry::{Reason, Rejected};
+use crate::expiry::{Labels, MOST_LABELS, Reason, Rejected};
 
 /// A hundred times the endpoints that one source is made for.
 const LARGEST: u64 = 64 << 20;
-
-/// More labels of one endpoint are a mistake.
-const LABELS: usize = 32;
 
 /// What stands in the file.
 #[derive(Debug, Default)]
 pub(super) struct List {
     /// Endpoints by their place; of one that is named twice, the first.
     pub(super) endpoints: BTreeMap<String, Endpoint>,
+    /// Labels of what is served there, by place.
+    pub(super) labels: BTreeMap<String, Labels>,
     /// Lines that say nothing, or something that cannot be.
     pub(super) rejected: Vec<Rejected>,
 }
@@ -42,7 +41,7 @@ impl List {
             let mut words = line.split_whitespace();
             let Some(endpoint) = words.next() else { continue };
             let at = format!("{name}:{}", number + 1);
-            if let Err(why) = list.add(endpoint).and_then(|()| labels(words)) {
+            if let Err(why) = list.add(endpoint, words) {
                 let what = format!("{at} {why}");
                 list.rejected.push(Rejected { reason: Reason::BadField, what });
             }
@@ -50,24 +49,28 @@ impl List {
         list
     }
 
-    fn add(&mut self, text: &str) -> Result<(), String> {
+    /// Adds an endpoint, also where its labels are none: what is written of it is said, and it is looked at.
+    fn add<'a>(&mut self, text: &str, words: impl Iterator<Item = &'a str>) -> Result<(), String> {
         let endpoint = Endpoint::parse(text)?;
         let place = endpoint.place();
         match self.endpoints.get(&place) {
             Some(known) if known.protocol != endpoint.protocol => {
-                Err(format!("{place} is named before, with another protocol"))
+                return Err(format!("{place} is named before, with another protocol"));
             }
-            Some(_) => Ok(()),
-            None => {
-                self.endpoints.insert(place, endpoint);
-                Ok(())
-            }
+            Some(_) => {}
+            None => drop(self.endpoints.insert(place.clone(), endpoint)),
         }
+        let labels = labels(words)?;
+        if !labels.is_empty() {
+            self.labels.entry(place).or_insert(labels);
+        }
+        Ok(())
     }
 }
 
-/// Checks labels, which are `name=value` each. Nothing carries them yet.
-fn labels<'a>(words: impl Iterator<Item = &'a str>) -> Result<(), String> {
+/// Reads labels, which are `name=value` each.
+fn labels<'a>(words: impl Iterator<Item = &'a str>) -> Result<Labels, String> {
+    let mut labels = Labels::new();
     for (position, word) in words.enumerate() {
         let is_name = |name: &str| {
             let starts =
@@ -75,12 +78,16 @@ fn labels<'a>(words: impl Iterator<Item = &'a str>) -> Result<(), String> {
             starts && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         };
         match word.split_once('=') {
-            _ if position >= LABELS => return Err(format!("has more than {LABELS} labels")),
-            Some((name, value)) if is_name(name) && !value.is_empty() => {}
+            _ if position >= MOST_LABELS => {
+                return Err(format!("has more than {MOST_LABELS} labels"));
+            }
+            Some((name, value)) if is_name(name) && !value.is_empty() => {
+                labels.insert(name.to_owned(), value.to_owned());
+            }
             _ => return Err(format!("`{word}` is not a label, such as `team=web`")),
         }
     }
-    Ok(())
+    Ok(labels)
 }
 
 #[cfg(test)]
@@ -97,6 +104,9 @@ mod tests {
             ["a.example:443/a.example", "b.example:443/b.example", "example.com:443/example.com"];
         assert_eq!(places[..3], expected);
         assert_eq!(places[3..], ["mx.example.com:25/mx.example.com"]);
+        let web =
+            [("env", "prod"), ("team", "web")].map(|(name, value)| (name.into(), value.into()));
+        assert_eq!(list.labels, [("example.com:443/example.com".to_owned(), web.into())].into());
         let rejected: Vec<_> = list.rejected.iter().map(|one| one.what.as_str()).collect();
         assert_eq!(
             rejected,

@@ -46,7 +46,7 @@ fn page(found: BTreeMap<String, Found>, wanted: Wanted) -> Page {
         looked.push(found.into_look(place));
     }
     let unproven = wanted.unproven.or_else(|| unread(&looked));
-    let mut page = placed::page(certificates, rejected, looked);
+    let mut page = placed::page(certificates, rejected, looked, &wanted.labels);
     page.checkpoints = wanted.checkpoints;
     if let Some(places) = &mut page.places {
         places.unproven = unproven;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Tls;
 use super::endpoint::Endpoint;
 use super::list::List;
-use crate::expiry::{Reason, Rejected};
+use crate::expiry::{Labels, Reason, Rejected};
 use crate::source::{Checkpoint, Source, SourceError};
 
 /// Before the path in the key of the note that a file named endpoints.
@@ -16,6 +16,8 @@ const NAMED: &str = "endpoints_file ";
 pub(super) struct Wanted {
     /// By place.
     pub(super) endpoints: BTreeMap<String, Endpoint>,
+    /// What a file calls them, by place.
+    pub(super) labels: BTreeMap<String, Labels>,
     pub(super) rejected: Vec<Rejected>,
     /// Names with a wildcard of which no name is looked at.
     pub(super) wildcards: Vec<String>,
@@ -57,6 +59,7 @@ impl Wanted {
             self.checkpoints.push((key, Some("named".to_owned())));
         }
         self.rejected = list.rejected;
+        self.labels = list.labels;
         for (place, endpoint) in list.endpoints {
             self.endpoints.entry(place).or_insert(endpoint);
         }

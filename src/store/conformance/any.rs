@@ -44,8 +44,9 @@ pub(crate) fn sighting() -> impl Strategy<Value = Sighting> {
     let times = (option::of(time()), option::of(time()), any::<bool>());
     let texts = (text(), text(), text(), vec(text(), 0..3), vec(text(), 0..3));
     let place = (text(), option::of(any::<[u8; 32]>()), any::<bool>(), text(), text());
-    let sighting = (identity, times, texts, place);
-    sighting.prop_map(|((issuer, serial, kind, status), times, texts, place)| Sighting {
+    let labels = proptest::collection::btree_map(text(), text(), 0..3);
+    let sighting = (identity, times, texts, place, labels);
+    sighting.prop_map(|((issuer, serial, kind, status), times, texts, place, labels)| Sighting {
         issuer,
         serial,
         place: place.0,
@@ -63,6 +64,7 @@ pub(crate) fn sighting() -> impl Strategy<Value = Sighting> {
         unit: texts.2,
         names: texts.3,
         successors: texts.4,
+        labels: labels.into_iter().collect(),
     })
 }
 

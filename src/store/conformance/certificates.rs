@@ -1,7 +1,7 @@
 //! Certificates, what was notified about them, and scans.
 
 use super::*;
-use crate::expiry::Facts;
+use crate::expiry::{Facts, Labels};
 
 pub(super) async fn starts_empty(place: impl Place) {
     let store = place.open().await;
@@ -142,9 +142,33 @@ pub(super) async fn reads_facts_in_the_order_asked(place: impl Place) {
         unit: "plant-7".to_owned(),
         not_before: None,
         not_after: Some(at(1_000_002)),
+        labels: Labels::new(),
     };
     assert_eq!(facts[2].as_ref(), Some(&expected));
     assert_eq!(store.facts(&[]).await.unwrap(), []);
+}
+
+pub(super) async fn keeps_labels(place: impl Place) {
+    let labelled = |number: u32, labels: &[(&str, &str)]| {
+        let mut row = row(number, 1);
+        let owned = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        row.sighting.labels = owned.collect();
+        row
+    };
+    let store = place.open().await;
+    let scopes = vec![scope(1, "web", "all")];
+    let team = [("env", "prod \"'\u{202e}"), ("team", "web")];
+    let rows = vec![labelled(1, &team), labelled(2, &team), labelled(3, &[])];
+    store.commit(Arc::new(Commit { scopes, rows, ..Commit::default() })).await.unwrap();
+    let labels = async |store: &dyn Store| {
+        let facts = store.facts(&[1, 2, 3].map(RowId)).await.unwrap();
+        facts.into_iter().map(|facts| facts.unwrap().labels).collect::<Vec<Labels>>()
+    };
+    let expected: Labels = labelled(1, &team).sighting.labels.into_iter().collect();
+    assert_eq!(labels(&*store).await, [expected.clone(), expected.clone(), Labels::new()]);
+    let rows = vec![labelled(1, &[]), labelled(3, &team)];
+    store.commit(Arc::new(Commit { rows, ..Commit::default() })).await.unwrap();
+    assert_eq!(labels(&*store).await, [Labels::new(), expected.clone(), expected]);
 }
 
 pub(super) async fn lists_the_soonest(place: impl Place) {

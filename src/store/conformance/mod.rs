@@ -36,6 +36,7 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     certificates::applies_a_step_in_its_order(fresh()).await;
     certificates::leaves_nothing_of_a_broken_step(fresh()).await;
     certificates::reads_facts_in_the_order_asked(fresh()).await;
+    certificates::keeps_labels(fresh()).await;
     certificates::lists_the_soonest(fresh()).await;
     names::are_found_by_three_letters_of_each(fresh()).await;
     names::are_found_as_they_are_now_and_not_as_they_were(fresh()).await;
@@ -90,6 +91,7 @@ pub(crate) fn row(number: u32, scope: u32) -> RowWrite {
         unit: "plant-7".to_owned(),
         names: Vec::new(),
         successors: Vec::new(),
+        labels: Vec::new(),
     };
     let status = Status::Active;
     RowWrite { row: RowId(number), scope: ScopeId(scope), sighting, status, first_seen: at(5) }

@@ -6,7 +6,8 @@ use super::super::{Kept, ListQuery, Saved, ScanRecord, code};
 use super::Take;
 use super::failure::{Failure, Outcome};
 use crate::expiry::{
-    Facts, Fingerprint, Kind, Notified, RowId, ScopeId, Status, StoredParts, StoredRow, Timestamp,
+    Facts, Fingerprint, Kind, Labels, Notified, RowId, ScopeId, Status, StoredParts, StoredRow,
+    Timestamp,
 };
 
 /// Rows that are handed over at once: some hundred KiB.
@@ -20,25 +21,29 @@ const ROWS: &str = "
 
 const FACTS: &str = "
     SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
-           c.not_before, c.not_after, c.place, c.fingerprint, c.collides
+           c.not_before, c.not_after, c.place, c.fingerprint, c.collides,
+           (SELECT labels FROM label_set WHERE id = c.labels)
     FROM certificate c JOIN scope s ON s.id = c.scope_id WHERE c.id = ?1";
 
 const KEPT: &str = "
     SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
-           c.not_before, c.not_after, c.place, c.fingerprint, c.collides, c.first_seen, c.names, c.successors
+           c.not_before, c.not_after, c.place, c.fingerprint, c.collides,
+           (SELECT labels FROM label_set WHERE id = c.labels), c.first_seen, c.names, c.successors
     FROM certificate c JOIN scope s ON s.id = c.scope_id WHERE c.id = ?1";
 
 // CROSS JOIN keeps SQLite from walking all certificates once for each scope.
 const LIST: &str = "
     SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
-           c.not_before, c.not_after, c.place, c.fingerprint, c.collides
+           c.not_before, c.not_after, c.place, c.fingerprint, c.collides,
+           (SELECT labels FROM label_set WHERE id = c.labels)
     FROM certificate c CROSS JOIN scope s ON s.id = c.scope_id
     WHERE c.not_after IS NOT NULL AND (?1 IS NULL OR s.source = ?1) AND (?2 IS NULL OR c.not_after < ?2)
     ORDER BY c.not_after, c.id LIMIT ?3";
 
 const LIST_ALL: &str = "
     SELECT s.source, s.scope, c.issuer, c.serial, c.kind, c.status, c.common_name, c.holder, c.unit,
-           c.not_before, c.not_after, c.place, c.fingerprint, c.collides, c.first_seen, c.names, c.successors
+           c.not_before, c.not_after, c.place, c.fingerprint, c.collides,
+           (SELECT labels FROM label_set WHERE id = c.labels), c.first_seen, c.names, c.successors
     FROM certificate c CROSS JOIN scope s ON s.id = c.scope_id
     WHERE (?1 IS NULL OR s.source = ?1) AND (?2 IS NULL OR c.not_after < ?2)
     ORDER BY c.not_after IS NULL, c.not_after, c.id LIMIT ?3";
@@ -249,15 +254,16 @@ fn read_facts(row: &Row<'_>) -> Outcome<Facts> {
         unit: text(row, 8)?,
         not_before: maybe_time(row, 9)?,
         not_after: maybe_time(row, 10)?,
+        labels: labels(row.get_ref(14)?.as_str_or_null()?)?,
     })
 }
 
 fn read_kept(row: &Row<'_>) -> Outcome<Kept> {
     Ok(Kept {
         facts: read_facts(row)?,
-        first_seen: time(row, 14)?,
-        names: strings(row.get_ref(15)?.as_str_or_null()?)?,
-        successors: strings(row.get_ref(16)?.as_str_or_null()?)?,
+        first_seen: time(row, 15)?,
+        names: strings(row.get_ref(16)?.as_str_or_null()?)?,
+        successors: strings(row.get_ref(17)?.as_str_or_null()?)?,
     })
 }
 
@@ -275,6 +281,13 @@ fn kind(row: &Row<'_>, column: usize) -> Outcome<Kind> {
 fn status(row: &Row<'_>, column: usize) -> Outcome<Status> {
     let written = row.get_ref(column)?.as_i64()?;
     code::status(written).ok_or_else(|| Failure::Rule(format!("{written} is not a status")))
+}
+
+fn labels(json: Option<&str>) -> Outcome<Labels> {
+    json.map_or(Ok(Labels::new()), |json| {
+        serde_json::from_str(json)
+            .map_err(|error| Failure::Rule(format!("labels cannot be read: {error}")))
+    })
 }
 
 fn strings(json: Option<&str>) -> Outcome<Vec<String>> {

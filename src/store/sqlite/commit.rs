@@ -1,11 +1,13 @@
 //! Writing one step of the pipeline.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Transaction, params};
 
 use super::super::{Commit, RowWrite, ScanRecord, Settled, code};
 use super::failure::{Failure, Outcome};
 use super::{checkpoints, names, posts};
-use crate::expiry::{Notified, RowId, Timestamp};
+use crate::expiry::{Notified, RowId, Sighting, Timestamp};
 
 const SCOPE: &str = "INSERT INTO scope (id, source, scope) VALUES (?1, ?2, ?3)";
 
@@ -17,8 +19,9 @@ const FORGET_LEDGER: &str = "DELETE FROM ledger WHERE certificate_id = ?1";
 const ROW: &str = "
     INSERT INTO certificate (id, scope_id, kind, provider_status, status, not_before, not_after, row_digest,
         first_seen, issuer, serial, common_name, holder, unit, names, successors,
-        place, fingerprint, collides, signer, signs, end_unlisted)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+        place, fingerprint, collides, signer, signs, end_unlisted, labels)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+        (SELECT id FROM label_set WHERE labels = ?23))
     ON CONFLICT (id) DO UPDATE SET scope_id = excluded.scope_id, kind = excluded.kind,
         provider_status = excluded.provider_status, status = excluded.status, not_before = excluded.not_before,
         not_after = excluded.not_after, row_digest = excluded.row_digest, issuer = excluded.issuer,
@@ -26,7 +29,10 @@ const ROW: &str = "
         unit = excluded.unit, names = excluded.names, successors = excluded.successors,
         place = excluded.place, fingerprint = excluded.fingerprint, collides = excluded.collides,
         signer = excluded.signer, signs = excluded.signs,
-        end_unlisted = excluded.end_unlisted";
+        end_unlisted = excluded.end_unlisted, labels = excluded.labels";
+
+const LABEL_SET: &str =
+    "INSERT INTO label_set (labels) VALUES (?1) ON CONFLICT (labels) DO NOTHING";
 
 const STATUS: &str = "UPDATE certificate SET status = ?2 WHERE id = ?1";
 
@@ -59,6 +65,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     FORGET_CERTIFICATE,
     FORGET_LEDGER,
     ROW,
+    LABEL_SET,
     STATUS,
     WRITE_LEDGER,
     INHERIT,
@@ -109,6 +116,7 @@ fn remove(transaction: &Transaction<'_>, removed: &[RowId]) -> Outcome<()> {
 fn write_rows(transaction: &Transaction<'_>, rows: &[RowWrite]) -> Outcome<()> {
     let mut statement = transaction.prepare_cached(ROW)?;
     for RowWrite { row, scope, sighting, status, first_seen } in rows {
+        let labels = label_set(transaction, sighting)?;
         statement.execute(params![
             row.0,
             scope.0,
@@ -132,9 +140,22 @@ fn write_rows(transaction: &Transaction<'_>, rows: &[RowWrite]) -> Outcome<()> {
             Some(&sighting.signer).filter(|signer| **signer != sighting.issuer),
             unless_empty(&sighting.signs),
             sighting.end_unlisted.then_some(1),
+            labels,
         ])?;
     }
     Ok(())
+}
+
+/// Writes labels that are not there yet: those of a source or an account are the same on most of its certificates.
+fn label_set(transaction: &Transaction<'_>, sighting: &Sighting) -> Outcome<Option<String>> {
+    if sighting.labels.is_empty() {
+        return Ok(None);
+    }
+    let labels: BTreeMap<&str, &str> =
+        sighting.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let text = json(&labels)?;
+    transaction.prepare_cached(LABEL_SET)?.execute([&text])?;
+    Ok(Some(text))
 }
 
 fn unless_empty(text: &str) -> Option<&str> {

@@ -73,6 +73,7 @@ fn reads_the_vendors_sample() {
             unit: "tx".into(),
             names: vec![],
             successors: vec![],
+            labels: vec![],
         }]
     );
 }
