@@ -24,6 +24,7 @@ pub(super) fn expiring(name: &str, days: i64) -> Event {
         leaves: None,
         newer: None,
         unserved: false,
+        places: None,
     };
     Event { id: "0193e4b0-7d".into(), at: NOW, severity: Severity::Warning, topic }
 }
@@ -59,6 +60,7 @@ pub(super) fn topics(text: &str) -> Vec<Topic> {
         leaves: Some(2),
         newer: None,
         unserved: true,
+        places: Some(3),
     };
     let others = [
         expiring,

@@ -192,6 +192,7 @@ channels = ["ops"]
                 leaves: None,
                 newer: None,
                 unserved: false,
+                places: None,
             },
         )
     }

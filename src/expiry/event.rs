@@ -145,6 +145,8 @@ pub enum Topic {
         newer: Option<Newer>,
         /// Whether it is served nowhere that is looked at, although endpoints of its names are.
         unserved: bool,
+        /// For a CA that is in several places: how many. This is said of all of them.
+        places: Option<u64>,
     },
     /// A certificate crossed a rung and is served still, although a newer one for its names was issued.
     NotDeployed {

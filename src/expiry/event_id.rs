@@ -130,7 +130,14 @@ mod tests {
     }
 
     fn id_of(facts: Facts, rung: Rung, severity: Severity, occasion: &Occasion) -> String {
-        let topic = Topic::Expiring { facts, rung, leaves: None, newer: None, unserved: false };
+        let topic = Topic::Expiring {
+            facts,
+            rung,
+            leaves: None,
+            newer: None,
+            unserved: false,
+            places: None,
+        };
         event_id(&topic, severity, occasion)
     }
 

@@ -228,7 +228,8 @@ mod tests {
             ..Facts::bare(Kind::Device, Status::Inactive)
         };
         let rung = Rung::Before(7 * 86_400);
-        let topic = Topic::Expiring { facts, rung, leaves: None, newer: None, unserved: false };
+        let (leaves, newer, unserved, places) = (None, None, false, None);
+        let topic = Topic::Expiring { facts, rung, leaves, newer, unserved, places };
         event(Severity::Warning, topic)
     }
 

@@ -333,6 +333,7 @@ impl Bench {
             leaves: None,
             newer: None,
             unserved: false,
+            places: None,
         };
         Event { id: id.into(), at, severity: Severity::Info, topic }
     }

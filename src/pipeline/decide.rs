@@ -49,6 +49,7 @@ impl Pipeline {
                 !self.absence.holds_back(row) && !self.renewing.holds(row)
             });
             self.holds_back |= notices.len() < all;
+            self.once_for_each_authority(&mut notices);
         }
         if self.sources.take_parts_changed() || !settled {
             self.count_active();
@@ -127,7 +128,8 @@ impl Pipeline {
             }
             newer => {
                 let unserved = self.inventory.is_served_nowhere(row, &self.looked);
-                Topic::Expiring { facts, rung, leaves, newer, unserved }
+                let places = self.places_of(row);
+                Topic::Expiring { facts, rung, leaves, newer, unserved, places }
             }
         };
         let id = event_id(&topic, severity, &Occasion::First);

@@ -10,6 +10,7 @@ impl Pipeline {
     /// Closes the alerts about certificates that are gone: as renewed where something took their place. They are still
     /// known, and are forgotten after this.
     pub(super) async fn close_gone(&mut self, rows: &[RowId]) -> anyhow::Result<()> {
+        self.hand_over(rows).await?;
         let alerted: Vec<RowId> =
             rows.iter().copied().filter(|row| self.ledger.contains(*row)).collect();
         if alerted.is_empty() {

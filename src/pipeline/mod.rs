@@ -6,7 +6,8 @@
 //!
 //! Reading order: `apply` (what the events of a scan do), `places` (what a look at places does), `endpoints` (or at what is
 //! served there) and `scopes` (what becomes of a scope that is not listed), `source_status` (how every source is doing),
-//! `poll_counts` (what the log says of a poll), `decide` (what is notified), `deployment` (what is served and should not be),
+//! `poll_counts` (what the log says of a poll), `decide` (what is notified), `authorities` (once for
+//! all places of a CA), `deployment` (what is served and should not be),
 //! `renewed` (which alerts something new may have ended), `missed` (which are about what was not found), `ended` (which are
 //! over), `open` (what is open when channels change) and `self_checks` (what is wrong with the daemon itself), `draft` (the
 //! commit being written), `commit` (how it becomes durable and is shown), `due` (when the pipeline turns by itself).
@@ -30,6 +31,7 @@ use crate::scan::{ScanEvent, SourceStatus};
 use crate::store::{Saved, Store, StoreError};
 
 mod apply;
+mod authorities;
 mod commit;
 mod completion;
 mod decide;

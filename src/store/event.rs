@@ -58,6 +58,8 @@ enum TopicRow<'a> {
         /// Absent in events of before endpoints were looked at.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unserved: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        places: Option<u64>,
     },
     NotDeployed {
         facts: FactsRow<'a>,
@@ -157,10 +159,11 @@ struct AcceptedRow {
 
 fn topic_row(topic: &Topic) -> TopicRow<'_> {
     match topic {
-        Topic::Expiring { facts, rung, leaves, newer, unserved } => {
+        Topic::Expiring { facts, rung, leaves, newer, unserved, places } => {
+            let (unserved, places) = (*unserved, *places);
             let (facts, rung) = (facts_row(facts), code::of_rung(*rung));
             let (leaves, newer) = (*leaves, newer.as_ref().map(newer_row));
-            TopicRow::Expiring { facts, rung, leaves, newer, unserved: *unserved }
+            TopicRow::Expiring { facts, rung, leaves, newer, unserved, places }
         }
         Topic::NotDeployed { facts, rung, newer, since } => {
             not_deployed_row(facts, *rung, newer, *since)
@@ -219,9 +222,9 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
 
 fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
     Ok(match row {
-        TopicRow::Expiring { facts: row, rung, leaves, newer: other, unserved } => {
+        TopicRow::Expiring { facts: row, rung, leaves, newer: other, unserved, places } => {
             let (facts, rung, newer) = (facts(row)?, code::rung(rung), other.map(newer));
-            Topic::Expiring { facts, rung, leaves, newer, unserved }
+            Topic::Expiring { facts, rung, leaves, newer, unserved, places }
         }
         TopicRow::NotDeployed { facts: row, rung, newer: other, since } => {
             not_deployed(facts(row)?, rung, newer(other), since)

@@ -109,6 +109,7 @@ fn message(id: &str, language: Language, name: &str, events: usize) -> Message {
         leaves: None,
         newer: None,
         unserved: false,
+        places: None,
     };
     let at = Timestamp::from_seconds(1_799_000_000);
     let event = Event { id: "0193".into(), at, severity: Severity::Warning, topic };

@@ -119,11 +119,12 @@ fn of_topic(event: &Event, at: Timestamp) -> Map<String, Value> {
 /// Returns what is said about a certificate, if it is about one.
 fn of_alert(topic: &Topic, at: Timestamp) -> Option<Map<String, Value>> {
     Some(match topic {
-        Topic::Expiring { facts, rung, leaves, newer, unserved } => {
+        Topic::Expiring { facts, rung, leaves, newer, unserved, places } => {
             let word = Message::rung_word(*rung);
             let newer = newer.as_ref().map(of_newer);
             let own = json!({
                 "rung": word, "leaves": leaves, "newer": newer, "served_nowhere": unserved,
+                "places": places,
             });
             of_certificate(facts, at, &["expiring", word.as_str()], own)
         }
@@ -327,6 +328,7 @@ mod tests {
             "newer": null,
             "occurred_at": "2026-01-01T00:00:00Z",
             "place": "",
+            "places": null,
             "problem_key": "56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae",
             "rung": "7d",
             "schema": "notafter.event/1",
@@ -350,8 +352,8 @@ mod tests {
         let events: Vec<_> = events.as_array().unwrap().iter().map(Value::to_string).collect();
         insta::assert_snapshot!(format!("{page}\n{}", events.join("\n")), @r#"
         {"data":{"batch_id":"0193e4b0-7d","composed_at":"2026-01-01T00:00:00Z","counts":{"certificate.expiring":2},"events":null,"link":"https://certs.example.com/","page":1,"pages":1,"schema":"notafter.batch/1","severity":"warning","total":2},"timestamp":"2026-01-01T00:00:00Z","type":"digest"}
-        {"certificate":{"common_name":"*.a.example.com","display_name":"*.a.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","labels":{},"not_after":"2026-01-04T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"*.a.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":3,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":259200,"served_nowhere":false,"severity":"warning","source":"web-certs"}
-        {"certificate":{"common_name":"b.example.com","display_name":"b.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","labels":{},"not_after":"2026-01-08T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"b.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":7,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":604800,"served_nowhere":false,"severity":"warning","source":"web-certs"}
+        {"certificate":{"common_name":"*.a.example.com","display_name":"*.a.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","labels":{},"not_after":"2026-01-04T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"*.a.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":3,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","places":null,"problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":259200,"served_nowhere":false,"severity":"warning","source":"web-certs"}
+        {"certificate":{"common_name":"b.example.com","display_name":"b.example.com","fingerprint":null,"holder":"","issuer":"R11","kind":"server","labels":{},"not_after":"2026-01-08T00:00:00Z","not_before":"2025-10-10T00:00:00Z","organizational_unit":"","place":"","serial":"04a1b2c3","status":"active","subject_cn":"b.example.com"},"composed_at":"2026-01-01T00:00:00Z","days_left":7,"dedup_key":"e6c654a6d15a9e10e3b6d4ac1319a30ce7bae92c57de100dd9dc44710e9a9e46","id":"0193e4b0-7d","kind":"certificate.expiring","leaves":null,"link":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","newer":null,"occurred_at":"2026-01-01T00:00:00Z","place":"","places":null,"problem_key":"56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae","rung":"7d","schema":"notafter.event/1","scope":"all","seconds_left":604800,"served_nowhere":false,"severity":"warning","source":"web-certs"}
         "#);
     }
 
@@ -506,7 +508,7 @@ mod tests {
             ));
         }
         insta::assert_snapshot!(shapes.join("\n"), @r#"
-        certificate.expiring: ["certificate", "days_left", "dedup_key", "leaves", "newer", "place", "problem_key", "rung", "scope", "seconds_left", "served_nowhere", "source"]
+        certificate.expiring: ["certificate", "days_left", "dedup_key", "leaves", "newer", "place", "places", "problem_key", "rung", "scope", "seconds_left", "served_nowhere", "source"]
         certificate.renewed: ["certificate", "days_left", "dedup_key", "place", "problem_key", "scope", "seconds_left", "source", "successor"]
         source.stale: ["error", "last_proven", "source"]
         source.recovered: ["source"]

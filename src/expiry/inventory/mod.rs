@@ -3,8 +3,9 @@
 //! Reading order: `record` (what is kept about one certificate), `chunk` (4096 of them in columns), `slots` (which
 //! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `top_k`, `writer` (the
 //! [`Inventory`]), `places` (which certificate a sighting in a place is of), `lost` (or one whose issuer got lost),
-//! `restate` (succession applied), `deployment` (what is served, and what should be), `view` (what readers get), `select` (which
-//! of them, in which order), `lookup` (or by what they are known by), `chunk_sums` and `sums`.
+//! `restate` (succession applied), `deployment` (what is served, and what should be), `copies` (one CA in many places), `view`
+//! (what readers get), `select` (which of them, in which order), `lookup` (or by what they are known by), `chunk_sums` and
+//! `sums`.
 //!
 //! # Memory
 //!
@@ -25,6 +26,7 @@ mod lost;
 mod restate;
 mod shares;
 mod deployment;
+mod copies;
 mod view;
 mod select;
 mod lookup;

@@ -61,6 +61,7 @@ mod tests {
     use super::*;
 
     /// Bytes for each of so many.
+    #[expect(clippy::cast_precision_loss, reason = "bytes far below 2^52")]
     fn each(many: u32) -> f64 {
         let mut shares = Shares::default();
         let hash = |number: &u32| xxh3_64(&number.to_le_bytes());

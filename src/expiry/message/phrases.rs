@@ -133,11 +133,12 @@ impl Phrases {
     /// Returns what else decides how urgent an end is.
     pub(super) fn what_to_know(self, topic: &Topic) -> Vec<(Label, String)> {
         match topic {
-            Topic::Expiring { leaves, newer, unserved, .. } => {
+            Topic::Expiring { leaves, newer, unserved, places, .. } => {
                 let newer = newer.as_ref().map(|newer| self.newer(newer)).unwrap_or_default();
                 let served = if *unserved { words::served_nowhere(self.language) } else { "" };
                 vec![
                     (Label::Leaves, number(*leaves)),
+                    (Label::Places, number(*places)),
                     (Label::Newer, newer),
                     (Label::Served, served.to_owned()),
                 ]
@@ -200,17 +201,19 @@ impl Phrases {
 
     fn expiring(self, facts: &Facts, leaves: Option<u64>) -> String {
         let (name, when) = (certificate_name(facts), self.when(facts.not_after));
-        let leaves = leaves.unwrap_or(0);
-        match (self.language, facts.kind == Kind::Ca) {
-            (En, false) => format!("certificate {name} {when}"),
-            (Zh, false) => format!("证书 {name} {when}"),
-            (En, true) => {
+        let is_authority = facts.kind == Kind::Ca;
+        match (self.language, leaves.filter(|_| is_authority)) {
+            (En, None) if is_authority => format!("CA certificate {name} {when}"),
+            (Zh, None) if is_authority => format!("CA 证书 {name} {when}"),
+            (En, None) => format!("certificate {name} {when}"),
+            (Zh, None) => format!("证书 {name} {when}"),
+            (En, Some(leaves)) => {
                 format!(
                     "CA certificate {name} {when}, with {}",
                     words::counted(leaves, "active certificate")
                 )
             }
-            (Zh, true) => format!("CA 证书 {name} {when}，涉及 {leaves} 张有效证书"),
+            (Zh, Some(leaves)) => format!("CA 证书 {name} {when}，涉及 {leaves} 张有效证书"),
         }
     }
 

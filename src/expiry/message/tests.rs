@@ -29,6 +29,7 @@ fn expiring(name: &str, days: i64) -> Event {
             leaves: None,
             newer: None,
             unserved: false,
+            places: None,
         },
     )
 }
@@ -43,6 +44,7 @@ fn inactive(name: &str) -> Event {
             leaves: None,
             newer: None,
             unserved: false,
+            places: None,
         },
     )
 }

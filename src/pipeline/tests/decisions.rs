@@ -12,7 +12,8 @@ async fn a_decision_is_saved_with_what_it_is_about_and_not_made_twice() {
     }
     let said = bench.said().await;
     let told: Vec<_> = said.iter().map(|event| &event.topic).collect();
-    let [Topic::Expiring { facts, rung, leaves: None, newer: None, unserved: false }] = told[..]
+    let [Topic::Expiring { facts, rung, leaves: None, newer: None, unserved: false, places: None }] =
+        told[..]
     else {
         panic!("{told:?}")
     };

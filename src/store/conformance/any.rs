@@ -111,9 +111,9 @@ fn endpoint() -> BoxedStrategy<Topic> {
 
 fn topic() -> BoxedStrategy<Topic> {
     prop_oneof![
-        (facts(), rung(), option::of(any::<u64>()), option::of(newer()), any::<bool>()).prop_map(
-            |(facts, rung, leaves, newer, unserved)| {
-                Topic::Expiring { facts, rung, leaves, newer, unserved }
+        (facts(), rung(), option::of(newer()), any::<bool>(), any::<[Option<u64>; 2]>()).prop_map(
+            |(facts, rung, newer, unserved, [leaves, places])| {
+                Topic::Expiring { facts, rung, leaves, newer, unserved, places }
             }
         ),
         (facts(), rung(), newer(), option::of(time())).prop_map(|(facts, rung, newer, since)| {

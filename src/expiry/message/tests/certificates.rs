@@ -67,6 +67,7 @@ fn a_device_is_told_with_its_instance_and_the_authority_that_signed_it() {
         leaves: None,
         newer: None,
         unserved: false,
+        places: None,
     };
     insta::assert_snapshot!(said_of(topic), @r"
     [notafter] certificate meter 7 expires in 1 day (warning)
@@ -94,6 +95,7 @@ fn a_device_is_told_with_its_instance_and_the_authority_that_signed_it() {
         leaves: None,
         newer: None,
         unserved: false,
+        places: None,
     };
     let message =
         Message::compose("id", NOW, Language::Zh, vec![event(Severity::Warning, topic)], None);
@@ -115,6 +117,23 @@ fn a_rung_is_a_length_of_time_in_chinese() {
 }
 
 #[test]
+fn a_ca_of_which_it_is_not_known_what_it_signed_is_told_without_a_number() {
+    let facts = Facts { kind: Kind::Ca, place: "a.test:443/a.test".into(), ..facts("R10", 13) };
+    let rung = Rung::Before(14 * 86_400);
+    let (leaves, newer, unserved, places) = (None, None, false, Some(1000));
+    let topic = Topic::Expiring { facts, rung, leaves, newer, unserved, places };
+    let event = event(Severity::Warning, topic);
+    for (language, title, places) in [
+        (Language::En, "CA certificate R10 expires in 13 days", "Places with it: 1000"),
+        (Language::Zh, "CA 证书 R10 将在 13 天后到期", "所在位置数：1000"),
+    ] {
+        let message = Message::compose("id", NOW, language, vec![event.clone()], None);
+        assert_eq!(message.title, format!("[notafter] {title}"));
+        assert!(fact_lines(&message).contains(&places.to_owned()), "{:?}", message.facts);
+    }
+}
+
+#[test]
 fn a_ca_is_told_with_its_leaves() {
     let facts = Facts { kind: Kind::Ca, ..facts("Root CA", 13) };
     let topic = Topic::Expiring {
@@ -123,6 +142,7 @@ fn a_ca_is_told_with_its_leaves() {
         leaves: Some(1234),
         newer: None,
         unserved: false,
+        places: None,
     };
     insta::assert_snapshot!(said_of(topic), @r"
     [notafter] CA certificate Root CA expires in 13 days, with 1234 active certificates (warning)
@@ -189,6 +209,7 @@ fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
         leaves: None,
         newer: Some(newer.clone()),
         unserved: false,
+        places: None,
     };
     insta::assert_snapshot!(said_of(topic.clone()), @r"
     [notafter] certificate a.example.com expires in 7 days (warning)
@@ -221,6 +242,7 @@ fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
         leaves: None,
         newer: Some(listed),
         unserved: false,
+        places: None,
     };
     let gone = Topic::Gone { facts: placed, elsewhere: Some(newer) };
     let events = [topic, unknown, gone].map(|topic| event(Severity::Warning, topic));
