@@ -55,11 +55,22 @@ pub struct Sightings {
     rows: Vec<(Digests, Sighting<Range>)>,
 }
 
-/// Where a text lies among all texts.
+/// Where a text lies among all texts, which together are far shorter than 4 GiB.
 #[derive(Clone, Copy, Debug)]
 struct Range {
-    from: usize,
-    to: usize,
+    from: u32,
+    to: u32,
+}
+
+impl Range {
+    fn new(from: usize, to: usize) -> Self {
+        let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { from: place(from), to: place(to) }
+    }
+
+    fn of(self, texts: &str) -> &str {
+        texts.get(self.from as usize..self.to as usize).unwrap_or_default()
+    }
 }
 
 impl Sightings {
@@ -84,7 +95,7 @@ impl Sightings {
         let row = sighting.map(|text| {
             let from = texts.len();
             texts.push_str(text.as_ref());
-            Range { from, to: texts.len() }
+            Range::new(from, texts.len())
         });
         self.rows.push((digests, row));
     }
@@ -146,7 +157,7 @@ impl<'a> Seen<'a> {
 
     /// Returns it with its texts.
     pub fn sighting(self) -> Sighting<&'a str> {
-        self.row.map(|place| self.texts.get(place.from..place.to).unwrap_or_default())
+        self.row.map(|place| place.of(self.texts))
     }
 
     /// Returns a copy that outlives the page.
@@ -173,9 +184,9 @@ impl Extend<Sighting> for Sightings {
 fn put(texts: &mut Vec<u8>, text: &[u8]) -> Range {
     let from = texts.len();
     texts.extend_from_slice(text);
-    let to = texts.len();
+    let range = Range::new(from, texts.len());
     texts.push(b'\n');
-    Range { from, to }
+    range
 }
 
 #[cfg(test)]

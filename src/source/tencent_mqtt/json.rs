@@ -13,8 +13,11 @@ use crate::client::tencent::Whole;
 /// Values within values; what is nested deeper is refused, or reading it would overrun the stack.
 const DEEPEST: u8 = 100;
 
-/// Room for a text that begins to have escapes: it grows no more than once or twice.
-const ESCAPED: usize = 96;
+/// Room for a text that begins to have escapes: few are longer.
+const ESCAPED: usize = 192;
+
+/// Characters that are taken from their escapes before they are put into a text.
+const AT_ONCE: usize = 32;
 
 /// What each hexadecimal digit stands for; more than any of them for other bytes.
 const DIGITS: [u32; 256] = digits();
@@ -182,11 +185,19 @@ impl<'a> Reader<'a> {
 
     /// Reads as many escapes of ASCII characters as there are in a row, such as `\u0041`.
     fn ascii_escapes(&mut self, text: &mut Vec<u8>) {
-        while let [b'\\', b'u', b'0', b'0', first, second, rest @ ..] = self.rest {
-            let code = DIGITS[usize::from(*first)] << 4 | DIGITS[usize::from(*second)];
-            let Ok(ascii @ 0..0x80) = u8::try_from(code) else { return };
-            text.push(ascii);
-            self.rest = rest;
+        let mut characters = [0; AT_ONCE];
+        loop {
+            let mut count = 0;
+            for (character, escape) in characters.iter_mut().zip(self.rest.as_chunks::<6>().0) {
+                let Some(ascii) = ascii(*escape) else { break };
+                *character = ascii;
+                count += 1;
+            }
+            text.extend_from_slice(characters.get(..count).unwrap_or_default());
+            self.rest = self.rest.get(count * 6..).unwrap_or_default();
+            if count < AT_ONCE {
+                return;
+            }
         }
     }
 
@@ -283,6 +294,13 @@ impl<'a> Reader<'a> {
         self.rest = self.rest.get(1..)?;
         Some(())
     }
+}
+
+/// Returns the ASCII character that an escape stands for, if it is one of those.
+fn ascii(escape: [u8; 6]) -> Option<u8> {
+    let [b'\\', b'u', b'0', b'0', first, second] = escape else { return None };
+    let code = DIGITS[usize::from(first)] << 4 | DIGITS[usize::from(second)];
+    u8::try_from(code).ok().filter(u8::is_ascii)
 }
 
 /// Returns the whole number that a number is, however it is written; `None` for any other.
