@@ -16,7 +16,7 @@ pub(super) type Reading = Box<dyn Fn() -> Result<SecretString, String> + Send + 
 
 /// The addresses that belong to one vendor's robots.
 pub(super) struct Vendor {
-    /// The exact host names.
+    /// The exact host names, or what they end in where one begins with a dot.
     pub(super) hosts: &'static [&'static str],
     /// Whether path and query are those of a robot.
     pub(super) robot: fn(&Url) -> bool,
@@ -49,6 +49,25 @@ impl Address {
                 None
             }
         }
+    }
+
+    /// Reads and checks an address that is no secret by itself and may be written as it is.
+    pub(super) fn of_open(
+        key: &'static str,
+        is_root: fn(&Url) -> bool,
+        fields: &mut Fields<'_>,
+    ) -> Option<Self> {
+        let Placed { value, span } = fields.required_open(key)?;
+        let read: Reading = Box::new(move || value.read());
+        let checked = Self::new(key, read, None).and_then(|address| {
+            let url = (address.read)().and_then(|text| check(text.expose_secret(), None))?;
+            if is_root(&url) {
+                Ok(address)
+            } else {
+                Err("it is not the root of a server".to_owned())
+            }
+        });
+        checked.map_err(|why| fields.mistake(span, format!("`{key}`: {why}"))).ok()
     }
 
     /// Reads and checks the address; the error does not repeat it. `option` is what a person corrects if it is wrong.
@@ -112,7 +131,10 @@ pub(super) fn check(text: &str, vendor: Option<&Vendor>) -> Result<Url, String> 
 }
 
 fn belongs_to(url: &Url, vendor: &Vendor) -> bool {
-    let named = url.host_str().is_some_and(|host| vendor.hosts.contains(&host));
+    let is_named = |host: &str| {
+        vendor.hosts.iter().any(|own| *own == host || (own.starts_with('.') && host.ends_with(own)))
+    };
+    let named = url.host_str().is_some_and(is_named);
     named && url.port().is_none() && (vendor.robot)(url)
 }
 

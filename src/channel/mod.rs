@@ -13,10 +13,17 @@ use means::Means;
 
 mod address;
 mod dingtalk;
+mod discord;
 mod feishu;
 mod fit;
+mod google_chat;
+mod keys;
+mod markdown;
+mod mattermost;
 mod means;
+mod ntfy;
 mod options;
+mod pagerduty;
 #[cfg(test)]
 mod pigeon;
 mod post;
@@ -25,6 +32,8 @@ mod robot;
 mod sample;
 mod sign;
 mod slack;
+mod teams;
+mod telegram;
 mod verdict;
 mod webhook;
 mod wecom;
@@ -206,8 +215,15 @@ impl Kind {
 /// Every kind, sorted by name.
 pub const KINDS: &[Kind] = &[
     Kind::robot::<dingtalk::DingTalk>("dingtalk"),
+    Kind::robot::<discord::Discord>("discord"),
     Kind::robot::<feishu::Feishu>("feishu"),
+    Kind::robot::<google_chat::GoogleChat>("google-chat"),
+    Kind::robot::<mattermost::Mattermost>("mattermost"),
+    Kind::robot::<ntfy::Ntfy>("ntfy"),
+    Kind::robot::<pagerduty::PagerDuty>("pagerduty"),
     Kind::robot::<slack::Slack>("slack"),
+    Kind::robot::<teams::Teams>("teams"),
+    Kind::robot::<telegram::Telegram>("telegram"),
     Kind::robot::<webhook::Webhook>("webhook"),
     Kind::robot::<wecom::WeCom>("wecom"),
 ];
@@ -251,10 +267,11 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_names_the_known_ones() {
-        let (channel, mistakes) = built("teams", "http://127.0.0.1:1/x", "");
+        let (channel, mistakes) = built("opsgenie", "http://127.0.0.1:1/x", "");
         assert!(channel.is_none());
         assert!(
-            mistakes[0].contains("known: dingtalk, feishu, slack, webhook, wecom"),
+            mistakes[0]
+                .contains("known: dingtalk, discord, feishu, google-chat, mattermost, ntfy, "),
             "{mistakes:?}"
         );
     }
@@ -262,7 +279,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_has_an_example() {
         let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
-        assert_eq!(names, ["dingtalk", "feishu", "slack", "webhook", "wecom"]);
+        assert!(names.is_sorted() && names.len() == 12, "{names:?}");
         assert!(KINDS.iter().all(|kind| kind.example.is_some()));
     }
 }

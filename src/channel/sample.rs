@@ -1,6 +1,7 @@
 //! Messages and answers that the channels' tests share.
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 
 use super::{Receipt, SendError};
 use crate::client::http::Response;
@@ -124,6 +125,18 @@ pub(super) fn answer_with(status: u16, headers: &[(&'static str, &str)], body: &
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
         .collect();
     Response { status, headers, body: body.as_bytes().to_vec().into() }
+}
+
+/// Returns a JSON object as it is read at a glance: a line for each key, and for each item of a list of objects.
+pub(super) fn outline(object: &Value) -> String {
+    let lines = object.as_object().into_iter().flatten().flat_map(|(key, value)| {
+        let items = value.as_array().filter(|items| items.iter().any(Value::is_object));
+        match items {
+            Some(items) => items.iter().map(|item| format!("{key}: {item}")).collect(),
+            None => vec![format!("{key}: {value}")],
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Asserts what a service's verdict makes of answers: status and body, and how the message ends.

@@ -102,7 +102,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 39);
+        assert_eq!(switched, 44);
         for kind in EVENT_KINDS {
             assert!(reference.contains(kind.as_str()), "{}", kind.as_str());
         }

@@ -34,7 +34,7 @@ pub use hosts::{HostName, Hosts};
 pub use load::{load, load_file};
 pub use mistakes::Mistakes;
 pub use schedule::Schedule;
-pub use secret::{Secret, SecretRef};
+pub use secret::{Open, Secret, SecretRef};
 pub use tree::Table;
 
 use chrono_tz::Tz;

@@ -32,6 +32,25 @@ pub enum SecretRef {
     Credential(String),
 }
 
+/// What may be a secret.
+#[derive(Clone, Debug)]
+pub enum Open {
+    /// It is none, and stands in the configuration.
+    Written(String),
+    /// It is one.
+    Secret(Secret),
+}
+
+impl Open {
+    /// Reads it as it is now.
+    pub fn read(&self) -> Result<SecretString, String> {
+        match self {
+            Self::Written(text) => Ok(SecretString::from(text.trim())),
+            Self::Secret(secret) => secret.read(),
+        }
+    }
+}
+
 /// A secret and where it is read from. Files are read again at every use, so that a rotated secret is picked up.
 #[derive(Clone, Debug)]
 pub struct Secret {

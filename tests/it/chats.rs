@@ -16,43 +16,93 @@ use simulator::chat::{self, Chat, Fault, Service};
 const HOSTILE: &str =
     "<!channel> @all <at user_id=\"all\"> [x](https://evil.test) `*_~\"\\\r\n\u{202E}证书";
 
+/// A channel of a robot whose address is a secret.
+const BY_URL: &str = "url = { env = \"URL\" }";
+/// The same, which signs.
+const SIGNED: &str = "url = { env = \"URL\" }\nsecret = { env = \"KEY\" }";
+
 struct Robot {
     kind: &'static str,
-    path: &'static str,
-    secret: Option<&'static str>,
     service: Service,
+    path: &'static str,
+    options: &'static str,
+    key: &'static str,
     room: &'static str,
 }
 
 const fn robot(
-    kind: &'static str,
+    (kind, service): (&'static str, Service),
     path: &'static str,
-    secret: Option<&'static str>,
-    service: Service,
+    (options, key): (&'static str, &'static str),
     room: &'static str,
 ) -> Robot {
-    Robot { kind, path, secret, service, room }
+    Robot { kind, service, path, options, key, room }
 }
 
-const ROBOTS: [Robot; 5] = [
-    robot("slack", "/slack/services/T/B/x", None, Service::Slack, "T/B/x"),
+const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
+const BOT: &str = "1:simulated-bot-token";
+
+const ROBOTS: [Robot; 12] = [
+    robot(("slack", Service::Slack), "/slack/services/T/B/x", (BY_URL, "-"), "T/B/x"),
     robot(
-        "feishu",
+        ("feishu", Service::Feishu),
         "/feishu/open-apis/bot/v2/hook/demo",
-        Some(chat::FEISHU_SECRET),
-        Service::Feishu,
+        (SIGNED, chat::FEISHU_SECRET),
         "demo",
     ),
     robot(
-        "dingtalk",
+        ("dingtalk", Service::DingTalk),
         "/dingtalk/robot/send?access_token=demo",
-        Some(chat::DINGTALK_SECRET),
-        Service::DingTalk,
+        (SIGNED, chat::DINGTALK_SECRET),
         "demo",
     ),
-    robot("wecom", "/wecom/cgi-bin/webhook/send?key=demo", None, Service::WeCom, "demo"),
-    robot("webhook", "/webhook/ops", Some(chat::WEBHOOK_SECRET), Service::Webhook, "ops"),
+    robot(("wecom", Service::WeCom), "/wecom/cgi-bin/webhook/send?key=demo", (BY_URL, "-"), "demo"),
+    robot(("webhook", Service::Webhook), "/webhook/ops", (SIGNED, chat::WEBHOOK_SECRET), "ops"),
+    robot(("discord", Service::Discord), "/discord/api/webhooks/1/demo", (BY_URL, "-"), "demo"),
+    robot(
+        ("teams", Service::Teams),
+        "/teams/workflows/demo/triggers/manual/paths/invoke?sig=s",
+        (BY_URL, "-"),
+        "demo",
+    ),
+    robot(("mattermost", Service::Mattermost), "/mattermost/hooks/demo", (BY_URL, "-"), "demo"),
+    robot(
+        ("google-chat", Service::GoogleChat),
+        "/google-chat/v1/spaces/demo/messages?key=k&token=t",
+        (BY_URL, "-"),
+        "demo",
+    ),
+    robot(
+        ("telegram", Service::Telegram),
+        "",
+        ("token = { env = \"KEY\" }\nchat_id = -100\napi = \"$BASE/telegram\"", BOT),
+        BOT,
+    ),
+    robot(
+        ("ntfy", Service::Ntfy),
+        "",
+        ("url = \"$BASE\"\ntopic = { env = \"KEY\" }", "certs"),
+        "certs",
+    ),
+    robot(
+        ("pagerduty", Service::PagerDuty),
+        "/v2/enqueue",
+        ("url = { env = \"URL\" }\nrouting_key = { env = \"KEY\" }", ROUTING_KEY),
+        ROUTING_KEY,
+    ),
 ];
+
+impl Robot {
+    /// Returns how many requests carry so many events.
+    fn requests(&self, events: usize) -> usize {
+        match self.kind {
+            "webhook" => events.div_ceil(100),
+            // An incident each, or one when they are too many.
+            "pagerduty" if events <= 20 => events,
+            _ => 1,
+        }
+    }
+}
 
 /// A robot, its room on loopback, and the channel that the configuration makes of it.
 struct Scene {
@@ -64,18 +114,19 @@ struct Scene {
 async fn scene(robot: &Robot) -> Scene {
     let chat = Chat::new();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}{}", listener.local_addr().unwrap(), robot.path);
+    let base = format!("http://{}", listener.local_addr().unwrap());
     let router = chat.router();
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
-    Scene { chat, channel: built(robot, &url), _tasks: tasks }
+    Scene { chat, channel: built(robot, &base), _tasks: tasks }
 }
 
-fn built(robot: &Robot, url: &str) -> Arc<dyn Channel> {
-    let environment = Environment::of([("URL", url), ("KEY", robot.secret.unwrap_or(""))]);
-    let secret = robot.secret.map_or("", |_| "secret = { env = \"KEY\" }");
+fn built(robot: &Robot, base: &str) -> Arc<dyn Channel> {
+    let url = format!("{base}{}", robot.path);
+    let environment = Environment::of([("URL", &*url), ("KEY", robot.key)]);
+    let options = robot.options.replace("$BASE", base);
     let text = format!(
-        "[[channel]]\nname = \"c\"\nkind = \"{}\"\n[channel.options]\nurl = {{ env = \"URL\" }}\n{secret}\n",
+        "[[channel]]\nname = \"c\"\nkind = \"{}\"\n[channel.options]\n{options}\n",
         robot.kind
     );
     let (config, _) = load(&text, &environment, |_| None);
@@ -132,14 +183,15 @@ async fn every_service_takes_every_form_of_a_message_with_hostile_names() {
             if let Err(error) = scene.channel.send(&message).await {
                 panic!("{} {events}: {error}", robot.kind);
             }
-            // A webhook is sent a hundred events a request, each with an id of its own.
-            let pages = if robot.kind == "webhook" { events.div_ceil(100) } else { 1 };
+            let pages = robot.requests(events);
             let arrived = |seen: &[chat::Received]| seen.len() == pages;
             let received = scene.chat.wait_for(Duration::from_secs(5), arrived).await.unwrap();
             let last = received.last().unwrap();
             let id = if pages > 1 { format!("id-1-{pages}") } else { "id-1".to_owned() };
             assert_eq!(last.service, robot.service);
-            assert_eq!(last.id.as_deref(), Some(id.as_str()), "{}", last.text);
+            if robot.kind != "pagerduty" {
+                assert_eq!(last.id.as_deref(), Some(id.as_str()), "{}: {}", robot.kind, last.text);
+            }
             for forbidden in ["<!channel>", "<at user_id", "](https://evil", "\u{202E}"] {
                 assert!(!last.text.contains(forbidden), "{}: {}", robot.kind, last.text);
             }
@@ -166,7 +218,7 @@ async fn every_verdict_is_told_apart() {
             let error = scene.channel.send(&message).await.unwrap_err();
             assert!(error.is_unknown(), "{}: 200 and a page is no delivery: {error}", robot.kind);
             let mut last = Ok(channel::Receipt::default());
-            for _ in 0..40 {
+            for _ in 0..130 {
                 last = scene.channel.send(&message).await;
                 if last.is_err() {
                     break;

@@ -31,6 +31,16 @@ fn hand_over(folder: &Path) {
             "dingtalk-url" => "https://oapi.dingtalk.com/robot/send?access_token=0f3a",
             "wecom-url" => "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=0f3a",
             "slack-url" => "https://hooks.slack.com/services/T0/B0/x0",
+            "teams-url" => {
+                "https://prod-1.westeurope.logic.azure.com/workflows/0a/triggers/manual/paths/invoke?sig=s"
+            }
+            "discord-url" => "https://discord.com/api/webhooks/1/x0",
+            "mattermost-url" => "https://mattermost.example.com/hooks/x0",
+            "google-chat-url" => "https://chat.googleapis.com/v1/spaces/S/messages?key=k&token=t",
+            "telegram-token" => "1:x0",
+            "ntfy-topic" => "certs-7f3a",
+            "pagerduty-key" => "0123456789abcdef0123456789abcdef",
+            "pagerduty-url" => "http://127.0.0.1:9/v2/enqueue",
             "webhook-url" => "https://example.com/hook",
             _ => "0f3a",
         };

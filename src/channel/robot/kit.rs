@@ -15,6 +15,7 @@ use crate::expiry::Message;
 
 pub(in crate::channel) const TOKEN: &str = "s3cr3t-t0ken-0123456789";
 pub(in crate::channel) const SECRET: &str = "SEC-s3cr3t-signing-key";
+pub(in crate::channel) const ROUTING_KEY: &str = "s3cr3t00000000000000000000000000";
 pub(in crate::channel) const BEARER: &str = "Bearer s3cr3t-bearer";
 const WHSEC: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
@@ -60,7 +61,16 @@ impl Sample {
 
     /// Returns the path of the address, with its token.
     pub(in crate::channel) fn path(&self) -> String {
-        format!("{}{TOKEN}", self.example.path)
+        match self.example.path {
+            path if path.contains("$TOKEN") => path.replace("$TOKEN", TOKEN),
+            path if path.ends_with('$') => path.trim_end_matches('$').to_owned(),
+            path => format!("{path}{TOKEN}"),
+        }
+    }
+
+    /// Returns whether the address is one secret.
+    pub(in crate::channel) fn has_secret_address(&self) -> bool {
+        !self.example.options.contains("$BASE")
     }
 
     /// Returns the option that holds the address.
@@ -93,6 +103,9 @@ pub(in crate::channel) fn built(
     url: &str,
     options: &str,
 ) -> (Option<Arc<dyn Channel>>, Vec<String>) {
+    let base = url::Url::parse(url)
+        .map_or_else(|_| String::new(), |url| url[..url::Position::BeforePath].to_owned());
+    let options = options.replace("$BASE", &base);
     let text =
         format!("[[channel]]\nname = \"ops\"\nkind = \"{kind}\"\n[channel.options]\n{options}\n");
     let environment = Environment::of([
@@ -101,6 +114,8 @@ pub(in crate::channel) fn built(
         ("WEBHOOK_KEY", WHSEC),
         ("SHORT_KEY", "whsec_c2hvcnQ="),
         ("BEARER_TOKEN", BEARER),
+        ("BOT_TOKEN", TOKEN),
+        ("ROUTING_KEY", ROUTING_KEY),
     ]);
     let (config, _) = load(&text, &environment, |_| None);
     let (config, mut mistakes) = (config.unwrap(), Mistakes::default());

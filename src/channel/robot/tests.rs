@@ -2,7 +2,7 @@
 
 use super::super::Page;
 use super::super::sample;
-use super::kit::{BEARER, SECRET, assert_nothing_leaks, robots, service};
+use super::kit::{self, BEARER, SECRET, assert_nothing_leaks, robots, service};
 use crate::expiry::{Detail, Event, Language, Message, Severity};
 
 #[tokio::test]
@@ -11,12 +11,15 @@ async fn every_kind_is_built_from_configuration_and_delivers() {
         let kind = robot.kind;
         let service = robot.willing().await;
         let receipt = robot.channel(&service).send(&sample::single()).await.unwrap();
-        assert_eq!(receipt.id.is_some(), robot.success().contains(r#""id":"#), "{kind}");
+        let has_id =
+            [r#""id":"#, "message_id", r#""name":"#].iter().any(|id| robot.success().contains(id));
+        assert_eq!(receipt.id.is_some(), has_id, "{kind}");
         let arrived = service.seen();
         assert_eq!(arrived.len(), 1, "{kind}");
         assert!(arrived[0].path_and_query.starts_with(&robot.path()), "{kind}");
         assert_eq!(arrived[0].headers["content-type"], "application/json; charset=utf-8", "{kind}");
-        assert!(arrived[0].json().to_string().contains("www.example.com"), "{kind}");
+        let unescaped = arrived[0].json().to_string().replace('\\', "");
+        assert!(unescaped.contains("www.example.com"), "{kind}");
     }
 }
 
@@ -45,8 +48,8 @@ async fn what_was_kept_is_sent_byte_for_byte() {
             channel.send_page(Page { id: id.clone(), body: &bodies[0] }).await.unwrap();
         }
         let sent: Vec<_> = service.seen().into_iter().map(|request| request.body).collect();
-        // Feishu asks for time and signature inside the body, and the service that does not exist for an id.
-        if !["feishu", "pigeon"].contains(&robot.kind) {
+        // These ask for something inside the body: a time and a signature, a key, a topic, an id.
+        if !["feishu", "pagerduty", "ntfy", "pigeon"].contains(&robot.kind) {
             assert_eq!(sent, [bodies[0].as_bytes(), bodies[0].as_bytes()], "{}", robot.kind);
         }
     }
@@ -69,7 +72,9 @@ async fn every_topic_arrives_in_both_languages_and_nothing_in_it_acts() {
             }
         }
         let arrived = service.seen();
-        assert_eq!(arrived.len(), 2 * sample::topics("").len(), "{}", robot.kind);
+        // An incident of a test is resolved at once.
+        let tests = if robot.kind == "pagerduty" { 2 } else { 0 };
+        assert_eq!(arrived.len(), 2 * sample::topics("").len() + tests, "{}", robot.kind);
         // Programs are given what there is.
         for request in arrived.iter().filter(|_| robot.kind != "webhook") {
             let body = request.json().to_string();
@@ -127,7 +132,7 @@ async fn a_service_that_repeats_what_it_was_sent_is_not_quoted() {
 
 #[test]
 fn a_wrong_address_is_a_mistake_at_its_place_that_repeats_nothing() {
-    for robot in robots() {
+    for robot in robots().filter(kit::Sample::has_secret_address) {
         let place = format!("{{ env = \"ROBOT_URL\" }} | `{}`: it ", robot.address_option());
         for url in [
             "https://hooks.slack.com@evil.test/s3cr3t",
@@ -152,10 +157,13 @@ async fn every_detail_is_deliverable() {
     for robot in robots() {
         let service = robot.willing().await;
         let channel = robot.channel(&service);
+        let mut requests = 0;
         for detail in Detail::ALL {
-            channel.send(&Message { detail, ..sample::hostile(20) }).await.unwrap();
+            let message = Message { detail, ..sample::hostile(7) };
+            requests += channel.encode(&message).len();
+            channel.send(&message).await.unwrap();
         }
-        assert_eq!(service.seen().len(), 4, "{}", robot.kind);
+        assert!(requests >= 4 && service.seen().len() == requests, "{}", robot.kind);
     }
 }
 

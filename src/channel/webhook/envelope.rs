@@ -11,8 +11,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
+use crate::channel::keys;
 use crate::expiry::text::{cut_chars, inert, iso};
 use crate::expiry::{
     Detail, EndpointNews, Event, Facts, Message, Newer, Timestamp, Topic, days_left,
@@ -235,9 +235,6 @@ fn of_certificate(
 ) -> Map<String, Value> {
     let identity = [&facts.source, &facts.scope, &facts.issuer, &facts.serial].map(String::as_str);
     let fingerprint = facts.fingerprint.map(hex::encode);
-    let part = fingerprint.as_deref().filter(|_| facts.collides).unwrap_or_default();
-    let placed = [facts.place.as_str(), part].into_iter().filter(|part| !part.is_empty());
-    let problem: Vec<&str> = ["problem"].into_iter().chain(identity).chain(placed).collect();
     let names = [&facts.common_name, &facts.holder, &facts.serial];
     let name = names.into_iter().find(|name| !name.is_empty()).map_or("", String::as_str);
     let labels: BTreeMap<&str, String> =
@@ -264,18 +261,12 @@ fn of_certificate(
         },
         "seconds_left": facts.not_after.map(|end| end.since(at)),
         "days_left": facts.not_after.map(|end| days_left(end, at)),
-        "dedup_key": key(&[&trigger[..1], &identity, &trigger[1..]].concat()),
-        "problem_key": key(&problem),
+        "dedup_key": keys::key(&[&trigger[..1], &identity, &trigger[1..]].concat()),
+        "problem_key": keys::of_certificate(facts),
     });
     let mut fields = object(fields);
     fields.append(&mut object(own));
     fields
-}
-
-/// Returns a key that is the same whenever the parts are.
-fn key(parts: &[&str]) -> String {
-    let all = [&["notafter/v1"], parts].concat();
-    hex::encode(Sha256::digest(all.join("\u{1F}")))
 }
 
 /// Returns the value as it is, without what can hide or reorder text, and not endless.
@@ -473,19 +464,6 @@ mod tests {
         let certificate = &page["data"]["certificate"];
         assert_eq!(certificate["subject_cn"], "ab<c>\"证");
         assert_eq!(certificate["display_name"], "a%E2%80%AEb%0A%3Cc%3E%E2%80%8B%22证");
-    }
-
-    #[test]
-    fn keys_match_the_vectors() {
-        let leaf = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-        assert_eq!(
-            key(&["expiring", leaf, "7d"]),
-            "bf357983b9da429dfc20ce1af1d67ae8a0023839d5a91501f8d57ff187f7eeec"
-        );
-        assert_eq!(
-            key(&["problem", "www.example.com:443"]),
-            "79d96f893ee936ade3d14a4bbaf60bc9b5030c4b98b31329dc0e64ecc21bc2c4"
-        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::Fields;
 use crate::config::address::proxy;
 use crate::config::secret::HOW;
 use crate::config::tree::{Node, Table, Value};
-use crate::config::{Placed, Secret, SecretRef, Span};
+use crate::config::{Open, Placed, Secret, SecretRef, Span};
 
 impl Fields<'_> {
     /// Reads the URL of a proxy: written here where it holds no password, else a secret, as it is now.
@@ -22,6 +22,18 @@ impl Fields<'_> {
             return None;
         }
         Some(Placed { value: text, span })
+    }
+
+    /// Reads what may be a secret and may be written as it is.
+    pub fn required_open(&mut self, key: &'static str) -> Option<Placed<Open>> {
+        self.require(key, "");
+        let node = self.node(key)?;
+        let span = node.span.clone();
+        let value = match &node.value {
+            Value::Table(_) => Open::Secret(self.secret_in(node)?),
+            _ => Open::Written(self.text(node, key, "a string or a secret")?.value),
+        };
+        Some(Placed { value, span })
     }
 
     pub(super) fn secret_in(&mut self, node: &Node) -> Option<Secret> {

@@ -24,7 +24,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns whether `key` is written here, whatever its value.
-    pub(in crate::config) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.table.0.contains_key(key)
     }
 
@@ -134,6 +134,31 @@ impl<'a> Fields<'a> {
             return None;
         };
         Some(Placed { value, span: node.span.clone() })
+    }
+
+    /// Reads a whole number of any sign.
+    pub fn integer(&mut self, key: &'static str) -> Option<Placed<i64>> {
+        let node = self.node(key)?;
+        let Value::Integer(Some(integer)) = node.value else {
+            self.wrong_type(node, key, "a whole number");
+            return None;
+        };
+        Some(Placed { value: integer, span: node.span.clone() })
+    }
+
+    /// Reads a name that must be there and may be a number.
+    pub fn required_name(&mut self, key: &'static str) -> Option<Placed<String>> {
+        self.require(key, "");
+        let is_number = self
+            .table
+            .0
+            .get(key)
+            .is_some_and(|entry| matches!(entry.node.value, Value::Integer(_)));
+        if is_number {
+            let number = self.integer(key)?;
+            return Some(Placed { value: number.value.to_string(), span: number.span });
+        }
+        self.non_empty(key)
     }
 
     /// Reads `true` or `false`.

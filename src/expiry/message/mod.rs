@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use chrono_tz::Tz;
+
 use super::certificate::{Status, Timestamp};
 use super::event::{Event, Severity, Topic};
 use super::ladder::Rung;
@@ -137,6 +139,8 @@ pub struct Message {
     pub severity: Severity,
     /// The language of its texts.
     pub language: Language,
+    /// The zone of the times in them.
+    pub zone: Tz,
     /// One line that says it all, with the constant envelope `[notafter]` in front.
     pub title: String,
     /// What is sent first: counts by rung for a list of many, what is known about a single event.
@@ -203,6 +207,7 @@ impl Message {
             at,
             severity,
             language,
+            zone: manner.zone,
             title,
             facts,
             entries,
@@ -210,6 +215,23 @@ impl Message {
             detail: Detail::Full,
             events,
         }
+    }
+
+    /// Returns one message for each of its events, as if each were told alone.
+    pub fn parts(&self) -> Vec<Self> {
+        if self.events.len() == 1 {
+            return vec![self.clone()];
+        }
+        let manner = Manner { language: self.language, zone: self.zone };
+        let alone = |event: &Event| {
+            let events = vec![event.clone()];
+            let link = self.link.as_deref();
+            Self {
+                detail: self.detail,
+                ..Self::compose(self.id.clone(), self.at, manner, events, link)
+            }
+        };
+        self.events.iter().map(alone).collect()
     }
 
     /// Returns how it looks: by its severity, but for good news.

@@ -8,6 +8,13 @@
 //! | `DingTalk` | `/dingtalk/robot/send?access_token=…` |
 //! | `WeCom` | `/wecom/cgi-bin/webhook/send?key=…` |
 //! | webhook | `/webhook/{name}` |
+//! | Discord | `/discord/api/webhooks/{id}/{token}` |
+//! | Teams | `/teams/workflows/{id}/triggers/manual/paths/invoke?sig=…` |
+//! | Mattermost | `/mattermost/hooks/{token}` |
+//! | Google Chat | `/google-chat/v1/spaces/{space}/messages?key=…&token=…` |
+//! | Telegram | `/telegram/bot{token}/sendMessage` |
+//! | ntfy | `/` |
+//! | `PagerDuty` | `/v2/enqueue` |
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,13 +30,21 @@ use fault::misbehave;
 use rate::Rates;
 use robots::{Accepted, Arrival};
 
+mod discord;
 mod fault;
 mod feishu;
+mod google_chat;
+mod mattermost;
+mod ntfy;
+mod pagerduty;
 mod rate;
 mod robots;
 mod routes;
 mod signature;
 mod slack;
+mod teams;
+mod telegram;
+mod verdicts;
 
 pub use fault::Fault;
 
@@ -51,6 +66,13 @@ pub enum Service {
     DingTalk,
     WeCom,
     Webhook,
+    Discord,
+    Teams,
+    Mattermost,
+    GoogleChat,
+    Telegram,
+    Ntfy,
+    PagerDuty,
 }
 
 /// What the robots ask for.

@@ -16,12 +16,19 @@ const CLOUDS: [&str; 3] =
     ["mqtt.tencentcloudapi.com", "ssl.tencentcloudapi.com", "apim-ppe1.envisioniot.com"];
 
 /// Where each chat service is, and where its robots are under the simulated ones.
-const CHATS: [(&str, &str); 5] = [
+const CHATS: [(&str, &str); 12] = [
     ("hooks.slack.com", "/slack"),
     ("open.feishu.cn", "/feishu"),
     ("oapi.dingtalk.com", "/dingtalk"),
     ("qyapi.weixin.qq.com", "/wecom"),
     ("receiver.example.com", ""),
+    ("discord.com", "/discord"),
+    ("prod-1.westeurope.logic.azure.com", "/teams"),
+    ("mattermost.example.com", "/mattermost"),
+    ("chat.googleapis.com", "/google-chat"),
+    ("api.telegram.org", "/telegram"),
+    ("ntfy.sh", ""),
+    ("events.pagerduty.com", ""),
 ];
 
 /// Why a request has no whole answer.

@@ -45,6 +45,13 @@ fn limits(service: Service) -> (usize, usize) {
         Service::Slack => (60, 5),
         Service::Feishu => (100, 5),
         Service::DingTalk | Service::WeCom => (20, usize::MAX),
+        Service::Discord => (30, 3),
+        Service::Telegram => (20, 1),
+        Service::Mattermost => (60, 10),
+        Service::GoogleChat => (60, 1),
+        Service::Ntfy => (60, 60),
+        Service::Teams => (60, 4),
+        Service::PagerDuty => (120, usize::MAX),
         Service::Webhook => (usize::MAX, usize::MAX),
     }
 }

@@ -7,7 +7,10 @@ use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::signature::{self, Wrong};
-use super::{Answer, Service, Settings, feishu, slack};
+use super::{
+    Answer, Service, Settings, discord, feishu, google_chat, mattermost, ntfy, pagerduty, slack,
+    teams, telegram, verdicts,
+};
 
 /// One request.
 pub(super) struct Arrival {
@@ -33,6 +36,13 @@ pub(super) fn judge(arrival: &Arrival, settings: &Settings, now: i64) -> Result<
         Service::DingTalk => dingtalk(arrival, settings, now),
         Service::WeCom => wecom(arrival),
         Service::Webhook => webhook(arrival, settings, now),
+        Service::Discord => discord::judge(arrival),
+        Service::Teams => teams::judge(arrival),
+        Service::Mattermost => mattermost::judge(arrival),
+        Service::GoogleChat => google_chat::judge(arrival),
+        Service::Telegram => telegram::judge(arrival),
+        Service::Ntfy => ntfy::judge(arrival),
+        Service::PagerDuty => pagerduty::judge(arrival),
     }
 }
 
@@ -41,7 +51,15 @@ pub(super) fn accepted(service: Service) -> Answer {
     match service {
         Service::Feishu => verdict(service, 0, "success"),
         Service::Slack | Service::DingTalk | Service::WeCom => verdict(service, 0, "ok"),
-        Service::Webhook => Answer { status: 204, headers: Vec::new(), body: String::new() },
+        Service::Mattermost => verdict(service, 200, "ok"),
+        Service::Webhook => verdicts::empty(204),
+        Service::Teams => verdicts::empty(202),
+        Service::Discord | Service::Ntfy => verdicts::json(200, &json!({ "id": "1234567890" })),
+        Service::GoogleChat => verdicts::json(200, &json!({ "name": "spaces/S/messages/1" })),
+        Service::Telegram => {
+            verdicts::json(200, &json!({ "ok": true, "result": { "message_id": 7 } }))
+        }
+        Service::PagerDuty => verdicts::json(202, &json!({ "status": "success" })),
     }
 }
 
@@ -54,9 +72,20 @@ pub(super) fn verdict(service: Service, code: i64, text: &str) -> Answer {
         Service::DingTalk | Service::WeCom => {
             (200, json!({ "errcode": code, "errmsg": text }).to_string())
         }
-        Service::Webhook => (u16::try_from(code).unwrap_or(500), text.to_owned()),
+        Service::Discord => return discord::error(400, code, text),
+        Service::Telegram => return telegram::error(status_of(code), text),
+        Service::Ntfy => return ntfy::error(code, text),
+        Service::Teams => return teams::error(status_of(code), text),
+        Service::GoogleChat => return google_chat::error(status_of(code), text),
+        Service::PagerDuty => return pagerduty::error(status_of(code), text),
+        Service::Mattermost if text != "ok" => return mattermost::error(status_of(code), text),
+        Service::Mattermost | Service::Webhook => (status_of(code), text.to_owned()),
     };
     Answer { status, headers: Vec::new(), body }
+}
+
+fn status_of(code: i64) -> u16 {
+    u16::try_from(code).unwrap_or(500)
 }
 
 /// Returns the answer for a robot that somebody removed.
@@ -67,6 +96,13 @@ pub(super) fn removed(service: Service) -> Answer {
         Service::DingTalk => (300_005, "token is not exist"),
         Service::WeCom => (93_000, "invalid webhook url, hint: [1767225600], from ip: 203.0.113.7"),
         Service::Webhook => (410, "gone"),
+        Service::Discord => return discord::error(404, 10_015, "Unknown Webhook"),
+        Service::Teams => (404, "WorkflowNotFound"),
+        Service::Mattermost => (400, "web.incoming_webhook.invalid.app_error"),
+        Service::GoogleChat => (404, "NOT_FOUND"),
+        Service::Telegram => (403, "Forbidden: bot was kicked from the supergroup chat"),
+        Service::Ntfy => (40_301, "forbidden"),
+        Service::PagerDuty => (404, "no such integration"),
     };
     verdict(service, code, text)
 }
@@ -83,7 +119,17 @@ pub(super) fn limited(service: Service) -> Answer {
         }
         Service::DingTalk => verdict(service, 130_101, "send too fast, exceed 20 times per minute"),
         Service::WeCom => verdict(service, 45_009, "api freq out of limit"),
-        Service::Webhook => verdict(service, 429, "too many requests"),
+        Service::Webhook | Service::Teams | Service::PagerDuty => {
+            verdict(service, 429, "too many requests")
+        }
+        Service::Mattermost => verdict(service, 429, "api.context.rate.app_error"),
+        Service::GoogleChat => verdict(service, 429, "RESOURCE_EXHAUSTED"),
+        Service::Ntfy => verdict(service, 42_901, "limit reached: too many requests"),
+        Service::Telegram => telegram::limited(3),
+        Service::Discord => verdicts::json(
+            429,
+            &json!({ "message": "You are being rate limited.", "retry_after": 0.6 }),
+        ),
     }
 }
 

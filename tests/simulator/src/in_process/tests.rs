@@ -27,6 +27,17 @@ async fn every_vendor_answers_under_its_own_host() {
         ("https://oapi.dingtalk.com/robot/send?access_token=x", 405, ""),
         ("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x", 405, ""),
         ("https://receiver.example.com/webhook/ops", 405, ""),
+        ("https://discord.com/api/webhooks/1/x", 405, ""),
+        (
+            "https://prod-1.westeurope.logic.azure.com/workflows/1/triggers/manual/paths/invoke",
+            405,
+            "",
+        ),
+        ("https://mattermost.example.com/hooks/x", 405, ""),
+        ("https://chat.googleapis.com/v1/spaces/S/messages?key=k&token=t", 405, ""),
+        ("https://api.telegram.org/bot1:x/sendMessage", 405, ""),
+        ("https://ntfy.sh/", 405, ""),
+        ("https://events.pagerduty.com/v2/enqueue", 405, ""),
         ("https://receiver.example.com/elsewhere", 404, ""),
     ] {
         let answer = services.carry(get(address)).await.unwrap();
