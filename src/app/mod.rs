@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::Catalog;
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::config::{Config, Hosts, StoreUrl};
-use crate::expiry::Ladder;
 use crate::metrics::DaemonMetrics;
 use crate::pipeline::Parts;
 use crate::schedule::Scheduler;
@@ -50,6 +49,8 @@ pub struct Deps {
     pub store: Arc<dyn Store>,
     /// Where the HTTP server listens.
     pub listener: TcpListener,
+    /// Where commands ask.
+    pub socket: web::Socket,
 }
 
 impl Deps {
@@ -65,8 +66,9 @@ impl Deps {
         let listener = TcpListener::bind(config.server.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+        let socket = web::Socket::bind(&config.server.sockets.own)?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        Ok(Self { clock, random, metrics, store: Arc::new(store), listener })
+        Ok(Self { clock, random, metrics, store: Arc::new(store), listener, socket })
     }
 }
 
@@ -95,23 +97,25 @@ impl App {
     }
 
     async fn start(self) -> anyhow::Result<Daemon> {
-        let Deps { clock, random, metrics, store, listener } = self.deps;
+        let Deps { clock, random, metrics, store, listener, socket } = self.deps;
         let config = watch::Sender::new((0, Arc::clone(&self.plan.config)));
         let names = Arc::new(StoreNames { store: Arc::clone(&store), config: config.subscribe() });
         let timers = Arc::new(Scheduler::new(Arc::clone(&clock)));
         let parts = Parts { store, metrics: Arc::clone(&metrics), clock, random };
         let wiring = Wiring::new(parts.clone(), timers, &self.plan);
-        let Readers { view, sources, exposition, writable, under_way, pulse } = wiring.readers();
+        let Readers { view, sources, exposition, writable, under_way, outlets, pulse } =
+            wiring.readers();
         let (reload, reloads) = mpsc::channel(1);
         let ready = watch::Sender::new(false);
         let limit = watch::Sender::new(self.plan.config.metrics.max_series_per_source);
         let hosts = watch::Sender::new(Arc::new(self.plan.config.server.hosts.clone()));
-        let ladder = watch::Sender::new(self.plan.config.alerts.ladder.clone());
         let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
-        let catalog = Catalog::new(view.clone(), ladder.subscribe(), Arc::clone(&store), clock);
+        let catalog = Catalog::new(view.clone(), config.subscribe(), Arc::clone(&store), clock);
         let state = web::State {
             view,
             catalog,
+            store: Arc::clone(&store),
+            outlets,
             exposition,
             names,
             sources,
@@ -126,7 +130,9 @@ impl App {
         let (known, mut edges) = (state.view.clone(), JoinSet::new());
         let stop = CancellationToken::new();
         let web_stop = stop.clone();
-        edges.spawn(async move { web::serve(listener, state, web_stop).await.map_err(Into::into) });
+        edges.spawn(async move {
+            web::serve(listener, socket, state, web_stop).await.map_err(Into::into)
+        });
         edges.spawn(keep_names(store, known.clone(), under_way, stop.clone()));
         service::watch(&mut edges, pulse, stop.clone());
         let core = service::extending(Core::start(wiring, &self.plan)).await?;
@@ -142,7 +148,7 @@ impl App {
             certificates = known.borrow().len(),
             "notafter has started"
         );
-        let watched = Changeable { limit, hosts, ladder, config };
+        let watched = Changeable { limit, hosts, config };
         Ok(Daemon { core, parts, edges, stop, reloads, watched, file, started })
     }
 }
@@ -151,7 +157,6 @@ impl App {
 struct Changeable {
     limit: watch::Sender<usize>,
     hosts: watch::Sender<Arc<Hosts>>,
-    ladder: watch::Sender<Ladder>,
     /// The whole of it, and how many there were.
     config: watch::Sender<(u64, Arc<Config>)>,
 }

@@ -40,7 +40,6 @@ impl Changeable {
     fn follow(&self, config: &Arc<Config>) {
         self.limit.send_replace(config.metrics.max_series_per_source);
         self.hosts.send_replace(Arc::new(config.server.hosts.clone()));
-        self.ladder.send_replace(config.alerts.ladder.clone());
         self.config.send_modify(|(edition, known)| {
             *edition += 1;
             *known = Arc::clone(config);
@@ -56,6 +55,13 @@ fn unchangeable(started: &Config, wanted: &Config) -> String {
         (
             started.server.listen != wanted.server.listen,
             format!("`server.listen` stays {} until the next start", started.server.listen),
+        ),
+        (
+            started.store == wanted.store && started.server.sockets != wanted.server.sockets,
+            format!(
+                "`server.socket` stays {} until the next start",
+                started.server.sockets.own.display()
+            ),
         ),
         (
             started.store != wanted.store,

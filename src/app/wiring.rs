@@ -17,6 +17,7 @@ use crate::scan::{Feed, ScanEvent, SourceStatus};
 use crate::schedule::Timers;
 use crate::source::{Checkpoint, Source};
 use crate::store::{self, Store, StoreError};
+use crate::web::Outlet;
 
 /// Events of scans that may wait for the pipeline: backpressure, so that memory holds a few pages.
 const EVENTS: usize = 16;
@@ -33,6 +34,8 @@ pub(super) struct Wires {
     pub(super) commits: watch::Receiver<u64>,
     /// How many scans are under way.
     pub(super) under_way: watch::Sender<usize>,
+    /// The channels of the newest generation.
+    pub(super) outlets: watch::Sender<Arc<Vec<Outlet>>>,
     /// The paces of all destinations: a reload does not begin to count anew.
     pub(super) pacers: Pacers,
 }
@@ -57,6 +60,8 @@ pub struct Readers {
     pub writable: watch::Receiver<bool>,
     /// How many scans are under way.
     pub under_way: watch::Receiver<usize>,
+    /// The channels.
+    pub outlets: watch::Receiver<Arc<Vec<Outlet>>>,
     /// When the pipeline last turned round.
     pub pulse: watch::Receiver<Instant>,
 }
@@ -85,6 +90,7 @@ impl Wiring {
                 commands,
                 commits,
                 under_way: watch::Sender::default(),
+                outlets: watch::Sender::default(),
                 pacers: Pacers::default(),
             },
             outputs,
@@ -100,6 +106,7 @@ impl Wiring {
             exposition: Arc::clone(&self.outputs.exposition),
             writable: self.outputs.writable.subscribe(),
             under_way: self.wires.under_way.subscribe(),
+            outlets: self.wires.outlets.subscribe(),
             pulse: self.outputs.pulse.subscribe(),
         }
     }
@@ -183,13 +190,18 @@ pub(super) fn workers(
         commits: wires.commits.clone(),
     };
     let configured = plan.config.channels.iter().zip(&plan.channels);
-    configured
-        .map(|(config, channel)| {
-            let (waker, commits) = watch::channel(0);
-            let shared = Shared { commits, ..shared.clone() };
-            (Worker::new(settings(&plan.config, config), Arc::clone(channel), shared), waker)
-        })
-        .unzip()
+    let mut outlets = Vec::new();
+    let workers = configured.map(|(config, channel)| {
+        let (waker, commits) = watch::channel(0);
+        let shared = Shared { commits, ..shared.clone() };
+        let (tests, asked) = mpsc::channel(1);
+        outlets.push(Outlet { name: config.name.clone(), kind: config.kind.value.clone(), tests });
+        let worker = Worker::new(settings(&plan.config, config), Arc::clone(channel), shared);
+        (worker.with_tests(asked), waker)
+    });
+    let workers = workers.unzip();
+    wires.outlets.send_replace(Arc::new(outlets));
+    workers
 }
 
 fn settings(config: &Config, channel: &ChannelConfig) -> Settings {

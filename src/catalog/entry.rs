@@ -33,7 +33,7 @@ impl Catalog {
         moment: &Moment,
         rows: &[RowId],
     ) -> Result<Vec<Option<Entry>>, CatalogError> {
-        let kept = self.store.kept(rows).await?;
+        let kept = self.read(moment, rows).await?;
         let found = rows.iter().copied().zip(kept).collect();
         self.dress(moment, found).await
     }
@@ -59,7 +59,7 @@ impl Catalog {
         let entry = |(row, kept): (RowId, Option<Kept>)| {
             Some(Entry {
                 row,
-                rung: moment.view.rung(row, &moment.ladder, moment.now),
+                rung: moment.view.rung(row, &moment.config.alerts.ladder, moment.now),
                 successor: successors.get(&row).and_then(|newer| moment.view.id(*newer)),
                 not_deployed: moment.view.undeployed().get(&row).and_then(|it| moment.view.id(*it)),
                 ..Entry::plain(row, kept?)

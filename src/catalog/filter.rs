@@ -12,7 +12,7 @@ use crate::expiry::{Kind, Order, Rung, ScopeId, Selection, SortBy, Status, Times
 use crate::store::Kept;
 
 /// Every parameter of a list of certificates.
-pub(super) const PARAMETERS: [&str; 18] = [
+pub(super) const PARAMETERS: [&str; 19] = [
     "source",
     "scope",
     "place",
@@ -27,6 +27,7 @@ pub(super) const PARAMETERS: [&str; 18] = [
     "within",
     "undated",
     "not_deployed",
+    "label",
     "q",
     "sort",
     "limit",
@@ -81,6 +82,7 @@ pub struct Filter {
     within: Option<i64>,
     undated: Option<bool>,
     not_deployed: Option<bool>,
+    labels: Vec<(String, Pattern)>,
     /// A part of a name, in small letters.
     pub(super) part: Option<String>,
 }
@@ -123,7 +125,8 @@ impl Query {
     ) -> Result<Self, Mistake> {
         let (mut query, mut seen) = (Self::default(), BTreeSet::new());
         for (name, value) in parameters {
-            if !seen.insert(name) {
+            // A certificate may be asked for by several labels.
+            if !seen.insert(name) && name != "label" {
                 return Err(mistake(name, "it may be there once"));
             }
             if value.contains('\0') {
@@ -194,6 +197,7 @@ impl Filter {
             "within" => self.within = Some(length(value)?),
             "undated" => self.undated = Some(yes_or_no(name, value)?),
             "not_deployed" => self.not_deployed = Some(yes_or_no(name, value)?),
+            "label" => self.labels.push(label(value)?),
             "q" => self.part = Some(value.trim().to_lowercase()).filter(|part| !part.is_empty()),
             _ => return Err(unknown(name)),
         }
@@ -202,7 +206,7 @@ impl Filter {
 
     /// Returns what of it the columns tell.
     pub(super) fn selection(&self, moment: &Moment) -> Selection {
-        let Moment { view, ladder, now } = moment;
+        let Moment { view, config, now } = moment;
         let named = |pattern: &Option<Pattern>, name: &str| {
             pattern.as_ref().is_none_or(|pattern| pattern.matches(name))
         };
@@ -218,7 +222,7 @@ impl Filter {
             status: self.status,
             ends: self.ends(*now),
             undated: self.undated,
-            rung: self.rung.map(|rung| (ladder.clone(), rung, *now)),
+            rung: self.rung.map(|rung| (config.alerts.ladder.clone(), rung, *now)),
             among: self.not_deployed.map(|wanted| not_deployed(view, wanted)),
         }
     }
@@ -234,7 +238,8 @@ impl Filter {
     /// Returns whether the columns alone tell which certificates it chooses.
     pub(super) fn is_of_columns(&self) -> bool {
         let texts = [&self.place, &self.issuer, &self.serial, &self.unit];
-        texts.iter().all(|pattern| pattern.is_none()) && self.part.is_none()
+        let unnamed = self.labels.is_empty() && self.part.is_none();
+        unnamed && texts.iter().all(|pattern| pattern.is_none())
     }
 
     /// Returns whether a certificate is chosen as far as its texts tell.
@@ -250,6 +255,9 @@ impl Filter {
             .into_iter()
             .all(|(pattern, text)| pattern.as_ref().is_none_or(|pattern| pattern.matches(text)))
             && self.part.as_ref().is_none_or(|part| is_called(kept, part))
+            && self.labels.iter().all(|(name, pattern)| {
+                facts.labels.get(name).is_some_and(|value| pattern.matches(value))
+            })
     }
 
     /// Returns the parts of names that everything it chooses has, in small letters.
@@ -302,6 +310,12 @@ fn status(value: &str) -> Result<Status, Mistake> {
 fn rung(value: &str) -> Result<Rung, Mistake> {
     let form = "it is a rung of the ladder, such as `30d` or `expired`";
     Rung::from_label(value).ok_or_else(|| mistake("rung", form))
+}
+
+fn label(value: &str) -> Result<(String, Pattern), Mistake> {
+    let form = || mistake("label", "it is a name and a value, such as `team:iot`");
+    let (name, value) = value.split_once(':').ok_or_else(form)?;
+    Ok((name.to_owned(), Pattern::new(value.to_owned())))
 }
 
 fn limit(value: &str) -> Result<usize, Mistake> {
@@ -392,6 +406,7 @@ mod tests {
             ("ends_from", "+2027-1-01", "a day such as"),
             ("sort", "name", "`not_after`, `urgency`"),
             ("q", "a\0", "NUL"),
+            ("label", "team", "such as `team:iot`"),
             ("colour", "", "it is none of `source`"),
         ] {
             let mistake = read(&[(name, value)]).unwrap_err();

@@ -163,7 +163,7 @@ impl Catalog {
         positions: &[Position],
     ) -> Result<Vec<(Position, Kept)>, CatalogError> {
         let rows: Vec<RowId> = positions.iter().map(|position| position.row).collect();
-        let kept = self.store.kept(&rows).await?;
+        let kept = self.read(&asked.moment, &rows).await?;
         let found =
             positions.iter().zip(kept).filter_map(|(position, kept)| Some((*position, kept?)));
         Ok(found.filter(|(_, kept)| asked.query.filter.matches(kept)).collect())

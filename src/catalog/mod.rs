@@ -14,8 +14,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::expiry::{IdPrefix, Ladder, Timestamp, View};
-use crate::store::{Store, StoreError};
+use crate::config::Config;
+use crate::expiry::{IdPrefix, RowId, Timestamp, View};
+use crate::store::{Kept, Store, StoreError};
 
 mod candidates;
 mod cursor;
@@ -54,7 +55,7 @@ pub enum CatalogError {
 #[derive(Clone)]
 pub struct Catalog {
     view: watch::Receiver<Arc<View>>,
-    ladder: watch::Receiver<Ladder>,
+    config: watch::Receiver<(u64, Arc<Config>)>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     patience: Duration,
@@ -64,19 +65,19 @@ pub struct Catalog {
 #[derive(Clone)]
 struct Moment {
     view: Arc<View>,
-    ladder: Ladder,
+    config: Arc<Config>,
     now: Timestamp,
 }
 
 impl Catalog {
-    /// Returns a catalog of the newest view, with names from the store and rungs by the ladder.
+    /// Returns a catalog of the newest view, with names from the store, and with rungs and labels by the configuration.
     pub fn new(
         view: watch::Receiver<Arc<View>>,
-        ladder: watch::Receiver<Ladder>,
+        config: watch::Receiver<(u64, Arc<Config>)>,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { view, ladder, store, clock, patience: PATIENCE }
+        Self { view, config, store, clock, patience: PATIENCE }
     }
 
     /// Returns the certificate with this id.
@@ -89,8 +90,15 @@ impl Catalog {
     }
 
     fn moment(&self) -> Moment {
-        let (view, ladder) = (self.view.borrow().clone(), self.ladder.borrow().clone());
-        Moment { view, ladder, now: self.clock.now() }
+        let (view, config) = (Arc::clone(&self.view.borrow()), Arc::clone(&self.config.borrow().1));
+        Moment { view, config, now: self.clock.now() }
+    }
+
+    /// Reads what is kept of certificates, with all their labels.
+    async fn read(&self, moment: &Moment, rows: &[RowId]) -> Result<Vec<Option<Kept>>, StoreError> {
+        let mut kept = self.store.kept(rows).await?;
+        kept.iter_mut().flatten().for_each(|kept| moment.config.label(&mut kept.facts));
+        Ok(kept)
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::expiry::{Inventory, Kind, RowId, Rung, ScopeId, Sighting, Status};
+use crate::config;
+use crate::expiry::{Inventory, Kind, Rung, ScopeId, Sighting, Status};
 use crate::store::{Commit, Memory, RowWrite};
 
 const NOW: i64 = 1_795_305_600;
@@ -28,18 +29,20 @@ struct World {
     inventory: Inventory,
     store: Memory,
     view: watch::Sender<Arc<View>>,
-    _ladder: watch::Sender<Ladder>,
+    _config: watch::Sender<(u64, Arc<Config>)>,
     catalog: Catalog,
 }
 
 impl World {
     fn new(patience: Duration) -> Self {
         let (view, views) = watch::channel(Arc::default());
-        let (ladder, ladders) = watch::channel(Ladder::default());
+        let text = "[[source]]\nname = 'iot'\nkind = 'files'\nschedule = 'every 1h'\nlabels = { team = 'iot' }";
+        let config = config::load(text, &config::Environment::of([]), |_| None).0.unwrap();
+        let (config, configs) = watch::channel((0, Arc::new(config)));
         let store = Memory::default();
-        let catalog = Catalog::new(views, ladders, Arc::new(store.clone()), Arc::new(Stopped));
+        let catalog = Catalog::new(views, configs, Arc::new(store.clone()), Arc::new(Stopped));
         let catalog = Catalog { patience, ..catalog };
-        Self { inventory: Inventory::new(), store, view, _ladder: ladder, catalog }
+        Self { inventory: Inventory::new(), store, view, _config: config, catalog }
     }
 
     /// Brings in certificates of a source and scope, and publishes them.
@@ -104,6 +107,11 @@ async fn a_page_tells_how_many_there_are_and_where_to_go_on() {
     let undated = Sighting { not_after: None, ..device("none", 0) };
     world.learn("iot", "a", vec![device("b", 20), undated, device("a", -3)]).await;
     world.learn("web", "all", vec![device("c", 5)]).await;
+    assert_eq!(
+        world.all(&[("label", "team:i*")]).await,
+        ["a", "b", "none"],
+        "of the configuration"
+    );
     let page = world.page(&[("limit", "3")]).await;
     assert_eq!((page.total, page.total_at_least, page.searched_all), (Some(4), 4, None));
     let serials: Vec<_> = page.items.iter().map(|item| item.facts.serial.as_str()).collect();
@@ -122,7 +130,12 @@ async fn every_filter_narrows_the_list() {
     let mut world = World::new(PATIENCE);
     let ca = Sighting { kind: Kind::Ca, issuer: "root".to_owned(), ..device("ca", 400) };
     let placed = Sighting { place: "/etc/x.pem".to_owned(), ..named("S2", "www.example.com") };
-    let off = Sighting { status: Status::Inactive, unit: "plant-7".to_owned(), ..device("s3", 6) };
+    let off = Sighting {
+        status: Status::Inactive,
+        unit: "plant-7".to_owned(),
+        labels: vec![("site".to_owned(), "north".to_owned())],
+        ..device("s3", 6)
+    };
     world.learn("iot-prod", "a", vec![ca, named("s1", "Kettle 01"), off]).await;
     world.learn("files", "all", vec![placed]).await;
     for (parameters, expected) in [
@@ -146,6 +159,9 @@ async fn every_filter_narrows_the_list() {
         (&[("q", "EXAMPLE")], &["S2"]),
         (&[("q", "x")], &["S2"]),
         (&[("q", "s2"), ("source", "iot-prod")], &[]),
+        (&[("label", "site:north")], &["s3"]),
+        (&[("label", "site:*"), ("label", "site:south")], &[]),
+        (&[("label", "team:iot")], &[]),
     ] {
         assert_eq!(world.all(parameters).await, expected, "{parameters:?}");
         let total = world.page(parameters).await.total;

@@ -100,6 +100,9 @@ pub struct Receipt {
     pub id: Option<String>,
 }
 
+/// Where the verdict on a test goes.
+pub type TestAnswer = tokio::sync::oneshot::Sender<Result<Receipt, SendError>>;
+
 /// How fast a service may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Subcommand;
 
+use super::daemon::{Daemon, escaped};
 use super::file::{File, Mistaken, deps, now};
 use super::output::printable;
 use super::{Console, Exit};
@@ -12,6 +14,7 @@ use crate::channel::{Receipt, SendError};
 use crate::clock::{Random as _, SystemRandom};
 use crate::config::{ChannelConfig, Environment};
 use crate::expiry::{Event, Manner, Message, Severity, Timestamp, Topic};
+use crate::web::Tested;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -25,12 +28,19 @@ pub(super) enum Command {
 /// Runs a command about channels.
 pub(super) async fn run(
     command: &Command,
-    path: &Path,
+    (path, socket): (&Path, Option<&Path>),
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
     let Command::Test { name } = command;
     let mut file = File::read(path, environment, console)?;
+    let candidates = &file.config.server.sockets.candidates;
+    if let Some(daemon) = Daemon::find(socket, candidates).await? {
+        // It knows the channel as it is configured there, and goes on with what waits once a test has arrived.
+        let path = format!("/api/v1/channels/{}/test", escaped(name));
+        let tested: Tested = daemon.post(&path).await?;
+        return verdict(name, &outcome(tested), console.out).map_err(Into::into);
+    }
     let found = file.config.channels.iter().find(|channel| channel.name == *name).cloned();
     let Some(config) = found else {
         let known: Vec<_> =
@@ -51,6 +61,20 @@ fn test_message(config: &ChannelConfig, at: Timestamp, external_url: Option<&str
     let event = Event { id: id(), at, severity: Severity::Info, topic: Topic::Test };
     let manner = Manner { language: config.language, zone: config.timezone };
     Message::compose(id(), at, manner, vec![event], external_url)
+}
+
+/// Returns the verdict that the daemon tells of.
+fn outcome(tested: Tested) -> Result<Receipt, SendError> {
+    let code = tested.code.unwrap_or_default();
+    let after = tested.retry_after_seconds.map(Duration::from_secs);
+    Err(match tested.outcome.as_str() {
+        "delivered" => return Ok(Receipt { id: tested.message_id }),
+        "throttled" => SendError::Throttled { after: after.unwrap_or_default(), code },
+        "ambiguous" => SendError::Ambiguous { code },
+        "rejected" => SendError::RejectMessage { code },
+        "down" => SendError::ChannelDown { code, hint: tested.hint.unwrap_or_default() },
+        _ => SendError::Retry { after, code },
+    })
 }
 
 /// Says what the service decided, in words that tell what to do.
@@ -87,8 +111,6 @@ fn verdict(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

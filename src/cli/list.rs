@@ -1,21 +1,26 @@
 //! `notafter list`: what the daemon knows.
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 
 use super::arguments::{Shown, ahead};
+use super::daemon::{Daemon, escaped};
 use super::file::{File, now};
-use super::output::{Format, Listing, Printer};
+use super::output::{Format, Printer, table};
 use super::{Console, Exit};
-use crate::config::{Environment, StoreUrl};
-use crate::expiry::{Ladder, Timestamp};
+use crate::config::{Config, Environment, StoreUrl, store_of_the_service};
+use crate::expiry::Timestamp;
 use crate::store::{ListQuery, Sqlite};
-use crate::web::Certificate;
+use crate::web::{Certificate, Certificates};
 
-const NO_STORE: &str = "the daemon's store is not at hand; when systemd runs the daemon, it is found with \
-                        STATE_DIRECTORY=/var/lib/notafter";
+const NO_STORE: &str = "no daemon answers on its control socket, and its store is not at hand";
+
+/// Certificates that the daemon is asked for at once.
+const PAGE: usize = 1000;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -26,75 +31,124 @@ pub(super) struct Arguments {
     shown: Shown,
 }
 
-/// Lists certificates from the store, beside a daemon that may be running.
+/// Lists certificates as the daemon knows them; from its store when none runs.
 pub(super) async fn list(
     arguments: &Arguments,
-    path: &Path,
+    (path, socket): (&Path, Option<&Path>),
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
     let file = File::read(path, environment, console)?;
     // Sources and channels are not built: their secrets are for the daemon, and not for who lists.
     file.approve(console)?;
-    let StoreUrl::Sqlite(store) = &file.config.store;
     let now = now();
-    let limit = arguments.shown.limit.or(arguments.shown.format.default_limit());
-    let query = ListQuery {
-        source: arguments.source.clone(),
-        ends_before: arguments.shown.within.map(|within| ahead(now, within)),
-        limit: limit.unwrap_or(usize::MAX),
+    let format = arguments.shown.format;
+    let limit = arguments.shown.limit.or(format.default_limit()).unwrap_or(usize::MAX);
+    let mut output = match format {
+        Format::Table => Output::Table { rows: Vec::new(), limit, out: console.out },
+        format => Output::Stream(Printer::begin(format == Format::Csv, console.out)?),
     };
-    let store = Sqlite::open_read_only(store).context(NO_STORE)?;
-    let ladder = &file.config.alerts.ladder;
-    match arguments.shown.format {
-        Format::Table => table(&store, query, now, console).await?,
-        format => {
-            let printer = Printer::begin(format == Format::Csv, console.out)?;
-            stream(&store, &query, (ladder, now), printer).await?;
-        }
+    // One more than fits in a table, to know whether there are more.
+    let most = if format == Format::Table { limit.saturating_add(1) } else { limit };
+    match Daemon::find(socket, &file.config.server.sockets.candidates).await? {
+        Some(daemon) => from_daemon(&daemon, arguments, most, &mut output).await?,
+        None => from_store(&file.config, arguments, (most, now), &mut output).await?,
     }
+    output.end()?;
     Ok(Exit::Done)
 }
 
-/// Prints the first of them, and says so when there are more.
-async fn table(
-    store: &Sqlite,
-    query: ListQuery,
-    now: Timestamp,
-    console: &mut Console<'_>,
+/// Where certificates go.
+enum Output<'a> {
+    Table { rows: Vec<Certificate>, limit: usize, out: &'a mut (dyn Write + Send) },
+    Stream(Printer<'a>),
+}
+
+impl Output<'_> {
+    fn take(&mut self, found: Vec<Certificate>) -> std::io::Result<()> {
+        match self {
+            Self::Table { rows, .. } => rows.extend(found),
+            Self::Stream(printer) => printer.rows(&found)?,
+        }
+        Ok(())
+    }
+
+    /// Prints what is left to print. A table says when there are more.
+    fn end(self) -> std::io::Result<()> {
+        match self {
+            Self::Stream(printer) => printer.end(),
+            Self::Table { mut rows, limit, out } => {
+                let more = rows.len() > limit;
+                rows.truncate(limit);
+                table(&rows, 0, out)?;
+                if more {
+                    let how = "`--limit N` prints more of them, `--format csv` all";
+                    writeln!(out, "and more: {how}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn from_daemon(
+    daemon: &Daemon,
+    arguments: &Arguments,
+    most: usize,
+    output: &mut Output<'_>,
 ) -> anyhow::Result<()> {
-    let limit = query.limit;
-    let one_more = ListQuery { limit: limit.saturating_add(1), ..query };
-    let mut rows = Vec::new();
-    store
-        .each_listed(&one_more, &mut |chunk| {
-            rows.extend(chunk.into_iter().map(|kept| kept.facts));
-            true
-        })
-        .await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    Listing { rows, now, limit: None }.print(Format::Table, console.out)?;
-    if more {
-        writeln!(console.out, "and more: `--limit N` prints more of them, `--format csv` all")?;
+    let mut filter = String::new();
+    if let Some(source) = &arguments.source {
+        // What names a source is no pattern here.
+        write!(filter, "&source={}", escaped(source))?;
+    }
+    if let Some(within) = arguments.shown.within {
+        write!(filter, "&within={}s", within.as_secs())?;
+    }
+    let (mut left, mut cursor) = (most, String::new());
+    while left > 0 {
+        let limit = left.min(PAGE);
+        let path = format!("/api/v1/certificates?limit={limit}{filter}{cursor}");
+        let page: Certificates = daemon.get(&path).await?;
+        left = left.saturating_sub(page.items.len());
+        output.take(page.items)?;
+        let Some(next) = page.next else { break };
+        cursor = format!("&cursor={}", escaped(&next));
     }
     Ok(())
 }
 
-async fn stream(
-    store: &Sqlite,
-    query: &ListQuery,
-    (ladder, now): (&Ladder, Timestamp),
-    mut printer: Printer<'_>,
+async fn from_store(
+    config: &Config,
+    arguments: &Arguments,
+    (most, now): (usize, Timestamp),
+    output: &mut Output<'_>,
 ) -> anyhow::Result<()> {
+    let query = ListQuery {
+        source: arguments.source.clone(),
+        ends_before: arguments.shown.within.map(|within| ahead(now, within)),
+        limit: most,
+    };
+    let store = open(config)?;
     let mut outcome = Ok(());
     store
-        .each_listed(query, &mut |chunk| {
-            let rows = chunk.iter().map(|kept| Certificate::of_kept(kept, ladder, now));
-            outcome = printer.rows(&rows.collect::<Vec<_>>());
+        .each_listed(&query, &mut |chunk| {
+            let ladder = &config.alerts.ladder;
+            let rows = chunk.into_iter().map(|mut kept| {
+                config.label(&mut kept.facts);
+                Certificate::of_kept(&kept, ladder, now)
+            });
+            outcome = output.take(rows.collect());
             outcome.is_ok()
         })
         .await?;
-    outcome?;
-    printer.end().map_err(Into::into)
+    outcome.map_err(Into::into)
+}
+
+/// Opens the store of this configuration, or that of the service under systemd where this one is not there.
+fn open(config: &Config) -> anyhow::Result<Sqlite> {
+    let StoreUrl::Sqlite(path) = &config.store;
+    let others = [Some(path.clone()), store_of_the_service(path)].into_iter().flatten();
+    let there: Option<PathBuf> = others.into_iter().find(|path| path.exists());
+    Sqlite::open_read_only(there.as_deref().unwrap_or(path)).context(NO_STORE)
 }

@@ -14,6 +14,7 @@ mod online;
 mod scan;
 mod list;
 mod channel;
+mod daemon;
 mod generate;
 mod file;
 mod logging;
@@ -50,6 +51,9 @@ struct Common {
         default_value = "/etc/notafter/notafter.toml"
     )]
     config: PathBuf,
+    /// The control socket of the daemon; found by itself where it is in its usual place.
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
     /// How the log on standard error looks.
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: logging::LogFormat,
@@ -63,7 +67,7 @@ enum Command {
     Check(check::Arguments),
     /// Scans every source once and prints what expires soonest.
     Scan(scan::Arguments),
-    /// Lists what the daemon knows, from its store, soonest first.
+    /// Lists what the daemon knows, soonest first; from its store when none runs.
     List(list::Arguments),
     /// Looks after channels.
     #[command(subcommand)]
@@ -129,14 +133,18 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let path = &cli.common.config;
+    let (path, socket) = (&cli.common.config, cli.common.socket.as_deref());
     runtime.block_on(async {
         match cli.command {
             Command::Run => run::run(path, environment, console).await,
             Command::Check(arguments) => check::check(&arguments, path, environment, console).await,
             Command::Scan(arguments) => scan::scan(&arguments, path, environment, console).await,
-            Command::List(arguments) => list::list(&arguments, path, environment, console).await,
-            Command::Channel(command) => channel::run(&command, path, environment, console).await,
+            Command::List(arguments) => {
+                list::list(&arguments, (path, socket), environment, console).await
+            }
+            Command::Channel(command) => {
+                channel::run(&command, (path, socket), environment, console).await
+            }
             Command::Completions(arguments) => generate::completions(&arguments, console),
             Command::Man => generate::manual(console),
         }

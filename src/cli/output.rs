@@ -14,6 +14,7 @@ mod columns;
 mod table;
 
 pub(super) use chains::print as chains;
+pub(super) use table::print as table;
 
 /// Places with something wrong that are named.
 const NAMED: usize = 10;
@@ -98,12 +99,13 @@ impl Listing {
 
     /// Prints it.
     pub(super) fn print(&self, format: Format, out: &mut (dyn Write + Send)) -> io::Result<()> {
+        let rows = self.shown().iter().map(|row| Certificate::of_facts(row, self.now));
+        let rows: Vec<_> = rows.collect();
         if format == Format::Table {
-            return table::print(self, out);
+            return table(&rows, self.left_out(), out);
         }
         let mut printer = Printer::begin(format == Format::Csv, out)?;
-        let rows = self.shown().iter().map(|row| Certificate::of_facts(row, self.now));
-        printer.rows(&rows.collect::<Vec<_>>())?;
+        printer.rows(&rows)?;
         printer.end()
     }
 

@@ -42,6 +42,13 @@ impl Environment {
         Some(PathBuf::from(first))
     }
 
+    /// Returns the directory that systemd makes for the service while it runs.
+    pub(super) fn runtime_directory(&self) -> Option<PathBuf> {
+        let directories = self.variable("RUNTIME_DIRECTORY")?;
+        let first = directories.split(':').next().filter(|first| !first.is_empty())?;
+        Some(PathBuf::from(first))
+    }
+
     /// Returns the directory that systemd keeps the service's credentials in.
     pub(super) fn credentials_directory(&self) -> Option<PathBuf> {
         self.variable("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from)

@@ -23,8 +23,8 @@ pub fn load(
     let mut mistakes = Mistakes::default();
     let Some(table) = tree::parse(text, &mut mistakes) else { return (None, mistakes) };
     let mut root = Fields::of(&table, 0..0, environment, &mut mistakes);
-    let server = server(&mut root);
     let store = store(&mut root);
+    let server = server(&mut root, &store);
     let mut names = Names::default();
     let sources = sources(&mut root, &mut names.sources, full_scan);
     let alerts = alerts(&mut root);
@@ -102,7 +102,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 44);
+        assert_eq!(switched, 45);
         for kind in EVENT_KINDS {
             assert!(reference.contains(kind.as_str()), "{}", kind.as_str());
         }
@@ -294,7 +294,7 @@ max_series_per_source = 2000000
         x.toml:3:10: `listen`: not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`
         x.toml:4:16: `external_url` must not hold a user name or a password
         x.toml:5:19: `web_config_file` is not supported yet: listen on loopback behind a proxy that terminates TLS and checks who asks
-        x.toml:6:1: unknown key `port`; known: external_url, hosts, listen, web_config_file
+        x.toml:6:1: unknown key `port`; known: external_url, hosts, listen, socket, web_config_file
         x.toml:8:7: `url`: this kind of store is not known: write `sqlite:PATH`, such as `sqlite:notafter.db` or `sqlite:/var/lib/notafter/notafter.db`
         x.toml:10:8: `IoT` is not a name: a name is 1 to 64 of a-z, 0-9, `_`, `.` and `-`, and begins with a letter or a digit
         x.toml:12:12: `schedule`: not a duration: write a number with its unit, such as `10m`, `36h` or `30d`

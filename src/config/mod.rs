@@ -21,6 +21,7 @@ mod size;
 mod labels;
 mod matcher;
 mod hosts;
+mod socket;
 mod spelling;
 mod mistakes;
 mod tree;
@@ -35,6 +36,7 @@ pub use load::{load, load_file};
 pub use mistakes::Mistakes;
 pub use schedule::Schedule;
 pub use secret::{Open, Secret, SecretRef};
+pub use socket::{Sockets, store_of_the_service};
 pub use tree::Table;
 
 use chrono_tz::Tz;
@@ -100,6 +102,8 @@ pub struct Server {
     pub external_url: Option<url::Url>,
     /// The names under which it may be asked.
     pub hosts: Hosts,
+    /// Where the control socket is.
+    pub sockets: Sockets,
 }
 
 /// Where state is kept.

@@ -5,15 +5,23 @@ use std::path::PathBuf;
 
 use super::address::base;
 use super::spelling::quoted;
-use super::{Environment, Fields, Hosts, Placed, Server, Span, StoreUrl, hosts};
+use super::{Environment, Fields, Hosts, Placed, Server, Sockets, Span, StoreUrl, hosts};
 
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10793);
 const DEFAULT_STORE: &str = "notafter.db";
 
-/// Reads `[server]`.
-pub(super) fn server(root: &mut Fields<'_>) -> Server {
-    let mut server = Server { listen: DEFAULT_LISTEN, external_url: None, hosts: Hosts::default() };
+/// Reads `[server]`; the control socket may be beside the store.
+pub(super) fn server(root: &mut Fields<'_>, store: &StoreUrl) -> Server {
+    let StoreUrl::Sqlite(store) = store;
+    let environment = root.environment().clone();
+    let sockets = |configured: Option<&str>| Sockets::new(configured, store, &environment);
+    let mut server = Server {
+        listen: DEFAULT_LISTEN,
+        external_url: None,
+        hosts: Hosts::default(),
+        sockets: sockets(None),
+    };
     let Some((table, span)) = root.table("server") else { return server };
     let mut fields = root.inside(table, span);
     if let Some(listen) = fields.string("listen") {
@@ -26,6 +34,13 @@ pub(super) fn server(root: &mut Fields<'_>) -> Server {
         }
     }
     server.hosts = Hosts::new(hosts::patterns(&mut fields), server.external_url.as_ref());
+    if let Some(path) = fields.string("socket") {
+        if path.value.trim().is_empty() {
+            fields.mistake(path.span, "`socket` is empty");
+        } else {
+            server.sockets = sockets(Some(&path.value));
+        }
+    }
     if let Some(file) = fields.string("web_config_file") {
         fields.mistake(
             file.span,

@@ -7,19 +7,21 @@
 //! process stopped, with the same id. One message is in flight at a time, which keeps order.
 //!
 //! Reading order: `worker` (the loop), `job` (what is sent next), `policy` (what follows from an attempt), `health` (what
-//! is said of the channel), `pace` (how fast a destination may be used).
+//! is said of the channel), `trial` (a test that somebody asks for), `pace` (how fast a destination may be used).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+mod asked;
 mod health;
 mod job;
 mod pace;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod worker;
 
 pub use pace::Pacers;

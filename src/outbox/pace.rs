@@ -60,6 +60,11 @@ impl Pacer {
         self.with(|turns| turns.closed_until = turns.closed_until.max(Some(until)));
     }
 
+    /// Lets through again what a pause held back.
+    pub(super) fn open(&self) {
+        self.with(|turns| turns.closed_until = None);
+    }
+
     fn with<T>(&self, use_turns: impl FnOnce(&mut Turns) -> T) -> T {
         use_turns(&mut self.turns.lock().unwrap_or_else(PoisonError::into_inner))
     }

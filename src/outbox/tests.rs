@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::channel::{Channel, Pace, Page, Receipt, SendError};
+use crate::channel::{Channel, Pace, Page, Receipt, SendError, TestAnswer};
 use crate::clock::BentClock;
 use crate::expiry::{
     Detail, Event, Facts, Kind, Language, Message, Notified, RowId, Rung, Severity, Status, Topic,
@@ -181,7 +181,7 @@ struct Half;
 
 impl Random for Half {
     fn number(&self) -> u64 {
-        unreachable!("asked for fractions only")
+        7
     }
 
     fn fraction(&self) -> f64 {
@@ -226,6 +226,8 @@ struct Bench {
     reports: mpsc::Receiver<Report>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
+    /// Takes the tests of the worker that is started next.
+    asked: Option<mpsc::Receiver<TestAnswer>>,
 }
 
 impl Bench {
@@ -252,7 +254,19 @@ impl Bench {
             external_url: None,
         };
         let composed = Composed::default();
-        Self { store, clock, notes, composed, settings, shared, commits, reports, stop, tasks }
+        Self {
+            store,
+            clock,
+            notes,
+            composed,
+            settings,
+            shared,
+            commits,
+            reports,
+            stop,
+            tasks,
+            asked: None,
+        }
     }
 
     /// Starts a worker for the channel `name` and returns its scripted service.
@@ -278,8 +292,22 @@ impl Bench {
         let settings = Settings { name: name.to_owned(), ..self.settings.clone() };
         let worker =
             Worker::new(settings, Arc::clone(&channel) as Arc<dyn Channel>, self.shared.clone());
+        let worker = match self.asked.take() {
+            Some(asked) => worker.with_tests(asked),
+            None => worker,
+        };
         self.tasks.spawn(worker.run(self.stop.clone()));
         channel
+    }
+
+    /// Starts a worker that can be asked for a test.
+    fn start_asked(
+        &mut self,
+        acts: impl IntoIterator<Item = Act>,
+    ) -> (Arc<Script>, mpsc::Sender<TestAnswer>) {
+        let (tests, asked) = mpsc::channel(1);
+        self.asked = Some(asked);
+        (self.start("ops", acts), tests)
     }
 
     async fn commit(&self, ids: &[&str], channels: &[&str]) {

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::asked::Trials;
 use super::health::{Fault, Health};
 use super::job::Job;
 use super::pace::Pacer;
 use super::policy::{Attempt, Decision, Streak, later};
 use super::{DEAD, DELIVERED, Report, Settings, Shared};
-use crate::channel::{Channel, Page, Receipt, SendError};
+use crate::channel::{Channel, Page, Receipt, SendError, TestAnswer};
 use crate::expiry::{Event, Severity, Timestamp};
 use crate::store::{BatchUpdate, Pending, StoreError};
 
@@ -36,14 +38,14 @@ const SAY_AGAIN: i64 = 86_400;
 
 /// Delivers the events of one channel.
 pub struct Worker {
-    settings: Settings,
-    shared: Shared,
-    channel: Arc<dyn Channel>,
-    pacer: Arc<Pacer>,
-    health: Health,
-    streak: Streak,
+    pub(super) settings: Settings,
+    pub(super) shared: Shared,
+    pub(super) channel: Arc<dyn Channel>,
+    pub(super) pacer: Arc<Pacer>,
+    pub(super) health: Health,
+    pub(super) streak: Streak,
     /// When the next attempt is due, after one that failed. A start does not wait.
-    retry_at: Option<Instant>,
+    pub(super) retry_at: Option<Instant>,
     /// The last attempt, and the newest delivery that waited then.
     tried: Option<(Instant, i64)>,
     /// The event that the others wait with and since when: it is not held longer than is right, whatever the wall clock
@@ -52,6 +54,7 @@ pub struct Worker {
     /// The outcome and code that were logged last.
     logged: Option<String>,
     store_failed: bool,
+    trials: Trials,
 }
 
 /// Returns when an event began to wait. One that is for the digest only does so on purpose at first.
@@ -61,7 +64,7 @@ fn due(event: &Event) -> Timestamp {
 }
 
 /// What a channel that panicked answers.
-fn panicked() -> SendError {
+pub(super) fn panicked() -> SendError {
     SendError::Retry { after: None, code: format!("{}panic", SendError::UNKNOWN) }
 }
 
@@ -80,7 +83,14 @@ impl Worker {
             oldest: None,
             logged: None,
             store_failed: false,
+            trials: Trials::new(None),
         }
+    }
+
+    /// Returns the same, which sends a test whenever one is asked for.
+    #[must_use]
+    pub fn with_tests(self, asked: mpsc::Receiver<TestAnswer>) -> Self {
+        Self { trials: Trials::new(Some(asked)), ..self }
     }
 
     /// Delivers until `stop`. A message in flight then gets a short time to be finished and recorded.
@@ -220,7 +230,7 @@ impl Worker {
     }
 
     /// Sends once; `None` when `stop` cut it off. A panic costs this attempt and nothing else.
-    async fn attempt(
+    pub(super) async fn attempt(
         &self,
         page: Page<'_>,
         stop: &CancellationToken,
@@ -270,7 +280,7 @@ impl Worker {
         self.show_health();
     }
 
-    fn show_health(&self) {
+    pub(super) fn show_health(&self) {
         self.shared.watcher.up(&self.settings.name, self.health.is_up());
     }
 
@@ -285,7 +295,7 @@ impl Worker {
         self.report(Report::Dead { channel: self.settings.name.clone(), code, at }, stop).await;
     }
 
-    async fn report(&self, report: Report, stop: &CancellationToken) {
+    pub(super) async fn report(&self, report: Report, stop: &CancellationToken) {
         tokio::select! {
             biased;
             sent = self.shared.reports.send(report) => {
@@ -307,7 +317,12 @@ impl Worker {
     }
 
     /// Records what follows, for as long as the store takes: a delivery that is not recorded would be repeated.
-    async fn record(&mut self, batch: &str, update: &BatchUpdate, stop: &CancellationToken) {
+    pub(super) async fn record(
+        &mut self,
+        batch: &str,
+        update: &BatchUpdate,
+        stop: &CancellationToken,
+    ) {
         let closed = self.pacer.until_next(self.channel.pace());
         let gate =
             (closed > self.channel.pace().gap).then(|| later(self.shared.clock.now(), closed));
@@ -424,11 +439,15 @@ impl Worker {
                 std::future::pending::<()>().await;
             }
         };
-        tokio::select! {
+        let asked = tokio::select! {
             biased;
-            () = stop.cancelled() => {}
-            () = over => {}
-            () = committed => {}
+            () = stop.cancelled() => None,
+            asked = self.trials.next() => Some(asked),
+            () = over => None,
+            () = committed => None,
+        };
+        if let Some(answer) = asked {
+            self.test(answer, stop).await;
         }
     }
 }

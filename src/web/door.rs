@@ -19,6 +19,31 @@ const LOGGED: usize = 32;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entrance {
+    /// The network.
+    Network,
+    /// The control socket: who may open its file may ask for everything.
+    Socket,
+}
+
+impl Entrance {
+    fn of(request: &Request) -> Self {
+        request.extensions().get().copied().unwrap_or(Self::Network)
+    }
+}
+
+/// Lets changes through from who may make them, or answers who may.
+pub(super) async fn writers_only(request: Request, next: Next) -> Response {
+    if Entrance::of(&request) == Entrance::Socket {
+        return next.run(request).await;
+    }
+    let detail = "this changes something, and whoever reads may not: ask on the control socket, as `notafter` \
+                  commands and `curl --unix-socket` do";
+    Problem::new(StatusCode::FORBIDDEN, detail).into_response()
+}
+
 /// Looks at every request before its handler does.
 pub(super) struct Door {
     hosts: watch::Receiver<Arc<Hosts>>,
@@ -44,6 +69,9 @@ impl Door {
     }
 
     fn admit(&self, request: &Request) -> Result<(), Problem> {
+        if Entrance::of(request) == Entrance::Socket {
+            return self.holds(request.headers());
+        }
         let hosts = Arc::clone(&self.hosts.borrow());
         for name in names(request)? {
             self.knows(&hosts, &name)?;

@@ -13,6 +13,8 @@ pub(super) struct Limits {
     pub(super) stall: Duration,
     /// For a handler that waits for the store or for a reload.
     pub(super) answer: Duration,
+    /// For a test of a channel, which may wait for a message that is under way.
+    pub(super) test: Duration,
     /// For a whole scrape, the client's reading included.
     pub(super) scrape: Duration,
     /// Scrapes at the same time.
@@ -34,6 +36,7 @@ impl Default for Limits {
             head_bytes: 64 * 1024,
             stall: Duration::from_secs(20),
             answer: Duration::from_secs(30),
+            test: Duration::from_mins(1),
             scrape: Duration::from_mins(1),
             scrapes: 4,
             exports: 2,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -16,11 +16,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::catalog::Catalog;
+use crate::channel::TestAnswer;
 use crate::clock::Clock;
 use crate::config::Hosts;
 use crate::expiry::View;
 use crate::metrics::{Exposition, Names};
 use crate::scan::SourceStatus;
+use crate::store::Store;
 
 mod answer;
 mod api;
@@ -35,6 +37,7 @@ mod problem;
 mod scrape;
 mod seats;
 mod server;
+mod socket;
 mod time_format;
 #[cfg(test)]
 mod tests;
@@ -42,7 +45,9 @@ mod tests;
 use door::Door;
 use limits::Limits;
 
+pub use api::{Certificates, Tested};
 pub use certificate::{Certificate, csv_header, csv_rows};
+pub use socket::Socket;
 
 /// What the pages are made from.
 pub struct State {
@@ -52,6 +57,10 @@ pub struct State {
     pub exposition: Arc<Exposition>,
     /// What certificates there are.
     pub catalog: Catalog,
+    /// What is kept of everything else.
+    pub store: Arc<dyn Store>,
+    /// The channels, in the order of the configuration.
+    pub outlets: watch::Receiver<Arc<Vec<Outlet>>>,
     /// What certificates are called.
     pub names: Arc<dyn Names>,
     /// How the sources are.
@@ -70,13 +79,25 @@ pub struct State {
     pub max_series_per_source: watch::Receiver<usize>,
 }
 
-/// Answers requests on `listener` until `stop`, then lets those under way end within a deadline.
+/// A channel that is configured.
+#[derive(Clone, Debug)]
+pub struct Outlet {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Takes the wish for a test.
+    pub tests: mpsc::Sender<TestAnswer>,
+}
+
+/// Answers requests on `listener` and on the control socket until `stop`, then lets those under way end within a deadline.
 pub async fn serve(
     listener: TcpListener,
+    socket: Socket,
     state: State,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    serve_within(listener, state, Limits::default(), stop).await;
+    serve_within(listener, socket, state, Limits::default(), stop).await;
     Ok(())
 }
 
@@ -93,6 +114,7 @@ struct Shared {
 
 async fn serve_within(
     listener: TcpListener,
+    socket: Socket,
     state: State,
     limits: Limits,
     stop: CancellationToken,
@@ -102,7 +124,19 @@ async fn serve_within(
     let exports = Arc::new(Semaphore::new(limits.exports));
     let started = state.clock.millis();
     let shared = Arc::new(Shared { state, door, scrapes, exports, started, limits });
-    server::run(listener, router(shared), limits, stop).await;
+    let router = router(shared);
+    let network = server::run(listener, router.clone(), limits, stop.clone());
+    // Places of its own: whoever fills those of the network locks nobody out of the socket.
+    let control = server::run(socket, router, limits, stop);
+    tokio::join!(network, control);
+}
+
+/// What changes something, for who may.
+fn changes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/-/reload", post(control::reload).put(control::reload))
+        .merge(api::changes())
+        .route_layer(from_fn(door::writers_only))
 }
 
 fn router(shared: Arc<Shared>) -> Router {
@@ -116,8 +150,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(scrape::scrape))
         .route("/-/healthy", get(control::healthy))
         .route("/-/ready", get(control::ready))
-        .route("/-/reload", post(control::reload).put(control::reload))
         .merge(api::router())
+        .merge(changes())
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&shared), door::guard))

@@ -61,7 +61,11 @@ pub(super) async fn not_found(uri: Uri) -> Problem {
 
 /// Answers for a path that is served with another method.
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
-    let allowed = if uri.path() == "/-/reload" { "POST, PUT" } else { "GET, HEAD" };
+    let allowed = match uri.path() {
+        "/-/reload" => "POST, PUT",
+        path if path.starts_with("/api/v1/channels/") => "POST",
+        _ => "GET, HEAD",
+    };
     let detail = format!("{method} does not work at {}; use {allowed}", uri.path());
     let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));

@@ -15,22 +15,57 @@ use hyper::service::{Service, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::answer::Answer;
+use super::door::Entrance;
 use super::limits::Limits;
 use super::seats::{Seat, Seats};
+use super::socket::Socket;
 use super::write_timeout::WriteTimeout;
 
 /// How long to wait after the system refused to hand over a connection, as it does when descriptors run out.
 const BREATH: Duration = Duration::from_millis(100);
 
+/// Where connections come from.
+pub(super) trait Listen {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// What its requests may ask for.
+    const ENTRANCE: Entrance;
+
+    /// Waits for a connection.
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Listen for TcpListener {
+    type Stream = TcpStream;
+
+    const ENTRANCE: Entrance = Entrance::Network;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        Self::accept(self).await.map(|(stream, _)| stream)
+    }
+}
+
+impl Listen for Socket {
+    type Stream = UnixStream;
+
+    const ENTRANCE: Entrance = Entrance::Socket;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        self.listener().accept().await.map(|(stream, _)| stream)
+    }
+}
+
 /// Answers with `router` until `stop`.
-pub(super) async fn run(
-    listener: TcpListener,
+pub(super) async fn run<L: Listen>(
+    listener: L,
     router: Router,
     limits: Limits,
     stop: CancellationToken,
@@ -48,7 +83,8 @@ pub(super) async fn run(
     {
         let io = WriteTimeout::new(stream, limits.stall, Arc::clone(&seat.unread));
         let leave = seat.leave.clone();
-        let connection = builder.serve_connection(TokioIo::new(io), service(&router, seat));
+        let connection =
+            builder.serve_connection(TokioIo::new(io), service(&router, seat, L::ENTRANCE));
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             if let Some(Err(error)) = leave.run_until_cancelled(connection).await {
@@ -67,21 +103,23 @@ pub(super) async fn run(
 fn service(
     router: &Router,
     seat: Arc<Seat>,
+    entrance: Entrance,
 ) -> impl Service<Request<Incoming>, Response = Response<Answer>, Error = Infallible, Future: Send> + use<>
 {
     let router = router.clone();
-    service_fn(move |request| {
+    service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(entrance);
         let (work, answer) = (seat.work(), router.clone().oneshot(request));
         async move { answer.await.map(|answer| answer.map(|body| Answer::new(body, work))) }
     })
 }
 
 /// Waits for a connection and then for a place; forgets connections that have ended meanwhile.
-async fn next(
-    listener: &TcpListener,
+async fn next<L: Listen>(
+    listener: &L,
     seats: &Arc<Seats>,
     connections: &mut JoinSet<()>,
-) -> (TcpStream, Arc<Seat>) {
+) -> (L::Stream, Arc<Seat>) {
     loop {
         let accepted = tokio::select! {
             biased;
@@ -94,7 +132,7 @@ async fn next(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => return (stream, seats.take().await),
+            Ok(stream) => return (stream, seats.take().await),
             Err(error) => after_refusal(&error).await,
         }
     }

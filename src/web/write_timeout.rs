@@ -8,32 +8,27 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 /// Fails a write that makes no progress for too long. hyper limits the reading of heads only.
-pub(super) struct WriteTimeout {
-    stream: TcpStream,
+pub(super) struct WriteTimeout<S> {
+    stream: S,
     patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
     /// Set while a write makes no progress.
     unread: Arc<AtomicBool>,
 }
 
-impl WriteTimeout {
+impl<S: Unpin> WriteTimeout<S> {
     /// Waits at most `patience` for each write, and says in `unread` that it waits.
-    pub(super) const fn new(
-        stream: TcpStream,
-        patience: Duration,
-        unread: Arc<AtomicBool>,
-    ) -> Self {
+    pub(super) const fn new(stream: S, patience: Duration, unread: Arc<AtomicBool>) -> Self {
         Self { stream, patience, stalled: None, unread }
     }
 
     fn with_deadline<T>(
         &mut self,
         cx: &mut Context<'_>,
-        attempt: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        attempt: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let attempt = attempt(Pin::new(&mut self.stream), cx);
         self.unread.store(attempt.is_pending(), Ordering::Relaxed);
@@ -49,7 +44,7 @@ impl WriteTimeout {
     }
 }
 
-impl AsyncRead for WriteTimeout {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -59,7 +54,7 @@ impl AsyncRead for WriteTimeout {
     }
 }
 
-impl AsyncWrite for WriteTimeout {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

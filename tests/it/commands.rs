@@ -214,12 +214,12 @@ async fn scan_says_by_its_exit_code_what_a_script_must_know() {
 }
 
 #[tokio::test]
-async fn list_reads_beside_the_running_daemon() {
+async fn list_asks_the_running_daemon_and_reads_the_store_when_none_runs() {
     let simulator = simulator().await;
     let mut daemon = prepared(&simulator);
     let none = daemon.run(&["list"]).await;
     assert_exit(&none, 1);
-    assert!(none.err.contains("STATE_DIRECTORY"), "{}", none.err);
+    assert!(none.err.contains("no daemon answers on its control socket"), "{}", none.err);
     daemon.start();
     let proven = "notafter_source_last_proven_scan_timestamp_seconds{source=\"iot\",scope=\"mqtt-a\",window=\"all\"}";
     daemon.until(proven, |at| at > 0.0).await;
@@ -245,6 +245,46 @@ async fn list_reads_beside_the_running_daemon() {
     assert_exit(&within, 0);
     assert!((2..=10).contains(&within.out.lines().count()), "{}", within.out);
     assert_exit(&daemon.run(&["list"]).await, 0);
+    // The daemon says when it first saw one and on which rung it is; its store does, too.
+    let asked = daemon.run(&["list", "--format", "json"]).await;
+    assert!(rows(&asked.out).iter().all(|row| row["first_seen"].is_string()));
+    let socket = daemon.folder.path().join("notafter.sock");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&socket.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o660);
+    let named = daemon.run(&["list", "--socket", "/nowhere.sock"]).await;
+    assert_exit(&named, 1);
+    assert!(named.err.contains("no daemon answers on /nowhere.sock"), "{}", named.err);
+    assert!(daemon.stop().await.success());
+    assert!(!socket.exists(), "it goes with its daemon");
+    let read = daemon.run(&["list", "--format", "json"]).await;
+    let known = |out: &str| {
+        let fields = ["id", "status", "not_after", "first_seen", "rung", "holder"];
+        let row = |row: &serde_json::Value| fields.map(|field| row[field].clone());
+        rows(out).iter().map(row).collect::<Vec<_>>()
+    };
+    assert_eq!(known(&read.out).len(), known(&asked.out).len());
+    let sorted = |out: &str| {
+        let mut known: Vec<_> = known(out).iter().map(|row| format!("{row:?}")).collect();
+        known.sort_unstable();
+        known
+    };
+    assert_eq!(sorted(&read.out), sorted(&asked.out));
+}
+
+#[tokio::test]
+async fn a_test_is_sent_by_the_running_daemon() {
+    let simulator = simulator().await;
+    let mut daemon = prepared(&simulator);
+    daemon.start();
+    daemon.ready().await;
+    let sent = daemon.run(&["channel", "test", "room"]).await;
+    assert_exit(&sent, 0);
+    assert!(sent.out.starts_with("room: delivered"), "{}", sent.out);
+    let delivered = "notafter_notifications_last_success_timestamp_seconds{channel=\"room\"}";
+    daemon.until(delivered, |at| at > 0.0).await;
+    let unknown = daemon.run(&["channel", "test", "nobody"]).await;
+    assert_exit(&unknown, 1);
+    assert!(unknown.err.contains("no channel has the name `nobody`"), "{}", unknown.err);
     assert!(daemon.stop().await.success());
 }
 

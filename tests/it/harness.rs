@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use crate::written::{SIGNED, enos, feishu, mqtt, route, ssl, webhook};
 use simulator::Simulator;
 
@@ -164,11 +166,16 @@ impl Daemon {
         eventually("the daemon ends", async || child.try_wait().unwrap()).await
     }
 
-    /// Returns the status and body of one POST without a body.
+    /// Returns the status and body of one POST without a body, on the control socket.
     pub(crate) async fn post(&self, path: &str) -> (u16, String) {
-        let url = format!("http://127.0.0.1:{}{path}", self.port);
-        let response = http().post(url).send().await.unwrap();
-        (response.status().as_u16(), response.text().await.unwrap())
+        let socket = self.folder.path().join("notafter.sock");
+        let mut stream = tokio::net::UnixStream::connect(socket).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
     /// Waits until everything that was decided is delivered to `channel`.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::net::UnixDatagram;
 
-use crate::harness::{Daemon, Heard, environment, eventually, heard, http};
+use crate::harness::{Daemon, Heard, environment, eventually, heard};
 use crate::written::{SIGNED, channel, mqtt, route, source, ssl, webhook};
 use simulator::chat::{Fault as ChatFault, Service as ChatService};
 use simulator::clock::wall_seconds;
@@ -135,11 +135,9 @@ async fn a_broken_configuration_changes_nothing_and_its_mistakes_are_listed() {
     daemon.configure(&format!("{broken}\n[metrics]\nmax_serie = 5\n"));
     daemon.signal("HUP");
     daemon.until(RELOADED, |good| good == 0.0).await;
-    let response = http().post(format!("http://127.0.0.1:{}/-/reload", daemon.port)).send().await;
-    let response = response.unwrap();
-    assert_eq!(response.status().as_u16(), 422);
-    assert_eq!(response.headers()["content-type"], "application/problem+json");
-    let problem: serde_json::Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+    let (status, body) = daemon.post("/-/reload").await;
+    assert_eq!(status, 422);
+    let problem: serde_json::Value = serde_json::from_str(&body).unwrap();
     let detail = problem["detail"].as_str().unwrap();
     for mistake in ["schedule", "region", "max_serie"] {
         let place = detail.lines().find(|line| line.contains(mistake)).unwrap_or_default();

@@ -37,7 +37,12 @@ pub(super) fn text(text: &str) -> String {
 
 /// Returns what a certificate is called, with who presents it.
 pub(super) fn name(row: &Facts) -> String {
-    match (row.common_name.as_str(), row.holder.as_str()) {
+    called(&row.common_name, &row.holder)
+}
+
+/// Returns a common name with who presents it.
+pub(super) fn called(common_name: &str, holder: &str) -> String {
+    match (common_name, holder) {
         ("", holder) => holder.to_owned(),
         (name, "") => name.to_owned(),
         (name, holder) if name == holder => name.to_owned(),

@@ -2,35 +2,39 @@
 
 use std::io::{self, Write};
 
-use super::Listing;
-use super::columns::{self, name, remaining, text};
-use crate::expiry::text::iso;
-use crate::expiry::{Facts, Timestamp};
+use super::columns::{self, called, remaining, text};
+use crate::web::Certificate;
 
 const HEADER: [&str; 8] = ["EXPIRES", "IN", "STATUS", "KIND", "SOURCE", "SCOPE", "SERIAL", "NAME"];
 
-/// Prints aligned columns. The last has what letters a name may have, so that odd widths bend nothing else.
-pub(super) fn print(listing: &Listing, out: &mut dyn Write) -> io::Result<()> {
-    if listing.rows.is_empty() {
+/// Prints aligned columns, and how many were left out. The last column has what letters a name may have, so that odd widths
+/// bend nothing else.
+pub(in crate::cli) fn print(
+    rows: &[Certificate],
+    left_out: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if rows.is_empty() {
         return writeln!(out, "no certificates");
     }
-    let rows: Vec<_> = listing.shown().iter().map(|row| cells(row, listing.now)).collect();
+    let rows: Vec<_> = rows.iter().map(cells).collect();
     columns::print(HEADER, &rows, out)?;
-    match listing.left_out() {
+    match left_out {
         0 => Ok(()),
         more => writeln!(out, "and {more} more"),
     }
 }
 
-fn cells(row: &Facts, now: Timestamp) -> [String; 8] {
+fn cells(row: &Certificate) -> [String; 8] {
+    let named = |name: &Option<String>| name.clone().unwrap_or_default();
     [
-        row.not_after.map_or_else(|| "unknown".to_owned(), iso),
-        row.not_after.map_or_else(String::new, |end| remaining(end.since(now))),
-        row.status.to_string(),
-        row.kind.to_string(),
+        row.not_after.clone().unwrap_or_else(|| "unknown".to_owned()),
+        row.remaining_seconds.map(remaining).unwrap_or_default(),
+        row.status.clone(),
+        row.kind.clone(),
         text(&row.source),
         text(&row.scope),
         text(&row.serial),
-        text(&name(row)),
+        text(&called(&named(&row.common_name), &named(&row.holder))),
     ]
 }

@@ -46,6 +46,31 @@ async fn a_channel_that_does_not_deliver_is_reported_once_whatever_the_cause() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_test_that_arrives_opens_the_gate_and_one_that_does_not_changes_nothing() {
+    let mut bench = Bench::new();
+    let (ops, tests) = bench.start_asked([throttled(6 * 3600), retry()]);
+    bench.commit(&["a"], &["ops"]).await;
+    bench.pass(1000).await;
+    let ask = async || {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        tests.send(answer).await.unwrap();
+        answered.await.unwrap()
+    };
+    assert_eq!(ask().await.unwrap_err().outcome(), "retry");
+    bench.pass(100).await;
+    assert!(bench.store.channel_state("ops").await.unwrap().gate_until.is_some());
+    let before = ops.sent().len();
+    assert!(ask().await.is_ok());
+    bench.pass(10).await;
+    let state = bench.store.channel_state("ops").await.unwrap();
+    assert_eq!((state.failures, state.gate_until, state.down), (0, None, None));
+    assert_eq!(ops.sent().len(), before + 2, "the test, and what waited");
+    assert_eq!(ops.sent()[before + 1].1, "a");
+    assert!(matches!(bench.reports.try_recv(), Ok(Report::Down { .. })));
+    assert_eq!(bench.reports.try_recv(), Ok(Report::Up { channel: "ops".into() }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_channel_that_is_throttled_for_a_quarter_of_an_hour_is_down() {
     let mut bench = Bench::new();
     bench.start("ops", [throttled(6 * 3600)]);

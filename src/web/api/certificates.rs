@@ -7,7 +7,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -21,21 +21,21 @@ use crate::web::certificate::Certificate;
 use crate::web::problem::Problem;
 
 /// A page of certificates.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Certificates {
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Certificates {
     /// The certificates.
-    items: Vec<Certificate>,
+    pub items: Vec<Certificate>,
     /// What to pass as `cursor` for the page after it; `null` when it was the last.
     #[schema(required)]
-    next: Option<String>,
+    pub next: Option<String>,
     /// How many there are in all; `null` where that would take long to say.
     #[schema(required)]
-    total: Option<u64>,
+    pub total: Option<u64>,
     /// How many there are at least.
-    total_at_least: u64,
+    pub total_at_least: u64,
     /// Whether `q` was looked for in all names: their index is built behind the scans. `null` without `q`.
     #[schema(required)]
-    searched_all: Option<bool>,
+    pub searched_all: Option<bool>,
 }
 
 impl Certificates {

@@ -4,24 +4,36 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::Shared;
 use super::problem::Problem;
 use crate::catalog::{CatalogError, Mistake};
 
 mod certificates;
+mod channels;
 mod etag;
 mod export;
 mod parameters;
+mod sources;
 mod timeline;
+
+pub use certificates::Certificates;
+pub use channels::Tested;
 
 /// Returns the paths of the API.
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/api/v1/certificates", get(certificates::list))
         .route("/api/v1/certificates/{id}", get(certificates::one))
+        .route("/api/v1/sources", get(sources::list))
+        .route("/api/v1/channels", get(channels::list))
         .route("/api/v1/timeline", get(timeline::timeline))
+}
+
+/// Returns the paths that change something.
+pub(super) fn changes() -> Router<Arc<Shared>> {
+    Router::new().route("/api/v1/channels/{name}/test", post(channels::test))
 }
 
 impl From<CatalogError> for Problem {

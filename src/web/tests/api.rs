@@ -1,11 +1,15 @@
 //! `/api/v1`.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::super::limits::Limits;
-use super::client::{Answer, Server, start};
+use super::client::{Answer, Server, answer, send, start};
+use crate::channel::{Receipt, SendError};
 use crate::expiry::{Kind, Status};
-use crate::metrics::testing::Known;
+use crate::metrics::testing::{Known, NOW};
+use crate::scan::{ScanStatus, SourceStatus};
 
 fn fleet() -> [Known; 3] {
     [
@@ -112,9 +116,9 @@ async fn what_did_not_change_is_not_sent_again() {
     }
 }
 
-fn view_of(known: &[Known]) -> std::sync::Arc<crate::expiry::View> {
+fn view_of(known: &[Known]) -> Arc<crate::expiry::View> {
     let version = if known.len() == 3 { 1 } else { 2 };
-    std::sync::Arc::new(crate::metrics::testing::view(version, known))
+    Arc::new(crate::metrics::testing::view(version, known))
 }
 
 #[tokio::test]
@@ -133,6 +137,62 @@ async fn an_export_is_the_whole_list_as_a_file() {
     assert_eq!((serials(&none).len(), &none["total"]), (0, &Value::from(0)));
     let page = server.get("/api/v1/certificates?format=csv&limit=1").await;
     assert_eq!(page.text().lines().count(), 2);
+}
+
+#[tokio::test]
+async fn sources_and_channels_say_how_they_are() {
+    let server = start(&[], Limits::default()).await;
+    let scans = vec![ScanStatus {
+        scope: "all".to_owned(),
+        window: "near".to_owned(),
+        last_proven: Some(NOW),
+        reported: Some(7),
+        ..ScanStatus::default()
+    }];
+    let (name, kind) = ("iot".to_owned(), "tencent-mqtt".to_owned());
+    let status = SourceStatus { name, kind, up: Some(true), scans, ..SourceStatus::default() };
+    server.sources.send(Arc::new(vec![status])).unwrap();
+    let expected = serde_json::json!({"items": [{
+        "name": "iot", "kind": "tencent-mqtt", "up": true, "last_attempt": null, "last_error": null,
+        "problems": [], "scans": [{"scope": "all", "window": "near",
+            "last_proven": "2026-11-22T00:00:00Z", "reported": 7, "collected": null, "missing": null}],
+    }]});
+    assert_eq!(get(&server, "/api/v1/sources").await, expected);
+    let expected = serde_json::json!({"items": [{
+        "name": "ops", "kind": "webhook", "state": "up", "code": null, "failures": 0,
+        "failing_since": null, "paused_until": null, "last_success": null, "waiting": 0,
+        "oldest_waiting": null, "gave_up": null,
+    }]});
+    assert_eq!(get(&server, "/api/v1/channels").await, expected);
+}
+
+#[tokio::test]
+async fn a_test_of_a_channel_answers_what_the_service_said() {
+    let mut server = start(&[], Limits::default()).await;
+    let down = SendError::ChannelDown { code: "19001".to_owned(), hint: "a new robot".to_owned() };
+    let wait = std::time::Duration::from_secs(9);
+    for (verdict, expected) in [
+        (Ok(Receipt { id: Some("m1".to_owned()) }), ("delivered", None, None, Some("m1"), None)),
+        (Err(down), ("down", Some("19001"), Some("a new robot"), None, None)),
+        (
+            Err(SendError::Throttled { after: wait, code: "429".to_owned() }),
+            ("throttled", Some("429"), None, None, Some(9)),
+        ),
+    ] {
+        let mut stream = server.control().await;
+        send(&mut stream, "POST /api/v1/channels/ops/test", &[]).await;
+        server.asked.recv().await.unwrap().send(verdict).unwrap();
+        let answer = answer(&mut stream).await;
+        let (outcome, code, hint, id, after) = expected;
+        let expected = serde_json::json!({
+            "channel": "ops", "outcome": outcome, "code": code, "hint": hint, "message_id": id,
+            "retry_after_seconds": after,
+        });
+        assert_eq!(json(&answer), expected);
+    }
+    let unknown = server.command("POST /api/v1/channels/nobody/test").await;
+    assert_eq!(unknown.status, 404);
+    assert!(unknown.text().contains("(known: ops)"), "{}", unknown.text());
 }
 
 #[tokio::test]

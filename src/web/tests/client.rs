@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 
 use super::super::*;
-use crate::expiry::{Ladder, Sighting};
+use crate::config;
+use crate::expiry::Sighting;
 use crate::metrics::testing::{Known, Memory, NOW, numbers, view};
 use crate::metrics::{DaemonMetrics, Setup, SourceSetup};
-use crate::store::{self, Commit, RowWrite, Store};
+use crate::store::{self, Commit, RowWrite};
 
 /// What a request is for where a test does not say.
 const HOST: &str = "host: localhost\r\n";
@@ -31,8 +32,11 @@ pub(super) struct Server {
     pub(super) reloads: Reloads,
     pub(super) stop: CancellationToken,
     pub(super) tasks: JoinSet<()>,
+    folder: tempfile::TempDir,
+    pub(super) asked: mpsc::Receiver<TestAnswer>,
+    _outlet: watch::Sender<Arc<Vec<Outlet>>>,
     _limit: watch::Sender<usize>,
-    _ladder: watch::Sender<Ladder>,
+    _config: watch::Sender<(u64, Arc<config::Config>)>,
 }
 
 /// Always shows the same time, so that two answers can be compared.
@@ -86,14 +90,21 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     let (ready, readiness) = watch::channel(false);
     let (writable, can_write) = watch::channel(true);
     let (hosts, known_hosts) = watch::channel(Arc::default());
-    let (ladder, ladders) = watch::channel(Ladder::default());
+    let text = config::load("", &config::Environment::of([]), |_| None).0.unwrap();
+    let (config, configs) = watch::channel((0, Arc::new(text)));
+    let store = stored(known).await;
+    let (tests, asked) = mpsc::channel(1);
+    let ops = Outlet { name: "ops".to_owned(), kind: "webhook".to_owned(), tests };
+    let (outlet, outlets) = watch::channel(Arc::new(vec![ops]));
     let (limit, max_series_per_source) = watch::channel(1_000_000);
     let (reload, reloads) = mpsc::channel(1);
     let metrics = Arc::new(DaemonMetrics::new(&setup));
     let state = State {
         view: views.clone(),
         exposition: Arc::new(Exposition::new(Arc::clone(&metrics))),
-        catalog: Catalog::new(views, ladders, stored(known).await, Arc::new(Stopped)),
+        catalog: Catalog::new(views, configs, Arc::clone(&store), Arc::new(Stopped)),
+        store,
+        outlets,
         names: Arc::clone(&names) as Arc<dyn Names>,
         sources: statuses,
         clock: Arc::new(Stopped),
@@ -107,7 +118,9 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve_within(listener, state, limits, stop.clone()));
+    let folder = tempfile::tempdir().unwrap();
+    let socket = Socket::bind(&folder.path().join("c")).unwrap();
+    tasks.spawn(serve_within(listener, socket, state, limits, stop.clone()));
     Server {
         address,
         view,
@@ -119,8 +132,11 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
         reloads,
         stop,
         tasks,
+        folder,
+        asked,
+        _outlet: outlet,
         _limit: limit,
-        _ladder: ladder,
+        _config: config,
     }
 }
 
@@ -156,13 +172,25 @@ impl Server {
         answer(&mut stream).await
     }
 
+    /// Returns a connection to the control socket.
+    pub(super) async fn control(&self) -> UnixStream {
+        UnixStream::connect(self.folder.path().join("c")).await.unwrap()
+    }
+
+    /// Sends one request on the control socket and reads the whole answer.
+    pub(super) async fn command(&self, request: &str) -> Answer {
+        let mut stream = self.control().await;
+        send(&mut stream, request, &[]).await;
+        answer(&mut stream).await
+    }
+
     pub(super) async fn get(&self, path: &str) -> Answer {
         self.ask(&format!("GET {path}"), &[]).await
     }
 }
 
 /// Sends one request, after which the server closes the connection.
-pub(super) async fn send(stream: &mut TcpStream, request: &str, headers: &[&str]) {
+pub(super) async fn send(stream: &mut (impl AsyncWrite + Unpin), request: &str, headers: &[&str]) {
     let host = if headers.iter().any(|header| header.starts_with("host:")) { "" } else { HOST };
     let mut head = format!("{request} HTTP/1.1\r\n{host}connection: close\r\n");
     for header in headers {
@@ -173,7 +201,7 @@ pub(super) async fn send(stream: &mut TcpStream, request: &str, headers: &[&str]
 }
 
 /// Reads until the server closes, which it must do in time.
-pub(super) async fn answer(stream: &mut TcpStream) -> Answer {
+pub(super) async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> Answer {
     let mut bytes = Vec::new();
     // A reset counts as an end: what came before it is looked at.
     let read = stream.read_to_end(&mut bytes);

@@ -17,7 +17,7 @@ fn patient() -> Limits {
     Limits { head: Duration::from_hours(1), ..Limits::default() }
 }
 
-async fn closes(stream: &mut TcpStream) -> Vec<u8> {
+async fn closes(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8> {
     let mut said = Vec::new();
     let read = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut said));
     drop(read.await.expect("the server keeps the connection"));
@@ -88,14 +88,14 @@ async fn silent_and_half_open_connections_hold_nobody_up() {
 #[tokio::test]
 async fn an_idle_connection_gives_way_and_one_at_work_does_not() {
     let mut server = start(&[], Limits { connections: 2, ..patient() }).await;
-    let mut idle = server.connect().await;
+    let mut idle = server.control().await;
     idle.write_all(b"GET /-/healthy HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     idle.readable().await.unwrap();
-    let mut busy = server.connect().await;
+    let mut busy = server.control().await;
     send(&mut busy, "POST /-/reload", &[]).await;
     let waiting = server.reloads.recv().await.unwrap();
     for _ in 0..3 {
-        assert_eq!(server.get("/-/healthy").await.status, 200);
+        assert_eq!(server.command("GET /-/healthy").await.status, 200);
     }
     let said = String::from_utf8(closes(&mut idle).await).unwrap();
     assert!(said.starts_with("HTTP/1.1 200 OK\r\n"), "{said}");
@@ -106,10 +106,10 @@ async fn an_idle_connection_gives_way_and_one_at_work_does_not() {
 #[tokio::test]
 async fn one_more_than_can_be_at_work_waits_for_the_first_to_end() {
     let mut server = start(&[], Limits { connections: 1, ..patient() }).await;
-    let mut busy = server.connect().await;
+    let mut busy = server.control().await;
     send(&mut busy, "POST /-/reload", &[]).await;
     let waiting = server.reloads.recv().await.unwrap();
-    let (other, ()) = tokio::join!(server.get("/-/healthy"), async {
+    let (other, ()) = tokio::join!(server.command("GET /-/healthy"), async {
         waiting.send(Ok(String::new())).unwrap();
         assert_eq!(answer(&mut busy).await.status, 200);
     });
@@ -120,7 +120,7 @@ async fn one_more_than_can_be_at_work_waits_for_the_first_to_end() {
 async fn a_stop_lets_the_request_under_way_end_and_takes_no_other() {
     let mut server = start(&[], Limits::default()).await;
     let idle = server.connect().await;
-    let mut stream = server.connect().await;
+    let mut stream = server.control().await;
     send(&mut stream, "POST /-/reload", &[]).await;
     let waiting = server.reloads.recv().await.unwrap();
     server.stop.cancel();
@@ -138,7 +138,7 @@ async fn a_stop_lets_the_request_under_way_end_and_takes_no_other() {
 async fn a_stop_does_not_wait_for_ever() {
     let limits = Limits { drain: Duration::from_millis(50), ..Limits::default() };
     let mut server = start(&[], limits).await;
-    let mut stream = server.connect().await;
+    let mut stream = server.control().await;
     send(&mut stream, "POST /-/reload", &[]).await;
     let waiting = server.reloads.recv().await.unwrap();
     server.stop.cancel();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
 use super::super::limits::Limits;
-use super::client::{Answer, Server, answer, start};
+use super::client::{Answer, Server, answer, send, start};
 use crate::config::Hosts;
 
 /// Sends a head as it is written here, and returns the answer.
@@ -59,6 +59,22 @@ async fn every_name_in_a_request_counts() {
     ] {
         assert_eq!(ask(&server, head).await.status, status, "{head}");
     }
+}
+
+#[tokio::test]
+async fn who_reads_may_not_change_and_who_may_open_the_socket_may() {
+    let mut server = start(&[], Limits::default()).await;
+    for request in ["POST /-/reload", "PUT /-/reload", "POST /api/v1/channels/ops/test"] {
+        let refused = server.ask(request, &[]).await;
+        assert_eq!(refused.status, 403, "{request}");
+        assert!(refused.text().contains("ask on the control socket"), "{}", refused.text());
+    }
+    assert!(server.reloads.try_recv().is_err() && server.asked.try_recv().is_err());
+    // Names are of the network, and nobody points one of theirs at a file.
+    let mut stream = server.control().await;
+    send(&mut stream, "GET /-/healthy", &["host: evil.example"]).await;
+    assert_eq!(answer(&mut stream).await.status, 200);
+    assert_eq!(server.command("GET /api/v1/certificates").await.status, 200);
 }
 
 #[tokio::test]

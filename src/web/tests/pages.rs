@@ -81,7 +81,7 @@ async fn a_reload_tells_how_it_went() {
         ("PUT", Ok("the configuration is reloaded".to_owned()), 200),
         ("POST", Err("line 3: unknown key `regoin`\nline 9: bad".to_owned()), 422),
     ] {
-        let mut stream = server.connect().await;
+        let mut stream = server.control().await;
         send(&mut stream, &format!("{method} /-/reload"), &[]).await;
         let wish = server.reloads.recv().await.unwrap();
         wish.send(result.clone()).unwrap();
@@ -107,13 +107,13 @@ async fn a_reload_for_another_site_is_refused() {
 #[tokio::test]
 async fn a_second_reload_does_not_queue_for_ever() {
     let server = start(&[], Limits::default()).await;
-    let mut first = server.connect().await;
+    let mut first = server.control().await;
     send(&mut first, "POST /-/reload", &[]).await;
     // Nobody takes the first one, so the place stays taken once it is there.
     while server.reloads.is_empty() {
         tokio::task::yield_now().await;
     }
-    let second = server.ask("POST /-/reload", &[]).await;
+    let second = server.command("POST /-/reload").await;
     assert_eq!(problem(&second).0, 503);
 }
 

@@ -1,0 +1,122 @@
+//! The running daemon, asked over its control socket.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+/// Longer answers are no answers to a command.
+const LONGEST: usize = 64 * 1024 * 1024;
+
+/// A daemon that answers on its socket.
+pub(super) struct Daemon {
+    socket: PathBuf,
+}
+
+impl Daemon {
+    /// Finds the daemon at the socket that is named, else at the first of `candidates` on which one answers; `None` when
+    /// none runs.
+    pub(super) async fn find(
+        named: Option<&Path>,
+        candidates: &[PathBuf],
+    ) -> anyhow::Result<Option<Self>> {
+        if let Some(path) = named {
+            UnixStream::connect(path).await.with_context(|| {
+                format!("no daemon answers on {}, which `--socket` names", path.display())
+            })?;
+            return Ok(Some(Self { socket: path.to_owned() }));
+        }
+        for path in candidates {
+            match UnixStream::connect(path).await {
+                Ok(_) => return Ok(Some(Self { socket: path.clone() })),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => bail!(
+                    "this user may not ask the daemon on {}: members of the socket's group may (`usermod -aG notafter USER`, \
+                     then log in again), and root",
+                    path.display()
+                ),
+                Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns what it answers to a GET.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.ask(Method::GET, path).await
+    }
+
+    /// Returns what it answers to a POST without a body.
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.ask(Method::POST, path).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> anyhow::Result<T> {
+        let request = Request::builder().method(method).uri(path).header("host", "localhost");
+        let request = request.body(Empty::<Bytes>::new())?;
+        let (status, body) = self.answer(request).await.with_context(|| {
+            format!("the daemon on {} broke off its answer", self.socket.display())
+        })?;
+        if !status.is_success() {
+            bail!("{}", problem(&body).unwrap_or_else(|| format!("the daemon answered {status}")));
+        }
+        serde_json::from_slice(&body).context("the daemon is of another version; restart it")
+    }
+
+    async fn answer(&self, request: Request<Empty<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
+        let stream = UnixStream::connect(&self.socket).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let asked = async move {
+            let response: Response<Incoming> = sender.send_request(request).await?;
+            let status = response.status();
+            let body = http_body_util::Limited::new(response.into_body(), LONGEST).collect().await;
+            let body = body.map_err(|error| anyhow::anyhow!("{error}"))?;
+            anyhow::Ok((status, body.to_bytes()))
+        };
+        let (ended, answered) = tokio::join!(connection, asked);
+        let answered = answered?;
+        ended?;
+        Ok(answered)
+    }
+}
+
+/// Returns a text as it may stand in a path or a query.
+pub(super) fn escaped(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// Returns what a problem document says.
+fn problem(body: &[u8]) -> Option<String> {
+    let document: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(document.get("detail")?.as_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_answers_where_there_is_nothing_or_a_socket_of_a_killed_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let [stale, absent, live] =
+            ["stale", "absent", "live"].map(|name| folder.path().join(name));
+        drop(std::os::unix::net::UnixListener::bind(&stale).unwrap());
+        assert!(Daemon::find(None, &[stale.clone(), absent.clone()]).await.unwrap().is_none());
+        let _listener = std::os::unix::net::UnixListener::bind(&live).unwrap();
+        let found = Daemon::find(None, &[stale.clone(), live.clone()]).await.unwrap().unwrap();
+        assert_eq!(found.socket, live);
+        let error = Daemon::find(Some(&absent), &[live]).await.err().unwrap();
+        assert!(error.to_string().contains("which `--socket` names"), "{error}");
+    }
+
+    #[test]
+    fn names_are_escaped() {
+        assert_eq!(escaped("a b/c?d=é&"), "a%20b%2Fc%3Fd%3D%C3%A9%26");
+    }
+}

@@ -1,0 +1,118 @@
+//! `/api/v1/sources`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::parameters::{self, Pairs};
+use crate::expiry::Timestamp;
+use crate::scan::{ScanStatus, SourceStatus};
+use crate::web::Shared;
+use crate::web::certificate::rfc3339;
+use crate::web::problem::Problem;
+
+/// Every source, in the order of the configuration.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Sources {
+    /// The sources.
+    items: Vec<Source>,
+}
+
+/// A source, and how its last scans ended.
+#[derive(Serialize, ToSchema)]
+struct Source {
+    /// Its name.
+    name: String,
+    /// Its kind.
+    kind: String,
+    /// Whether the last poll got its answers; `null` before the first.
+    #[schema(required)]
+    up: Option<bool>,
+    /// When the last poll began.
+    #[schema(required, format = DateTime)]
+    last_attempt: Option<String>,
+    /// What went wrong in the last poll.
+    #[schema(required)]
+    last_error: Option<String>,
+    /// The first places that cannot be read, are broken or are not there, each with the reason.
+    problems: Vec<String>,
+    /// The last scan of each scope and window.
+    scans: Vec<Scan>,
+}
+
+/// The last scan of a scope and window.
+#[derive(Serialize, ToSchema)]
+struct Scan {
+    /// The scope.
+    scope: String,
+    /// `near` or `all`.
+    window: String,
+    /// When the last proven scan ended.
+    #[schema(required, format = DateTime)]
+    last_proven: Option<String>,
+    /// The provider's total.
+    #[schema(required)]
+    reported: Option<u64>,
+    /// Certificates that were read.
+    #[schema(required)]
+    collected: Option<u64>,
+    /// Certificates that the provider counted and did not list, or that are known and were not listed.
+    #[schema(required)]
+    missing: Option<u64>,
+}
+
+impl Source {
+    fn of(status: &SourceStatus) -> Self {
+        Self {
+            name: status.name.clone(),
+            kind: status.kind.clone(),
+            up: status.up,
+            last_attempt: status.last_attempt.and_then(rfc3339),
+            last_error: status.last_error.clone(),
+            problems: status.problems.clone(),
+            scans: status.scans.iter().map(Scan::of).collect(),
+        }
+    }
+}
+
+impl Scan {
+    fn of(status: &ScanStatus) -> Self {
+        Self {
+            scope: status.scope.clone(),
+            window: status.window.clone(),
+            last_proven: status.last_proven.and_then(rfc3339),
+            reported: status.reported,
+            collected: status.collected,
+            missing: status.missing,
+        }
+    }
+}
+
+/// Answers every source.
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Pairs(pairs): Pairs,
+) -> Result<Response, Problem> {
+    parameters::none(&pairs)?;
+    let sources = Arc::clone(&shared.state.sources.borrow());
+    let items = sources.iter().map(Source::of).collect();
+    Ok(fresh(Json(Sources { items })))
+}
+
+/// Returns an answer that is asked for again each time.
+pub(super) fn fresh(answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// Returns a time that may be unknown as RFC 3339 has it.
+pub(super) fn time(at: Option<Timestamp>) -> Option<String> {
+    at.and_then(rfc3339)
+}
