@@ -37,7 +37,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     shown: Shown,
     /// Exits with 3 when something expires within this time, or has expired, and is neither revoked nor replaced; with 1
-    /// when something was not there, could not be read or is broken.
+    /// when something was not there, could not be read or is broken. What an endpoint serves and clients refuse counts as
+    /// expired: it exits with 3 as well.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     fail_within: Option<Duration>,
 }
@@ -56,11 +57,12 @@ pub(super) async fn scan(
         vec![(ENDPOINTS.to_owned(), source)]
     };
     let mut rows = Vec::new();
-    let mut sight = Sight { proven: true, whole: true };
+    let mut sight = Sight { proven: true, whole: true, accepted: true };
     for (name, source) in sources {
         let outcome = watch(&name, source, console).await?;
         sight.proven &= report(&name, &outcome, console.err)?;
         sight.whole &= outcome.as_ref().is_ok_and(is_whole);
+        sight.accepted &= outcome.as_ref().is_ok_and(is_accepted);
         rows.extend(outcome.into_iter().flat_map(|collected| facts(&name, collected)));
     }
     let now = now();
@@ -178,6 +180,9 @@ fn report(
     for place in collected.places.iter().flat_map(output::wrong_places) {
         writeln!(err, "{name}: {}", printable(&place))?;
     }
+    for place in collected.places.iter().flat_map(Places::differing) {
+        writeln!(err, "{name}: {}", printable(&place))?;
+    }
     if !collected.proven {
         writeln!(err, "{name}: the scan is partial; there may be more than is listed")?;
     }
@@ -196,6 +201,13 @@ struct Sight {
     proven: bool,
     /// Whether everything was there, could be read and was understood.
     whole: bool,
+    /// Whether clients that verify accept what every endpoint serves.
+    accepted: bool,
+}
+
+fn is_accepted(collected: &Collected) -> bool {
+    let mut looked = collected.places.iter().flat_map(|places| &places.looked);
+    looked.all(|look| look.verdict.is_none())
 }
 
 /// Returns whether nothing was kept from being read. A glob that matches nothing leaves others to be read, unless there
@@ -217,6 +229,8 @@ fn exit(rows: &[Facts], sight: Sight, fail_within: Option<Duration>, now: Timest
     match fail_within {
         _ if !sight.proven => Exit::Failed,
         Some(_) if !sight.whole => Exit::Failed,
+        // For who connects there it has ended already.
+        Some(_) if !sight.accepted => Exit::ExpiresSoon,
         Some(within) if rows.iter().any(|row| expires_soon(row, within)) => Exit::ExpiresSoon,
         _ => Exit::Done,
     }
@@ -280,9 +294,15 @@ mod tests {
             (Status::Active, Some(1), false, week, Exit::Failed),
             (Status::Active, Some(99), false, None, Exit::Failed),
         ] {
-            let sight = Sight { proven, whole: true };
+            let sight = Sight { proven, whole: true, accepted: true };
             let actual = exit(&[row(status, ends_in)], sight, within, NOW);
             assert_eq!(actual, expected, "{status} {ends_in:?} {proven}");
+        }
+        for (within, whole, expected) in
+            [(week, true, Exit::ExpiresSoon), (week, false, Exit::Failed), (None, true, Exit::Done)]
+        {
+            let sight = Sight { proven: true, whole, accepted: false };
+            assert_eq!(exit(&[row(Status::Active, Some(99))], sight, within, NOW), expected);
         }
     }
 

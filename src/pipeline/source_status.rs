@@ -158,6 +158,7 @@ impl SourceStatuses {
             tracing::warn!(source, "{}", problem.replace(char::is_control, " "));
         }
         status.problems = problems;
+        status.differing = places.differing().take(NAMED).collect();
     }
 
     /// A poll ended.

@@ -46,6 +46,8 @@ pub struct SourceStatus {
     pub last_error: Option<String>,
     /// The first places of it that cannot be read, are broken or are not there, by name, each with the reason.
     pub problems: Vec<String>,
+    /// The first places of which the addresses serve different certificates, all of them good, and which.
+    pub differing: Vec<String>,
     /// The last scan of each scope and window.
     pub scans: Vec<ScanStatus>,
 }

@@ -122,6 +122,13 @@ impl Places {
     pub fn problems(&self) -> impl Iterator<Item = String> {
         self.looked.iter().filter_map(problem)
     }
+
+    /// Returns how the addresses behind places differ, one line for each place where nothing is wrong with any of them.
+    pub fn differing(&self) -> impl Iterator<Item = String> {
+        let line =
+            |look: &Look| look.shares.as_ref().map(|shares| format!("{}: {shares}", look.place));
+        self.looked.iter().filter_map(line)
+    }
 }
 
 fn problem(look: &Look) -> Option<String> {
@@ -142,7 +149,7 @@ mod tests {
     fn what_is_served_and_refused_is_a_problem_of_its_place() {
         let look = |place: &str, state, verdict| {
             let (place, why) = (place.to_owned(), "connection refused".to_owned());
-            Look { place, state, covers_below: false, why, verdict }
+            Look { verdict, ..Look::of(place, state, why) }
         };
         let detail = "it names b.test".to_owned();
         let refused = Some(Invalid { reason: InvalidReason::NameMismatch, detail });

@@ -49,9 +49,16 @@ pub struct Look {
     pub why: String,
     /// Of an endpoint: why a client that verifies refuses what was read; `None` where it does not.
     pub verdict: Option<Invalid>,
+    /// Of an endpoint where nothing is wrong: which of its addresses serve which certificate, where they differ.
+    pub shares: Option<String>,
 }
 
 impl Look {
+    /// Returns a look at one place alone, of which nothing else is known.
+    pub const fn of(place: String, state: PlaceState, why: String) -> Self {
+        Self { place, state, covers_below: false, why, verdict: None, shares: None }
+    }
+
     /// Returns whether something may be there that was not seen.
     pub const fn is_unseen(&self) -> bool {
         matches!(self.state, PlaceState::Unreadable | PlaceState::Broken)

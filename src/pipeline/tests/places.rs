@@ -15,7 +15,7 @@ fn at(place: &str) -> Sighting {
 
 pub(super) fn look(place: &str, state: PlaceState) -> Look {
     let why = if state == PlaceState::Read { String::new() } else { state.as_str().to_owned() };
-    Look { place: place.to_owned(), state, covers_below: false, why, verdict: None }
+    Look::of(place.to_owned(), state, why)
 }
 
 impl Bench {

@@ -136,7 +136,7 @@ impl Pile {
     }
 
     fn look(&mut self, place: String, state: PlaceState, covers_below: bool, why: String) {
-        let look = Look { place: place.clone(), state, covers_below, why, verdict: None };
+        let look = Look { covers_below, ..Look::of(place.clone(), state, why) };
         self.looks.insert(place, look);
     }
 

@@ -138,9 +138,9 @@ impl Found {
     /// Returns what came of it, for the place. How addresses differ is told with what else is to be told.
     pub(super) fn into_look(self, place: String) -> Look {
         let verdict = verdict(self.problems, self.shares.as_deref());
+        let shares = self.shares.filter(|_| verdict.is_none());
         let why: Vec<String> = self.failures.into_iter().map(|(_, text)| text).collect();
-        let why = why.join("; ");
-        Look { place, state: self.state, covers_below: false, why, verdict }
+        Look { verdict, shares, ..Look::of(place, self.state, why.join("; ")) }
     }
 
     fn take(&mut self, chain: Chain) {

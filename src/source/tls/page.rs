@@ -61,3 +61,28 @@ fn unread(looked: &[Look]) -> Option<String> {
     let none = looked.iter().all(|look| look.state == PlaceState::Unreadable);
     none.then(|| format!("no endpoint could be read: {}: {}", first.place, first.why))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expiry::InvalidReason;
+
+    #[test]
+    fn how_good_addresses_differ_is_told_and_what_is_wrong_with_bad_ones_is_told_once() {
+        let found = |problems| Found {
+            state: PlaceState::Read,
+            certificates: Vec::new(),
+            failures: Vec::new(),
+            problems,
+            shares: Some("2 of 3 addresses serve 0a, 10.0.0.1 serves 0b".to_owned()),
+        };
+        let expired = (InvalidReason::Expired, "it has expired".to_owned());
+        let seen = [("a:443/a", found(Vec::new())), ("b:443/b", found(vec![expired]))];
+        let seen = seen.into_iter().map(|(place, found)| (place.to_owned(), found)).collect();
+        let places = page(seen, Wanted::default()).places.unwrap();
+        let shares = "2 of 3 addresses serve 0a, 10.0.0.1 serves 0b";
+        assert_eq!(places.differing().collect::<Vec<_>>(), [format!("a:443/a: {shares}")]);
+        let problems: Vec<String> = places.problems().collect();
+        assert_eq!(problems, [format!("b:443/b: expired: it has expired; {shares}")]);
+    }
+}

@@ -49,6 +49,9 @@ fn rows(source: &SourceStatus, now: Timestamp) -> Markup {
             @if let Some(error) = &source.last_error {
                 tr { td.error colspan="10" { (shown_error(error)) } }
             }
+            @for place in &source.differing {
+                tr { td.dim colspan="10" { (shown_error(place)) } }
+            }
         }
     }
 }

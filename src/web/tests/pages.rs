@@ -26,6 +26,9 @@ fn polled() -> SourceStatus {
         last_attempt: Some(NOW.plus(-60)),
         last_error: Some("unavailable: <b>bold</b>".to_owned()),
         problems: Vec::new(),
+        differing: vec![
+            "a.test:443/a.test: 2 of 3 addresses serve <0a>, 10.0.0.1 serves 0b".into(),
+        ],
         scans: vec![ScanStatus {
             scope: "all".to_owned(),
             window: "all".to_owned(),
@@ -219,6 +222,7 @@ async fn hostile_names_do_not_break_the_page() {
     assert!(!page.text().contains("<b>bold"), "{}", page.text());
     assert!(page.text().contains("&lt;script&gt;alert(1)"), "{}", page.text());
     assert!(!page.text().contains("\" onload="), "{}", page.text());
+    assert!(page.text().contains("2 of 3 addresses serve &lt;0a&gt;, "), "{}", page.text());
     let shown = page.text().replace("value=\"<", "");
     assert_eq!(shown.matches('\u{202e}').count(), 1, "only the form's value keeps it:\n{shown}");
 }

@@ -15,7 +15,7 @@ fn place(number: usize) -> String {
 
 fn unseen(place: String, covers_below: bool) -> Look {
     let (state, why) = (PlaceState::Unreadable, "closed".to_owned());
-    Look { place, state, covers_below, why, verdict: None }
+    Look { covers_below, ..Look::of(place, state, why) }
 }
 
 impl Places {
