@@ -12,6 +12,8 @@ mod made;
 mod mail_and_database;
 mod openssl;
 mod servers;
+mod stapling;
+mod uncivil;
 
 /// Looks at endpoints, trusting one authority, without a configuration.
 pub(crate) async fn scan(

@@ -97,6 +97,10 @@ impl Authority {
         self.issuer.pem()
     }
 
+    pub(crate) fn key(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     pub(crate) fn sign(&self, leaf: &Leaf) -> Served {
         let key = leaf.key.make();
         let signed = leaf.params().signed_by(&key, &self.issuer).unwrap();

@@ -84,13 +84,18 @@ impl OpenSsl {
 
 /// nginx with several names on one port.
 pub(crate) async fn nginx(port: u16, names: &[(&str, Served)]) -> Running {
+    nginx_with(port, names, "").await
+}
+
+/// The same, with more settings for each of the names.
+pub(crate) async fn nginx_with(port: u16, names: &[(&str, Served)], more: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path().display().to_string();
     let server = |(name, served): &(&str, Served)| {
         write(folder.path(), name, served);
         format!(
             "server {{ listen 127.0.0.1:{port} ssl; server_name {name}; ssl_certificate {at}/{name}.pem; \
-             ssl_certificate_key {at}/{name}.key; return 204; }}\n"
+             ssl_certificate_key {at}/{name}.key; {more} return 204; }}\n"
         )
     };
     let servers: String = names.iter().map(server).collect();

@@ -39,6 +39,7 @@ pub mod ssl;
 pub mod enos;
 pub mod chat;
 mod random;
+pub mod tls;
 mod certificate;
 mod bend;
 mod tencent;
