@@ -33,15 +33,29 @@ impl File {
         console: &mut Console<'_>,
     ) -> anyhow::Result<Self> {
         let shown = path.display().to_string();
-        let reason = match config::load_file(path, environment, source::full_scan_default) {
-            Ok((text, Some(config), mistakes)) => {
-                return Ok(Self { path: shown, text, mistakes, config });
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::of(path, text, environment, console),
+            Err(error) => {
+                console.err.write_all(format!("{shown}: {error}\n").as_bytes())?;
+                Err(Mistaken.into())
             }
-            Ok((text, None, mistakes)) => mistakes.render(&shown, &text),
-            Err(error) => format!("{shown}: {error}\n"),
+        }
+    }
+
+    /// Reads the text of a file. Where there is nothing to go on with, the reason is reported.
+    pub(super) fn of(
+        path: &Path,
+        text: String,
+        environment: &Environment,
+        console: &mut Console<'_>,
+    ) -> anyhow::Result<Self> {
+        let path = path.display().to_string();
+        let (config, mistakes) = config::load(&text, environment, source::full_scan_default);
+        let Some(config) = config else {
+            console.err.write_all(mistakes.render(&path, &text).as_bytes())?;
+            return Err(Mistaken.into());
         };
-        console.err.write_all(reason.as_bytes())?;
-        Err(Mistaken.into())
+        Ok(Self { path, text, mistakes, config })
     }
 
     /// Builds a source, noting the mistakes in its options.

@@ -16,6 +16,7 @@ mod list;
 mod channel;
 mod daemon;
 mod generate;
+mod init;
 mod file;
 mod logging;
 mod output;
@@ -72,6 +73,8 @@ enum Command {
     /// Looks after channels.
     #[command(subcommand)]
     Channel(channel::Command),
+    /// Writes a first configuration, from flags or from answers; never a secret.
+    Init(init::Arguments),
     /// Prints a completion script for a shell.
     Completions(generate::Arguments),
     /// Prints the manual page.
@@ -145,6 +148,7 @@ fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> an
             Command::Channel(command) => {
                 channel::run(&command, (path, socket), environment, console).await
             }
+            Command::Init(arguments) => init::init(&arguments, path, environment, console),
             Command::Completions(arguments) => generate::completions(&arguments, console),
             Command::Man => generate::manual(console),
         }
@@ -191,7 +195,17 @@ mod tests {
         }
         assert_eq!(
             names,
-            ["run", "check", "scan", "list", "channel", "channel test", "completions", "man"]
+            [
+                "run",
+                "check",
+                "scan",
+                "list",
+                "channel",
+                "channel test",
+                "init",
+                "completions",
+                "man"
+            ]
         );
     }
 
