@@ -51,6 +51,10 @@ impl Generation {
         }
         let mut generation = Self { tasks, stop, timers: Arc::clone(&wires.timers) };
         generation.start_outboxes(plan, wires);
+        if let Some(heartbeat) = plan.heartbeat.clone() {
+            let (vital, stop) = (wires.vital.clone(), generation.stop.clone());
+            generation.tasks.spawn(heartbeat.run(vital, stop));
+        }
         Ok(generation)
     }
 

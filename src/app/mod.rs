@@ -19,6 +19,7 @@ use crate::web;
 
 mod core;
 mod generation;
+mod heartbeat;
 mod indexing;
 mod plan;
 mod reload;

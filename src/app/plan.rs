@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::heartbeat::Heartbeat;
 use crate::channel::{self, Channel};
 use crate::client::http::{Http, Transport};
 use crate::client::limiter::Limiters;
@@ -22,6 +23,8 @@ pub struct Plan {
     pub sources: Vec<Arc<dyn Source>>,
     /// The channels, in the order of the configuration.
     pub channels: Vec<Arc<dyn Channel>>,
+    /// Whom it tells that all is well.
+    pub heartbeat: Option<Heartbeat>,
     /// Warnings, rendered.
     pub warnings: String,
 }
@@ -129,7 +132,9 @@ fn build(config: Config, deps: &Deps, mistakes: &mut Mistakes) -> Plan {
         config.sources.iter().filter_map(|one| source::build(one, &context, mistakes)).collect();
     let channels =
         config.channels.iter().filter_map(|one| channel::build(one, deps, mistakes)).collect();
-    Plan { config: Arc::new(config), sources, channels, warnings: String::new() }
+    let with_http = |config| Heartbeat { config, http: deps.http.clone() };
+    let heartbeat = config.heartbeat.clone().map(with_http);
+    Plan { config: Arc::new(config), sources, channels, heartbeat, warnings: String::new() }
 }
 
 #[cfg(test)]

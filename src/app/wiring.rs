@@ -7,11 +7,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::heartbeat::Vital;
 use super::plan::Plan;
 use crate::config::{ChannelConfig, Config};
-use crate::expiry::{Facts, Inventory, Manner, RowId, Timestamp, View};
+use crate::expiry::{Event, Facts, Inventory, Manner, RowId, Timestamp, View};
 use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError, Shown};
-use crate::outbox::{Pacers, Report, Settings, Shared, Watcher, Worker};
+use crate::outbox::{Hold, Pacers, Report, Settings, Shared, Watcher, Worker};
 use crate::pipeline::{Command, Health, Inbox, Outputs, Parts};
 use crate::scan::{Feed, ScanEvent, SourceStatus};
 use crate::schedule::Timers;
@@ -36,6 +37,8 @@ pub(super) struct Wires {
     pub(super) under_way: watch::Sender<usize>,
     /// The channels of the newest generation.
     pub(super) outlets: watch::Sender<Arc<Vec<Outlet>>>,
+    /// What decides whether all is well.
+    pub(super) vital: Vital,
     /// The paces of all destinations: a reload does not begin to count anew.
     pub(super) pacers: Pacers,
 }
@@ -78,9 +81,17 @@ impl Wiring {
             sources: watch::Sender::default(),
             outbox: watch::Sender::new(0),
             writable: watch::Sender::new(true),
+            troubles: watch::Sender::default(),
             pulse: watch::Sender::new(Instant::now()),
         };
         let (view, commits) = (outputs.view.subscribe(), outputs.outbox.subscribe());
+        let vital = Vital {
+            troubles: outputs.troubles.subscribe(),
+            writable: outputs.writable.subscribe(),
+            pulse: outputs.pulse.subscribe(),
+            clock: Arc::clone(&parts.clock),
+            metrics: Arc::clone(&parts.metrics),
+        };
         Self {
             wires: Wires {
                 parts,
@@ -89,6 +100,7 @@ impl Wiring {
                 view,
                 commands,
                 commits,
+                vital,
                 under_way: watch::Sender::default(),
                 outlets: watch::Sender::default(),
                 pacers: Pacers::default(),
@@ -204,13 +216,16 @@ pub(super) fn workers(
     workers
 }
 
-fn settings(config: &Config, channel: &ChannelConfig) -> Settings {
+fn settings(config: &Arc<Config>, channel: &ChannelConfig) -> Settings {
+    let (routes, name) = (Arc::clone(config), channel.name.clone());
+    let muted = move |event: &Event, now| routes.muted_until(event, &name, now);
     let external_url = config.server.external_url.as_ref();
     Settings {
         name: channel.name.clone(),
         kind: channel.kind.value.clone(),
         manner: Manner { language: channel.language, zone: channel.timezone },
         group_wait: config.alerts.group_wait,
+        hold: Hold::new(muted),
         external_url: external_url.map(|url| url.as_str().trim_end_matches('/').to_owned()),
     }
 }

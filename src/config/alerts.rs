@@ -7,10 +7,13 @@ use chrono_tz::Tz;
 use super::source::timezone;
 use super::spelling::{known, quoted};
 use super::{Alerts, Fields, Placed, duration};
-use crate::expiry::{Ladder, Language};
+use crate::expiry::{Ladder, Language, Reminding};
 
 const DEFAULT_GROUP_WAIT: Duration = Duration::from_secs(30);
 const EXPIRED: &str = "expired";
+const NEVER: &str = "never";
+/// Seconds; whoever is reminded more often reads none of it.
+const SHORTEST_REMINDER: u32 = 60;
 /// An alert that waits longer for company is late.
 const LONGEST_GROUP_WAIT: Duration = Duration::from_hours(1);
 
@@ -19,6 +22,7 @@ pub(super) fn alerts(root: &mut Fields<'_>) -> Alerts {
     let mut alerts = Alerts {
         ladder: Ladder::default(),
         group_wait: DEFAULT_GROUP_WAIT,
+        reminding: Some(Reminding::default()),
         language: Language::En,
         timezone: Tz::UTC,
     };
@@ -33,10 +37,34 @@ pub(super) fn alerts(root: &mut Fields<'_>) -> Alerts {
         }
         alerts.group_wait = wait.value;
     }
+    alerts.reminding = reminding(&mut fields);
     alerts.language = language(&mut fields).unwrap_or(alerts.language);
     alerts.timezone = timezone(&mut fields).unwrap_or(alerts.timezone);
     fields.finish();
     alerts
+}
+
+/// Reads `remind_from` and `remind_every`.
+fn reminding(fields: &mut Fields<'_>) -> Option<Reminding> {
+    let Reminding { from, every } = Reminding::default();
+    let from = seconds(fields, "remind_from").map_or(from, |written| written.value);
+    if fields.is_word("remind_every", NEVER) {
+        return None;
+    }
+    let Some(written) = seconds(fields, "remind_every") else {
+        return Some(Reminding { from, every });
+    };
+    if written.value < SHORTEST_REMINDER {
+        let text = format!("`remind_every` must be at least 1m, or `{NEVER}`");
+        fields.mistake(written.span, text);
+    }
+    Some(Reminding { from, every: written.value })
+}
+
+fn seconds(fields: &mut Fields<'_>, key: &'static str) -> Option<Placed<u32>> {
+    let length = fields.duration(key)?;
+    let value = u32::try_from(length.value.as_secs()).unwrap_or(u32::MAX);
+    Some(Placed { value, span: length.span })
 }
 
 /// Reads `language`.

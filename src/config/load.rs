@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::alerts::alerts;
 use super::channel::channels;
+use super::heartbeat::heartbeat;
 use super::metrics::metrics;
 use super::name::Names;
 use super::route::routes;
@@ -30,9 +31,10 @@ pub fn load(
     let alerts = alerts(&mut root);
     let channels = channels(&mut root, &mut names.channels, &alerts);
     let routes = routes(&mut root, &names, &channels);
+    let heartbeat = heartbeat(&mut root);
     let metrics = metrics(&mut root, names.sources.len());
     root.finish();
-    let config = Config { server, store, sources, alerts, channels, routes, metrics };
+    let config = Config { server, store, sources, alerts, channels, routes, heartbeat, metrics };
     (Some(config), mistakes)
 }
 
@@ -102,7 +104,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 45);
+        assert_eq!(switched, 49);
         for kind in EVENT_KINDS {
             assert!(reference.contains(kind.as_str()), "{}", kind.as_str());
         }
@@ -290,7 +292,7 @@ max_series_per_source = 2000000
     #[test]
     fn every_mistake_is_reported_at_once_with_its_place() {
         insta::assert_snapshot!(rendered(MISTAKEN), @r#"
-        x.toml:1:1: unknown key `sources`; did you mean `source`? (known: alerts, channel, metrics, route, server, source, store)
+        x.toml:1:1: unknown key `sources`; did you mean `source`? (known: alerts, channel, heartbeat, metrics, route, server, source, store)
         x.toml:3:10: `listen`: not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`
         x.toml:4:16: `external_url` must not hold a user name or a password
         x.toml:5:19: `web_config_file` is not supported yet: listen on loopback behind a proxy that terminates TLS and checks who asks

@@ -18,8 +18,10 @@ mod fields;
 mod address;
 mod duration;
 mod size;
+mod heartbeat;
 mod labels;
 mod matcher;
+mod mute;
 mod hosts;
 mod socket;
 mod spelling;
@@ -31,9 +33,11 @@ pub use address::is_loopback;
 pub use duration::duration;
 pub use environment::Environment;
 pub use fields::Fields;
+pub use heartbeat::Heartbeat;
 pub use hosts::{HostName, Hosts};
 pub use load::{load, load_file};
 pub use mistakes::Mistakes;
+pub use mute::Mute;
 pub use schedule::Schedule;
 pub use secret::{Open, Secret, SecretRef};
 pub use socket::{Sockets, store_of_the_service};
@@ -42,7 +46,7 @@ pub use tree::Table;
 use chrono_tz::Tz;
 use secrecy::SecretString;
 
-use crate::expiry::{Labels, Ladder, Language, Matcher};
+use crate::expiry::{Labels, Ladder, Language, Matcher, Reminding};
 
 /// A byte range in the configuration text.
 pub type Span = Range<usize>;
@@ -89,6 +93,8 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     /// Which events go to which channels.
     pub routes: Vec<Route>,
+    /// Whom the daemon tells that all is well.
+    pub heartbeat: Option<Heartbeat>,
     /// Per-certificate series.
     pub metrics: Metrics,
 }
@@ -158,6 +164,8 @@ pub struct Alerts {
     pub ladder: Ladder,
     /// How long the first event for a channel waits for others.
     pub group_wait: Duration,
+    /// What is said again, and how often; `None`: nothing.
+    pub reminding: Option<Reminding>,
     /// The language of messages where a channel does not say.
     pub language: Language,
     /// The zone of the times in messages where a channel does not say.
@@ -173,6 +181,8 @@ pub struct Route {
     pub channels: Vec<String>,
     /// Whether later routes are tried as well.
     pub continues: bool,
+    /// When its warnings wait.
+    pub mute: Mute,
 }
 
 /// Per-certificate series.

@@ -1,10 +1,14 @@
 //! `[[route]]`: which events go to which channels.
 
+use chrono_tz::Tz;
+
 use super::matcher::matcher;
+use super::mute::mute;
 use super::name::Names;
+use super::source::timezone;
 use super::spelling::{known, quoted};
 use super::{ChannelConfig, Config, Fields, Placed, Route};
-use crate::expiry::{Event, Field, Topic};
+use crate::expiry::{Event, Field, Severity, Timestamp, Topic};
 
 impl Config {
     /// Returns the channels that `event` goes to, each once.
@@ -13,14 +17,11 @@ impl Config {
     /// channel; when its route leads nowhere else, every other channel is told, since somebody must be.
     pub fn route(&self, event: &Event) -> Vec<&str> {
         let mut channels: Vec<&str> = Vec::new();
-        for route in self.routes.iter().filter(|route| route.matcher.matches(event)) {
+        for route in self.chosen(event) {
             for name in &route.channels {
                 if !channels.contains(&name.as_str()) {
                     channels.push(name);
                 }
-            }
-            if !route.continues {
-                break;
             }
         }
         if let Topic::ChannelDown { channel, .. }
@@ -34,6 +35,39 @@ impl Config {
             }
         }
         channels
+    }
+
+    /// Returns whether no route but the last chooses `event`.
+    pub fn goes_by_default(&self, event: &Event) -> bool {
+        let chosen = self.chosen(event);
+        let ends = chosen.first().zip(self.routes.last());
+        ends.is_some_and(|(first, last)| std::ptr::eq(*first, last))
+    }
+
+    /// Returns until when `event` waits before it goes to a channel: every route that leads there is muted. What is critical
+    /// never waits.
+    pub fn muted_until(&self, event: &Event, channel: &str, now: Timestamp) -> Option<Timestamp> {
+        if event.severity == Severity::Critical {
+            return None;
+        }
+        let leading = self
+            .chosen(event)
+            .into_iter()
+            .filter(|route| route.channels.iter().any(|one| one == channel));
+        let ends: Option<Vec<Timestamp>> = leading.map(|route| route.mute.until(now)).collect();
+        ends?.into_iter().min()
+    }
+
+    /// Returns the routes that choose `event`: the first that matches, and others where it says `continue`.
+    fn chosen(&self, event: &Event) -> Vec<&Route> {
+        let mut chosen = Vec::new();
+        for route in self.routes.iter().filter(|route| route.matcher.matches(event)) {
+            chosen.push(route);
+            if !route.continues {
+                break;
+            }
+        }
+        chosen
     }
 }
 
@@ -64,6 +98,8 @@ fn route(fields: &mut Fields<'_>, names: &Names) -> Route {
         let mut asked = fields.inside(table, span);
         route.matcher = matcher(&mut asked, &Field::ALL, &names.sources);
     }
+    let zone = timezone(fields).unwrap_or(Tz::UTC);
+    route.mute = mute(fields, zone);
     fields.require("channels", ": the names of those to tell, or `[]` for nobody");
     let channels: Vec<_> = names.channels.iter().map(String::as_str).collect();
     for name in fields.placed_strings("channels").map(|list| list.value).unwrap_or_default() {
@@ -135,7 +171,7 @@ fn check_reach(root: &mut Fields<'_>, routes: &[Placed<Route>], channels: &[Chan
 mod tests {
     use super::*;
     use crate::config::{Environment, load};
-    use crate::expiry::{Facts, Kind, Rung, Severity, Status, Timestamp};
+    use crate::expiry::{Facts, Kind, Rung, Status};
 
     const TEXT: &str = r#"
 [[source]]
@@ -200,6 +236,28 @@ channels = ["ops"]
     fn down(channel: &str) -> Event {
         let (code, hint) = (String::new(), String::new());
         event(Severity::Warning, Topic::ChannelDown { channel: channel.to_owned(), code, hint })
+    }
+
+    #[test]
+    fn warnings_wait_where_every_route_to_the_channel_is_muted() {
+        let text = TEXT.replace(
+            "channels = [\"plant\", \"all\"]",
+            "channels = [\"plant\", \"all\"]\nmute = [\"00:00-06:00\"]\ntimezone = \"Asia/Shanghai\"\ncontinue = true",
+        );
+        let (config, mistakes) = load(&text, &Environment::of([]), |_| None);
+        assert_eq!(mistakes.render("x.toml", &text), "");
+        let config = config.unwrap();
+        let warning = expiring(Severity::Warning, Kind::Device, "plant-7", "a");
+        // 2027-01-15T00:00:00+08:00
+        let night = Timestamp::from_seconds(1_799_942_400);
+        let morning = Some(night.plus(6 * 3600));
+        assert_eq!(config.muted_until(&warning, "plant", night), morning);
+        assert_eq!(config.muted_until(&warning, "plant", night.plus(6 * 3600)), None);
+        assert_eq!(config.muted_until(&warning, "ops", night), None, "by the last route");
+        let critical = expiring(Severity::Critical, Kind::Device, "plant-7", "a");
+        assert_eq!(config.muted_until(&critical, "plant", night), None);
+        assert!(!config.goes_by_default(&warning));
+        assert!(config.goes_by_default(&expiring(Severity::Warning, Kind::Device, "", "a")));
     }
 
     #[test]

@@ -152,6 +152,11 @@ impl Conditions {
         self.raised.contains_key(condition)
     }
 
+    /// Returns everything that was raised and is not over.
+    pub fn held(&self) -> impl Iterator<Item = &Condition> {
+        self.raised.keys()
+    }
+
     /// Returns what holds of the places of a source, and was reported.
     pub fn of_places(&self, source: &str) -> Vec<Condition> {
         let of_source = self.raised.keys().filter(|condition| match condition {

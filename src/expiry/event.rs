@@ -386,7 +386,8 @@ impl Event {
     /// Returns whether it is for the digest only, as what is said of a certificate that is not in use: it goes out
     /// with other events, or when it has waited long for some.
     pub const fn is_for_the_digest(&self) -> bool {
-        matches!((self.severity, &self.topic), (Severity::Info, Topic::Expiring { .. }))
+        let is_rung = matches!(self.topic, Topic::Expiring { .. } | Topic::NotDeployed { .. });
+        is_rung && matches!(self.severity, Severity::Info)
     }
 
     /// Returns the certificate that the event is about, if it is about one.

@@ -14,6 +14,8 @@ const BYTES: usize = 16;
 pub enum Occasion {
     /// A rung is said for the first time.
     First,
+    /// A rung is said again, for the how manieth time.
+    Reminder(u16),
     /// A condition follows from what happened then.
     Since(Timestamp),
     /// The delivery with this id was given up, and it is said again.
@@ -31,6 +33,7 @@ pub fn event_id(topic: &Topic, severity: Severity, occasion: &Occasion) -> Strin
     parts.push(severity.as_str().to_owned());
     parts.push(match occasion {
         Occasion::First => "0".to_owned(),
+        Occasion::Reminder(count) => format!("reminder {count}"),
         Occasion::Since(at) => at.seconds().to_string(),
         Occasion::GivenUp(id) => id.clone(),
     });
@@ -159,6 +162,8 @@ mod tests {
             id_of(facts(), week, Severity::Critical, &Occasion::First),
             id_of(facts(), week, Severity::Warning, &Occasion::GivenUp(first.clone())),
             id_of(facts(), week, Severity::Warning, &Occasion::Since(Timestamp::from_seconds(1))),
+            id_of(facts(), week, Severity::Warning, &Occasion::Reminder(1)),
+            id_of(facts(), week, Severity::Warning, &Occasion::Reminder(2)),
         ];
         let distinct: std::collections::BTreeSet<_> = others.iter().chain([&first]).collect();
         assert_eq!(distinct.len(), others.len() + 1, "{others:?}");

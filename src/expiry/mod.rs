@@ -50,7 +50,7 @@ pub use absence::{
 pub use certificate::{Fingerprint, Kind, Reason, Rejected, Sighting, Status, Timestamp};
 pub use conditions::{Condition, Conditions, Transition};
 pub use endpoint::{EndpointNews, Invalid, InvalidReason, Looked};
-pub use evaluate::Evaluator;
+pub use evaluate::{Evaluator, Verdict};
 pub use event::{Event, Facts, Newer, Severity, Topic};
 pub use event_id::{Occasion, batch_id, event_id, said_again};
 pub use event_kind::{EVENT_KINDS, EventKind};
@@ -63,6 +63,7 @@ pub use ladder::{Ladder, Rung};
 pub use matcher::{Field, Matcher, Patterns};
 pub use message::{Detail, Entry, Fact, Language, Manner, Message, Tone, days_left};
 pub use plan::{
-    DecisionReason, Ledger, Notice, Notified, Renewals, Renewing, plan, plan_renewed, severity,
+    DecisionReason, Ledger, Notice, Notified, Reminders, Reminding, Renewals, Renewing,
+    has_long_ended, plan, plan_renewed, severity,
 };
 pub use sightings::{Seen, Sightings, listed_digest};

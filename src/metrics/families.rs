@@ -83,6 +83,12 @@ families! {
     SOURCE_CLOCK_OFFSET, Gauge, "source_clock_offset_seconds",
         "The provider's clock minus ours in seconds, from the Date of its last answer.";
 
+    EVENTS, Counter, "events_total",
+        "Events that were decided, by kind and by why they were.";
+    DEFAULT_ROUTE, Counter, "events_default_route_total",
+        "Events that no route but the last chose.";
+    HEARTBEAT, Gauge, "heartbeat_last_success_timestamp_seconds",
+        "When the heartbeat last said that all is well and was taken, in Unix seconds. Absent until it was.";
     ALERTS_ACTIVE, Gauge, "alerts_active",
         "Certificates that stand on a rung of the ladder. Cached: as of the last evaluation.";
     PENDING, Gauge, "notifications_pending",

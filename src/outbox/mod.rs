@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 mod asked;
 mod health;
+mod hold;
 mod job;
 mod pace;
 mod policy;
@@ -24,6 +25,7 @@ mod tests;
 mod trial;
 mod worker;
 
+pub use hold::Hold;
 pub use pace::Pacers;
 pub use worker::Worker;
 
@@ -95,6 +97,8 @@ pub struct Settings {
     pub manner: Manner,
     /// How long the first event waits for others.
     pub group_wait: Duration,
+    /// Until when an event waits whatever others do.
+    pub hold: Hold,
     /// The base of links in messages.
     pub external_url: Option<String>,
 }

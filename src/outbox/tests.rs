@@ -250,6 +250,7 @@ impl Bench {
             name: String::new(),
             kind: "script".to_owned(),
             manner: Language::En.into(),
+            hold: Hold::default(),
             group_wait: Duration::from_secs(30),
             external_url: None,
         };
@@ -326,7 +327,8 @@ impl Bench {
     async fn rung(&self, id: &str, channels: &[&str]) {
         let channels = channels.iter().map(ToString::to_string).collect();
         let post = Post::Rung { row: ROW, event: self.event(id), channels };
-        let notified = Notified { rung: Rung::Before(86_400), at: self.clock.now(), mild: false };
+        let notified =
+            Notified { rung: Rung::Before(86_400), at: self.clock.now(), mild: false, count: 0 };
         let ledger = vec![(ROW, Some(notified))];
         self.step(Commit { outbox: vec![post], ledger, ..Commit::default() }).await;
     }

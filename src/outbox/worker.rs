@@ -134,10 +134,10 @@ impl Worker {
     /// Does what is due, and returns how long nothing will be; `None`: until something is committed.
     async fn step(&mut self, stop: &CancellationToken) -> Result<Option<Duration>, StoreError> {
         self.say_again().await?;
-        let pending = self.shared.store.pending(&self.settings.name, MOST_EVENTS).await?;
-        self.count(&pending).await?;
+        let (pending, held) = self.waiting().await?;
         if pending.is_empty() {
-            return Ok(self.health.given_up().map(|_| LONGEST_SLEEP));
+            let again = self.health.given_up().map(|_| LONGEST_SLEEP);
+            return Ok(again.into_iter().chain(held).min());
         }
         if let Some(fault) = self.health.waited() {
             self.say_down(fault, stop).await;
@@ -157,6 +157,24 @@ impl Worker {
             self.deliver(job, stop).await;
         }
         Ok(Some(Duration::ZERO))
+    }
+
+    /// Returns what waits to be sent, and how long it is until more does that is held back now. What is held back stands in
+    /// nobody's way: as much more is looked at as it takes.
+    async fn waiting(&self) -> Result<(Vec<Pending>, Option<Duration>), StoreError> {
+        let mut limit = MOST_EVENTS;
+        loop {
+            let mut pending = self.shared.store.pending(&self.settings.name, limit).await?;
+            let (all, now) = (pending.len(), self.shared.clock.now());
+            let first = self.settings.hold.take_out(&mut pending, now);
+            if !pending.is_empty() || all < limit {
+                self.count(&pending, all).await?;
+                pending.truncate(MOST_EVENTS);
+                let wait = |at: Timestamp| u64::try_from(at.since(now)).unwrap_or(0).max(1);
+                return Ok((pending, first.map(|at| Duration::from_secs(wait(at)))));
+            }
+            limit = limit.saturating_mul(4);
+        }
     }
 
     /// Returns how long it is until the next attempt.
@@ -375,14 +393,14 @@ impl Worker {
         STORE_PAUSE
     }
 
-    async fn count(&self, pending: &[Pending]) -> Result<(), StoreError> {
-        if pending.len() >= MOST_EVENTS {
+    async fn count(&self, pending: &[Pending], all: usize) -> Result<(), StoreError> {
+        if all >= MOST_EVENTS {
             return self.count_backlog().await;
         }
         let now = self.shared.clock.now();
         let oldest =
             pending.iter().map(|pending| due(&pending.event)).filter(|due| *due <= now).min();
-        let count = u64::try_from(pending.len()).unwrap_or(u64::MAX);
+        let count = u64::try_from(all).unwrap_or(u64::MAX);
         self.shared.watcher.pending(&self.settings.name, count, oldest);
         Ok(())
     }

@@ -156,7 +156,7 @@ impl Pipeline {
         if let Some(from) = applied.inherits
             && let Some(said) = self.ledger.get(from)
         {
-            self.ledger.set(applied.row, said);
+            self.keep_notified(applied.row, said);
             self.draft.inherit(from, applied.row);
         }
     }

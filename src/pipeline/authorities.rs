@@ -41,7 +41,7 @@ impl Pipeline {
         }
         for (from, to) in &heirs {
             if let Some(said) = self.ledger.get(*from).filter(|_| !self.ledger.contains(*to)) {
-                self.ledger.set(*to, said);
+                self.keep_notified(*to, said);
                 self.draft.inherit(*from, *to);
             }
         }

@@ -74,6 +74,18 @@ impl Pipeline {
         self.outputs.view.send_replace(view);
     }
 
+    /// Publishes what keeps the daemon from being well.
+    pub(super) fn publish_troubles(&self) {
+        let troubles = self.checks.troubles();
+        self.outputs.troubles.send_if_modified(|known| {
+            let is_new = **known != troubles;
+            if is_new {
+                *known = Arc::new(troubles);
+            }
+            is_new
+        });
+    }
+
     pub(super) fn publish_sources(&self) {
         self.outputs.exposition.publish_scopes(self.sources.read_scopes());
         let statuses = self.sources.published(&self.settings.watched);

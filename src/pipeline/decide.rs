@@ -10,8 +10,8 @@ use super::self_checks::Moment;
 use super::{Health, Pipeline};
 use crate::config::Config;
 use crate::expiry::{
-    Condition, DecisionReason, Event, Facts, Kind, Newer, Notice, Notified, Occasion, RowId, Rung,
-    Severity, Status, Timestamp, Topic, Transition, event_id, plan, severity,
+    Condition, DecisionReason, Event, Facts, Kind, Newer, Notice, Notified, Occasion, RowId,
+    Severity, Timestamp, Topic, Transition, event_id, has_long_ended, plan, severity,
 };
 use crate::metrics::ActiveAlerts;
 use crate::store::{About, Post};
@@ -23,6 +23,7 @@ impl Pipeline {
         let now = moment.wall;
         let clock = self.checks.check_clock(moment);
         self.report(clock);
+        self.publish_troubles();
         if !self.checks.clock_is_trusted() {
             return Ok(());
         }
@@ -32,9 +33,11 @@ impl Pipeline {
         self.follow_channels().await?;
         self.check_sources(moment);
         self.check_offsets(moment);
+        self.publish_troubles();
         self.notify_renewed(now).await?;
         self.tell_found().await?;
-        self.notify_rungs(now).await
+        self.notify_rungs(now).await?;
+        self.notify_reminders(now).await
     }
 
     async fn notify_rungs(&mut self, now: Timestamp) -> anyhow::Result<()> {
@@ -69,7 +72,11 @@ impl Pipeline {
         Ok(())
     }
 
-    async fn notify_some(&mut self, notices: &[Notice], now: Timestamp) -> anyhow::Result<()> {
+    pub(super) async fn notify_some(
+        &mut self,
+        notices: &[Notice],
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
         let rows: Vec<RowId> = notices.iter().map(|notice| notice.verdict.row).collect();
         let facts = self.facts(&rows).await?;
         let newer = self.newer(&rows).await?;
@@ -99,12 +106,16 @@ impl Pipeline {
             self.close(row, None);
         }
         let mild = severity(facts.status, rung) == Severity::Info;
-        let notified = Notified { rung, at: now, mild };
+        let count = match notice.reason {
+            DecisionReason::Reminder(count) => count,
+            _ => 0,
+        };
+        let notified = Notified { rung, at: now, mild, count };
         let event = self.rung_event(row, notified, facts, newer);
-        let channels = routed(&self.settings.config, &event);
+        let channels = self.choose(&event, notice.reason.as_str());
         // What goes to nobody is not said.
         if !channels.is_empty() {
-            self.ledger.set(row, notified);
+            self.keep_notified(row, notified);
             self.draft.post(Post::Rung { row, event, channels });
             self.draft.ledger(row, Some(notified));
         }
@@ -119,7 +130,7 @@ impl Pipeline {
     ) -> Event {
         let leaves = (facts.kind == Kind::Ca).then(|| self.inventory.leaves(row)).flatten();
         let newer = other.map(|other| newer(&facts, other));
-        let severity = severity_of(facts.status, notified.rung, newer.as_ref());
+        let severity = severity_of(&facts, notified, newer.as_ref());
         let since = other.and_then(|other| other.not_before);
         let rung = notified.rung;
         let topic = match newer {
@@ -132,7 +143,11 @@ impl Pipeline {
                 Topic::Expiring { facts, rung, leaves, newer, unserved, places }
             }
         };
-        let id = event_id(&topic, severity, &Occasion::First);
+        let occasion = match notified.count {
+            0 => Occasion::First,
+            count => Occasion::Reminder(count),
+        };
+        let id = event_id(&topic, severity, &occasion);
         Event { id, at: notified.at, severity, topic }
     }
 
@@ -196,7 +211,7 @@ impl Pipeline {
         if let Health::GaveUp { code, at } = health {
             let topic = Topic::NotificationDead { channel, code };
             let event = self.event(Severity::Critical, topic, &Occasion::Since(at));
-            let channels = routed(&self.settings.config, &event);
+            let channels = self.choose(&event, "given_up");
             self.draft.post((event, channels).into());
             return;
         }
@@ -236,8 +251,9 @@ impl Pipeline {
             let since = follows_from(&topic).unwrap_or(since);
             self.event(severity, topic, &Occasion::Since(since))
         });
-        let route = |event: &Event| routed(&self.settings.config, event);
-        let channels = event.as_ref().map(route).unwrap_or_default();
+        let reason = if raised.is_some() { "began" } else { "ended" };
+        let choose = |event: &Event| self.choose(event, reason);
+        let channels = event.as_ref().map(choose).unwrap_or_default();
         match (raised, event) {
             (None, event) => {
                 let at = self.parts.clock.now();
@@ -258,10 +274,24 @@ impl Pipeline {
     }
 }
 
+impl Pipeline {
+    /// Returns the channels that the routes choose for an event that is decided now, and counts it with its reason.
+    fn choose(&self, event: &Event, reason: &'static str) -> Vec<String> {
+        self.parts.metrics.event(event.kind(), reason);
+        if self.settings.config.goes_by_default(event) {
+            self.parts.metrics.default_route();
+        }
+        routed(&self.settings.config, event)
+    }
+}
+
 /// Returns how much a certificate asks of the reader. One whose provider lists a newer one for its names may be replaced
-/// already.
-fn severity_of(status: Status, rung: Rung, newer: Option<&Newer>) -> Severity {
-    let severity = severity(status, rung);
+/// already; for one that had ended long before nobody is called.
+fn severity_of(facts: &Facts, notified: Notified, newer: Option<&Newer>) -> Severity {
+    let severity = severity(facts.status, notified.rung);
+    if facts.not_after.is_some_and(|end| has_long_ended(end, notified.at)) {
+        return Severity::Info;
+    }
     match newer {
         Some(newer) if newer.deployment_unknown => severity.min(Severity::Warning),
         _ => severity,

@@ -63,7 +63,9 @@ impl Pipeline {
         let at = self.parts.clock.now();
         let event = topic.map(|topic| {
             let id = event_id(&topic, Severity::Info, &Occasion::First);
-            Event { id, at, severity: Severity::Info, topic }
+            let event = Event { id, at, severity: Severity::Info, topic };
+            self.parts.metrics.event(event.kind(), "closed");
+            event
         });
         self.draft.post(Post::Closed { row, at, event, channels: self.channel_names() });
     }

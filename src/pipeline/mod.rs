@@ -7,7 +7,7 @@
 //! Reading order: `apply` (what the events of a scan do), `places` (what a look at places does), `endpoints` (or at what is
 //! served there) and `scopes` (what becomes of a scope that is not listed), `source_status` (how every source is doing),
 //! `poll_counts` (what the log says of a poll), `decide` (what is notified), `authorities` (once for
-//! all places of a CA), `deployment` (what is served and should not be),
+//! all places of a CA), `deployment` (what is served and should not be), `reminders` (what is said again),
 //! `renewed` (which alerts something new may have ended), `missed` (which are about what was not found), `ended` (which are
 //! over), `open` (what is open when channels change) and `self_checks` (what is wrong with the daemon itself), `draft` (the
 //! commit being written), `commit` (how it becomes durable and is shown), `due` (when the pipeline turns by itself).
@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::expiry::{
-    Absence, Evaluator, Inventory, Ledger, Looked, Renewing, RowId, ScopeId, StoredRow, Timestamp,
-    Undeployed, View,
+    Absence, Evaluator, Inventory, Ledger, Looked, Reminders, Renewing, RowId, ScopeId, StoredRow,
+    Timestamp, Undeployed, View,
 };
 use crate::metrics::{DaemonMetrics, Exposition};
 use crate::scan::{ScanEvent, SourceStatus};
@@ -44,6 +44,7 @@ mod ended;
 mod missed;
 mod open;
 mod poll_counts;
+mod reminders;
 mod renewed;
 mod scopes;
 mod self_checks;
@@ -146,6 +147,8 @@ pub struct Outputs {
     pub outbox: watch::Sender<u64>,
     /// Whether the store takes what is written.
     pub writable: watch::Sender<bool>,
+    /// What keeps the daemon from being well, in words.
+    pub troubles: watch::Sender<Arc<Vec<String>>>,
     /// When the pipeline last turned round, or said that it waits for the store, for the watchdog.
     pub pulse: watch::Sender<Instant>,
 }
@@ -175,6 +178,7 @@ pub struct Pipeline {
     evaluator: Evaluator,
     ledger: Ledger,
     renewing: Renewing,
+    reminders: Reminders,
     /// Certificates that were not found, and of whose alerts nothing is said meanwhile.
     missed: BTreeSet<RowId>,
     checks: SelfChecks,
@@ -214,6 +218,7 @@ impl Pipeline {
             checks,
             ledger,
             renewing,
+            reminders: Reminders::default(),
             missed,
             absence,
             draft: Draft::default(),
@@ -230,6 +235,8 @@ impl Pipeline {
             sources,
         };
         pipeline.follow_settings();
+        pipeline.restart_reminders();
+        pipeline.publish_troubles();
         let view = Arc::new(pipeline.inventory.view());
         pipeline.publish(view);
         Ok(pipeline)
@@ -300,7 +307,8 @@ impl Pipeline {
         }
         let crossing = self.evaluator.next_crossing(self.inventory.version());
         let stale = self.checks.next_deadline(&self.settings.watched, &self.sources, now);
-        let at = [crossing, stale].into_iter().flatten().min()?;
+        let reminder = self.reminders.next();
+        let at = [crossing, stale, reminder].into_iter().flatten().min()?;
         let millis = at.seconds().saturating_mul(1000).saturating_sub(self.parts.clock.millis());
         let wait = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
         Instant::now().checked_add(wait)
@@ -319,6 +327,7 @@ impl Pipeline {
                 self.channels = Channels::Changed;
                 self.settings = *settings;
                 self.follow_settings();
+                self.restart_reminders();
             }
             Command::Channel(channel, health) => self.channel_changed(channel, health),
         }

@@ -24,6 +24,7 @@ mod doubt;
 mod endpoints;
 mod labels;
 mod places;
+mod reminders;
 mod renewed;
 mod rows;
 mod scopes;
@@ -235,6 +236,7 @@ async fn restored_at(
         sources: watch::Sender::default(),
         outbox: watch::Sender::new(0),
         writable: watch::Sender::new(true),
+        troubles: watch::Sender::default(),
         pulse: watch::Sender::new(Instant::now()),
         exposition,
     };

@@ -133,7 +133,7 @@ fn evaluate(fleet: &mut Fleet, largest: bool, report: &mut Report) -> anyhow::Re
         let notices = plan(evaluator, &view, now, &ledger).notices;
         let millis = started.elapsed().as_secs_f64() * 1000.0;
         for Notice { verdict, .. } in &notices {
-            let notified = Notified { rung: verdict.rung, at: now, mild: false };
+            let notified = Notified { rung: verdict.rung, at: now, mild: false, count: 0 };
             ledger.set(verdict.row, notified);
         }
         (millis, notices.len())

@@ -1,6 +1,6 @@
 //! What must hold in every play, judged by the truth alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use notafter::facade::expiry::{Event, Timestamp, Topic};
 
@@ -44,16 +44,20 @@ fn judge(played: &Played, days: i64) -> usize {
     judge_retries(played)
 }
 
-/// A rung is notified once, and not before it is crossed. Returns the certificates that were notified.
+/// A rung is notified once, but for the last ones, which are said again every day, and not before it is crossed. Returns the certificates that were notified.
 fn judge_rungs(played: &Played) -> BTreeSet<Name> {
-    let mut notified = BTreeSet::new();
+    let mut notified = BTreeMap::<_, Timestamp>::new();
     for event in played.events() {
         let Topic::Expiring { facts, rung, .. } = &event.topic else { continue };
         let left = facts.not_after.unwrap().since(event.at);
         assert!(left <= i64::from(rung.seconds()), "notified too early: {event:?}");
-        assert!(notified.insert((name(event), rung.as_label())), "notified twice: {event:?}");
+        let before = notified.insert((name(event), rung.as_label()), event.at);
+        let is_reminder = |before: Timestamp| {
+            i64::from(rung.seconds()) <= 3 * DAY && event.at.since(before) > DAY - 2 * 3600
+        };
+        assert!(before.is_none_or(is_reminder), "notified twice: {event:?}");
     }
-    notified.into_iter().map(|(name, _)| name).collect()
+    notified.into_keys().map(|(name, _)| name).collect()
 }
 
 /// Returns how long it takes at most until two scans of everything have shown a renewal.

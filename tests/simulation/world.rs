@@ -144,7 +144,13 @@ impl World {
         assert!(mistakes.errors.is_empty(), "{}", mistakes.render("the play", CONFIGURATION));
         let sources = SOURCES.map(|name| self.source(name)).to_vec();
         let channels = vec![self.room()];
-        Plan { config: Arc::new(config.unwrap()), sources, channels, warnings: String::new() }
+        Plan {
+            config: Arc::new(config.unwrap()),
+            sources,
+            channels,
+            heartbeat: None,
+            warnings: String::new(),
+        }
     }
 
     fn source(&self, name: &'static str) -> Arc<dyn Source> {

@@ -110,6 +110,12 @@ impl<'a> Fields<'a> {
         texts
     }
 
+    /// Returns whether `key` is that word, and reads it if so.
+    pub(in crate::config) fn is_word(&mut self, key: &'static str, word: &str) -> bool {
+        let node = self.node(key);
+        node.is_some_and(|node| matches!(&node.value, Value::String(text) if text == word))
+    }
+
     /// Reads a length of time.
     pub fn duration(&mut self, key: &'static str) -> Option<Placed<Duration>> {
         let text = self.string(key)?;

@@ -171,7 +171,9 @@ impl Message {
         let language = manner.language;
         events.sort_by_cached_key(|event| urgency(event, at));
         let severity = events.iter().map(|event| event.severity).max().unwrap_or(Severity::Info);
-        let digest = events.len() > MOST_LISTED || events.iter().any(is_digest_only);
+        let digest = events.len() > MOST_LISTED
+            || events.iter().any(is_digest_only)
+            || events.iter().all(had_long_ended);
         let say = phrases::Phrases { language, zone: manner.zone, at };
         let (title, facts, link) = match events.as_slice() {
             [event] if !digest => {

@@ -19,6 +19,7 @@ struct Entry {
     row: u32,
     /// Seconds before the end; 0 is the end itself.
     rung: u32,
+    count: u16,
     mild: bool,
 }
 
@@ -35,13 +36,14 @@ impl Ledger {
             rung: entry.rung(),
             at: Timestamp::from_seconds(entry.at),
             mild: entry.mild,
+            count: entry.count,
         })
     }
 
     /// Writes down what was notified about a certificate, in place of what was there before.
     pub fn set(&mut self, row: RowId, notified: Notified) {
         let (at, rung) = (notified.at.seconds(), notified.rung.seconds());
-        let entry = Entry { at, row: row.0, rung, mild: notified.mild };
+        let entry = Entry { at, row: row.0, rung, mild: notified.mild, count: notified.count };
         self.entries
             .entry(place(row.0), |other| other.row == row.0, |other| place(other.row))
             .insert(entry);

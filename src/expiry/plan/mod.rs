@@ -9,6 +9,7 @@
 //! again ([`Evaluator::revisit`](super::Evaluator::revisit)).
 
 mod ledger;
+mod reminders;
 mod renewal;
 mod renewing;
 
@@ -22,6 +23,7 @@ use super::inventory::View;
 use super::ladder::Rung;
 
 pub use ledger::Ledger;
+pub use reminders::{Reminders, Reminding};
 pub use renewal::{Renewals, plan_renewed};
 pub use renewing::Renewing;
 
@@ -41,6 +43,8 @@ pub struct Notified {
     pub at: Timestamp,
     /// Whether it was said mildly: the certificate was not in use.
     pub mild: bool,
+    /// How often that rung was said again.
+    pub count: u16,
 }
 
 /// What is to be notified now.
@@ -64,6 +68,10 @@ pub struct Notice {
 pub enum DecisionReason {
     /// Nothing was notified of it yet.
     FirstSight,
+    /// Nothing was notified of it yet, and it had ended long before.
+    LongEnded,
+    /// The rung that was notified still stands, for the how manieth time it is said again.
+    Reminder(u16),
     /// It crossed a tighter rung than the one that was notified.
     TighterRung,
     /// What was notified cannot have been about this end: its rung was crossed only later. So it is with an end that was
@@ -78,10 +86,12 @@ pub enum DecisionReason {
 }
 
 impl DecisionReason {
-    /// Returns the word used in logs.
+    /// Returns the word used in logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FirstSight => "first_sight",
+            Self::LongEnded => "long_ended",
+            Self::Reminder(_) => "reminder",
             Self::TighterRung => "tighter_rung",
             Self::EndChanged => "end_changed",
             Self::FromTheFuture => "from_the_future",
@@ -94,6 +104,8 @@ impl DecisionReason {
     pub const fn notifies(self) -> bool {
         match self {
             Self::FirstSight
+            | Self::LongEnded
+            | Self::Reminder(_)
             | Self::TighterRung
             | Self::EndChanged
             | Self::FromTheFuture
@@ -115,6 +127,11 @@ pub fn plan(evaluator: &mut Evaluator, view: &View, now: Timestamp, ledger: &Led
     Plan { notices }
 }
 
+/// Returns whether a certificate that ends at `end` had ended so long before that nobody is to be called for it.
+pub const fn has_long_ended(end: Timestamp, at: Timestamp) -> bool {
+    at.since(end) > reminders::LAST_AFTER_THE_END
+}
+
 /// Returns how much a certificate on a rung asks of the reader.
 pub fn severity(status: Status, rung: Rung) -> Severity {
     match status {
@@ -133,6 +150,7 @@ pub fn severity(status: Status, rung: Rung) -> Severity {
 fn reason(verdict: &Verdict, now: Timestamp, ledger: &Ledger) -> DecisionReason {
     let in_use = verdict.status == Status::Active;
     match ledger.last(verdict.row) {
+        None if has_long_ended(verdict.not_after, now) => DecisionReason::LongEnded,
         None => DecisionReason::FirstSight,
         Some((_, at, _)) if at > now.plus(TRUSTED_ERROR) => DecisionReason::FromTheFuture,
         Some((rung, ..)) if verdict.rung.is_tighter_than(rung) => DecisionReason::TighterRung,

@@ -123,7 +123,7 @@ impl Story {
         self.notified.push((key.2.clone(), verdict.rung));
         self.open.insert(key, (verdict.not_after, verdict.rung, mild));
         let mild = severity(verdict.status, verdict.rung) == Severity::Info;
-        let notified = Notified { rung: verdict.rung, at: at(self.now), mild };
+        let notified = Notified { rung: verdict.rung, at: at(self.now), mild, count: 0 };
         self.stored.insert(verdict.row, notified);
         self.ledger.set(verdict.row, notified);
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::client::{Action, Meter, Outcome};
-use crate::expiry::{PlaceState, Reason, Timestamp};
+use crate::expiry::{EVENT_KINDS, EventKind, PlaceState, Reason, Timestamp};
 
 mod channel;
 mod counters;
@@ -65,6 +65,9 @@ struct Counts {
     sources: BTreeMap<String, Source>,
     channels: BTreeMap<String, Channel>,
     alerts: BTreeMap<(Arc<str>, Arc<str>, String), u64>,
+    events: BTreeMap<(&'static str, &'static str), u64>,
+    default_route: u64,
+    heartbeat: Option<Timestamp>,
     store_up: Option<bool>,
     reload: Option<bool>,
     reloaded_at: Option<Timestamp>,
@@ -77,6 +80,9 @@ impl DaemonMetrics {
             sources: BTreeMap::new(),
             channels: BTreeMap::new(),
             alerts: BTreeMap::new(),
+            events: every_event().map(|combination| (combination, 0)).collect(),
+            default_route: 0,
+            heartbeat: None,
             store_up: None,
             reload: None,
             reloaded_at: None,
@@ -219,6 +225,21 @@ impl DaemonMetrics {
         }
     }
 
+    /// Counts an event by its kind and by why it was decided.
+    pub fn event(&self, kind: &'static str, reason: &'static str) {
+        *self.write().events.entry((kind, reason)).or_default() += 1;
+    }
+
+    /// Counts an event that no route but the last chose.
+    pub fn default_route(&self) {
+        self.write().default_route += 1;
+    }
+
+    /// Keeps when the heartbeat last said that all is well.
+    pub fn heartbeat(&self, at: Timestamp) {
+        self.write().heartbeat = Some(at);
+    }
+
     /// Counts how a message ended: one of [`Self::NOTIFICATION_OUTCOMES`].
     pub fn notification(&self, channel: &str, outcome: &str) {
         self.channel(channel, |channel| channel.notified(outcome));
@@ -286,6 +307,48 @@ impl DaemonMetrics {
     fn write(&self) -> RwLockWriteGuard<'_, Counts> {
         self.counts.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns every kind of event with every reason that it can have.
+fn every_event() -> impl Iterator<Item = (&'static str, &'static str)> {
+    const RUNGS: [&str; 7] = [
+        "first_sight",
+        "long_ended",
+        "tighter_rung",
+        "end_changed",
+        "from_the_future",
+        "in_use",
+        "reminder",
+    ];
+    let reasons = |kind: EventKind| -> &'static [&'static str] {
+        match kind {
+            EventKind::CertificateExpiring
+            | EventKind::CertificateExpired
+            | EventKind::CertificateNotDeployed => &RUNGS,
+            EventKind::CertificateRenewed | EventKind::CertificateGone => &["closed"],
+            EventKind::NotificationDead => &["given_up"],
+            EventKind::Test => &[],
+            EventKind::EndpointReachable
+            | EventKind::PlaceReadable
+            | EventKind::SourceRecovered
+            | EventKind::InventoryRestored
+            | EventKind::InventoryConsistent
+            | EventKind::ChannelUp
+            | EventKind::ClockRecovered => &["ended"],
+            EventKind::EndpointInvalid
+            | EventKind::EndpointUnreachable
+            | EventKind::PlaceUnreadable
+            | EventKind::SourceStale
+            | EventKind::InventoryShrunk
+            | EventKind::InventoryContradicts
+            | EventKind::ChannelDown
+            | EventKind::ClockSuspect
+            | EventKind::ClockOffset => &["began"],
+        }
+    };
+    EVENT_KINDS
+        .into_iter()
+        .flat_map(move |kind| reasons(kind).iter().map(move |reason| (kind.as_str(), *reason)))
 }
 
 impl Meter for DaemonMetrics {

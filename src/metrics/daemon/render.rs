@@ -131,6 +131,12 @@ fn proven(source: &Known) -> BTreeMap<&str, BTreeMap<&str, Timestamp>> {
 }
 
 fn alerts<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
+    out.family(f::EVENTS);
+    for ((kind, reason), count) in &counts.events {
+        out.sample(&[("kind", *kind), ("reason", *reason)], Value::Count(*count))?;
+    }
+    out.family(f::DEFAULT_ROUTE);
+    out.sample(&[], Value::Count(counts.default_route))?;
     out.family(f::ALERTS_ACTIVE);
     for ((source, scope, rung), count) in &counts.alerts {
         let labels = [("source", &**source), ("scope", &**scope), ("rung", rung)];
@@ -160,6 +166,10 @@ fn channels<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
 fn config<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
     out.family(f::BUILD);
     out.sample(&[("version", env!("CARGO_PKG_VERSION"))], Value::Count(1))?;
+    out.family(f::HEARTBEAT);
+    if let Some(at) = counts.heartbeat {
+        out.sample(&[], time(at))?;
+    }
     out.family(f::STORE_UP);
     if let Some(up) = counts.store_up {
         out.sample(&[], flag(up))?;

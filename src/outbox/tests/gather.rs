@@ -34,6 +34,27 @@ async fn many_events_go_out_as_one_digest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_held_waits_for_its_time_and_stands_in_nobodys_way() {
+    let mut bench = Bench::new();
+    let end = NOW.plus(7200);
+    let muted = move |event: &Event, now: Timestamp| {
+        (event.severity != Severity::Critical && now < end).then_some(end)
+    };
+    bench.settings.hold = Hold::new(muted);
+    let ids: Vec<String> = (0..5003).map(|number| format!("w{number}")).collect();
+    let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    ids.push("critical-1");
+    bench.commit(&ids, &["ops"]).await;
+    let ops = bench.start("ops", []);
+    bench.pass(7100).await;
+    assert_eq!(ops.sent(), sent(&[(30, "critical-1", 1)]));
+    bench.pass(200).await;
+    let told: Vec<(i64, usize)> =
+        ops.sent().into_iter().map(|(at, _, count)| (at, count)).collect();
+    assert_eq!(told[1..], [(7200, 5000), (7202, 3)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_for_the_digest_only_goes_with_the_next_message() {
     let mut bench = Bench::new();
     let ops = bench.start("ops", []);

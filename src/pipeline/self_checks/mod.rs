@@ -89,6 +89,19 @@ impl SelfChecks {
         self.good = None;
     }
 
+    /// Returns what keeps the daemon from being well, in words: sources, channels, the clock.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        let said = |condition: &Condition| match condition {
+            Condition::Source(name) => {
+                Some(format!("source {name} has had no proven scan for too long"))
+            }
+            Condition::Channel(name) => Some(format!("channel {name} cannot deliver")),
+            Condition::Clock => Some("the clock of the machine cannot be trusted".to_owned()),
+            _ => None,
+        };
+        self.conditions.held().filter_map(said).collect()
+    }
+
     /// Checks the machine's clock.
     pub(super) fn check_clock(&mut self, now: Moment) -> Option<Transition> {
         let opinion = self.providers.opinion(now);

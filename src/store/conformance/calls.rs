@@ -144,11 +144,8 @@ fn a_commit() -> impl Strategy<Value = Commit> {
             RowWrite { row, scope: ScopeId(row.0 % 4), sighting, status, first_seen }
         },
     );
-    let entry = (any::rung(), any::time(), any::<bool>()).prop_map(|(rung, at, mild)| Notified {
-        rung,
-        at,
-        mild,
-    });
+    let entry = (any::rung(), any::time(), any::<bool>(), any::<u16>());
+    let entry = entry.prop_map(|(rung, at, mild, count)| Notified { rung, at, mild, count });
     (
         vec(write, 0..6),
         vec((number(), any::status()), 0..4),

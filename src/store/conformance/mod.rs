@@ -102,7 +102,7 @@ pub(crate) fn scope(number: u32, source: &str, scope: &str) -> (ScopeId, Arc<str
 }
 
 pub(crate) const fn notified(seconds: i64) -> Notified {
-    Notified { rung: Rung::Before(86_400), at: at(seconds), mild: false }
+    Notified { rung: Rung::Before(86_400), at: at(seconds), mild: false, count: 0 }
 }
 
 pub(crate) fn scan(source: &str, window: &str, ended: i64) -> ScanRecord {

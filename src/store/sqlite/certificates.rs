@@ -50,7 +50,8 @@ const LIST_ALL: &str = "
 
 const SCOPES: &str = "SELECT id, source, scope FROM scope ORDER BY id";
 
-const LEDGER: &str = "SELECT certificate_id, rung, at, mild FROM ledger ORDER BY certificate_id";
+const LEDGER: &str =
+    "SELECT certificate_id, rung, at, mild, reminders FROM ledger ORDER BY certificate_id";
 
 const CONDITIONS: &str = "SELECT key, at FROM condition ORDER BY key";
 
@@ -143,7 +144,9 @@ pub(super) fn saved(transaction: &Transaction<'_>) -> Outcome<Saved> {
         ledger: all(transaction, LEDGER, |row| {
             let rung = code::rung(number(row, 1)?);
             let mild = row.get::<_, Option<i64>>(3)?.is_some();
-            Ok((RowId(number(row, 0)?), Notified { rung, at: time(row, 2)?, mild }))
+            let count =
+                if row.get_ref(4)?.as_i64_or_null()?.is_some() { number(row, 4)? } else { 0 };
+            Ok((RowId(number(row, 0)?), Notified { rung, at: time(row, 2)?, mild, count }))
         })?,
         conditions: all(transaction, CONDITIONS, |row| Ok((text(row, 0)?, time(row, 1)?)))?,
         scans: scans(transaction)?,

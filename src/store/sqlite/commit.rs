@@ -37,12 +37,13 @@ const LABEL_SET: &str =
 const STATUS: &str = "UPDATE certificate SET status = ?2 WHERE id = ?1";
 
 const WRITE_LEDGER: &str = "
-    INSERT INTO ledger (certificate_id, rung, at, told, mild) VALUES (?1, ?2, ?3, '[]', ?4)
-    ON CONFLICT (certificate_id) DO UPDATE SET rung = excluded.rung, at = excluded.at, mild = excluded.mild";
+    INSERT INTO ledger (certificate_id, rung, at, told, mild, reminders) VALUES (?1, ?2, ?3, '[]', ?4, ?5)
+    ON CONFLICT (certificate_id) DO UPDATE SET rung = excluded.rung, at = excluded.at, mild = excluded.mild,
+        reminders = excluded.reminders";
 
 const INHERIT: &str = "
-    INSERT INTO ledger (certificate_id, rung, at, told, mild)
-    SELECT ?2, rung, at, told, mild FROM ledger WHERE certificate_id = ?1
+    INSERT INTO ledger (certificate_id, rung, at, told, mild, reminders)
+    SELECT ?2, rung, at, told, mild, reminders FROM ledger WHERE certificate_id = ?1
     ON CONFLICT (certificate_id) DO NOTHING";
 
 const WRITE_CONDITION: &str = "
@@ -171,9 +172,9 @@ fn write_ledger(
     for (row, notified) in ledger {
         match notified {
             None => forget.execute([row.0])?,
-            Some(Notified { rung, at, mild }) => {
-                let mild = mild.then_some(1);
-                write.execute(params![row.0, code::of_rung(*rung), at.seconds(), mild])?
+            Some(Notified { rung, at, mild, count }) => {
+                let (mild, count) = (mild.then_some(1), Some(*count).filter(|count| *count > 0));
+                write.execute(params![row.0, code::of_rung(*rung), at.seconds(), mild, count])?
             }
         };
     }

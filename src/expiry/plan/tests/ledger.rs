@@ -7,7 +7,7 @@ fn what_was_said_in_the_future_is_void_and_the_true_rungs_are_said() {
     let mut story = Story::new();
     let step = Step::Apply { scope: 0, sighting: device("01", "", Some(NOW + 20 * DAY)).into() };
     story.world.apply(0, &device("01", "", Some(NOW + 20 * DAY)));
-    let notified = Notified { rung: Rung::Expired, at: at(NOW + 400 * DAY), mild: false };
+    let notified = Notified { rung: Rung::Expired, at: at(NOW + 400 * DAY), mild: false, count: 0 };
     story.ledger.set(RowId(0), notified);
     story.stored.insert(RowId(0), notified);
     story.step(&step);
@@ -23,7 +23,8 @@ fn what_was_said_in_the_future_is_void_and_the_true_rungs_are_said() {
 #[test]
 fn the_ledger_gives_back_what_was_written() {
     let mut ledger = Ledger::new();
-    let notified = |rung, seconds| Notified { rung, at: at(seconds), mild: seconds % 2 == 0 };
+    let notified =
+        |rung, seconds| Notified { rung, at: at(seconds), mild: seconds % 2 == 0, count: 7 };
     for row in 0..1000 {
         ledger.set(RowId(row), notified(days(30), i64::from(row)));
     }
@@ -47,7 +48,7 @@ fn every_decision_has_its_reason() {
     };
     let mut ledger = Ledger::new();
     assert_eq!(reason(&verdict(days(30), NOW), at(NOW), &ledger), DecisionReason::FirstSight);
-    ledger.set(RowId(1), Notified { rung: days(14), at: at(NOW), mild: false });
+    ledger.set(RowId(1), Notified { rung: days(14), at: at(NOW), mild: false, count: 0 });
     for (rung, crossed, expected) in [
         (days(7), NOW, DecisionReason::TighterRung),
         (days(14), NOW, DecisionReason::AlreadySaid),

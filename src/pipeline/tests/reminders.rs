@@ -1,0 +1,115 @@
+//! What is said again, and what is not.
+
+use super::*;
+use crate::clock::BentClock;
+use crate::store::Memory;
+
+/// A daemon that knows these certificates, each by its serial and the days until it ends.
+struct Remembered {
+    store: Memory,
+    clock: Arc<BentClock>,
+    pipeline: Pipeline,
+    settings: Settings,
+}
+
+impl Remembered {
+    async fn of(alerts: &str, devices: Vec<Sighting>) -> Self {
+        let (store, settings) =
+            (Memory::default(), settings_of(&(alerts.to_owned() + TEXT), &["iot"]));
+        let clock = Arc::new(BentClock::starting_at(NOW, NOW.plus(-100 * DAY)));
+        let pipeline = start(&store, &clock, &settings).await;
+        let mut daemon = Self { store, clock, pipeline, settings };
+        daemon.list(devices).await;
+        daemon
+    }
+
+    async fn list(&mut self, devices: Vec<Sighting>) {
+        let (all, total) = (slice("mqtt-1", Window::All), devices.len() as u64);
+        let page = Page { sightings: devices.into_iter().collect(), ..Page::default() };
+        for event in [
+            ScanEvent::Begin { slice: Arc::clone(&all) },
+            ScanEvent::Page { slice: Arc::clone(&all), page, offset: None },
+            ScanEvent::End { report: whole(&all, total) },
+        ] {
+            self.pipeline.apply(&"iot".into(), event).await.unwrap();
+        }
+    }
+
+    /// Lets some hours pass, and answers with the rungs that are said: in which hour, of which certificate.
+    async fn pass(&mut self, hours: i64) -> Vec<(i64, String)> {
+        let mut said = Vec::new();
+        for _ in 0..hours {
+            for event in self.turn().await {
+                if let Some(facts) = event.facts() {
+                    let hour = self.clock.now().since(NOW) / 3600;
+                    said.push((hour, format!("{} {}", facts.serial, event.severity.as_str())));
+                }
+            }
+            tokio::time::advance(Duration::from_hours(1)).await;
+        }
+        said
+    }
+
+    async fn turn(&mut self) -> Vec<Event> {
+        self.pipeline.decide().await.unwrap();
+        self.pipeline.save().await.unwrap();
+        self.pipeline.settle().await.unwrap();
+        deliver(&self.store, "ops").await
+    }
+
+    async fn restart(&mut self) {
+        self.pipeline = start(&self.store, &self.clock, &self.settings).await;
+    }
+}
+
+async fn start(store: &Memory, clock: &Arc<BentClock>, settings: &Settings) -> Pipeline {
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    restored_at(Arc::new(store.clone()), clock, settings.clone()).await.0
+}
+
+fn hours(said: &[(i64, String)], of: &str) -> Vec<i64> {
+    said.iter().filter(|(_, what)| what.starts_with(of)).map(|(hour, _)| *hour).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn from_the_third_day_before_the_end_it_is_said_every_day_over_a_restart() {
+    let devices = vec![device("a", 3), device("b", 5), device("c", 400)];
+    let mut daemon = Remembered::of("", devices).await;
+    let mut said = daemon.pass(30).await;
+    daemon.restart().await;
+    said.extend(daemon.pass(70).await);
+    // a: 3d, again after a day, 1d after two, the end after three, and a day after that.
+    assert_eq!(hours(&said, "a "), [0, 24, 48, 72, 96]);
+    // b: 7d is no rung to remind of; 3d after two days.
+    assert_eq!(hours(&said, "b "), [0, 48, 72, 96]);
+    assert!(hours(&said, "c ").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_renewed_or_not_in_use_is_not_said_again_and_never_may_be_asked_for() {
+    let idle = Sighting { status: Status::Inactive, ..device("idle", 2) };
+    let mut daemon = Remembered::of("", vec![device("a", 2), idle.clone()]).await;
+    assert_eq!(daemon.pass(2).await.len(), 2);
+    for _ in 0..3 {
+        daemon.list(vec![device("a", 400), idle.clone()]).await;
+    }
+    let said = daemon.pass(60).await;
+    assert_eq!(hours(&said, "a critical"), Vec::<i64>::new());
+    assert_eq!(said.iter().filter(|(_, what)| what == "idle info").count(), 2, "1d and the end");
+    let never = "[alerts]\nremind_every = \"never\"\n";
+    let mut daemon = Remembered::of(never, vec![device("a", 2)]).await;
+    assert_eq!(hours(&daemon.pass(100).await, "a "), [0, 24, 48]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_had_ended_long_before_calls_nobody() {
+    let devices = vec![device("old", -31), device("late", -29)];
+    let mut daemon = Remembered::of("", devices).await;
+    let said = daemon.pass(24 * 14).await;
+    assert_eq!(hours(&said, "old "), [0], "and never again");
+    assert!(
+        said.contains(&(0, "old info".to_owned()))
+            && said.contains(&(0, "late critical".to_owned()))
+    );
+    assert_eq!(hours(&said, "late "), [0, 24], "until 30 days after the end");
+}
