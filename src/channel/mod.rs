@@ -18,6 +18,7 @@ mod feishu;
 mod fit;
 mod google_chat;
 mod keys;
+mod labels;
 mod markdown;
 mod mattermost;
 mod means;

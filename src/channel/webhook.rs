@@ -1,25 +1,24 @@
-//! The generic webhook: JSON for programs, signed by Standard Webhooks 1.0, the verdict in the status.
+//! The generic webhook: JSON for programs, in one of three formats, signed by one of three schemes, the verdict in the status.
 //!
 //! Receivers keep the `webhook-id`s they have seen for at least seven days: a retry repeats the id, and so does a
 //! message that an operator sends again.
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
+mod alertmanager;
+mod cloudevents;
 mod envelope;
+mod scheme;
 
 use super::options::Credential;
 use super::post::{Draft, bytes};
 #[cfg(test)]
 use super::robot::Example;
 use super::robot::Robot;
-use super::sign::hmac_base64;
 use super::verdict::{self, down, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
@@ -27,10 +26,11 @@ use crate::clock::Clock;
 use crate::config::{Fields, Placed, Secret};
 use crate::expiry::{Message, Timestamp};
 
-const SHORTEST_KEY: usize = 24;
-const LONGEST_KEY: usize = 64;
+use scheme::Scheme;
 
 pub(super) struct Webhook {
+    format: Format,
+    scheme: Scheme,
     secret: Option<Credential>,
     headers: Vec<(HeaderName, Credential)>,
 }
@@ -47,12 +47,20 @@ impl Robot for Webhook {
     };
 
     fn new(fields: &mut Fields<'_>) -> Option<Self> {
-        let secret = fields.secret("secret").and_then(|secret| signing(secret, fields));
-        Some(Self { secret, headers: headers(fields)? })
+        let (format, scheme) = (Format::read(fields), Scheme::read(fields));
+        let secret = fields.secret("secret").and_then(|secret| signing(scheme, secret, fields));
+        if scheme != Scheme::Standard && !fields.has("secret") {
+            fields.mistake(fields.span(), "`scheme` says how to sign, and there is no `secret`");
+        }
+        Some(Self { format, scheme, secret, headers: headers(fields)? })
     }
 
     fn encode(&self, message: &Message) -> Vec<Value> {
-        envelope::pages(message)
+        match self.format {
+            Format::Own => envelope::pages(message),
+            Format::Alertmanager => alertmanager::pages(message),
+            Format::CloudEvents => cloudevents::pages(message),
+        }
     }
 
     /// Adds the operator's headers and ours; time and signature are those of this attempt.
@@ -63,9 +71,13 @@ impl Robot for Webhook {
         let (id, seconds) = (signable(id), clock.now().seconds());
         let mut ours = vec![("webhook-id", id.clone()), ("webhook-timestamp", seconds.to_string())];
         if let Some(secret) = &self.secret {
-            let keys = keys(secret.read()?.expose_secret()).map_err(|why| down("secret", why))?;
-            let signatures = signatures(&keys, &id, seconds, &bytes(&request.body));
-            ours.push(("webhook-signature", signatures));
+            let secret = secret.read()?;
+            let body = bytes(&request.body);
+            let signed = self.scheme.sign(secret.expose_secret(), (&id, seconds), &body);
+            ours.push(signed.map_err(|why| down("secret", why))?);
+        }
+        if let Some(kind) = self.format.content_type(&request.body) {
+            request.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         for (name, value) in ours {
             let value = HeaderValue::from_str(&value)
@@ -88,6 +100,37 @@ impl Robot for Webhook {
     }
 }
 
+/// What a request is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// The envelope of notafter's own.
+    Own,
+    /// That of Alertmanager's webhooks.
+    Alertmanager,
+    /// `CloudEvents`.
+    CloudEvents,
+}
+
+impl Format {
+    /// Reads the option `format`.
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let Some(word) = fields.string("format") else { return Self::Own };
+        match word.value.as_str() {
+            "alertmanager" => return Self::Alertmanager,
+            "cloudevents" => return Self::CloudEvents,
+            _ => fields
+                .mistake(word.span, "`format` is `alertmanager` or `cloudevents`, or left out"),
+        }
+        Self::Own
+    }
+
+    /// Returns the content type, where it is not plain JSON.
+    fn content_type(self, body: &Value) -> Option<&'static str> {
+        let batch = if body.is_array() { cloudevents::BATCH } else { cloudevents::STRUCTURED };
+        (self == Self::CloudEvents).then_some(batch)
+    }
+}
+
 /// Returns the value of a header as it is now, marked as a secret.
 fn secret_value(credential: &Credential) -> Result<HeaderValue, SendError> {
     let text = credential.read()?;
@@ -102,35 +145,10 @@ fn signable(id: &str) -> String {
     id.chars().map(|c| if c.is_ascii_graphic() && c != '.' { c } else { '-' }).collect()
 }
 
-/// Returns one signature for each key, so that a receiver can change keys.
-fn signatures(keys: &[Zeroizing<Vec<u8>>], id: &str, seconds: i64, body: &[u8]) -> String {
-    let content = [format!("{id}.{seconds}.").as_bytes(), body].concat();
-    let signed: Vec<_> =
-        keys.iter().map(|key| format!("v1,{}", hmac_base64(key, &content))).collect();
-    signed.join(" ")
-}
-
-/// Decodes the keys of a secret: one, or while they are changed several with space between.
-fn keys(secret: &str) -> Result<Vec<Zeroizing<Vec<u8>>>, String> {
-    let keys: Vec<_> = secret.split_whitespace().map(key).collect::<Result<_, _>>()?;
-    if keys.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(keys) }
-}
-
-fn key(text: &str) -> Result<Zeroizing<Vec<u8>>, String> {
-    let wrong = || {
-        format!(
-            "the secret must be `whsec_` and the base64 of {SHORTEST_KEY} to {LONGEST_KEY} random bytes"
-        )
-    };
-    let encoded = text.strip_prefix("whsec_").ok_or_else(wrong)?;
-    let key = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| wrong())?);
-    if (SHORTEST_KEY..=LONGEST_KEY).contains(&key.len()) { Ok(key) } else { Err(wrong()) }
-}
-
-/// Returns the secret if it holds keys, or reports what is wrong with it.
-fn signing(secret: Placed<Secret>, fields: &mut Fields<'_>) -> Option<Credential> {
-    match secret.value.read().and_then(|text| keys(text.expose_secret())) {
-        Ok(_) => Some(Credential::new("secret", secret.value)),
+/// Returns the secret if the scheme can sign with it, or reports what is wrong with it.
+fn signing(scheme: Scheme, secret: Placed<Secret>, fields: &mut Fields<'_>) -> Option<Credential> {
+    match scheme.check(&secret) {
+        Ok(()) => Some(Credential::new("secret", secret.value)),
         Err(why) => {
             fields.mistake(secret.span, format!("`secret`: {why}"));
             None
@@ -156,7 +174,9 @@ fn headers(fields: &mut Fields<'_>) -> Option<Vec<(HeaderName, Credential)>> {
 fn header_name(text: &str) -> Result<HeaderName, &'static str> {
     let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| "is not a header name")?;
     let ours = ["content-type", "content-length", "host", "transfer-encoding", "connection"];
-    if ours.contains(&name.as_str()) || name.as_str().starts_with("webhook-") {
+    let signatures = ["x-hub-signature-256", "notafter-signature"];
+    let own = ours.contains(&name.as_str()) || signatures.contains(&name.as_str());
+    if own || name.as_str().starts_with("webhook-") {
         return Err("is set by the sender itself");
     }
     Ok(name)
@@ -171,55 +191,8 @@ mod tests {
     const KEY: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
     fn verdict(response: &Response, now: Timestamp) -> Result<Receipt, SendError> {
-        Webhook { secret: None, headers: Vec::new() }.judge(response, now)
-    }
-
-    #[test]
-    fn signatures_match_the_vectors() {
-        let event = r#"{"type":"certificate.expiring","timestamp":"2026-01-01T00:00:00Z","data":{"cn":"café.example.com","days_left":7}}"#;
-        assert_eq!(event.len(), 114);
-        for (id, seconds, body, expected) in [
-            (
-                "msg_01JGFJJZ00CERTWATCH0000001",
-                1_767_225_600,
-                event,
-                "v1,/woc6dd3lwZtIFtRHZfksLUqZBGT0JHNEduRfxU3NyQ=",
-            ),
-            (
-                "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
-                1_649_367_553,
-                r#"{"email":"test@example.com","username":"test_user"}"#,
-                "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
-            ),
-        ] {
-            assert_eq!(signatures(&keys(KEY).unwrap(), id, seconds, body.as_bytes()), expected);
-        }
-    }
-
-    #[test]
-    fn while_keys_change_there_is_one_signature_for_each() {
-        let other = format!("whsec_{}", STANDARD.encode([7; 32]));
-        let both = signatures(&keys(&format!("{KEY} {other}")).unwrap(), "id", 1, b"{}");
-        let each = [KEY, &other].map(|key| signatures(&keys(key).unwrap(), "id", 1, b"{}"));
-        assert_eq!(both, each.join(" "));
-    }
-
-    #[test]
-    fn keys_that_are_too_short_or_not_base64_are_refused() {
-        let of = |length: usize| format!("whsec_{}", STANDARD.encode(vec![1; length]));
-        assert!(keys(&of(24)).is_ok() && keys(&of(64)).is_ok());
-        for bad in [
-            "",
-            "C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-            "whsec_",
-            "whsec_?",
-            &of(23),
-            &of(65),
-            "whsk_AAAA",
-        ] {
-            let why = keys(bad).unwrap_err();
-            assert!(bad.is_empty() || !why.contains(bad) || bad == "whsec_", "{why}");
-        }
+        let (format, scheme) = (Format::Own, Scheme::Standard);
+        Webhook { format, scheme, secret: None, headers: Vec::new() }.judge(response, now)
     }
 
     #[test]
@@ -236,15 +209,48 @@ mod tests {
             assert_eq!(request.header("authorization"), kit::BEARER);
             assert!(request.header("webhook-timestamp").starts_with("17672256"));
             let seconds = request.header("webhook-timestamp").parse().unwrap();
-            let keys = keys(KEY).unwrap();
-            let expected = signatures(&keys, request.header("webhook-id"), seconds, &request.body);
-            assert_eq!(request.header("webhook-signature"), expected, "of the bytes that arrived");
+            let of = (request.header("webhook-id"), seconds);
+            let (name, expected) = Scheme::Standard.sign(KEY, of, &request.body).unwrap();
+            assert_eq!(request.header(name), expected, "of the bytes that arrived");
+        }
+    }
+
+    #[tokio::test]
+    async fn formats_and_schemes_are_what_the_options_say() {
+        for (options, content_type, signature) in [
+            ("", "application/json; charset=utf-8", "webhook-signature"),
+            ("scheme = \"github\"", "application/json; charset=utf-8", "x-hub-signature-256"),
+            (
+                "scheme = \"stripe\"\nformat = \"alertmanager\"",
+                "application/json; charset=utf-8",
+                "notafter-signature",
+            ),
+            ("format = \"cloudevents\"", cloudevents::STRUCTURED, "webhook-signature"),
+        ] {
+            let service = kit::service(200, "", "").await;
+            let url = format!("http://{}/hook", service.authority());
+            let options = format!(
+                "url = {{ env = \"ROBOT_URL\" }}\nsecret = {{ env = \"WEBHOOK_KEY\" }}\n{options}"
+            );
+            let (channel, mistakes) = kit::built("webhook", &url, &options);
+            channel
+                .unwrap_or_else(|| panic!("{mistakes:?}"))
+                .send(&sample::single())
+                .await
+                .unwrap();
+            let request = &service.seen()[0];
+            assert_eq!(request.header("content-type"), content_type, "{options}");
+            assert!(!request.header(signature).is_empty(), "{options}");
+            assert_eq!(request.header("webhook-id"), "0193e4b0-7d");
         }
     }
 
     #[test]
     fn secrets_and_headers_that_cannot_be_used_are_refused() {
         for (options, expected) in [
+            ("scheme = \"rsa\"", "`scheme` is `standard`"),
+            ("scheme = \"github\"", "there is no `secret`"),
+            ("format = \"xml\"", "`format` is `alertmanager`"),
             ("secret = { env = \"SHORT_KEY\" }", "`secret`: the secret must be `whsec_`"),
             ("secret = { env = \"SIGNING_KEY\" }", "`secret`: the secret must be `whsec_`"),
             (

@@ -13,7 +13,7 @@ use notafter::facade::expiry::{
 
 use simulator::chat::{self, Chat, Fault, Service};
 
-const HOSTILE: &str =
+pub(super) const HOSTILE: &str =
     "<!channel> @all <at user_id=\"all\"> [x](https://evil.test) `*_~\"\\\r\n\u{202E}证书";
 
 /// A channel of a robot whose address is a secret.
@@ -142,7 +142,7 @@ fn built(robot: &Robot, base: &str) -> Arc<dyn Channel> {
         .unwrap_or_else(|| panic!("{mistakes:?}"))
 }
 
-fn message(id: &str, language: Language, name: &str, events: usize) -> Message {
+pub(super) fn message(id: &str, language: Language, name: &str, events: usize) -> Message {
     let facts = Facts {
         source: "s".into(),
         scope: name.into(),

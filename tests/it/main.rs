@@ -30,4 +30,5 @@ mod tls;
 mod truth;
 mod upgrade;
 mod varied;
+mod webhooks;
 mod written;

@@ -67,7 +67,7 @@ fn batch(message: &Message) -> Vec<Value> {
 }
 
 /// Splits the events so that each page keeps to the limits of count and size. There is always a page.
-fn chunks(message: &Message) -> Vec<Vec<Value>> {
+pub(super) fn chunks(message: &Message) -> Vec<Vec<Value>> {
     let limit = match message.detail {
         Detail::OneLine => return vec![Vec::new()],
         Detail::Full => LARGEST_BODY,
