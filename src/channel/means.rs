@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls_pki_types::CertificateDer;
+
 use crate::client::http::{Http, Way};
 use crate::client::{Deps, authorities};
 use crate::clock::Clock;
-use crate::config::{ChannelConfig, Mistakes};
+use crate::config::{ChannelConfig, Mistakes, Span};
 
 /// What a channel is built with.
 #[derive(Clone)]
@@ -17,6 +19,10 @@ pub struct Means {
     pub clock: Arc<dyn Clock>,
     /// The time for one request, connection included.
     pub timeout: Duration,
+    /// Authorities that are trusted beside those of the machine, for what is no HTTP.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// Where a proxy is named, for what cannot go through one.
+    pub proxy: Option<Span>,
 }
 
 impl Means {
@@ -30,7 +36,13 @@ impl Means {
                 deps.http.clone()
             }),
         };
-        Self { http, clock: Arc::clone(&deps.clock), timeout: config.timeout }
+        Self {
+            http,
+            clock: Arc::clone(&deps.clock),
+            timeout: config.timeout,
+            authorities: way.authorities,
+            proxy: config.proxy.as_ref().map(|proxy| proxy.span.clone()),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use means::Means;
 mod address;
 mod dingtalk;
 mod discord;
+mod email;
 mod feishu;
 mod fit;
 mod google_chat;
@@ -88,9 +89,12 @@ impl<'a> Page<'a> {
     /// Returns one request of a message, counted from 0; `None` after the last.
     pub fn of(message: &str, bodies: &'a [String], index: usize) -> Option<Self> {
         let body = bodies.get(index)?;
-        let alone = bodies.len() == 1;
-        let id = if alone { message.to_owned() } else { format!("{message}-{}", index + 1) };
-        Some(Self { id, body })
+        Some(Self { id: Self::id_of(message, index, bodies.len()), body })
+    }
+
+    /// Returns the id of one of `count` requests of a message.
+    fn id_of(message: &str, index: usize, count: usize) -> String {
+        if count == 1 { message.to_owned() } else { format!("{message}-{}", index + 1) }
     }
 }
 
@@ -220,6 +224,12 @@ impl Kind {
 pub const KINDS: &[Kind] = &[
     Kind::robot::<dingtalk::DingTalk>("dingtalk"),
     Kind::robot::<discord::Discord>("discord"),
+    Kind {
+        name: "email",
+        build: email::build,
+        #[cfg(test)]
+        example: None,
+    },
     Kind::robot::<feishu::Feishu>("feishu"),
     Kind::robot::<google_chat::GoogleChat>("google-chat"),
     Kind::robot::<mattermost::Mattermost>("mattermost"),
@@ -275,7 +285,7 @@ mod tests {
         assert!(channel.is_none());
         assert!(
             mistakes[0]
-                .contains("known: dingtalk, discord, feishu, google-chat, mattermost, ntfy, "),
+                .contains("known: dingtalk, discord, email, feishu, google-chat, mattermost, "),
             "{mistakes:?}"
         );
     }
@@ -283,7 +293,8 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_has_an_example() {
         let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 12, "{names:?}");
-        assert!(KINDS.iter().all(|kind| kind.example.is_some()));
+        assert!(names.is_sorted() && names.len() == 13, "{names:?}");
+        let others: Vec<_> = KINDS.iter().filter(|kind| kind.example.is_none()).collect();
+        assert_eq!(others.iter().map(|kind| kind.name).collect::<Vec<_>>(), ["email"]);
     }
 }

@@ -104,7 +104,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 51);
+        assert_eq!(switched, 53);
         for kind in EVENT_KINDS {
             assert!(reference.contains(kind.as_str()), "{}", kind.as_str());
         }

@@ -17,6 +17,7 @@ mod harness;
 mod labels;
 mod health;
 mod log;
+mod mail;
 mod plant;
 mod prometheus;
 mod readme;

@@ -24,9 +24,14 @@ impl Fields<'_> {
         Some(Placed { value: text, span })
     }
 
-    /// Reads what may be a secret and may be written as it is.
+    /// Reads what must be there, may be a secret and may be written as it is.
     pub fn required_open(&mut self, key: &'static str) -> Option<Placed<Open>> {
         self.require(key, "");
+        self.open(key)
+    }
+
+    /// Reads what may be a secret and may be written as it is.
+    pub fn open(&mut self, key: &'static str) -> Option<Placed<Open>> {
         let node = self.node(key)?;
         let span = node.span.clone();
         let value = match &node.value {

@@ -29,7 +29,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reports `key` when it is absent; `hint` says what to write.
-    pub(in crate::config) fn require(&mut self, key: &'static str, hint: &str) {
+    pub fn require(&mut self, key: &'static str, hint: &str) {
         if !self.has(key) {
             self.read.push(key);
             self.mistake(self.span(), format!("missing key `{key}`{hint}"));
