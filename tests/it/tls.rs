@@ -8,6 +8,7 @@ use crate::harness::{Daemon, Ran};
 
 mod daemon;
 mod deployment;
+mod from;
 mod made;
 mod mail_and_database;
 mod openssl;

@@ -76,6 +76,25 @@ pub(super) fn one(held: &Held, request_id: &str) -> Vec<u8> {
     envelope(&response)
 }
 
+/// Returns where an instance is open to the public. One that is not has a status and nothing else.
+pub(super) fn public_endpoints(held: &Held, request_id: &str) -> Vec<u8> {
+    let endpoint = |kind: &str, address: &str| {
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
+        let port: u64 = port.parse().unwrap_or_default();
+        json!({ "Type": kind, "Url": address, "Host": host, "Port": port, "Ip": null, "VpcId": "", "SubnetId": "" })
+    };
+    let endpoints = held.public.as_deref().map(|address| {
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        // In the clear, and nobody listens there.
+        vec![endpoint("mqtt-tcp", &format!("{host}:1")), endpoint("mqtt-tls", address)]
+    });
+    let status = if endpoints.is_some() { "NORMAL" } else { "CLOSE" };
+    envelope(&json!({
+        "InstanceId": held.spec.id, "Endpoints": endpoints.unwrap_or_default(), "Bandwidth": 1, "Rules": [],
+        "Status": status, "RequestId": request_id,
+    }))
+}
+
 const CREATED: i64 = 1_741_832_627;
 
 fn envelope(response: &Value) -> Vec<u8> {

@@ -61,6 +61,8 @@ struct Held {
     status: &'static str,
     rows: Rows,
     authorities: Vec<Authority>,
+    /// Where it serves TLS to the public: `host:port`.
+    public: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -78,6 +80,7 @@ impl Mqtt {
             status: "RUNNING",
             rows: Rows::new(fleet.seed, fleet.now, spec),
             authorities: Authority::of(fleet, spec),
+            public: None,
         };
         let state = State {
             instances: fleet.instances.iter().map(hold).collect(),
@@ -99,6 +102,11 @@ impl Mqtt {
     pub fn insert_ending(&self, instance: &str, count: u64, end: i64) -> Range<u64> {
         let now = (self.clock)();
         self.change(instance, |held| held.rows.insert_ending(count, end, now))
+    }
+
+    /// Gives an instance a public endpoint for TLS, as `host:port`.
+    pub fn open_to_the_public(&self, instance: &str, address: &str) {
+        self.change(instance, |held| held.public = Some(address.to_owned()));
     }
 
     /// Deletes the device certificates of a range of indexes; returns how many were still there.
@@ -274,6 +282,14 @@ impl Mqtt {
         let body = instances::one(state.held(&id, call.region)?, call.request_id);
         Ok(Answer { body, scope: id })
     }
+
+    fn public_endpoints(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
+        let request: InstanceRequest = parameters(call.body)?;
+        let id = request.instance_id.ok_or_else(|| Refusal::missing("InstanceId"))?;
+        let state = self.lock();
+        let body = instances::public_endpoints(state.held(&id, call.region)?, call.request_id);
+        Ok(Answer { body, scope: id })
+    }
 }
 
 impl NotFound {
@@ -316,6 +332,7 @@ impl Product for Mqtt {
         "DescribeCaCertificates",
         "DescribeDeviceCertificate",
         "DescribeDeviceCertificates",
+        "DescribeInsPublicEndpoints",
         "DescribeInstance",
         "DescribeInstanceList",
     ];
@@ -330,6 +347,7 @@ impl Product for Mqtt {
             "DescribeDeviceCertificate" => self.point(call),
             "DescribeCaCertificates" => self.authorities_page(call),
             "DescribeInstanceList" => self.instances(call),
+            "DescribeInsPublicEndpoints" => self.public_endpoints(call),
             _ => self.instance(call),
         }
     }

@@ -19,17 +19,27 @@ use simulator::clock::wall_seconds;
 use simulator::fleet::{DAY, Fleet, Instance, X509Mode};
 use simulator::{APP_KEY, APP_SECRET, Ports, SECRET_ID, SECRET_KEY, Setup, Simulator};
 
-const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/demo.toml");
+mod shop;
+
+use shop::Shop;
+
+const CONFIG: &str = include_str!("../../../../config/demo.toml");
+/// What stands in it for the folder of the demo.
+const FOLDER: &str = "/run/notafter-demo";
 const PORTS: Ports = Ports { mqtt: 10794, ssl: 10795, enos: 10796, chat: 10797 };
 /// Few devices, and many of their certificates end soon.
 const PILOT: &str = "mqtt-pilot001";
+/// The turn at which the shop shows its new certificate.
+const ROLL_OUT: u64 = 6;
 /// The daemon has this long to deliver what it has and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     // The daemon is this program again, so that one build is enough.
-    if std::env::args_os().nth(1).is_some_and(|first| first == "daemon") {
-        return notafter::cli::main(["notafter", "run", "--config", CONFIG].map(OsString::from));
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == "daemon") {
+        let command = ["notafter", "run", "--config"].map(OsString::from);
+        return notafter::cli::main(command.into_iter().chain(arguments));
     }
     match tokio::runtime::Runtime::new().context("no runtime").and_then(|it| it.block_on(demo())) {
         Ok(code) => code,
@@ -46,8 +56,9 @@ async fn demo() -> anyhow::Result<ExitCode> {
     let setup = Setup { ports: PORTS, gzip: true, ..Setup::new(fleet(wall_seconds())) };
     let simulator = Simulator::start(setup)
         .await
-        .context("the demo needs ports 10793 to 10797 of 127.0.0.1")?;
+        .context("the demo needs ports 10793 to 10798 of 127.0.0.1")?;
     let state = tempfile::Builder::new().prefix("notafter-demo-").tempdir()?;
+    let shop = Shop::open(state.path()).await?;
     let mut daemon = start_daemon(state.path(), &simulator.chat_url())?;
     let mut output = JoinSet::new();
     output.spawn(show_lines(daemon.stdout.take().context("its output is piped")?));
@@ -60,7 +71,7 @@ async fn demo() -> anyhow::Result<ExitCode> {
             eprintln!("demo: the daemon ended by itself with {ended}; its last lines say why");
             ExitCode::FAILURE
         }
-        never = play(&simulator) => match never {},
+        never = play(&simulator, &shop) => match never {},
         _ = interrupt.recv() => stop(&mut daemon).await?,
         _ = terminate.recv() => stop(&mut daemon).await?,
     };
@@ -87,15 +98,19 @@ fn fleet(now: i64) -> Fleet {
 
 fn start_daemon(state: &Path, chat: &str) -> anyhow::Result<Child> {
     let url = |path: &str| format!("{chat}{path}");
+    let config = state.join("demo.toml");
+    std::fs::write(&config, CONFIG.replace(FOLDER, &state.display().to_string()))?;
     let mut command = Command::new(std::env::current_exe()?);
     command
         .arg("daemon")
+        .arg(config)
         .env("STATE_DIRECTORY", state)
         .env("DEMO_TENCENT_SECRET_ID", SECRET_ID)
         .env("DEMO_TENCENT_SECRET_KEY", SECRET_KEY)
         .env("DEMO_ENOS_APP_KEY", APP_KEY)
         .env("DEMO_ENOS_APP_SECRET", APP_SECRET)
         .env("DEMO_SLACK_URL", url("/slack/services/T/B/x"))
+        .env("DEMO_SHOP_URL", url("/slack/services/T/B/shop"))
         .env("DEMO_FEISHU_URL", url("/feishu/open-apis/bot/v2/hook/demo"))
         .env("DEMO_FEISHU_SECRET", FEISHU_SECRET)
         .env("DEMO_DINGTALK_URL", url("/dingtalk/robot/send?access_token=demo"))
@@ -133,6 +148,8 @@ notafter demo: the real daemon, simulated clouds and chat rooms, all on this mac
 
 Look at the page for the certificates that end soonest, and at these in the metrics:
   curl -s http://127.0.0.1:10793/metrics | grep -E 'notafter_(certificates|source_up|earliest)'
+shop.example on port 10798 was renewed and not rolled out: the page marks it as not deployed, and Slack's room
+T/B/shop is told. After two minutes it is rolled out, and two polls later the room hears that it is renewed.
 Messages to the chat rooms appear below. From time to time a certificate is renewed or a new one
 comes that ends in two days, and the rooms are told. Ctrl-C stops everything.
 ",
@@ -144,7 +161,7 @@ comes that ends in two days, and the rooms are told. Ctrl-C stops everything.
 }
 
 /// Shows every message that arrives, and lets the fleet live.
-async fn play(simulator: &Simulator) -> std::convert::Infallible {
+async fn play(simulator: &Simulator, shop: &Shop) -> std::convert::Infallible {
     let mut looks = tokio::time::interval(Duration::from_millis(300));
     let mut lives = tokio::time::interval(Duration::from_secs(20));
     lives.reset();
@@ -161,7 +178,8 @@ async fn play(simulator: &Simulator) -> std::convert::Infallible {
                 shown = received.len();
             }
             _ = lives.tick() => {
-                println!("  fleet  | {}", live(simulator, turn));
+                let happened = if turn == ROLL_OUT { shop.roll_out() } else { live(simulator, turn) };
+                println!("  fleet  | {happened}");
                 turn += 1;
             }
         }
