@@ -4,9 +4,9 @@
 /// The pure core.
 pub mod expiry {
     pub use crate::expiry::{
-        Change, Evaluator, Event, Facts, Inventory, Kind, Ladder, Language, Ledger, Message,
-        Notice, Notified, RowId, Rung, ScopeId, Severity, Sighting, Sightings, Status, StoredParts,
-        StoredRow, Sums, SumsCache, Timestamp, Topic, View, plan,
+        Change, Evaluator, Event, Facts, Inventory, Kind, Ladder, Ladders, Language, Ledger,
+        Message, Notice, Notified, RowId, Rung, ScopeId, Severity, Sighting, Sightings, Status,
+        StoredParts, StoredRow, Sums, SumsCache, Timestamp, Topic, View, plan,
     };
 }
 

@@ -59,7 +59,7 @@ impl Catalog {
         let entry = |(row, kept): (RowId, Option<Kept>)| {
             Some(Entry {
                 row,
-                rung: moment.view.rung(row, &moment.config.alerts.ladder, moment.now),
+                rung: moment.view.rung(row, &moment.config.alerts.ladders, moment.now),
                 successor: successors.get(&row).and_then(|newer| moment.view.id(*newer)),
                 not_deployed: moment.view.undeployed().get(&row).and_then(|it| moment.view.id(*it)),
                 ..Entry::plain(row, kept?)

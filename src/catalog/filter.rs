@@ -222,7 +222,7 @@ impl Filter {
             status: self.status,
             ends: self.ends(*now),
             undated: self.undated,
-            rung: self.rung.map(|rung| (config.alerts.ladder.clone(), rung, *now)),
+            rung: self.rung.map(|rung| (config.alerts.ladders.clone(), rung, *now)),
             among: self.not_deployed.map(|wanted| not_deployed(view, wanted)),
         }
     }

@@ -133,7 +133,7 @@ async fn from_store(
     let mut outcome = Ok(());
     store
         .each_listed(&query, &mut |chunk| {
-            let ladder = &config.alerts.ladder;
+            let ladder = &config.alerts.ladders;
             let rows = chunk.into_iter().map(|mut kept| {
                 config.label(&mut kept.facts);
                 Certificate::of_kept(&kept, ladder, now)

@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
+use super::matcher::matcher;
 use super::source::timezone;
 use super::spelling::{known, quoted};
 use super::{Alerts, Fields, Placed, duration};
-use crate::expiry::{Ladder, Language, Reminding};
+use crate::expiry::{Field, Ladder, Ladders, Language, Reminding, Rung};
 
 const DEFAULT_GROUP_WAIT: Duration = Duration::from_secs(30);
 const EXPIRED: &str = "expired";
 const NEVER: &str = "never";
+/// What a ladder is chosen by: what is known of every certificate without a look into the store.
+const MATCHED: [Field; 4] = [Field::Source, Field::Scope, Field::Kind, Field::Issuer];
+/// 136 years, in seconds.
+const LONGEST_RUNG: u32 = u32::MAX - 101;
 /// Seconds; whoever is reminded more often reads none of it.
 const SHORTEST_REMINDER: u32 = 60;
 /// An alert that waits longer for company is late.
@@ -20,7 +25,7 @@ const LONGEST_GROUP_WAIT: Duration = Duration::from_hours(1);
 /// Reads `[alerts]`.
 pub(super) fn alerts(root: &mut Fields<'_>) -> Alerts {
     let mut alerts = Alerts {
-        ladder: Ladder::default(),
+        ladders: Ladder::default().into(),
         group_wait: DEFAULT_GROUP_WAIT,
         reminding: Some(Reminding::default()),
         language: Language::En,
@@ -29,7 +34,7 @@ pub(super) fn alerts(root: &mut Fields<'_>) -> Alerts {
     let Some((table, span)) = root.table("alerts") else { return alerts };
     let mut fields = root.inside(table, span);
     if let Some(rungs) = fields.placed_strings("ladder") {
-        alerts.ladder = ladder(&mut fields, &rungs);
+        alerts.ladders = ladder(&mut fields, "ladder", &rungs).into();
     }
     if let Some(wait) = fields.duration("group_wait") {
         if wait.value > LONGEST_GROUP_WAIT {
@@ -81,8 +86,26 @@ pub(super) fn language(fields: &mut Fields<'_>) -> Option<Language> {
     }
 }
 
-fn ladder(fields: &mut Fields<'_>, rungs: &Placed<Vec<Placed<String>>>) -> Ladder {
-    let mut seconds: Vec<u32> = Vec::new();
+/// Reads every `[[ladder]]`: those that have one of their own, before the others have `last`.
+pub(super) fn ladders(root: &mut Fields<'_>, sources: &[String], last: &Ladders) -> Ladders {
+    let mut rules = Vec::new();
+    for (table, span) in root.list_of_tables("ladder").unwrap_or_default() {
+        let mut fields = root.inside(table, span);
+        let asked = fields
+            .table("match")
+            .map(|(table, span)| matcher(&mut fields.inside(table, span), &MATCHED, sources));
+        fields.require("match", ", such as `match = { kind = \"ca\" }`");
+        fields.require("rungs", ", such as `rungs = [\"90d\", \"25%\", \"7d\"]`");
+        let rungs = fields.placed_strings("rungs");
+        let rungs = rungs.map(|rungs| ladder(&mut fields, "rungs", &rungs));
+        fields.report_unknown();
+        rules.extend(asked.zip(rungs));
+    }
+    last.with(rules)
+}
+
+fn ladder(fields: &mut Fields<'_>, key: &str, rungs: &Placed<Vec<Placed<String>>>) -> Ladder {
+    let mut read: Vec<Rung> = Vec::new();
     let last = rungs.value.len().saturating_sub(1);
     for (index, text) in rungs.value.iter().enumerate() {
         let place = text.span.clone();
@@ -91,30 +114,86 @@ fn ladder(fields: &mut Fields<'_>, rungs: &Placed<Vec<Placed<String>>>) -> Ladde
             _ if text.value == EXPIRED => {
                 fields.mistake(
                     place,
-                    "`ladder`: `expired` is always the last rung; it may be left out",
+                    format!("`{key}`: `expired` is always the last rung; it may be left out"),
                 );
             }
-            Ok(rung) if seconds.contains(&rung) => {
-                fields.mistake(place, "`ladder`: this rung is in it already");
+            Ok(rung) if read.contains(&rung) => {
+                fields.mistake(place, format!("`{key}`: this rung is in it already"));
             }
-            Ok(rung) => seconds.push(rung),
-            Err(why) => fields.mistake(place, format!("`ladder`: {why}")),
+            Ok(rung) => read.push(rung),
+            Err(why) => fields.mistake(place, format!("`{key}`: {why}")),
         }
     }
     if rungs.value.iter().all(|text| text.value == EXPIRED) {
-        let warning = "`ladder`: without a rung, alerts begin when a certificate has expired";
+        let warning =
+            format!("`{key}`: without a rung, alerts begin when a certificate has expired");
         fields.warn(rungs.span.clone(), warning);
     }
-    Ladder::new(seconds).unwrap_or_else(|error| {
-        fields.mistake(rungs.span.clone(), format!("`ladder`: {error}"));
-        Ladder::default()
-    })
+    Ladder::of_rungs(read)
 }
 
-fn rung(text: &str) -> Result<u32, String> {
+fn rung(text: &str) -> Result<Rung, String> {
+    if text.ends_with('%') {
+        let unfit = || "a part of the lifetime is a whole number from 1% to 99%".to_owned();
+        return Rung::from_label(text).ok_or_else(unfit);
+    }
     let length = duration(text)?;
     match u32::try_from(length.as_secs()) {
-        Ok(seconds) if seconds > 0 && length.subsec_nanos() == 0 => Ok(seconds),
+        Ok(seconds @ 1..=LONGEST_RUNG) if length.subsec_nanos() == 0 => Ok(Rung::Before(seconds)),
         _ => Err("a rung is a whole number of seconds, above 0 and below 136 years".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, load};
+    use crate::expiry::Kind;
+
+    fn read(ladders: &str) -> (Ladders, String) {
+        let text = format!(
+            "[[source]]\nname = 's'\nkind = 'files'\nschedule = 'every 1h'\n\
+             [[channel]]\nname = 'c'\nkind = 'slack'\n[[route]]\nchannels = ['c']\n{ladders}\n"
+        );
+        let (config, mistakes) = load(&text, &Environment::of([]), |_| None);
+        (config.unwrap().alerts.ladders, mistakes.render("x", &text))
+    }
+
+    fn labels(ladders: &Ladders, kind: Kind) -> Vec<String> {
+        ladders.of("s", "all", kind, "").rungs().map(|rung| rung.as_label()).collect()
+    }
+
+    #[test]
+    fn some_certificates_have_a_ladder_of_their_own() {
+        let (ladders, mistakes) = read(
+            "[alerts]\nladder = ['20d']\n\
+             [[ladder]]\nmatch = { kind = 'ca' }\nrungs = ['7d', '25%', '365d', 'expired']\n\
+             [[ladder]]\nmatch = { source = 's*', issuer = ['a', '!b'] }\nrungs = []",
+        );
+        assert!(mistakes.contains("`rungs`: without a rung, alerts begin when"), "{mistakes}");
+        assert_eq!(mistakes.lines().count(), 1, "{mistakes}");
+        assert_eq!(labels(&ladders, Kind::Ca), ["365d", "25%", "7d", "expired"]);
+        assert_eq!(labels(&ladders, Kind::Server), ["20d", "expired"]);
+        assert!(ladders.asks_issuer());
+    }
+
+    #[test]
+    fn mistakes_in_a_ladder_are_named() {
+        let (_, mistakes) = read(
+            "[[ladder]]\nmatch = { kind = 'x', holder = 'y' }\nrungs = ['0%', '100%', '5%', '5%', '1000000d']\n\
+             [[ladder]]\nrung = 1",
+        );
+        for said in [
+            "no kind matches `x`",
+            "unknown key `holder`; known: issuer, kind, scope, source",
+            "`rungs`: a part of the lifetime is a whole number from 1% to 99%",
+            "`rungs`: this rung is in it already",
+            "`rungs`: a rung is a whole number of seconds, above 0 and below 136 years",
+            "missing key `match`, such as",
+            "missing key `rungs`, such as",
+            "unknown key `rung`",
+        ] {
+            assert!(mistakes.contains(said), "{said}: {mistakes}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::alerts::alerts;
+use super::alerts::{alerts, ladders};
 use super::channel::channels;
 use super::heartbeat::heartbeat;
 use super::metrics::metrics;
@@ -28,7 +28,8 @@ pub fn load(
     let server = server(&mut root, &store);
     let mut names = Names::default();
     let sources = sources(&mut root, &mut names.sources, full_scan);
-    let alerts = alerts(&mut root);
+    let mut alerts = alerts(&mut root);
+    alerts.ladders = ladders(&mut root, &names.sources, &alerts.ladders);
     let channels = channels(&mut root, &mut names.channels, &alerts);
     let routes = routes(&mut root, &names, &channels);
     let heartbeat = heartbeat(&mut root);
@@ -292,7 +293,7 @@ max_series_per_source = 2000000
     #[test]
     fn every_mistake_is_reported_at_once_with_its_place() {
         insta::assert_snapshot!(rendered(MISTAKEN), @r#"
-        x.toml:1:1: unknown key `sources`; did you mean `source`? (known: alerts, channel, heartbeat, metrics, route, server, source, store)
+        x.toml:1:1: unknown key `sources`; did you mean `source`? (known: alerts, channel, heartbeat, ladder, metrics, route, server, source, store)
         x.toml:3:10: `listen`: not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`
         x.toml:4:16: `external_url` must not hold a user name or a password
         x.toml:5:19: `web_config_file` is not supported yet: listen on loopback behind a proxy that terminates TLS and checks who asks

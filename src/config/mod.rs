@@ -46,7 +46,7 @@ pub use tree::Table;
 use chrono_tz::Tz;
 use secrecy::SecretString;
 
-use crate::expiry::{Labels, Ladder, Language, Matcher, Reminding};
+use crate::expiry::{Labels, Ladders, Language, Matcher, Reminding};
 
 /// A byte range in the configuration text.
 pub type Span = Range<usize>;
@@ -161,7 +161,7 @@ pub struct ChannelConfig {
 #[derive(Clone, Debug)]
 pub struct Alerts {
     /// Thresholds before the end.
-    pub ladder: Ladder,
+    pub ladders: Ladders,
     /// How long the first event for a channel waits for others.
     pub group_wait: Duration,
     /// What is said again, and how often; `None`: nothing.

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::certificate::{Kind, Status, Timestamp};
 use super::inventory::{Chunk, RowId, ScopeId, View, row_at};
-use super::ladder::{Ladder, Rung};
+use super::ladder::Rung;
+use super::ladders::{InScope, Ladders};
 
 /// A certificate that stands on a rung now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Verdict {
     pub kind: Kind,
     /// When it ends.
     pub not_after: Timestamp,
+    /// How long it is valid in all, in seconds, where that is known.
+    pub lifetime: Option<u32>,
 }
 
 /// Remembers when each chunk has to be looked at again.
@@ -31,7 +34,9 @@ pub struct Verdict {
 /// It belongs to one inventory: chunks are told apart by that inventory's versions.
 #[derive(Debug)]
 pub struct Evaluator {
-    ladder: Ladder,
+    ladders: Ladders,
+    /// Every rung, loosest first.
+    rungs: Vec<Rung>,
     looks: Vec<Look>,
     counts: BTreeMap<(ScopeId, Rung), u64>,
     /// The state that was looked at, and the times between which every look at it would find the same.
@@ -48,15 +53,19 @@ struct Look {
     counts: Vec<u64>,
 }
 
+/// What tells where the certificates of a chunk stand.
+struct Standing<'a> {
+    inside: InScope<'a>,
+    rungs: &'a [Rung],
+    reach: i64,
+}
+
 impl Evaluator {
     /// Returns an evaluator that has looked at nothing yet.
-    pub fn new(ladder: Ladder) -> Self {
-        Self { ladder, looks: Vec::new(), counts: BTreeMap::new(), settled: None }
-    }
-
-    /// Returns the ladder that it evaluates by.
-    pub fn ladder(&self) -> &Ladder {
-        &self.ladder
+    pub fn new(ladders: impl Into<Ladders>) -> Self {
+        let ladders = ladders.into();
+        let rungs = ladders.rungs().into_iter().collect();
+        Self { ladders, rungs, looks: Vec::new(), counts: BTreeMap::new(), settled: None }
     }
 
     /// Finds the certificates that stand on a rung, of every chunk in which something changed or a rung was crossed
@@ -73,7 +82,10 @@ impl Evaluator {
         for ((number, chunk), look) in view.numbered().zip(&mut self.looks) {
             let Some(scope) = chunk.scope() else { continue };
             if !look.holds(scope, chunk.stamp(), now) {
-                *look = Look::at(number, chunk, now, &self.ladder, &mut found);
+                let (source, name) = view.names_of(scope);
+                let inside = self.ladders.inside(source, name, view.issuers());
+                let standing = Standing { inside, rungs: &self.rungs, reach: self.ladders.reach() };
+                *look = Look::at(number, chunk, now, standing, &mut found);
             }
         }
         self.count(view);
@@ -103,7 +115,7 @@ impl Evaluator {
     }
 
     fn count(&mut self, view: &View) {
-        let rungs: Vec<Rung> = self.ladder.rungs().collect();
+        let rungs = &self.rungs;
         let of_scope = |scope| rungs.iter().map(move |rung| ((scope, *rung), 0));
         self.counts = view.scopes().flat_map(|(scope, _, _)| of_scope(scope)).collect();
         for look in &self.looks {
@@ -128,11 +140,11 @@ impl Look {
         number: u32,
         chunk: &Chunk,
         now: Timestamp,
-        ladder: &Ladder,
+        mut standing: Standing<'_>,
         found: &mut impl FnMut(Verdict),
     ) -> Self {
-        let mut counts = vec![0; ladder.rungs().len()];
-        let first = chunk.earliest_end().plus(-ladder.reach());
+        let mut counts = vec![0; standing.rungs.len()];
+        let first = chunk.earliest_end().plus(-standing.reach);
         if now < first {
             let (scope, stamp) = (chunk.scope(), chunk.stamp());
             return Self { scope, stamp, from: now.seconds(), until: first.seconds(), counts };
@@ -141,6 +153,7 @@ impl Look {
         for slot in chunk.iter() {
             let status = slot.status().filter(|status| status.alerts());
             let Some((status, not_after)) = status.zip(slot.not_after()) else { continue };
+            let ladder = standing.inside.of(slot.kind(), chunk.issuer(slot.offset));
             // Scaling only ever moves a rung closer to the end: nothing is crossed before this.
             let earliest = not_after.plus(-ladder.reach());
             if now < earliest {
@@ -151,15 +164,16 @@ impl Look {
             if let Some(next) = ladder.next_crossing(not_after, lifetime, now) {
                 until = until.min(next.seconds());
             }
-            let Some((place, rung, crossed)) = ladder.standing(not_after, lifetime, now) else {
+            let Some((rung, crossed)) = ladder.standing(not_after, lifetime, now) else {
                 continue;
             };
-            if let Some(count) = counts.get_mut(place) {
+            let place = standing.rungs.binary_search(&rung);
+            if let Some(count) = place.ok().and_then(|place| counts.get_mut(place)) {
                 *count += 1;
             }
             let (row, kind) = (row_at(number, slot.offset), slot.kind());
             if let Some(scope) = chunk.scope() {
-                found(Verdict { row, scope, rung, crossed, status, kind, not_after });
+                found(Verdict { row, scope, rung, crossed, status, kind, not_after, lifetime });
             }
         }
         Self { scope: chunk.scope(), stamp: chunk.stamp(), from: now.seconds(), until, counts }

@@ -6,7 +6,8 @@ use super::endpoint::EndpointNews;
 use super::event_kind::EventKind;
 use super::inventory::{id_of, identity_of};
 use super::labels::Labels;
-use super::ladder::{Ladder, Rung};
+use super::ladder::Rung;
+use super::ladders::Ladders;
 
 /// How much an event asks of the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,7 +102,8 @@ impl Facts {
     }
 
     /// Returns the tightest rung that it has crossed, if it is one that alerts.
-    pub fn rung(&self, ladder: &Ladder, now: Timestamp) -> Option<Rung> {
+    pub fn rung(&self, ladders: &Ladders, now: Timestamp) -> Option<Rung> {
+        let ladder = ladders.of(&self.source, &self.scope, self.kind, &self.issuer);
         let end = self.not_after.filter(|_| self.status.alerts())?;
         let lifetime = self.not_before.and_then(|begin| u32::try_from(end.since(begin)).ok());
         ladder.rung_at(end, lifetime.filter(|lifetime| *lifetime > 0), now)

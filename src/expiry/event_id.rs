@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::certificate::Timestamp;
 use super::endpoint::EndpointNews;
 use super::event::{Event, Facts, Severity, Topic};
+use super::ladder::Rung;
 
 /// Of the digest, 128 bits are kept.
 const BYTES: usize = 16;
@@ -90,9 +91,10 @@ fn subject(topic: &Topic) -> Vec<String> {
 /// Returns the rung, the reason, or what tells two closings of one alert apart.
 fn stage(topic: &Topic) -> String {
     match topic {
-        Topic::Expiring { rung, .. } | Topic::NotDeployed { rung, .. } => {
-            rung.seconds().to_string()
-        }
+        Topic::Expiring { rung, .. } | Topic::NotDeployed { rung, .. } => match rung {
+            Rung::Share(_) => rung.as_label(),
+            rung => rung.seconds().to_string(),
+        },
         Topic::Renewed { successor, successor_not_after, .. } => {
             format!("{successor} {}", successor_not_after.seconds())
         }
@@ -116,7 +118,6 @@ fn digest<'a>(parts: impl Iterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::certificate::{Kind, Status};
-    use super::super::ladder::Rung;
     use super::*;
 
     fn facts() -> Facts {

@@ -12,6 +12,12 @@ use super::certificate::Timestamp;
 /// Seconds in a day.
 const DAY: u32 = 86_400;
 
+/// The longest lifetime that public authorities give, in seconds.
+const LONGEST_LIFETIME: u32 = 398 * DAY;
+
+/// Numbers above this are kept of parts of a lifetime. No threshold is as long: it is 136 years.
+const SHARES: u32 = u32::MAX - 100;
+
 /// The units that a threshold is written in, largest first.
 const UNITS: [(u32, char); 4] = [(DAY, 'd'), (3600, 'h'), (60, 'm'), (1, 's')];
 
@@ -56,17 +62,49 @@ const WHOLE: u64 = 480 * PRECISION;
 pub enum Rung {
     /// This many seconds before the end, before scaling.
     Before(u32),
+    /// So many hundredths of the lifetime before the end.
+    Share(u8),
     /// The end itself: always the last rung.
     Expired,
 }
 
 impl Rung {
-    /// Returns how long before the end it is, before scaling; 0 for the end itself.
+    /// Returns how long before the end it is, before scaling; 0 for the end itself. A part of the lifetime counts as that of
+    /// the longest that public authorities give.
     pub const fn seconds(self) -> u32 {
         match self {
             Self::Before(seconds) => seconds,
+            Self::Share(percent) => (LONGEST_LIFETIME / 100) * percent as u32,
             Self::Expired => 0,
         }
+    }
+
+    /// Returns the number that is kept of it: 0 is the end itself.
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::Before(seconds) => seconds,
+            Self::Share(percent) => SHARES + percent as u32,
+            Self::Expired => 0,
+        }
+    }
+
+    /// Returns the rung of which this number is kept.
+    pub const fn from_code(code: u32) -> Self {
+        match code {
+            0 => Self::Expired,
+            SHARES.. => Self::Share((code - SHARES).to_le_bytes()[0]),
+            seconds => Self::Before(seconds),
+        }
+    }
+
+    /// Returns whether it is closer to the end than `other` for a certificate with this lifetime, where that is known.
+    pub fn is_tighter_for(self, lifetime: Option<u32>, other: Self) -> bool {
+        let is_share = |rung| matches!(rung, Self::Share(_));
+        if self == other || !is_share(self) && !is_share(other) {
+            return self.is_tighter_than(other);
+        }
+        let length = |rung: Self| Step::of(rung).length(lifetime);
+        length(self).zip(length(other)).is_some_and(|(own, other)| own < other)
     }
 
     /// Returns whether it is closer to the end than `other`.
@@ -78,36 +116,45 @@ impl Rung {
     ///
     /// It is written in the largest unit that leaves nothing over.
     pub fn as_label(&self) -> String {
-        let Self::Before(seconds) = *self else { return "expired".to_owned() };
+        let seconds = match self {
+            Self::Before(seconds) => *seconds,
+            Self::Share(percent) => return format!("{percent}%"),
+            Self::Expired => return "expired".to_owned(),
+        };
         UNITS
             .into_iter()
             .find(|(unit, _)| seconds.is_multiple_of(*unit) && seconds >= *unit)
             .map_or_else(|| "0s".to_owned(), |(unit, letter)| format!("{}{letter}", seconds / unit))
     }
 
-    /// Returns the rung that `label` names: a whole number above zero with one of the units `d`, `h`, `m`, `s`, or
-    /// `expired`.
+    /// Returns the rung that `label` names: a whole number above zero with one of the units `d`, `h`, `m`, `s`, or below a
+    /// hundred with `%`, or `expired`.
     pub fn from_label(label: &str) -> Option<Self> {
         if label == "expired" {
             return Some(Self::Expired);
+        }
+        if let Some(number) = label.strip_suffix('%') {
+            let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            let percent: u8 = digits.then(|| number.parse().ok())??;
+            return (1..100).contains(&percent).then_some(Self::Share(percent));
         }
         let (unit, letter) = UNITS.into_iter().find(|(_, letter)| label.ends_with(*letter))?;
         let number = label.strip_suffix(letter)?;
         let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         let count: u32 = digits.then(|| number.parse().ok())??;
         let seconds = count.checked_mul(unit)?;
-        (seconds > 0).then_some(Self::Before(seconds))
+        (1..SHARES).contains(&seconds).then_some(Self::Before(seconds))
     }
 
     /// Returns the instant from which it is crossed. The lifetime is in seconds; without one nothing is scaled.
     pub fn crossing(self, not_after: Timestamp, lifetime: Option<u32>) -> Timestamp {
-        Step::of(self).crossing(not_after, lifetime)
+        Step::of(self).crossing(not_after, lifetime).unwrap_or(not_after)
     }
 }
 
 impl Ord for Rung {
     fn cmp(&self, other: &Self) -> Ordering {
-        let place = |rung: &Self| (rung.seconds(), matches!(rung, Self::Before(_)));
+        let place = |rung: &Self| (rung.seconds(), rung.code());
         place(other).cmp(&place(self))
     }
 }
@@ -136,6 +183,8 @@ pub enum LadderError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ladder {
     steps: Vec<Step>,
+    /// Whether some are parts of the lifetime, so that their order is another one for each certificate.
+    mixed: bool,
 }
 
 impl Ladder {
@@ -147,6 +196,15 @@ impl Ladder {
             return Err(LadderError::Zero);
         }
         Ok(Self::of(&thresholds))
+    }
+
+    /// Returns the ladder of these rungs, in any order; the end itself is always the last.
+    pub fn of_rungs(rungs: impl IntoIterator<Item = Rung>) -> Self {
+        let mut rungs: Vec<Rung> = rungs.into_iter().chain([Rung::Expired]).collect();
+        rungs.sort_unstable();
+        rungs.dedup();
+        let mixed = rungs.iter().any(|rung| matches!(rung, Rung::Share(_)));
+        Self { steps: rungs.into_iter().map(Step::of).collect(), mixed }
     }
 
     /// Returns every rung, loosest first, `expired` included.
@@ -163,7 +221,7 @@ impl Ladder {
         lifetime: Option<u32>,
         now: Timestamp,
     ) -> Option<Rung> {
-        self.standing(not_after, lifetime, now).map(|(_, rung, _)| rung)
+        self.standing(not_after, lifetime, now).map(|(rung, _)| rung)
     }
 
     /// Returns when the next rung after `now` is crossed; `None` once the certificate has ended.
@@ -175,34 +233,43 @@ impl Ladder {
     ) -> Option<Timestamp> {
         self.steps
             .iter()
-            .map(|step| step.crossing(not_after, lifetime))
-            .find(|crossing| *crossing > now)
+            .filter_map(|step| step.crossing(not_after, lifetime))
+            .filter(|crossing| *crossing > now)
+            .min()
     }
 
-    /// Returns the tightest rung that is crossed: its place from the loosest, itself, and since when it may have been
-    /// said, by this version or one before.
+    /// Returns the tightest rung that is crossed, and since when it may have been said, by this version or one before. Of
+    /// rungs that are crossed at one time the one that is written tighter counts.
     pub(super) fn standing(
         &self,
         not_after: Timestamp,
         lifetime: Option<u32>,
         now: Timestamp,
-    ) -> Option<(usize, Rung, Timestamp)> {
-        self.steps
-            .iter()
-            .enumerate()
-            .rev()
-            .find(|(_, step)| step.crossing(not_after, lifetime) <= now)
-            .map(|(place, step)| (place, step.rung, step.sayable(not_after, lifetime)))
+    ) -> Option<(Rung, Timestamp)> {
+        let crossed =
+            |step: &Step| step.crossing(not_after, lifetime).filter(|crossing| *crossing <= now);
+        let step = if self.mixed {
+            let places = (0_u32..).zip(&self.steps);
+            let crossed = places.filter_map(|(place, step)| Some((crossed(step)?, place, step)));
+            crossed.max_by_key(|(at, place, _)| (*at, *place)).map(|(.., step)| step)?
+        } else {
+            self.steps.iter().rev().find(|step| crossed(step).is_some())?
+        };
+        Some((step.rung, step.sayable(not_after, lifetime)))
     }
 
     /// Returns the loosest threshold in seconds. No rung is crossed earlier before an end than this.
     pub(super) fn reach(&self) -> i64 {
-        self.steps.first().map_or(0, |step| i64::from(step.rung.seconds()))
+        let written = |step: &Step| match step.rung {
+            // No lifetime that is known is longer.
+            Rung::Share(percent) => i64::from(u32::MAX / 100) * i64::from(percent) + 100,
+            rung => i64::from(rung.seconds()),
+        };
+        self.steps.iter().map(written).max().unwrap_or(0)
     }
 
     fn of(thresholds: &[u32]) -> Self {
-        let rungs = thresholds.iter().map(|seconds| Rung::Before(*seconds));
-        Self { steps: rungs.chain([Rung::Expired]).map(Step::of).collect() }
+        Self::of_rungs(thresholds.iter().map(|seconds| Rung::Before(*seconds)))
     }
 }
 
@@ -227,12 +294,27 @@ impl Step {
         Self { rung, fraction: fraction(&FRACTIONS), former: fraction(&FORMER_FRACTIONS) }
     }
 
-    fn crossing(self, not_after: Timestamp, lifetime: Option<u32>) -> Timestamp {
-        not_after.plus(-i64::from(self.scaled(self.fraction, lifetime)))
+    /// Returns the instant from which it is crossed; `None` where that depends on a lifetime that is not known.
+    fn crossing(self, not_after: Timestamp, lifetime: Option<u32>) -> Option<Timestamp> {
+        self.length(lifetime).map(|length| not_after.plus(-i64::from(length)))
+    }
+
+    /// Returns how long before the end it is crossed.
+    fn length(self, lifetime: Option<u32>) -> Option<u32> {
+        match self.rung {
+            Rung::Share(percent) => {
+                let part = u64::from(lifetime?) * u64::from(percent) / 100;
+                u32::try_from(part).ok()
+            }
+            _ => Some(self.scaled(self.fraction, lifetime)),
+        }
     }
 
     /// Returns from when on it may have been said, by this version or one before.
     fn sayable(self, not_after: Timestamp, lifetime: Option<u32>) -> Timestamp {
+        if let Rung::Share(_) = self.rung {
+            return self.crossing(not_after, lifetime).unwrap_or(not_after);
+        }
         not_after.plus(-i64::from(self.scaled(self.fraction.max(self.former), lifetime)))
     }
 
@@ -289,9 +371,25 @@ mod tests {
 
     #[test]
     fn what_is_not_a_label_is_refused() {
-        for label in
-            ["", "d", "0d", "+1d", "-1d", "1.5d", "1w", "30", "d30", "99999999d", "1 d", "日"]
-        {
+        for label in [
+            "",
+            "d",
+            "0d",
+            "%",
+            "0%",
+            "100%",
+            "-1%",
+            "2.5%",
+            "+1d",
+            "-1d",
+            "1.5d",
+            "1w",
+            "30",
+            "d30",
+            "99999999d",
+            "1 d",
+            "日",
+        ] {
             assert_eq!(Rung::from_label(label), None, "{label:?}");
         }
     }
@@ -372,7 +470,7 @@ mod tests {
                 let before = (rung * DAY).min(days * DAY / former);
                 let said = END.plus(-i64::from(before));
                 let now = Rung::Before(rung * DAY).crossing(END, lifetime);
-                let (_, standing, sayable) = ladder.standing(END, lifetime, now).unwrap();
+                let (standing, sayable) = ladder.standing(END, lifetime, now).unwrap();
                 assert_eq!((standing, sayable), (Rung::Before(rung * DAY), said), "{days}");
             }
         }
@@ -387,6 +485,40 @@ mod tests {
         let close = Ladder::new(vec![10 * DAY, 10 * DAY + 1]).unwrap();
         assert_eq!(close.rung_at(END, Some(5), END), Some(Rung::Expired));
         assert_eq!(close.rung_at(END, Some(8), END.plus(-1)), Some(Rung::Before(10 * DAY)));
+    }
+
+    #[test]
+    fn parts_of_the_lifetime_stand_where_they_fall_and_nowhere_without_one() {
+        let rungs = ["30d", "25%", "7d"].map(|label| Rung::from_label(label).unwrap());
+        let ladder = Ladder::of_rungs(rungs);
+        let walk = |lifetime: Option<u32>| {
+            let mut now = END.plus(-400 * 86_400);
+            let mut said = Vec::new();
+            while let Some(next) = ladder.next_crossing(END, lifetime, now) {
+                let rung = ladder.rung_at(END, lifetime, next).unwrap();
+                said.push(format!("{} {}", rung.as_label(), END.since(next) / 86_400));
+                now = next;
+            }
+            said
+        };
+        assert_eq!(walk(YEAR), ["25% 91", "30d 30", "7d 7", "expired 0"]);
+        // 30d is a quarter of 60 days at most, as 25% is: the one that is written tighter names it.
+        assert_eq!(walk(Some(60 * DAY)), ["30d 15", "7d 6", "expired 0"]);
+        assert_eq!(walk(Some(100 * DAY)), ["30d 25", "7d 7", "expired 0"]);
+        assert_eq!(walk(None), ["30d 30", "7d 7", "expired 0"]);
+        let [thirty, quarter, week] = rungs;
+        assert!(thirty.is_tighter_for(YEAR, quarter) && !quarter.is_tighter_for(YEAR, thirty));
+        assert!(
+            quarter.is_tighter_for(Some(20 * DAY), quarter) == quarter.is_tighter_than(quarter)
+        );
+        assert!(week.is_tighter_for(Some(20 * DAY), quarter));
+        assert!(!week.is_tighter_for(None, quarter) && !quarter.is_tighter_for(None, week));
+        for rung in
+            [thirty, quarter, week, Rung::Expired, Rung::Share(99), Rung::Before(SHARES - 1)]
+        {
+            assert_eq!(Rung::from_code(rung.code()), rung);
+            assert_eq!(Rung::from_label(&rung.as_label()), Some(rung));
+        }
     }
 
     #[test]
@@ -413,7 +545,7 @@ mod tests {
         }
 
         #[test]
-        fn every_label_is_read_back(seconds in 1..u32::MAX) {
+        fn every_label_is_read_back(seconds in 1..SHARES) {
             prop_assert_eq!(Rung::from_label(&Rung::Before(seconds).as_label()), Some(Rung::Before(seconds)));
         }
 

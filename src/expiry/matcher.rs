@@ -185,6 +185,19 @@ impl Matcher {
         self.fields.is_empty() && self.labels.is_empty()
     }
 
+    /// Returns whether a field is asked for.
+    pub fn asks(&self, field: Field) -> bool {
+        self.fields.contains_key(&field)
+    }
+
+    /// Returns whether what `value` tells of is everything that is asked for.
+    pub fn fits<'a>(&self, value: impl Fn(Field) -> Option<&'a str>) -> bool {
+        let fits = |(field, patterns): (&Field, &Patterns)| {
+            value(*field).is_some_and(|found| patterns.matches(found))
+        };
+        self.labels.is_empty() && self.fields.iter().all(fits)
+    }
+
     /// Returns whether `event` has everything that is asked for.
     ///
     /// What an event does not have (a clock has no holder) matches only where nothing is asked, not even after `!`.

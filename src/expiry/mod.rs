@@ -26,6 +26,7 @@ mod certificate;
 mod sightings;
 mod labels;
 mod ladder;
+mod ladders;
 mod inventory;
 mod succession;
 mod endpoint;
@@ -60,6 +61,7 @@ pub use inventory::{
 };
 pub use labels::{Labels, MOST_LABELS, label_name, labels_of, with_fixed};
 pub use ladder::{Ladder, Rung};
+pub use ladders::Ladders;
 pub use matcher::{Field, Matcher, Patterns};
 pub use message::{Detail, Entry, Fact, Language, Manner, Message, Tone, days_left};
 pub use plan::{

@@ -40,7 +40,24 @@ impl Pipeline {
         self.notify_reminders(now).await
     }
 
+    /// Ladders may ask who issued a certificate, and a start reads no issuers back: looks up one of each, once.
+    async fn name_issuers(&mut self) -> anyhow::Result<()> {
+        if self.issuers_named || !self.settings.config.alerts.ladders.asks_issuer() {
+            return Ok(());
+        }
+        self.issuers_named = true;
+        let rows = self.inventory.unnamed_issuers();
+        for (row, facts) in rows.iter().zip(self.facts(&rows).await?) {
+            if let Some(facts) = facts {
+                self.inventory.name_issuer_of(*row, &facts.issuer);
+            }
+        }
+        self.evaluator.revisit();
+        Ok(())
+    }
+
     async fn notify_rungs(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        self.name_issuers().await?;
         let mut notices = Vec::new();
         let settled = self.evaluator.is_settled(self.inventory.version(), now);
         if !settled {

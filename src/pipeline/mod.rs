@@ -190,6 +190,8 @@ pub struct Pipeline {
     looked: Looked,
     /// What readers see of what is served although a newer one is known.
     undeployed: Arc<Undeployed>,
+    /// Whether it is known what every issuer is called that the ladders may ask for.
+    issuers_named: bool,
     /// Whether something is not said because the last reading did not find what it is about.
     holds_back: bool,
 }
@@ -214,7 +216,7 @@ impl Pipeline {
         sources.restore(saved.scans);
         let mut pipeline = Self {
             saver: Saver::new(Arc::clone(&parts.store), Witness::new(&parts.metrics, &outputs)),
-            evaluator: Evaluator::new(settings.config.alerts.ladder.clone()),
+            evaluator: Evaluator::new(settings.config.alerts.ladders.clone()),
             checks,
             ledger,
             renewing,
@@ -227,6 +229,7 @@ impl Pipeline {
             channels: Channels::Unknown,
             looked: Looked::default(),
             undeployed: Arc::default(),
+            issuers_named: false,
             holds_back: false,
             parts,
             settings,
@@ -323,7 +326,7 @@ impl Pipeline {
         match command {
             Command::Reconfigure(settings) => {
                 // Everything comes up again: rungs may have moved, and a first channel was notified of nothing yet.
-                self.evaluator = Evaluator::new(settings.config.alerts.ladder.clone());
+                self.evaluator = Evaluator::new(settings.config.alerts.ladders.clone());
                 self.channels = Channels::Changed;
                 self.settings = *settings;
                 self.follow_settings();

@@ -62,6 +62,7 @@ impl Pipeline {
             status: known.status,
             kind: known.kind,
             not_after: end,
+            lifetime: None,
         };
         let reason = DecisionReason::Reminder(notified.count.saturating_add(1));
         Some(Notice { verdict, reason })

@@ -23,6 +23,7 @@ mod deployment;
 mod doubt;
 mod endpoints;
 mod labels;
+mod ladders;
 mod places;
 mod reminders;
 mod renewed;

@@ -35,20 +35,14 @@ pub(super) fn status(code: i64) -> Option<Status> {
     Status::ALL.into_iter().find(|status| of_status(*status) == code)
 }
 
-/// Returns the seconds of a rung before the end; 0 is the end itself.
+/// Returns the number of a rung: seconds before the end; 0 is the end itself.
 pub(super) const fn of_rung(rung: Rung) -> u32 {
-    match rung {
-        Rung::Before(seconds) => seconds,
-        Rung::Expired => 0,
-    }
+    rung.code()
 }
 
-/// Returns the rung that lies this many seconds before the end.
-pub(super) const fn rung(seconds: u32) -> Rung {
-    match seconds {
-        0 => Rung::Expired,
-        _ => Rung::Before(seconds),
-    }
+/// Returns the rung with this number.
+pub(super) const fn rung(code: u32) -> Rung {
+    Rung::from_code(code)
 }
 
 #[cfg(test)]

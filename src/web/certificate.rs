@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::catalog::Entry;
 use crate::expiry::text::printable;
-use crate::expiry::{Facts, Ladder, Rung, Timestamp};
+use crate::expiry::{Facts, Ladders, Rung, Timestamp};
 use crate::store::Kept;
 
 /// A certificate. What is not known is `null`.
@@ -124,7 +124,7 @@ impl Certificate {
     }
 
     /// Returns the object of what is kept of a certificate. What took its place is not known from that.
-    pub fn of_kept(kept: &Kept, ladder: &Ladder, now: Timestamp) -> Self {
+    pub fn of_kept(kept: &Kept, ladder: &Ladders, now: Timestamp) -> Self {
         Self {
             rung: kept.facts.rung(ladder, now).as_ref().map(Rung::as_label),
             first_seen: rfc3339(kept.first_seen),

@@ -229,6 +229,11 @@ impl Chunk {
         self.ends.get(offset).copied().filter(|end| active && *end != NO_END)
     }
 
+    /// Returns the digest of the issuer of one certificate.
+    pub(in super::super) fn issuer(&self, offset: u32) -> u64 {
+        self.issuers.get(offset as usize).copied().unwrap_or(0)
+    }
+
     /// Returns the lifetime in seconds, if known.
     pub(in super::super) fn lifetime(&self, offset: u32) -> Option<u32> {
         self.lifetimes.get(offset as usize).copied().filter(|seconds| *seconds != 0)

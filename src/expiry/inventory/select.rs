@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use roaring::RoaringBitmap;
 
 use super::super::certificate::{Kind, Status, Timestamp};
-use super::super::ladder::{Ladder, Rung};
+use super::super::ladder::Rung;
+use super::super::ladders::Ladders;
 use super::chunk::{Chunk, ROWS, Slot, place, row_at};
 use super::top_k::TopK;
 use super::view::{LONG_ENDED_SECONDS, View};
@@ -25,7 +26,7 @@ pub struct Selection {
     /// Only those with, or only those without a known end.
     pub undated: Option<bool>,
     /// Only those that stand on this rung at this time.
-    pub rung: Option<(Ladder, Rung, Timestamp)>,
+    pub rung: Option<(Ladders, Rung, Timestamp)>,
     /// Only these.
     pub among: Option<RoaringBitmap>,
 }
@@ -93,7 +94,7 @@ impl View {
             let rank = ranks.get(&scope).copied().unwrap_or(0);
             for slot in chunk.iter() {
                 let row = row_at(number, slot.offset);
-                if !selection.wants(row, slot, chunk) {
+                if !selection.wants(self, row, slot, chunk) {
                     continue;
                 }
                 total += 1;
@@ -118,7 +119,7 @@ impl View {
             }
             let slots = chunk
                 .iter()
-                .filter(|slot| selection.wants(row_at(number, slot.offset), *slot, chunk));
+                .filter(|slot| selection.wants(self, row_at(number, slot.offset), *slot, chunk));
             for end in slots.filter_map(Slot::not_after) {
                 let before = times.partition_point(|time| *time <= end).checked_sub(1);
                 if let Some(count) = before.and_then(|place| counts.get_mut(place)) {
@@ -153,13 +154,13 @@ impl Selection {
         in_scope && in_time && self.among.as_ref().is_none_or(some)
     }
 
-    fn wants(&self, row: RowId, slot: Slot, chunk: &Chunk) -> bool {
+    fn wants(&self, view: &View, row: RowId, slot: Slot, chunk: &Chunk) -> bool {
         self.kind.is_none_or(|kind| slot.kind() == kind)
             && self.status.is_none_or(|status| slot.status() == Some(status))
             && self.wants_end(slot)
             && self.among.as_ref().is_none_or(|among| among.contains(row.0))
-            && self.rung.as_ref().is_none_or(|(ladder, rung, now)| {
-                standing(ladder, slot, chunk, *now) == Some(*rung)
+            && self.rung.as_ref().is_none_or(|(ladders, rung, now)| {
+                standing(view, ladders, slot, chunk, *now) == Some(*rung)
             })
     }
 
@@ -171,9 +172,21 @@ impl Selection {
 }
 
 /// Returns the rung that a certificate stands on, where it is one that alerts.
-fn standing(ladder: &Ladder, slot: Slot, chunk: &Chunk, now: Timestamp) -> Option<Rung> {
+fn standing(
+    view: &View,
+    ladders: &Ladders,
+    slot: Slot,
+    chunk: &Chunk,
+    now: Timestamp,
+) -> Option<Rung> {
     let alerts = slot.status().is_some_and(Status::alerts);
     let end = slot.not_after().filter(|_| alerts)?;
+    if now < end.plus(-ladders.reach()) {
+        return None;
+    }
+    let (source, scope) = view.names_of(chunk.scope()?);
+    let mut inside = ladders.inside(source, scope, view.issuers());
+    let ladder = inside.of(slot.kind(), chunk.issuer(slot.offset));
     let near = now >= end.plus(-ladder.reach());
     near.then(|| ladder.rung_at(end, chunk.lifetime(slot.offset), now)).flatten()
 }
@@ -206,11 +219,11 @@ fn urgency(slot: Slot, now: Timestamp) -> i64 {
 
 impl View {
     /// Returns the rung that a certificate stands on, where it is one that alerts.
-    pub fn rung(&self, row: RowId, ladder: &Ladder, now: Timestamp) -> Option<Rung> {
+    pub fn rung(&self, row: RowId, ladders: &Ladders, now: Timestamp) -> Option<Rung> {
         let (number, offset) = place(row);
         let chunk = self.chunk(number)?;
         let slot = chunk.slot(offset)?;
-        standing(ladder, slot, chunk, now)
+        standing(self, ladders, slot, chunk, now)
     }
 }
 

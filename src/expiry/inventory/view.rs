@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::certificate::{Kind, Timestamp};
+use super::super::ladders::Issuers;
 use super::authorities::{Authorities, Signers};
 use super::chunk::{Chunk, ROWS, Slot, place, row_at};
 use super::top_k::TopK;
@@ -25,6 +26,7 @@ pub struct View {
     names: Arc<Names>,
     authorities: Arc<Authorities>,
     undeployed: Arc<Undeployed>,
+    issuers: Arc<Issuers>,
 }
 
 /// A certificate that signs others.
@@ -46,8 +48,9 @@ impl View {
         chunks: Arc<[Arc<Chunk>]>,
         names: Arc<Names>,
         authorities: Arc<Authorities>,
+        issuers: Arc<Issuers>,
     ) -> Self {
-        Self { version, chunks, names, authorities, undeployed: Arc::default() }
+        Self { version, chunks, names, authorities, undeployed: Arc::default(), issuers }
     }
 
     /// Returns the same state with what is served although a newer one is known.
@@ -59,6 +62,16 @@ impl View {
     /// Returns what is served although a newer one is known.
     pub fn undeployed(&self) -> &Arc<Undeployed> {
         &self.undeployed
+    }
+
+    /// Returns what issuers are called, by their digests, as far as that is known.
+    pub(in super::super) fn issuers(&self) -> &Issuers {
+        &self.issuers
+    }
+
+    /// Returns the source and the name of a scope.
+    pub(in super::super) fn names_of(&self, scope: ScopeId) -> (&str, &str) {
+        self.names.get(&scope).map_or(("", ""), |(source, name)| (source, name))
     }
 
     /// Returns the number of the state: two states of one inventory with the same number are the same.

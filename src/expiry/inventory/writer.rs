@@ -6,13 +6,14 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use super::super::certificate::{Kind, Sighting, Status, Timestamp};
+use super::super::ladders::Issuers;
 use super::super::sightings::{Digests, Sightings};
 use super::super::succession::{Linked, Links};
 use super::authorities::{Authorities, Authority};
 use super::chunk::{Chunk, Chunks, row_at};
 use super::index::Index;
 use super::record::{
-    Found, NO_END, Record, StoredParts, StoredRow, TakenOver, identity_of, inside, signers,
+    Found, NO_END, Record, StoredParts, StoredRow, TakenOver, identity_of, inside, signer, signers,
 };
 use super::slots::Slots;
 use super::view::{Names, View};
@@ -37,6 +38,8 @@ pub struct Inventory {
     pub(super) taken_over: TakenOver,
     /// Few, so they are kept beside the columns.
     end_unlisted: RoaringBitmap,
+    /// What issuers are called. Those of certificates that were read back are not known at first.
+    issuers: Arc<Issuers>,
     /// Sources whose places are endpoints.
     pub(super) serving: BTreeSet<Arc<str>>,
     /// What they serve and should not any more, with the version of the names that it was found in.
@@ -130,6 +133,7 @@ impl Inventory {
         self.expected = row.0.checked_add(1).map(RowId);
         let parts =
             StoredParts { collides: found.collides, ..StoredParts::of(sighting, row_digest) };
+        self.name_issuer(signer(parts.signer), parts.issuer);
         let mut applied = if found.row.is_none() {
             self.add(scope, StoredRow::new(row, parts))
         } else if let Some(status) = self.unchanged(row, row_digest) {
@@ -140,6 +144,33 @@ impl Inventory {
         applied.collides = found.collides;
         applied.inherits = self.inherit(&found, &applied);
         applied
+    }
+
+    /// Returns one certificate of each issuer of which it is not known what it is called.
+    pub fn unnamed_issuers(&self) -> Vec<RowId> {
+        let mut unnamed = BTreeMap::new();
+        for (number, chunk) in (0_u32..).zip(&self.chunks.0) {
+            for slot in chunk.iter() {
+                let issuer = chunk.issuer(slot.offset);
+                if issuer != 0 && !self.issuers.contains_key(&issuer) {
+                    unnamed.entry(issuer).or_insert_with(|| row_at(number, slot.offset));
+                }
+            }
+        }
+        unnamed.into_values().collect()
+    }
+
+    /// Takes in what the issuer of a certificate is called.
+    pub fn name_issuer_of(&mut self, row: RowId, name: &str) {
+        if let Some(record) = self.chunks.record(row) {
+            self.name_issuer(record.issuer, name);
+        }
+    }
+
+    fn name_issuer(&mut self, issuer: u64, name: &str) {
+        if issuer != 0 && !self.issuers.contains_key(&issuer) {
+            Arc::make_mut(&mut self.issuers).insert(issuer, Arc::from(name));
+        }
     }
 
     /// Returns the known certificate that a sighting is of.
@@ -249,6 +280,7 @@ impl Inventory {
             self.chunks.0.as_slice().into(),
             Arc::clone(&self.names),
             Arc::clone(&self.authorities),
+            Arc::clone(&self.issuers),
         )
     }
 

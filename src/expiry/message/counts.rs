@@ -125,7 +125,7 @@ fn bucket(event: &Event, language: Language) -> (u64, String) {
         (Topic::Expiring { rung, .. }, _) => {
             let order = match rung {
                 Rung::Expired => 0,
-                Rung::Before(seconds) => 1 + u64::from(*seconds),
+                rung => 1 + u64::from(rung.seconds()),
             };
             (order, words::within(*rung, language))
         }

@@ -260,6 +260,7 @@ impl Message {
     pub fn rung_word(rung: Rung) -> String {
         match rung {
             Rung::Expired => "expired".to_owned(),
+            Rung::Share(percent) => format!("{percent}%"),
             Rung::Before(seconds) => [(86_400, "d"), (3600, "h"), (60, "m")]
                 .into_iter()
                 .find(|(unit, _)| seconds >= *unit && seconds % unit == 0)

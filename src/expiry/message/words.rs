@@ -108,6 +108,7 @@ pub(super) fn within(rung: Rung, language: Language) -> String {
         (En, Rung::Expired) => "expired".to_owned(),
         (En, rung) => format!("within {}", Message::rung_word(rung)),
         (Zh, Rung::Expired) => "已过期".to_owned(),
+        (Zh, Rung::Share(percent)) => format!("剩余寿命 {percent}% 内到期"),
         (Zh, Rung::Before(seconds)) => {
             let units = [(86_400, "天"), (3600, "小时"), (60, "分钟")];
             let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds % unit == 0);

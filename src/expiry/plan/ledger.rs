@@ -17,7 +17,7 @@ pub struct Ledger {
 struct Entry {
     at: i64,
     row: u32,
-    /// Seconds before the end; 0 is the end itself.
+    /// The code of the rung.
     rung: u32,
     count: u16,
     mild: bool,
@@ -42,7 +42,7 @@ impl Ledger {
 
     /// Writes down what was notified about a certificate, in place of what was there before.
     pub fn set(&mut self, row: RowId, notified: Notified) {
-        let (at, rung) = (notified.at.seconds(), notified.rung.seconds());
+        let (at, rung) = (notified.at.seconds(), notified.rung.code());
         let entry = Entry { at, row: row.0, rung, mild: notified.mild, count: notified.count };
         self.entries
             .entry(place(row.0), |other| other.row == row.0, |other| place(other.row))
@@ -102,7 +102,7 @@ impl FromIterator<(RowId, Notified)> for Ledger {
 
 impl Entry {
     fn rung(self) -> Rung {
-        if self.rung == 0 { Rung::Expired } else { Rung::Before(self.rung) }
+        Rung::from_code(self.rung)
     }
 }
 

@@ -153,7 +153,9 @@ fn reason(verdict: &Verdict, now: Timestamp, ledger: &Ledger) -> DecisionReason 
         None if has_long_ended(verdict.not_after, now) => DecisionReason::LongEnded,
         None => DecisionReason::FirstSight,
         Some((_, at, _)) if at > now.plus(TRUSTED_ERROR) => DecisionReason::FromTheFuture,
-        Some((rung, ..)) if verdict.rung.is_tighter_than(rung) => DecisionReason::TighterRung,
+        Some((rung, ..)) if verdict.rung.is_tighter_for(verdict.lifetime, rung) => {
+            DecisionReason::TighterRung
+        }
         Some((_, at, _)) if at < verdict.crossed => DecisionReason::EndChanged,
         Some((.., mild)) if mild && in_use => DecisionReason::InUse,
         Some(_) => DecisionReason::AlreadySaid,

@@ -36,7 +36,8 @@ pub(crate) fn status() -> impl Strategy<Value = Status> {
 }
 
 pub(crate) fn rung() -> impl Strategy<Value = Rung> {
-    prop_oneof![Just(Rung::Expired), (1..=u32::MAX).prop_map(Rung::Before)]
+    let before = (1..u32::MAX - 100).prop_map(Rung::Before);
+    prop_oneof![2 => Just(Rung::Expired), 2 => before, 1 => (1..100_u8).prop_map(Rung::Share)]
 }
 
 pub(crate) fn sighting() -> impl Strategy<Value = Sighting> {

@@ -38,6 +38,7 @@ fn the_ledger_gives_back_what_was_written() {
 #[test]
 fn every_decision_has_its_reason() {
     let verdict = |rung, crossed| Verdict {
+        lifetime: None,
         row: RowId(1),
         scope: ScopeId(1),
         rung,
