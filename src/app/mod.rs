@@ -50,6 +50,8 @@ pub struct Deps {
     pub store: Arc<dyn Store>,
     /// Where the HTTP server listens.
     pub listener: TcpListener,
+    /// Who may reach it.
+    pub access: Arc<web::Access>,
     /// Where commands ask.
     pub socket: web::Socket,
 }
@@ -67,9 +69,13 @@ impl Deps {
         let listener = TcpListener::bind(config.server.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+        let server = &config.server;
+        let access = web::Access::new(server.web_config_file.clone(), server.is_open());
+        let access = access.map_err(|error| anyhow::anyhow!("`web_config_file`: {error}"))?;
         let socket = web::Socket::bind(&config.server.sockets.own)?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        Ok(Self { clock, random, metrics, store: Arc::new(store), listener, socket })
+        let (store, access) = (Arc::new(store), Arc::new(access));
+        Ok(Self { clock, random, metrics, store, listener, access, socket })
     }
 }
 
@@ -98,7 +104,7 @@ impl App {
     }
 
     async fn start(self) -> anyhow::Result<Daemon> {
-        let Deps { clock, random, metrics, store, listener, socket } = self.deps;
+        let Deps { clock, random, metrics, store, listener, access, socket } = self.deps;
         let config = watch::Sender::new((0, Arc::clone(&self.plan.config)));
         let names = Arc::new(StoreNames { store: Arc::clone(&store), config: config.subscribe() });
         let timers = Arc::new(Scheduler::new(Arc::clone(&clock)));
@@ -117,6 +123,7 @@ impl App {
             catalog,
             store: Arc::clone(&store),
             outlets,
+            access,
             exposition,
             names,
             sources,

@@ -51,7 +51,12 @@ impl Changeable {
 /// when there are none.
 fn unchangeable(started: &Config, wanted: &Config) -> String {
     let StoreUrl::Sqlite(store) = &started.store;
+    let access = |config: &Config| (config.server.web_config_file.clone(), config.server.is_open());
     let fixed = [
+        (
+            access(started) != access(wanted),
+            "`server.web_config_file` and `allow_unauthenticated` stay as they are until the next start".to_owned(),
+        ),
         (
             started.server.listen != wanted.server.listen,
             format!("`server.listen` stays {} until the next start", started.server.listen),

@@ -105,7 +105,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 53);
+        assert_eq!(switched, 54);
         for kind in EVENT_KINDS {
             assert!(reference.contains(kind.as_str()), "{}", kind.as_str());
         }
@@ -296,8 +296,8 @@ max_series_per_source = 2000000
         x.toml:1:1: unknown key `sources`; did you mean `source`? (known: alerts, channel, heartbeat, ladder, metrics, route, server, source, store)
         x.toml:3:10: `listen`: not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`
         x.toml:4:16: `external_url` must not hold a user name or a password
-        x.toml:5:19: `web_config_file` is not supported yet: listen on loopback behind a proxy that terminates TLS and checks who asks
-        x.toml:6:1: unknown key `port`; known: external_url, hosts, listen, socket, web_config_file
+        x.toml:5:19: `web_config_file`: No such file or directory (os error 2)
+        x.toml:6:1: unknown key `port`; known: allow_unauthenticated, external_url, hosts, listen, socket, web_config_file
         x.toml:8:7: `url`: this kind of store is not known: write `sqlite:PATH`, such as `sqlite:notafter.db` or `sqlite:/var/lib/notafter/notafter.db`
         x.toml:10:8: `IoT` is not a name: a name is 1 to 64 of a-z, 0-9, `_`, `.` and `-`, and begins with a letter or a digit
         x.toml:12:12: `schedule`: not a duration: write a number with its unit, such as `10m`, `36h` or `30d`

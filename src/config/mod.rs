@@ -24,6 +24,7 @@ mod matcher;
 mod mute;
 mod hosts;
 mod socket;
+mod web_config;
 mod spelling;
 mod mistakes;
 mod tree;
@@ -42,6 +43,7 @@ pub use schedule::Schedule;
 pub use secret::{Open, Secret, SecretRef};
 pub use socket::{Sockets, store_of_the_service};
 pub use tree::Table;
+pub use web_config::{ClientAuth, TlsServer, WebConfig};
 
 use chrono_tz::Tz;
 use secrecy::SecretString;
@@ -110,6 +112,17 @@ pub struct Server {
     pub hosts: Hosts,
     /// Where the control socket is.
     pub sockets: Sockets,
+    /// The file that says who may reach it over the network.
+    pub web_config_file: Option<PathBuf>,
+    /// Whether those whom nobody knows may read beyond loopback.
+    pub allow_unauthenticated: bool,
+}
+
+impl Server {
+    /// Returns whether those whom nobody knows may read.
+    pub const fn is_open(&self) -> bool {
+        self.listen.ip().is_loopback() || self.allow_unauthenticated
+    }
 }
 
 /// Where state is kept.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use super::address::base;
 use super::spelling::quoted;
-use super::{Environment, Fields, Hosts, Placed, Server, Sockets, Span, StoreUrl, hosts};
+use super::{
+    Environment, Fields, Hosts, Placed, Server, Sockets, Span, StoreUrl, WebConfig, hosts,
+};
 
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10793);
@@ -21,12 +23,16 @@ pub(super) fn server(root: &mut Fields<'_>, store: &StoreUrl) -> Server {
         external_url: None,
         hosts: Hosts::default(),
         sockets: sockets(None),
+        web_config_file: None,
+        allow_unauthenticated: false,
     };
     let Some((table, span)) = root.table("server") else { return server };
     let mut fields = root.inside(table, span);
-    if let Some(listen) = fields.string("listen") {
-        server.listen = listen_address(&mut fields, &listen).unwrap_or(DEFAULT_LISTEN);
+    let listen = fields.string("listen");
+    if let Some(listen) = &listen {
+        server.listen = listen_address(&mut fields, listen).unwrap_or(DEFAULT_LISTEN);
     }
+    let listen_span = listen.map(|listen| listen.span);
     if let Some(text) = fields.string("external_url") {
         match base(&text.value) {
             Ok(url) => server.external_url = Some(url),
@@ -41,32 +47,55 @@ pub(super) fn server(root: &mut Fields<'_>, store: &StoreUrl) -> Server {
             server.sockets = sockets(Some(&path.value));
         }
     }
-    if let Some(file) = fields.string("web_config_file") {
-        fields.mistake(
-            file.span,
-            "`web_config_file` is not supported yet: listen on loopback behind a proxy that \
-             terminates TLS and checks who asks",
-        );
-    }
+    server.allow_unauthenticated = fields.boolean("allow_unauthenticated").unwrap_or_default();
+    let web = fields.string("web_config_file");
+    access(&mut fields, &mut server, listen_span, web);
     fields.finish();
     server
 }
 
+/// Reads the file that says who may reach the server, and refuses an address that everybody would reach.
+fn access(
+    fields: &mut Fields<'_>,
+    server: &mut Server,
+    listen: Option<Span>,
+    web: Option<Placed<String>>,
+) {
+    let mut authenticates = false;
+    if let Some(file) = web {
+        let path = PathBuf::from(&file.value);
+        match WebConfig::read(&path) {
+            Ok(config) => authenticates = config.authenticates(),
+            Err(why) => {
+                fields.mistake(file.span, format!("`web_config_file`: {why}"));
+                return;
+            }
+        }
+        server.web_config_file = Some(path);
+    }
+    let Some(span) = listen.filter(|_| !server.listen.ip().is_loopback() && !authenticates) else {
+        return;
+    };
+    if server.allow_unauthenticated {
+        fields.warn(span, "whoever reaches this address can read the names of all certificates");
+    } else {
+        fields.mistake(
+            span,
+            "whoever reaches this address could read the names of all certificates: set `web_config_file` with \
+             `basic_auth_users` or `client_auth_type: RequireAndVerifyClientCert`, or `allow_unauthenticated = true`",
+        );
+    }
+}
+
 fn listen_address(fields: &mut Fields<'_>, text: &Placed<String>) -> Option<SocketAddr> {
-    let Ok(address) = text.value.parse::<SocketAddr>() else {
+    let address = text.value.parse::<SocketAddr>().ok();
+    if address.is_none() {
         fields.mistake(
             text.span.clone(),
             "`listen`: not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`",
         );
-        return None;
-    };
-    if !address.ip().is_loopback() {
-        fields.warn(
-            text.span.clone(),
-            "whoever reaches this address can read the names of all certificates and ask for a reload",
-        );
     }
-    Some(address)
+    address
 }
 
 /// Reads `[store]`.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_LENGTH, HOST, HeaderName, ORIGIN};
+use axum::http::header::{CONTENT_LENGTH, HOST, HeaderName, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -22,26 +22,39 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entrance {
-    /// The network.
-    Network,
+    /// The network, and whether the client has shown a certificate that was verified.
+    Network { verified: bool },
     /// The control socket: who may open its file may ask for everything.
     Socket,
 }
 
 impl Entrance {
     fn of(request: &Request) -> Self {
-        request.extensions().get().copied().unwrap_or(Self::Network)
+        request.extensions().get().copied().unwrap_or(Self::Network { verified: false })
     }
 }
 
+/// Whether it is known who asks.
+#[derive(Clone, Copy)]
+struct IsKnown(bool);
+
 /// Lets changes through from who may make them, or answers who may.
 pub(super) async fn writers_only(request: Request, next: Next) -> Response {
-    if Entrance::of(&request) == Entrance::Socket {
+    if request.extensions().get::<IsKnown>().is_some_and(|known| known.0) {
         return next.run(request).await;
     }
-    let detail = "this changes something, and whoever reads may not: ask on the control socket, as `notafter` \
-                  commands and `curl --unix-socket` do";
+    let detail = "this changes something, and whoever is not known may only read: ask as a user of the web configuration, \
+                  with a client certificate, or on the control socket, as `notafter` commands and `curl --unix-socket` do";
     Problem::new(StatusCode::FORBIDDEN, detail).into_response()
+}
+
+/// Answers who is not let in without a name and a password.
+fn unknown_user() -> Response {
+    let detail = "a name and a password of the web configuration are wanted";
+    let mut response = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
+    let basic = HeaderValue::from_static("Basic realm=\"notafter\", charset=\"UTF-8\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, basic);
+    response
 }
 
 /// Looks at every request before its handler does.
@@ -54,13 +67,33 @@ pub(super) struct Door {
 /// Lets a request through to its handler, or answers why not.
 pub(super) async fn guard(
     State(shared): State<Arc<Shared>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    match shared.door.admit(&request) {
+    let entrance = Entrance::of(&request);
+    let Entrance::Network { verified } = entrance else {
+        request.extensions_mut().insert(IsKnown(true));
+        return match shared.door.holds(request.headers()) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        };
+    };
+    let gate = shared.state.access.gate();
+    if gate.rate.as_ref().is_some_and(|rate| !rate.admits()) {
+        let detail = "more requests than `rate_limit` of the web configuration allows";
+        return Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).into_response();
+    }
+    if !gate.users.is_empty() && !gate.users.know(request.headers()).await {
+        return unknown_user();
+    }
+    let is_known = verified || !gate.users.is_empty();
+    request.extensions_mut().insert(IsKnown(is_known));
+    let mut response = match shared.door.admit(&request, is_known) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
-    }
+    };
+    response.headers_mut().extend(gate.headers.clone());
+    response
 }
 
 impl Door {
@@ -68,13 +101,13 @@ impl Door {
         Self { hosts, body_bytes, refused: Mutex::new(BTreeSet::new()) }
     }
 
-    fn admit(&self, request: &Request) -> Result<(), Problem> {
-        if Entrance::of(request) == Entrance::Socket {
-            return self.holds(request.headers());
-        }
+    /// A page that points its own name here knows neither password nor key: where it is known who asks, any name will do.
+    fn admit(&self, request: &Request, is_known: bool) -> Result<(), Problem> {
         let hosts = Arc::clone(&self.hosts.borrow());
         for name in names(request)? {
-            self.knows(&hosts, &name)?;
+            if !is_known {
+                self.knows(&hosts, &name)?;
+            }
         }
         let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
         if is_change && is_cross_site(request.headers(), &hosts) {

@@ -24,6 +24,7 @@ use crate::metrics::{Exposition, Names};
 use crate::scan::SourceStatus;
 use crate::store::Store;
 
+mod access;
 mod answer;
 mod api;
 mod certificate;
@@ -44,7 +45,9 @@ mod tests;
 
 use door::Door;
 use limits::Limits;
+use server::Network;
 
+pub use access::Access;
 pub use api::{Certificates, Tested};
 pub use certificate::{Certificate, csv_header, csv_rows};
 pub use socket::Socket;
@@ -73,6 +76,8 @@ pub struct State {
     pub ready: watch::Receiver<bool>,
     /// Whether the store takes what is written.
     pub writable: watch::Receiver<bool>,
+    /// Who may reach this server over the network.
+    pub access: Arc<Access>,
     /// The names under which this server may be asked.
     pub hosts: watch::Receiver<Arc<Hosts>>,
     /// How many certificates of each source have series of their own.
@@ -119,13 +124,15 @@ async fn serve_within(
     limits: Limits,
     stop: CancellationToken,
 ) {
+    let access = Arc::clone(&state.access);
     let scrapes = Arc::new(Semaphore::new(limits.scrapes));
     let door = Door::new(state.hosts.clone(), limits.body_bytes);
     let exports = Arc::new(Semaphore::new(limits.exports));
     let started = state.clock.millis();
     let shared = Arc::new(Shared { state, door, scrapes, exports, started, limits });
     let router = router(shared);
-    let network = server::run(listener, router.clone(), limits, stop.clone());
+    let network = Network { listener, access };
+    let network = server::run(network, router.clone(), limits, stop.clone());
     // Places of its own: whoever fills those of the network locks nobody out of the socket.
     let control = server::run(socket, router, limits, stop);
     tokio::join!(network, control);

@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::access::{Access, Connection};
 use super::answer::Answer;
 use super::door::Entrance;
 use super::limits::Limits;
@@ -32,34 +33,62 @@ use super::write_timeout::WriteTimeout;
 const BREATH: Duration = Duration::from_millis(100);
 
 /// Where connections come from.
-pub(super) trait Listen {
-    /// A connection.
+pub(super) trait Listen: Send + Sync {
+    /// What is accepted.
+    type Accepted: Send + 'static;
+    /// A connection that requests come on.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// What its requests may ask for.
-    const ENTRANCE: Entrance;
-
     /// Waits for a connection.
-    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Accepted>> + Send;
+
+    /// Makes it ready for requests, and says who sends them. Not waited for by others.
+    fn open(
+        &self,
+        accepted: Self::Accepted,
+    ) -> impl Future<Output = io::Result<(Self::Stream, Entrance)>> + Send + 'static + use<Self>;
 }
 
-impl Listen for TcpListener {
-    type Stream = TcpStream;
+/// The network, for those whom the web configuration lets in.
+pub(super) struct Network {
+    pub(super) listener: TcpListener,
+    pub(super) access: Arc<Access>,
+}
 
-    const ENTRANCE: Entrance = Entrance::Network;
+impl Listen for Network {
+    type Accepted = TcpStream;
+    type Stream = Connection;
 
     async fn accept(&self) -> io::Result<TcpStream> {
-        Self::accept(self).await.map(|(stream, _)| stream)
+        self.listener.accept().await.map(|(stream, _)| stream)
+    }
+
+    fn open(
+        &self,
+        accepted: TcpStream,
+    ) -> impl Future<Output = io::Result<(Connection, Entrance)>> + Send + use<> {
+        let access = Arc::clone(&self.access);
+        async move {
+            let gate = access.gate();
+            let (stream, verified) = Connection::open(accepted, &gate).await?;
+            Ok((stream, Entrance::Network { verified }))
+        }
     }
 }
 
 impl Listen for Socket {
+    type Accepted = UnixStream;
     type Stream = UnixStream;
-
-    const ENTRANCE: Entrance = Entrance::Socket;
 
     async fn accept(&self) -> io::Result<UnixStream> {
         self.listener().accept().await.map(|(stream, _)| stream)
+    }
+
+    fn open(
+        &self,
+        accepted: UnixStream,
+    ) -> impl Future<Output = io::Result<(UnixStream, Entrance)>> + Send + use<> {
+        std::future::ready(Ok((accepted, Entrance::Socket)))
     }
 }
 
@@ -81,11 +110,18 @@ pub(super) async fn run<L: Listen>(
     while let Some((stream, seat)) =
         stop.run_until_cancelled(next(&listener, &seats, &mut connections)).await
     {
-        let io = WriteTimeout::new(stream, limits.stall, Arc::clone(&seat.unread));
         let leave = seat.leave.clone();
-        let connection =
-            builder.serve_connection(TokioIo::new(io), service(&router, seat, L::ENTRANCE));
-        let connection = graceful.watch(connection);
+        let opening = listener.open(stream);
+        let (builder, router, watcher) = (builder.clone(), router.clone(), graceful.watcher());
+        let connection = async move {
+            // A handshake has as long as the head of a request.
+            let opened = tokio::time::timeout(limits.head, opening).await;
+            let (stream, entrance) = opened.map_err(|_| io::ErrorKind::TimedOut)??;
+            let io = WriteTimeout::new(stream, limits.stall, Arc::clone(&seat.unread));
+            let service = service(&router, seat, entrance);
+            let connection = builder.serve_connection(TokioIo::new(io), service);
+            watcher.watch(connection).await.map_err(io::Error::other)
+        };
         connections.spawn(async move {
             if let Some(Err(error)) = leave.run_until_cancelled(connection).await {
                 tracing::debug!(%error, "a connection ended early");
@@ -119,7 +155,7 @@ async fn next<L: Listen>(
     listener: &L,
     seats: &Arc<Seats>,
     connections: &mut JoinSet<()>,
-) -> (L::Stream, Arc<Seat>) {
+) -> (L::Accepted, Arc<Seat>) {
     loop {
         let accepted = tokio::select! {
             biased;

@@ -88,6 +88,7 @@ async fn what_cannot_be_asked_is_a_problem_that_says_why() {
         ("certificates/x?y=z", 400, "y: there are no parameters here"),
         ("certificates/%FF", 404, "no certificate with this id"),
         ("timeline?by=year", 400, "by: it is `day` or `month`"),
+        ("openapi.json?x=1", 400, "x: there are no parameters here"),
         ("nothing", 404, "there is nothing at"),
     ] {
         let answer = server.get(&format!("/api/v1/{path}")).await;

@@ -81,6 +81,12 @@ async fn stored(known: &[Known]) -> Arc<dyn Store> {
 
 /// Starts a server that knows `known`.
 pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
+    start_behind(Access::new(None, true).unwrap(), known, limits).await
+}
+
+/// Starts a server that those reach whom `access` lets in.
+pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits) -> Server {
+    let access = Arc::new(access);
     let source =
         SourceSetup { name: "s".to_owned(), kind: "files".to_owned(), ..SourceSetup::default() };
     let setup = Setup { sources: vec![source], channels: vec!["ops".to_owned()] };
@@ -111,6 +117,7 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
         reload,
         ready: readiness,
         writable: can_write,
+        access,
         hosts: known_hosts,
         max_series_per_source,
     };
@@ -206,6 +213,11 @@ pub(super) async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> Answer {
     // A reset counts as an end: what came before it is looked at.
     let read = stream.read_to_end(&mut bytes);
     drop(tokio::time::timeout(Duration::from_mins(1), read).await.unwrap());
+    parsed(&bytes)
+}
+
+/// Takes an answer apart.
+pub(super) fn parsed(bytes: &[u8]) -> Answer {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let mut lines = head.split("\r\n");

@@ -67,7 +67,7 @@ async fn who_reads_may_not_change_and_who_may_open_the_socket_may() {
     for request in ["POST /-/reload", "PUT /-/reload", "POST /api/v1/channels/ops/test"] {
         let refused = server.ask(request, &[]).await;
         assert_eq!(refused.status, 403, "{request}");
-        assert!(refused.text().contains("ask on the control socket"), "{}", refused.text());
+        assert!(refused.text().contains("or on the control socket"), "{}", refused.text());
     }
     assert!(server.reloads.try_recv().is_err() && server.asked.try_recv().is_err());
     // Names are of the network, and nobody points one of theirs at a file.

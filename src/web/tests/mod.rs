@@ -1,5 +1,6 @@
 //! The server over real sockets.
 
+mod access;
 mod api;
 mod client;
 mod connections;
