@@ -30,6 +30,8 @@ mod timeline;
 mod tests;
 
 pub use entry::Entry;
+#[cfg(test)]
+pub use filter::PARAMETERS;
 pub use filter::{Mistake, Query};
 pub use list::Page;
 pub use timeline::By;

@@ -6,6 +6,7 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Why a request was not answered as asked, and what to do.
 #[derive(Clone, Debug)]
@@ -15,12 +16,17 @@ pub(super) struct Problem {
     retry: bool,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// Why a request was not answered as asked (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub(super) struct Document {
+    /// Always `about:blank`: the status says what kind it is.
     r#type: &'static str,
-    title: &'a str,
+    /// The status in words.
+    title: String,
+    /// The status.
     status: u16,
-    detail: &'a str,
+    /// What is wrong, and what to do.
+    detail: String,
 }
 
 impl Problem {
@@ -39,15 +45,15 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let document = Document {
             r#type: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
-            detail: &self.detail,
+            detail: self.detail,
         };
         let body = serde_json::to_string_pretty(&document).expect("strings and a number") + "\n";
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.retry {
+        if self.retry || self.status == StatusCode::TOO_MANY_REQUESTS {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response

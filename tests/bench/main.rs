@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
+mod api;
 mod churn;
 mod daemon;
 mod endpoints;
@@ -49,6 +50,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("churn", churn::measure),
     ("start", start::measure),
     ("upgrade", upgrade::measure),
+    ("api", api::measure),
     ("endpoints", endpoints::measure),
     // Before the largest, whose memory this process keeps.
     ("series", scrape::measure),

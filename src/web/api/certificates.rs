@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use super::asked::ListParameters;
 use super::etag::Etag;
 use super::export::{self, Format};
 use super::parameters::{self, Pairs};
@@ -18,7 +19,7 @@ use crate::catalog::{Page, Query};
 use crate::expiry::Timestamp;
 use crate::web::Shared;
 use crate::web::certificate::Certificate;
-use crate::web::problem::Problem;
+use crate::web::problem::{Document, Problem};
 
 /// A page of certificates.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -51,6 +52,18 @@ impl Certificates {
 }
 
 /// Answers a page of certificates, or all of them as an export.
+#[utoipa::path(
+    get,
+    path = "/api/v1/certificates",
+    params(ListParameters),
+    responses(
+        (status = 200, description = "A page, or the whole list.", content(
+            (Certificates = "application/json"),
+            (String = "text/csv")
+        )),
+        (status = "default", description = "Why not.", body = Document, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     Pairs(pairs): Pairs,
@@ -77,6 +90,15 @@ pub(super) async fn list(
 }
 
 /// Answers one certificate.
+#[utoipa::path(
+    get,
+    path = "/api/v1/certificates/{id}",
+    params(("id" = String, Path, description = "Its id.")),
+    responses(
+        (status = 200, description = "The certificate.", body = Certificate),
+        (status = "default", description = "Why not.", body = Document, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn one(
     State(shared): State<Arc<Shared>>,
     id: Result<Path<String>, PathRejection>,

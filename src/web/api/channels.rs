@@ -18,7 +18,7 @@ use super::sources::{fresh, time};
 use crate::channel::{Receipt, SendError};
 use crate::expiry::Timestamp;
 use crate::store::{ChannelState, StoreError};
-use crate::web::problem::Problem;
+use crate::web::problem::{Document, Problem};
 use crate::web::{Outlet, Shared};
 
 /// Every channel, in the order of the configuration.
@@ -104,6 +104,14 @@ impl Tested {
 }
 
 /// Answers every channel.
+#[utoipa::path(
+    get,
+    path = "/api/v1/channels",
+    responses(
+        (status = 200, description = "Every channel.", body = Channels),
+        (status = "default", description = "Why not.", body = Document, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     Pairs(pairs): Pairs,
@@ -151,6 +159,15 @@ fn channel(outlet: &Outlet, state: ChannelState, waiting: Option<(u64, Timestamp
 }
 
 /// Sends a message that is marked as a test, and answers what the service said.
+#[utoipa::path(
+    post,
+    path = "/api/v1/channels/{name}/test",
+    params(("name" = String, Path, description = "Its name.")),
+    responses(
+        (status = 200, description = "What became of it.", body = Tested),
+        (status = "default", description = "Why not.", body = Document, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn test(
     State(shared): State<Arc<Shared>>,
     name: Result<Path<String>, PathRejection>,

@@ -10,10 +10,12 @@ use super::Shared;
 use super::problem::Problem;
 use crate::catalog::{CatalogError, Mistake};
 
+mod asked;
 mod certificates;
 mod channels;
 mod etag;
 mod export;
+mod openapi;
 mod parameters;
 mod sources;
 mod timeline;
@@ -28,6 +30,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/certificates/{id}", get(certificates::one))
         .route("/api/v1/sources", get(sources::list))
         .route("/api/v1/channels", get(channels::list))
+        .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/v1/timeline", get(timeline::timeline))
 }
 

@@ -15,7 +15,7 @@ use crate::expiry::Timestamp;
 use crate::scan::{ScanStatus, SourceStatus};
 use crate::web::Shared;
 use crate::web::certificate::rfc3339;
-use crate::web::problem::Problem;
+use crate::web::problem::{Document, Problem};
 
 /// Every source, in the order of the configuration.
 #[derive(Serialize, ToSchema)]
@@ -95,6 +95,14 @@ impl Scan {
 }
 
 /// Answers every source.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sources",
+    responses(
+        (status = 200, description = "Every source.", body = Sources),
+        (status = "default", description = "Why not.", body = Document, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     Pairs(pairs): Pairs,

@@ -10,12 +10,13 @@ use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use super::asked::TimelineParameters;
 use super::etag::Etag;
 use super::parameters::{self, Pairs};
 use crate::catalog::By;
 use crate::web::Shared;
 use crate::web::certificate::rfc3339;
-use crate::web::problem::Problem;
+use crate::web::problem::{Document, Problem};
 
 /// How many active certificates expire when.
 #[derive(Serialize, ToSchema)]
@@ -38,6 +39,15 @@ struct Span {
 }
 
 /// Answers how many active certificates expire on each of 90 days, or in each of 36 months.
+#[utoipa::path(
+    get,
+    path = "/api/v1/timeline",
+    params(TimelineParameters),
+    responses(
+        (status = 200, description = "The counts.", body = Timeline),
+        (status = "default", description = "Why not.", body = Document, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn timeline(
     State(shared): State<Arc<Shared>>,
     Pairs(pairs): Pairs,

@@ -36,7 +36,7 @@ pub(super) struct Server {
     pub(super) asked: mpsc::Receiver<TestAnswer>,
     _outlet: watch::Sender<Arc<Vec<Outlet>>>,
     _limit: watch::Sender<usize>,
-    _config: watch::Sender<(u64, Arc<config::Config>)>,
+    _config: watch::Sender<Edition>,
 }
 
 /// Always shows the same time, so that two answers can be compared.
@@ -79,6 +79,15 @@ async fn stored(known: &[Known]) -> Arc<dyn Store> {
     Arc::new(store)
 }
 
+/// An edition of a configuration, and the configuration.
+type Edition = (u64, Arc<config::Config>);
+
+/// Returns a configuration that says nothing.
+fn configured() -> (watch::Sender<Edition>, watch::Receiver<Edition>) {
+    let config = config::load("", &config::Environment::of([]), |_| None).0.unwrap();
+    watch::channel((0, Arc::new(config)))
+}
+
 /// Starts a server that knows `known`.
 pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     start_behind(Access::new(None, true).unwrap(), known, limits).await
@@ -96,8 +105,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
     let (ready, readiness) = watch::channel(false);
     let (writable, can_write) = watch::channel(true);
     let (hosts, known_hosts) = watch::channel(Arc::default());
-    let text = config::load("", &config::Environment::of([]), |_| None).0.unwrap();
-    let (config, configs) = watch::channel((0, Arc::new(text)));
+    let (config, configs) = configured();
     let store = stored(known).await;
     let (tests, asked) = mpsc::channel(1);
     let ops = Outlet { name: "ops".to_owned(), kind: "webhook".to_owned(), tests };

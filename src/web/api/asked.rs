@@ -1,0 +1,98 @@
+//! What can be asked, for the description of the API.
+
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+/// What a list of certificates can be asked for. Everything that is said must hold; an empty value says nothing.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it says what may be asked; what is asked is read one by one")]
+pub(super) struct ListParameters {
+    /// The source; `*` and `?` stand for any text and any letter.
+    source: Option<String>,
+    /// The scope, likewise.
+    scope: Option<String>,
+    /// Where it was looked at, likewise.
+    place: Option<String>,
+    /// The issuer, likewise.
+    issuer: Option<String>,
+    /// The serial, likewise.
+    serial: Option<String>,
+    /// The organizational unit, likewise.
+    organizational_unit: Option<String>,
+    /// What it is used for.
+    kind: Option<KindWord>,
+    /// Its state.
+    status: Option<StatusWord>,
+    /// The rung that it stands on.
+    #[param(pattern = "^(expired|[1-9][0-9]{0,3}[dhms])$")]
+    rung: Option<String>,
+    /// It expires then or later: a day or a time.
+    #[param(schema_with = day_or_time)]
+    ends_from: Option<String>,
+    /// It expires then or earlier: a day, which is whole, or a time.
+    #[param(schema_with = day_or_time)]
+    ends_to: Option<String>,
+    /// It expires within this time, or has.
+    #[param(pattern = "^[0-9]{1,6}[smhdw]$")]
+    within: Option<String>,
+    /// Whether it is not known when it expires.
+    undated: Option<bool>,
+    /// Whether it is served although a newer one is known.
+    not_deployed: Option<bool>,
+    /// A label as `NAME:VALUE`; there may be several.
+    #[param(pattern = ":")]
+    label: Option<String>,
+    /// A part of a name, or the first eight or more digits of an id.
+    q: Option<String>,
+    /// The order; with `-` it is turned round.
+    sort: Option<SortWord>,
+    /// Certificates in a page.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// `csv`, or `json`; without `limit` the whole list is one answer.
+    format: Option<FormatWord>,
+}
+
+/// What is counted together.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it says what may be asked; what is asked is read one by one")]
+pub(super) struct TimelineParameters {
+    /// Days or months.
+    by: Option<ByWord>,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($word:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Deserialize, ToSchema)]
+        enum $name { $(#[serde(rename = $text)] $word),* }
+    };
+}
+
+words!(KindWord { Device = "device", Ca = "ca", Server = "server", Client = "client" });
+words!(StatusWord {
+    Active = "active", Inactive = "inactive", Pending = "pending", Revoked = "revoked",
+    Superseded = "superseded", Retired = "retired", Undated = "undated",
+});
+words!(SortWord {
+    NotAfter = "not_after", NotAfterDown = "-not_after", Urgency = "urgency", UrgencyDown = "-urgency",
+    Kind = "kind", KindDown = "-kind", Status = "status", StatusDown = "-status", Source = "source",
+    SourceDown = "-source",
+});
+words!(FormatWord { Json = "json", Csv = "csv" });
+words!(ByWord { Day = "day", Month = "month" });
+
+fn day_or_time() -> utoipa::openapi::schema::Schema {
+    use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+    let text = |format| {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(format)))
+    };
+    let either = OneOfBuilder::new();
+    either.item(text(KnownFormat::Date)).item(text(KnownFormat::DateTime)).into()
+}
