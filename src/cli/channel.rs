@@ -9,6 +9,7 @@ use clap::Subcommand;
 use super::daemon::{Daemon, escaped};
 use super::file::{File, Mistaken, deps, now};
 use super::output::printable;
+use super::sample::Sample;
 use super::{Console, Exit};
 use crate::channel::{Receipt, SendError};
 use crate::clock::{Random as _, SystemRandom};
@@ -22,6 +23,9 @@ pub(super) enum Command {
     Test {
         /// The channel's name in the configuration.
         name: String,
+        /// Send a message of this kind in the place of the test, about certificates that do not exist.
+        #[arg(long, value_name = "KIND")]
+        sample: Option<Sample>,
     },
 }
 
@@ -32,7 +36,7 @@ pub(super) async fn run(
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
-    let Command::Test { name } = command;
+    let Command::Test { name, sample } = command;
     let mut file = File::read(path, environment, console)?;
     let candidates = &file.config.server.sockets.candidates;
     if let Some(daemon) = Daemon::find(socket, candidates).await? {
@@ -52,15 +56,21 @@ pub(super) async fn run(
     file.approve(console)?;
     let channel = channel.ok_or(Mistaken)?;
     let external_url = file.config.server.external_url.as_ref().map(url::Url::as_str);
-    let message = test_message(&config, now(), external_url);
+    let message = test_message(&config, *sample, now(), external_url);
     verdict(name, &channel.send(&message).await, console.out).map_err(Into::into)
 }
 
-fn test_message(config: &ChannelConfig, at: Timestamp, external_url: Option<&str>) -> Message {
+fn test_message(
+    config: &ChannelConfig,
+    sample: Option<Sample>,
+    at: Timestamp,
+    external_url: Option<&str>,
+) -> Message {
     let id = || SystemRandom.uuid(at.seconds().saturating_mul(1000)).to_string();
-    let event = Event { id: id(), at, severity: Severity::Info, topic: Topic::Test };
+    let test = || vec![Event { id: id(), at, severity: Severity::Info, topic: Topic::Test }];
+    let events = sample.map_or_else(test, |sample| sample.events(at, id));
     let manner = Manner { language: config.language, zone: config.timezone };
-    Message::compose(id(), at, manner, vec![event], external_url)
+    Message::compose(id(), at, manner, events, external_url)
 }
 
 /// Returns the verdict that the daemon tells of.

@@ -117,7 +117,7 @@ mod tests {
             ".TH notafter 1",
             ".B notafter run\n",
             ".B notafter scan [options]\n",
-            ".B notafter channel test NAME\n",
+            ".B notafter channel test [options] NAME\n",
             ".B notafter completions SHELL\n",
             "\\-\\-fail\\-within",
             ".SH \"EXIT STATUS\"\n0 done",

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod arguments;
 mod run;
+mod sample;
 mod check;
 mod online;
 mod scan;
