@@ -62,7 +62,15 @@ impl Generation {
         let (reports, heard) = mpsc::channel(16);
         let commands = wires.commands.clone();
         self.tasks.spawn(wiring::forward(heard, commands, self.stop.clone()));
-        let (workers, wakers) = wiring::workers(plan, wires, &reports);
+        let shared = wiring::shared(wires, &reports);
+        for rounds in wiring::rounds(plan, &shared) {
+            let stop = self.stop.clone();
+            self.tasks.spawn(async move {
+                rounds.run(stop).await;
+                Ok(())
+            });
+        }
+        let (workers, wakers) = wiring::workers(plan, wires, &shared);
         self.tasks.spawn(wiring::wake(wires.commits.clone(), wakers, self.stop.clone()));
         for worker in workers {
             let stop = self.stop.clone();

@@ -9,10 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::heartbeat::Vital;
 use super::plan::Plan;
+use crate::channel::Channel;
 use crate::config::{ChannelConfig, Config};
 use crate::expiry::{Event, Facts, Inventory, Manner, RowId, Timestamp, View};
 use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError, Shown};
-use crate::outbox::{Hold, Pacers, Report, Settings, Shared, Watcher, Worker};
+use crate::outbox::{Hold, Pacers, Report, Rounds, Settings, Shared, Watcher, Worker};
 use crate::pipeline::{Command, Health, Inbox, Outputs, Parts};
 use crate::scan::{Feed, ScanEvent, SourceStatus};
 use crate::schedule::Timers;
@@ -186,13 +187,9 @@ impl Watcher for Counted {
     }
 }
 
-/// Returns one outbox worker for each channel of `plan`, and where each is woken.
-pub(super) fn workers(
-    plan: &Plan,
-    wires: &Wires,
-    reports: &mpsc::Sender<Report>,
-) -> (Vec<Worker>, Vec<watch::Sender<u64>>) {
-    let shared = Shared {
+/// Returns what the outboxes of all channels share.
+pub(super) fn shared(wires: &Wires, reports: &mpsc::Sender<Report>) -> Shared {
+    Shared {
         store: Arc::clone(&wires.parts.store),
         clock: Arc::clone(&wires.parts.clock),
         watcher: Arc::new(Counted(Arc::clone(&wires.parts.metrics))),
@@ -200,7 +197,24 @@ pub(super) fn workers(
         pacers: wires.pacers.clone(),
         reports: reports.clone(),
         commits: wires.commits.clone(),
+    }
+}
+
+/// Returns the rounds of those channels of `plan` that ask for them.
+pub(super) fn rounds(plan: &Plan, shared: &Shared) -> Vec<Rounds> {
+    let configured = plan.config.channels.iter().zip(&plan.channels);
+    let of = |(config, channel): (&ChannelConfig, &Arc<dyn Channel>)| {
+        Rounds::of(settings(&plan.config, config), Arc::clone(channel), shared)
     };
+    configured.filter_map(of).collect()
+}
+
+/// Returns one outbox worker for each channel of `plan`, and where each is woken.
+pub(super) fn workers(
+    plan: &Plan,
+    wires: &Wires,
+    shared: &Shared,
+) -> (Vec<Worker>, Vec<watch::Sender<u64>>) {
     let configured = plan.config.channels.iter().zip(&plan.channels);
     let mut outlets = Vec::new();
     let workers = configured.map(|(config, channel)| {

@@ -12,6 +12,7 @@ use crate::expiry::Message;
 use means::Means;
 
 mod address;
+mod alertmanager;
 mod dingtalk;
 mod discord;
 mod email;
@@ -71,6 +72,11 @@ pub trait Channel: Send + Sync {
 
     /// Returns how fast the service may be used.
     fn pace(&self) -> Pace;
+
+    /// Returns how often the service wants to hear again what is open, if it forgets what is not repeated.
+    fn resend(&self) -> Option<Duration> {
+        None
+    }
 
     /// Returns a short digest of the destination: two channels with one destination share one pace.
     fn destination(&self) -> String;
@@ -222,6 +228,12 @@ impl Kind {
 
 /// Every kind, sorted by name.
 pub const KINDS: &[Kind] = &[
+    Kind {
+        name: "alertmanager",
+        build: alertmanager::build,
+        #[cfg(test)]
+        example: None,
+    },
     Kind::robot::<dingtalk::DingTalk>("dingtalk"),
     Kind::robot::<discord::Discord>("discord"),
     Kind {
@@ -284,8 +296,9 @@ mod tests {
         let (channel, mistakes) = built("opsgenie", "http://127.0.0.1:1/x", "");
         assert!(channel.is_none());
         assert!(
-            mistakes[0]
-                .contains("known: dingtalk, discord, email, feishu, google-chat, mattermost, "),
+            mistakes[0].contains(
+                "known: alertmanager, dingtalk, discord, email, feishu, google-chat, mattermost, "
+            ),
             "{mistakes:?}"
         );
     }
@@ -293,8 +306,11 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_has_an_example() {
         let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 13, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 14, "{names:?}");
         let others: Vec<_> = KINDS.iter().filter(|kind| kind.example.is_none()).collect();
-        assert_eq!(others.iter().map(|kind| kind.name).collect::<Vec<_>>(), ["email"]);
+        assert_eq!(
+            others.iter().map(|kind| kind.name).collect::<Vec<_>>(),
+            ["alertmanager", "email"]
+        );
     }
 }

@@ -123,8 +123,17 @@ mod tests {
         channel   plant-7 (dingtalk)
         channel   devices (wecom)
         channel   web-team (slack)
+        channel   office (teams)
+        channel   community (discord)
+        channel   mailbox (email)
+        channel   platform (mattermost)
+        channel   workspace (google-chat)
+        channel   phones (telegram)
+        channel   pocket (ntfy)
+        channel   on-call (pagerduty)
+        channel   alerts (alertmanager)
         channel   automation (webhook)
-        routes    5
+        routes    7
         scrape    at most about 16.0 MiB, with 6207 certificates of each source
         ");
     }

@@ -7,7 +7,8 @@
 //! process stopped, with the same id. One message is in flight at a time, which keeps order.
 //!
 //! Reading order: `worker` (the loop), `job` (what is sent next), `policy` (what follows from an attempt), `health` (what
-//! is said of the channel), `trial` (a test that somebody asks for), `pace` (how fast a destination may be used).
+//! is said of the channel), `trial` (a test that somebody asks for), `pace` (how fast a destination may be used), `rounds` (what is told
+//! again to those who forget).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ mod hold;
 mod job;
 mod pace;
 mod policy;
+mod rounds;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -27,6 +29,7 @@ mod worker;
 
 pub use hold::Hold;
 pub use pace::Pacers;
+pub use rounds::Rounds;
 pub use worker::Worker;
 
 use crate::clock::{Clock, Random};

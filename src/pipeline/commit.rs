@@ -221,7 +221,7 @@ mod tests {
 
     use super::*;
     use crate::expiry::{
-        Event, Facts, Inventory, RowId, ScopeId, Severity, StoredRow, Timestamp, Topic,
+        Event, Facts, Inventory, Notified, RowId, ScopeId, Severity, StoredRow, Timestamp, Topic,
     };
     use crate::store::{
         Batch, BatchUpdate, Body, ChannelState, Checkpoint, Kept, ListQuery, NameHits, NameQuery,
@@ -290,6 +290,9 @@ mod tests {
             unreachable!("it only writes")
         }
         async fn told(&self, _: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn open_for(&self, _: &str) -> Result<Vec<(RowId, Notified)>, StoreError> {
             unreachable!("it only writes")
         }
         async fn stranded(&self, _: &[String]) -> Result<Vec<Stranded>, StoreError> {

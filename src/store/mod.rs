@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
+use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
 
 mod code;
 mod event;
@@ -99,6 +99,9 @@ pub trait Store: Send + Sync {
 
     /// Reads who was told of the open alerts about certificates, in the order asked.
     async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError>;
+
+    /// Reads the open alerts that a channel was told of, as they were last said.
+    async fn open_for(&self, channel: &str) -> Result<Vec<(RowId, Notified)>, StoreError>;
 
     /// Reads what waits for channels that are not among these, each event once.
     async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError>;

@@ -9,7 +9,7 @@ use super::{
     Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, Kept, ListQuery, Memory, NameHits,
     NameQuery, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded,
 };
-use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
+use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
 
 /// A call that is about to be made.
 pub enum Call<'a> {
@@ -127,6 +127,10 @@ impl<O: Observer> Store for Observed<O> {
 
     async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
         self.memory.told(rows).await
+    }
+
+    async fn open_for(&self, channel: &str) -> Result<Vec<(RowId, Notified)>, StoreError> {
+        self.memory.open_for(channel).await
     }
 
     async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {

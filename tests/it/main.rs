@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
+mod alertmanager;
 mod architecture;
 mod asking;
 mod backup;

@@ -91,10 +91,15 @@ pub(super) async fn says_a_closing_to_those_who_were_told_or_may_have_been(place
         end(&*store, channel, "b1", delivered(120)).await;
     }
     assert_eq!(told(&*store).await, ["old", "ops"]);
+    let open = async |channel| store.open_for(channel).await.unwrap();
+    let rungs: Vec<_> = open("ops").await.iter().map(|(row, said)| (*row, said.rung)).collect();
+    assert_eq!(rungs, [(ROW, Rung::Before(86_400))], "what is open, to whom it was told");
+    assert_eq!(open("dev").await, [], "not before a delivery");
     begin(&*store, "dev", "b1").await;
     commit(&*store, said(rung("14d", &["night"]))).await;
     assert_eq!(told(&*store).await, ["old", "ops"], "the union of all");
     post(&*store, closed("renewed", &["ops", "dev", "off", "night"])).await;
+    assert_eq!(store.open_for("ops").await.unwrap(), [], "what was closed is open to nobody");
     assert_eq!(ids(&*store, "ops").await, ["renewed"]);
     assert_eq!(ids(&*store, "dev").await, ["30d", "renewed"], "it may have arrived");
     for channel in ["old", "off", "night"] {

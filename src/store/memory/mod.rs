@@ -11,7 +11,7 @@ use super::{
     Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, Kept, ListQuery, NameHits,
     NameQuery, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded,
 };
-use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
+use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
 
 mod known;
 mod outbox;
@@ -127,6 +127,12 @@ impl Store for Memory {
         let told =
             |row| tables.known.ledger.get(row).map(|(_, told)| told.iter().cloned().collect());
         Ok(rows.iter().map(|row| told(row).unwrap_or_default()).collect())
+    }
+
+    async fn open_for(&self, channel: &str) -> Result<Vec<(RowId, Notified)>, StoreError> {
+        let tables = self.tables();
+        let open = tables.known.ledger.iter().filter(|(_, (_, told))| told.contains(channel));
+        Ok(open.map(|(row, (said, _))| (*row, *said)).collect())
     }
 
     async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {

@@ -135,19 +135,21 @@ pub(super) fn each_listed(
     in_chunks(statement.query(parameters)?, read_kept, take)
 }
 
+/// Reads what was last said about one certificate.
+pub(super) fn said(row: &Row<'_>) -> Outcome<(RowId, Notified)> {
+    let rung = code::rung(number(row, 1)?);
+    let mild = row.get::<_, Option<i64>>(3)?.is_some();
+    let count = if row.get_ref(4)?.as_i64_or_null()?.is_some() { number(row, 4)? } else { 0 };
+    Ok((RowId(number(row, 0)?), Notified { rung, at: time(row, 2)?, mild, count }))
+}
+
 /// Reads back everything but the certificates.
 pub(super) fn saved(transaction: &Transaction<'_>) -> Outcome<Saved> {
     Ok(Saved {
         scopes: all(transaction, SCOPES, |row| {
             Ok((ScopeId(number(row, 0)?), text(row, 1)?, text(row, 2)?))
         })?,
-        ledger: all(transaction, LEDGER, |row| {
-            let rung = code::rung(number(row, 1)?);
-            let mild = row.get::<_, Option<i64>>(3)?.is_some();
-            let count =
-                if row.get_ref(4)?.as_i64_or_null()?.is_some() { number(row, 4)? } else { 0 };
-            Ok((RowId(number(row, 0)?), Notified { rung, at: time(row, 2)?, mild, count }))
-        })?,
+        ledger: all(transaction, LEDGER, said)?,
         conditions: all(transaction, CONDITIONS, |row| Ok((text(row, 0)?, time(row, 1)?)))?,
         scans: scans(transaction)?,
     })

@@ -13,7 +13,7 @@ use super::{
     Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, Kept, ListQuery, NameHits,
     NameQuery, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded,
 };
-use crate::expiry::{Facts, RowId, ScopeId, StoredRow, Timestamp};
+use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
 
 mod bodies;
 mod certificates;
@@ -208,6 +208,11 @@ impl Store for Sqlite {
     async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
         let rows = rows.to_vec();
         self.readers.read(move |transaction| posts::told(transaction, &rows)).await
+    }
+
+    async fn open_for(&self, channel: &str) -> Result<Vec<(RowId, Notified)>, StoreError> {
+        let channel = channel.to_owned();
+        self.readers.read(move |transaction| posts::open_for(transaction, &channel)).await
     }
 
     async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {

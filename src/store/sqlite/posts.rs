@@ -3,9 +3,9 @@
 use rusqlite::{Transaction, params};
 
 use super::super::{About, Post, Settled, Stranded, event};
-use super::certificates::{collect, text};
+use super::certificates::{collect, said, text};
 use super::failure::{Failure, Outcome};
-use crate::expiry::{Event, RowId, Timestamp};
+use crate::expiry::{Event, Notified, RowId, Timestamp};
 
 const EVENT: &str = "INSERT INTO event (id, body) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING";
 
@@ -67,6 +67,10 @@ const STRANDED: &str = "
 const TOLD: &str = "
     SELECT value FROM ledger, json_each(ledger.told) WHERE certificate_id = ?1 ORDER BY value";
 
+const OPEN_FOR: &str = "
+    SELECT certificate_id, rung, at, mild, reminders FROM ledger
+    WHERE EXISTS (SELECT 1 FROM json_each(ledger.told) WHERE value = ?1) ORDER BY certificate_id";
+
 const UNSAID: &str = "
     SELECT certificate_id FROM ledger WHERE told = '[]' AND NOT EXISTS
         (SELECT 1 FROM delivery WHERE delivery.certificate_id = ledger.certificate_id
@@ -89,6 +93,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     SETTLE_OTHERS,
     FORGET_OTHERS,
     STRANDED,
+    OPEN_FOR,
     TOLD,
     UNSAID,
 ];
@@ -243,6 +248,15 @@ pub(super) fn told(transaction: &Transaction<'_>, rows: &[RowId]) -> Outcome<Vec
     let mut statement = transaction.prepare_cached(TOLD)?;
     let mut told_of = |row: &RowId| collect(statement.query([row.0])?, |row| text(row, 0));
     rows.iter().map(&mut told_of).collect()
+}
+
+/// Reads the open alerts that a channel was told of, as they were last said.
+pub(super) fn open_for(
+    transaction: &Transaction<'_>,
+    channel: &str,
+) -> Outcome<Vec<(RowId, Notified)>> {
+    let mut statement = transaction.prepare_cached(OPEN_FOR)?;
+    collect(statement.query([channel])?, said)
 }
 
 /// Reads which ledger entries say what nobody was told and nobody will be.
