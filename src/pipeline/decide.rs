@@ -66,7 +66,8 @@ impl Pipeline {
             let all = notices.len();
             notices.retain(|notice| {
                 let row = notice.verdict.row;
-                !self.absence.holds_back(row) && !self.renewing.holds(row)
+                let held = self.renewing.holds(row) || self.missed.contains(&row);
+                !self.absence.holds_back(row) && !held
             });
             self.holds_back |= notices.len() < all;
             self.once_for_each_authority(&mut notices);

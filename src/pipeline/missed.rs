@@ -57,6 +57,8 @@ impl Pipeline {
         for row in found {
             self.forget_missed(row);
         }
+        // A tighter rung may have been crossed meanwhile.
+        self.evaluator.revisit();
         Ok(())
     }
 

@@ -50,7 +50,8 @@ impl Pipeline {
         if !self.reminders.is_due(notified, end, now) || known.status != Status::Active {
             return None;
         }
-        if self.absence.holds_back(row) || self.renewing.holds(row) {
+        let held = self.renewing.holds(row) || self.missed.contains(&row);
+        if self.absence.holds_back(row) || held {
             self.reminders.put_off(row, now);
             return None;
         }

@@ -113,3 +113,18 @@ async fn what_had_ended_long_before_calls_nobody() {
     );
     assert_eq!(hours(&said, "late "), [0, 24], "until 30 days after the end");
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_of_a_scope_that_is_not_listed_until_it_is() {
+    let mut daemon = Remembered::of("", vec![device("1", 4)]).await;
+    assert_eq!(daemon.pass(1).await.len(), 1);
+    let iot: Arc<str> = "iot".into();
+    let absent = ScanEvent::ScopesAsked { absent: vec!["mqtt-1".into()] };
+    daemon.pipeline.apply(&iot, absent).await.unwrap();
+    assert_eq!(daemon.pass(48).await, [], "two rungs were crossed");
+    let (unlisted, _answer) = oneshot::channel();
+    let scopes = BTreeSet::from(["mqtt-1".into()]);
+    daemon.pipeline.apply(&iot, ScanEvent::Listed { scopes, unlisted }).await.unwrap();
+    daemon.list(vec![device("1", 4)]).await;
+    assert_eq!(daemon.pass(1).await.len(), 1);
+}
