@@ -39,6 +39,7 @@ mod event_id;
 mod event_kind;
 pub mod glob;
 mod matcher;
+mod matching;
 mod message;
 pub mod text;
 #[cfg(test)]

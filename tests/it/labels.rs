@@ -12,10 +12,11 @@ use crate::written::{SIGNED, route, webhook};
 use simulator::fleet::Fleet;
 use simulator::{Setup, Simulator, clock};
 
-/// A certificate that has expired.
+/// A certificate that expires in two days.
 fn certificate() -> String {
     let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
-    params.not_after = rcgen::date_time_ymd(2020, 1, 8);
+    let soon = std::time::SystemTime::now() + Duration::from_hours(48);
+    params.not_after = soon.into();
     params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
 }
 
