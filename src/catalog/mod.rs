@@ -6,7 +6,7 @@
 //!
 //! Reading order: `filter` (what can be asked for), `pattern`, `cursor` (where a page ended), `candidates` (what the index of
 //! names says), `list` (a page), `entry` (one certificate as it is shown), `export` (all pages), `timeline` (how many expire
-//! when).
+//! when), `overview` (how everything stands).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,7 @@ mod entry;
 mod export;
 mod filter;
 mod list;
+mod overview;
 mod pattern;
 mod timeline;
 #[cfg(test)]
@@ -34,7 +35,7 @@ pub use entry::Entry;
 pub use filter::PARAMETERS;
 pub use filter::{Mistake, Query};
 pub use list::Page;
-pub use timeline::By;
+pub use timeline::{By, Count};
 
 /// How long is looked for what nothing narrows down.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -73,7 +73,16 @@ impl Ladders {
         let plain = self.rules.is_empty();
         let asks_issuer = !plain && self.asks_issuer();
         let kept = BTreeMap::new();
-        InScope { ladders: self, source, scope, issuers, plain, asks_issuer, kept }
+        InScope {
+            ladders: self,
+            source,
+            scope,
+            issuers,
+            plain,
+            asks_issuer,
+            reach: self.reach(),
+            kept,
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = &Ladder> {
@@ -89,10 +98,16 @@ pub(super) struct InScope<'a> {
     issuers: &'a Issuers,
     plain: bool,
     asks_issuer: bool,
+    reach: i64,
     kept: BTreeMap<(Kind, u64), &'a Ladder>,
 }
 
 impl<'a> InScope<'a> {
+    /// Returns the loosest threshold in seconds; no rung is crossed earlier before an end than this.
+    pub(super) fn reach(&self) -> i64 {
+        self.reach
+    }
+
     /// Returns the ladder of a certificate of a kind; `issuer` is what the columns keep of it.
     pub(super) fn of(&mut self, kind: Kind, issuer: u64) -> &'a Ladder {
         if self.plain {

@@ -57,8 +57,9 @@ pub use event::{Event, Facts, Newer, Severity, Topic};
 pub use event_id::{Occasion, batch_id, event_id, said_again};
 pub use event_kind::{EVENT_KINDS, EventKind};
 pub use inventory::{
-    Applied, BUCKETS, Change, IdPrefix, Inventory, KindSums, Order, Position, Row, RowId, ScopeId,
-    Selected, Selection, SortBy, StoredParts, StoredRow, Sums, SumsCache, Undeployed, View,
+    Applied, BUCKETS, Change, IdPrefix, Inventory, KindSums, Order, Overview, Position, Row, RowId,
+    ScopeId, Selected, Selection, SortBy, StoredParts, StoredRow, Sums, SumsCache, Undeployed,
+    View,
 };
 pub use labels::{Labels, MOST_LABELS, label_name, labels_of, with_fixed};
 pub use ladder::{Ladder, Rung};

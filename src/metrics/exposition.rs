@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::series::{Listed, Series};
 use super::writer::{Format, Writer};
-use super::{DaemonMetrics, Names, aggregates};
+use super::{Activity, DaemonMetrics, Names, aggregates};
 use crate::expiry::{SumsCache, Timestamp, View};
 
 /// The scopes that were read, of every source that is configured.
@@ -41,6 +41,11 @@ impl Exposition {
     /// empty. To be called before readers get a view of them.
     pub fn publish_scopes(&self, scopes: ScopesBySource) {
         *self.scopes.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(scopes));
+    }
+
+    /// Returns what a source has done since the start.
+    pub fn activity(&self, source: &str) -> Option<Activity> {
+        self.metrics.activity(source)
     }
 
     /// Sums up what is new in `view`, so that the scrape that comes next need not. To be called before readers get it.

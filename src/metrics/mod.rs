@@ -22,7 +22,7 @@ pub(crate) mod parse;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use daemon::{ActiveAlerts, DaemonMetrics, Setup, SourceSetup};
+pub use daemon::{ActiveAlerts, Activity, DaemonMetrics, Setup, SourceSetup};
 pub use exposition::{Exposition, Moment, ScopesBySource};
 pub use writer::Format;
 

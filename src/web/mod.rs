@@ -39,7 +39,6 @@ mod scrape;
 mod seats;
 mod server;
 mod socket;
-mod time_format;
 #[cfg(test)]
 mod tests;
 
@@ -112,6 +111,8 @@ struct Shared {
     door: Door,
     scrapes: Arc<Semaphore>,
     exports: Arc<Semaphore>,
+    /// What the first page was last made from.
+    home: page::Cache,
     /// When this process began to serve, which tells its answers from those of another.
     started: i64,
     limits: Limits,
@@ -129,7 +130,8 @@ async fn serve_within(
     let door = Door::new(state.hosts.clone(), limits.body_bytes);
     let exports = Arc::new(Semaphore::new(limits.exports));
     let started = state.clock.millis();
-    let shared = Arc::new(Shared { state, door, scrapes, exports, started, limits });
+    let home = page::Cache::default();
+    let shared = Arc::new(Shared { state, door, scrapes, exports, home, started, limits });
     let router = router(shared);
     let network = Network { listener, access };
     let network = server::run(network, router.clone(), limits, stop.clone());
@@ -152,13 +154,12 @@ fn router(shared: Arc<Shared>) -> Router {
         HeaderValue::from_static("nosniff"),
     );
     Router::new()
-        .route("/", get(page::page))
-        .route("/style.css", get(page::style))
         .route("/metrics", get(scrape::scrape))
         .route("/-/healthy", get(control::healthy))
         .route("/-/ready", get(control::ready))
         .merge(api::router())
         .merge(changes())
+        .merge(page::router(&shared))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&shared), door::guard))

@@ -1,8 +1,9 @@
 //! What the client prefers: format and encoding.
 
 use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HeaderName};
 
+use crate::expiry::Language;
 use crate::metrics::Format;
 
 /// Chooses the format. A client that accepts neither gets the older one: every scraper understands it.
@@ -37,6 +38,18 @@ pub(super) fn gzip(headers: &HeaderMap) -> bool {
     };
     let gzip = weight(&["gzip", "x-gzip"]).or_else(|| weight(&["*"])).unwrap_or(0.0);
     gzip > 0.0 && gzip >= weight(&["identity"]).unwrap_or(0.0)
+}
+
+/// Chooses the language: the one of ours that is preferred, the first of those preferred alike.
+pub(super) fn language(headers: &HeaderMap) -> Option<Language> {
+    let choices = choices(headers, &ACCEPT_LANGUAGE);
+    let mut best: Option<(f64, Language)> = None;
+    for Choice { name, weight, .. } in choices {
+        let known = name.split('-').next().and_then(Language::from_word);
+        let better = weight > best.map_or(0.0, |(known, _)| known);
+        best = known.filter(|_| better).map(|language| (weight, language)).or(best);
+    }
+    best.map(|(_, language)| language)
 }
 
 /// One element of a list that the client prefers things by.
@@ -116,6 +129,23 @@ mod tests {
             assert_eq!(format(&headers(&ACCEPT, accept)), expected, "{accept}");
         }
         assert_eq!(format(&HeaderMap::new()), Text);
+    }
+
+    #[test]
+    fn languages() {
+        use Language::{En, Zh};
+        for (accept, expected) in [
+            ("", None),
+            ("*", None),
+            ("de, fr;q=0.9", None),
+            ("zh-CN,zh;q=0.9,en;q=0.8", Some(Zh)),
+            ("en-GB, zh", Some(En)),
+            ("de, en;q=0.1, ZH-Hant;q=0.2", Some(Zh)),
+            ("zh;q=0, en;q=0.001", Some(En)),
+            ("english", None),
+        ] {
+            assert_eq!(language(&headers(&ACCEPT_LANGUAGE, accept)), expected, "{accept}");
+        }
     }
 
     #[test]

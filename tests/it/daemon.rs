@@ -40,6 +40,9 @@ async fn certificates_in_gauges_and_alerts_out() {
     assert!(received.is_ok(), "both rooms are notified: {received:?}");
     let (status, page) = daemon.get("/").await.unwrap();
     assert_eq!(status, 200);
-    assert!(page.contains("mqtt-a") && page.contains("Soonest certificates"), "{page}");
+    assert!(
+        page.contains("href=\"/sources/iot\"") && page.contains("What needs somebody"),
+        "{page}"
+    );
     assert!(daemon.stop().await.success(), "{}", daemon.log());
 }

@@ -4,8 +4,8 @@
 //! numbers belong to which scope), `index` (finding by identity and by holder), `authorities`, `top_k`, `writer` (the
 //! [`Inventory`]), `places` (which certificate a sighting in a place is of), `lost` (or one whose issuer got lost),
 //! `restate` (succession applied), `deployment` (what is served, and what should be), `copies` (one CA in many places), `view`
-//! (what readers get), `select` (which of them, in which order), `lookup` (or by what they are known by), `chunk_sums` and
-//! `sums`.
+//! (what readers get), `select` (which of them, in which order), `lookup` (or by what they are known by), `overview`,
+//! `chunk_sums` and `sums`.
 //!
 //! # Memory
 //!
@@ -30,6 +30,7 @@ mod copies;
 mod view;
 mod select;
 mod lookup;
+mod overview;
 mod chunk_sums;
 mod sums;
 
@@ -44,6 +45,7 @@ use super::certificate::{Kind, Status, Timestamp};
 
 pub(super) use chunk::{Chunk, row_at};
 pub use lookup::IdPrefix;
+pub use overview::Overview;
 pub use record::{StoredParts, StoredRow};
 pub(super) use record::{id_of, identity_of};
 pub use select::{Order, Position, Selected, Selection, SortBy};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use roaring::RoaringBitmap;
 
 use super::super::certificate::{Kind, Status, Timestamp};
-use super::super::ladder::Rung;
+use super::super::ladder::{Ladder, Rung};
 use super::super::ladders::Ladders;
 use super::chunk::{Chunk, ROWS, Slot, place, row_at};
 use super::top_k::TopK;
@@ -187,6 +187,17 @@ fn standing(
     let (source, scope) = view.names_of(chunk.scope()?);
     let mut inside = ladders.inside(source, scope, view.issuers());
     let ladder = inside.of(slot.kind(), chunk.issuer(slot.offset));
+    rung_of(ladder, end, slot, chunk, now)
+}
+
+/// Returns the rung of its ladder that a certificate stands on that ends then.
+pub(super) fn rung_of(
+    ladder: &Ladder,
+    end: Timestamp,
+    slot: Slot,
+    chunk: &Chunk,
+    now: Timestamp,
+) -> Option<Rung> {
     let near = now >= end.plus(-ladder.reach());
     near.then(|| ladder.rung_at(end, chunk.lifetime(slot.offset), now)).flatten()
 }

@@ -10,11 +10,13 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::client::{Action, Meter, Outcome};
 use crate::expiry::{EVENT_KINDS, EventKind, PlaceState, Reason, Timestamp};
 
+mod activity;
 mod channel;
 mod counters;
 mod render;
 mod source;
 
+pub use activity::Activity;
 use channel::Channel;
 use source::Source;
 

@@ -104,6 +104,29 @@ impl Source {
         self.skipped.inc();
     }
 
+    /// Returns the requests of each action by how they ended, but for those that never happened.
+    pub(super) fn requests(&self) -> Vec<(&'static str, Vec<(Outcome, u64)>)> {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = |counters: &IntCounterVec| {
+            let count = |outcome: Outcome| counters.with_label_values(&[outcome.as_str()]).get();
+            let counts = Outcome::ALL.into_iter().map(|outcome| (outcome, count(outcome)));
+            counts.filter(|(_, count)| *count > 0).collect::<Vec<_>>()
+        };
+        let all = requests.iter().map(|(action, counters)| (action.as_str(), ended(counters)));
+        all.filter(|(_, ended)| !ended.is_empty()).collect()
+    }
+
+    /// Returns the rows that could not be understood, by reason, but for those that never happened.
+    pub(super) fn rejections(&self) -> Vec<(Reason, u64)> {
+        let count = |reason: Reason| self.rejected.with_label_values(&[reason.as_str()]).get();
+        let counts = Reason::ALL.into_iter().map(|reason| (reason, count(reason)));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    pub(super) fn skips(&self) -> u64 {
+        self.skipped.get()
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

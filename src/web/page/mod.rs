@@ -1,108 +1,122 @@
-//! The plain page: how the sources are, and what expires soonest. No script, nothing from elsewhere.
+//! The page: the answer first, then every certificate, one's story, the sources.
+//!
+//! Everything is made here, for a reader without script as well; the script refreshes, moves and shows local times. Nothing
+//! comes from elsewhere, and what certificates are called never becomes markup.
+//!
+//! Reading order: `reader` (who asks, in which language), `layout` (what is on every page), `home`, `answer` (its first
+//! sentence), `timeline`, `list`, `filters`, `story`, `sources`, `notifications`; `trouble` (what is wrong with a source), `links`, `texts`.
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
-use axum::response::IntoResponse;
-use maud::{DOCTYPE, Markup, html};
-use serde::Deserialize;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+    VARY,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::problem::Problem;
-use super::{Shared, SourceStatus, time_format};
-use crate::expiry::{Timestamp, text};
+use super::Shared;
 
-mod certificates;
+mod reader;
+mod layout;
+mod texts;
+mod links;
+mod trouble;
+mod answer;
+mod timeline;
+mod home;
+mod filters;
+mod list;
+mod story;
 mod sources;
+mod notifications;
 
-use certificates::Found;
+pub(super) use home::Cache;
+use reader::Reader;
 
-/// Only our own style sheet and forms; never a script, a frame or anything from elsewhere.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; \
-                      base-uri 'none'; frame-ancestors 'none'";
+/// Only what this server sends: its style, its script, its forms, and what its script asks of it.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What the reader looks for.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Wish {
-    /// Part of a name.
-    #[serde(default)]
-    q: String,
-    /// A source's name.
-    #[serde(default)]
-    source: String,
+/// The style sheet and the script.
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// Returns the paths of the page.
+pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/", get(home::page))
+        .route("/certificates", get(list::page))
+        .route("/certificates/{id}", get(story::page))
+        .route("/sources", get(sources::all))
+        .route("/sources/{name}", get(sources::one))
+        .route("/notifications", get(notifications::page))
+        .layer(from_fn_with_state(Arc::clone(shared), views))
+        .route("/language", get(reader::change_language))
+        .route("/style.css", get(style))
+        .route("/page.js", get(script))
 }
 
-/// Answers the page.
-pub(super) async fn page(
+/// Says of every page what a browser may do with it, and sends none that it has already.
+async fn views(
     State(shared): State<Arc<Shared>>,
-    wish: Result<Query<Wish>, QueryRejection>,
-) -> Result<impl IntoResponse, Problem> {
-    let Query(wish) = wish.map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, format!("the query cannot be read: {error}"))
-    })?;
-    let now = shared.state.clock.now();
-    let sources = Arc::clone(&shared.state.sources.borrow());
-    let search = certificates::find(&shared.state, &wish, now);
-    let found = tokio::time::timeout(shared.limits.answer, search)
-        .await
-        .map_err(|_| Problem::busy("the store did not name the certificates in time"))?;
-    let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (REFERRER_POLICY, "no-referrer"),
-        (CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, whole(&sources, &wish, &found, now).into_string()))
-}
-
-/// Answers the style sheet.
-pub(super) async fn style() -> impl IntoResponse {
-    let headers = [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "max-age=3600")];
-    (headers, include_str!("style.css"))
-}
-
-fn whole(sources: &[SourceStatus], wish: &Wish, found: &Found, now: Timestamp) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "notafter" }
-                link rel="icon" href="data:,";
-                link rel="stylesheet" href="/style.css";
-            }
-            body {
-                header {
-                    h1 { "notafter" }
-                    p { "As of " (moment(now)) " · " a href="/metrics" { "metrics" } }
-                }
-                main {
-                    (sources::section(sources, now))
-                    (certificates::section(sources, wish, found, now))
-                }
-            }
-        }
+    reader: Reader,
+    request: Request,
+    next: Next,
+) -> Response {
+    let tag = tag(&shared, &reader);
+    let known = request.headers().get_all(IF_NONE_MATCH).iter();
+    let is_known = known
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|known| known.trim() == tag);
+    let mut response =
+        if is_known { StatusCode::NOT_MODIFIED.into_response() } else { next.run(request).await };
+    let is_good = matches!(response.status(), StatusCode::OK | StatusCode::NOT_MODIFIED);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("accept-language, cookie"));
+    if let Some(tag) = HeaderValue::from_str(&tag).ok().filter(|_| is_good) {
+        headers.insert(ETAG, tag);
     }
+    response
 }
 
-/// Shows a text from outside: nothing invisible, nothing that turns the line around, and not endless.
-fn shown(value: &str) -> String {
-    text::cut_chars(&text::printable(value), 120)
+/// Returns what tells a view from another: what is known, the minute, the language and the process.
+fn tag(shared: &Shared, reader: &Reader) -> String {
+    let version = shared.state.view.borrow().version();
+    let sources = xxh3_64(format!("{:?}", shared.state.sources.borrow()).as_bytes());
+    let minute = reader.now.seconds().div_euclid(60);
+    let language = reader.language.as_str();
+    format!("W/\"{:x}-{version:x}-{sources:x}-{minute:x}-{language}\"", shared.started)
 }
 
-fn moment(at: Timestamp) -> Markup {
-    html! { time datetime=[time_format::machine(at)] { (time_format::utc(at)) } }
+async fn style() -> impl IntoResponse {
+    asset("text/css; charset=utf-8", STYLE)
 }
 
-/// Shows a time, and how long ago that was; a dash where it is unknown.
-fn ago(at: Option<Timestamp>, now: Timestamp) -> Markup {
-    html! {
-        @match at {
-            Some(at) => { (moment(at)) " " span.dim { (time_format::distance(at, now)) } }
-            None => "–",
-        }
+async fn script() -> impl IntoResponse {
+    asset("text/javascript; charset=utf-8", SCRIPT)
+}
+
+/// Answers what is asked for by the digest of its content, and so never changes under its address.
+fn asset(kind: &'static str, content: &'static str) -> impl IntoResponse {
+    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "public, max-age=86400")], content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_is_short() {
+        assert!(SCRIPT.len() <= 30 * 1024, "{} bytes", SCRIPT.len());
     }
 }

@@ -25,7 +25,6 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) view: watch::Sender<Arc<View>>,
     pub(super) sources: watch::Sender<Arc<Vec<SourceStatus>>>,
-    pub(super) names: Arc<Memory>,
     pub(super) ready: watch::Sender<bool>,
     pub(super) writable: watch::Sender<bool>,
     pub(super) hosts: watch::Sender<Arc<Hosts>>,
@@ -99,7 +98,6 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
     let source =
         SourceSetup { name: "s".to_owned(), kind: "files".to_owned(), ..SourceSetup::default() };
     let setup = Setup { sources: vec![source], channels: vec!["ops".to_owned()] };
-    let names = Arc::new(Memory::of(known));
     let (view, views) = watch::channel(Arc::new(view(1, known)));
     let (sources, statuses) = watch::channel(Arc::default());
     let (ready, readiness) = watch::channel(false);
@@ -119,7 +117,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         catalog: Catalog::new(views, configs, Arc::clone(&store), Arc::new(Stopped)),
         store,
         outlets,
-        names: Arc::clone(&names) as Arc<dyn Names>,
+        names: Arc::new(Memory::of(known)),
         sources: statuses,
         clock: Arc::new(Stopped),
         reload,
@@ -140,7 +138,6 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         address,
         view,
         sources,
-        names,
         ready,
         writable,
         hosts,

@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod client;
 mod connections;
+mod control;
 mod doors;
 mod pages;
 mod scrapes;
