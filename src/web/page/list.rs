@@ -157,7 +157,8 @@ fn exports(pairs: &Pairs, reader: &Reader) -> Markup {
     html! {
         span.exports {
             (reader.say("this list as ", "导出此列表："))
-            a href=(link("csv")) download { "CSV" } " " a href=(link("json")) download { "JSON" }
+            a href=(link("csv")) download { "CSV" } " " a href=(link("json")) download { "JSON" } " "
+            a href=(links::with_query("/calendar.ics", kept.iter().copied())) { (reader.say("calendar", "日历")) }
         }
     }
 }

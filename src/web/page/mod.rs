@@ -4,7 +4,7 @@
 //! comes from elsewhere, and what certificates are called never becomes markup.
 //!
 //! Reading order: `reader` (who asks, in which language), `layout` (what is on every page), `home`, `answer` (its first
-//! sentence), `timeline`, `list`, `filters`, `story`, `sources`, `notifications`; `trouble` (what is wrong with a source), `links`, `texts`.
+//! sentence), `timeline`, `list`, `filters`, `story`, `sources`, `notifications`, `calendar`; `trouble` (what is wrong with a source), `links`, `texts`.
 
 use std::sync::Arc;
 
@@ -35,6 +35,7 @@ mod list;
 mod story;
 mod sources;
 mod notifications;
+mod calendar;
 
 pub(super) use home::Cache;
 use reader::Reader;
@@ -58,6 +59,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/notifications", get(notifications::page))
         .layer(from_fn_with_state(Arc::clone(shared), views))
         .route("/language", get(reader::change_language))
+        .route("/calendar.ics", get(calendar::calendar))
         .route("/style.css", get(style))
         .route("/page.js", get(script))
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod calendar;
 mod client;
 mod connections;
 mod control;
