@@ -35,6 +35,7 @@ mod scan;
 mod scrape;
 mod start;
 mod upgrade;
+mod views;
 
 use report::Report;
 use simulator::fleet::Data;
@@ -49,6 +50,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("rate", rate::measure),
     ("churn", churn::measure),
     ("start", start::measure),
+    ("views", views::measure),
     ("upgrade", upgrade::measure),
     ("api", api::measure),
     ("endpoints", endpoints::measure),
