@@ -14,30 +14,40 @@ pub(super) struct Answer {
     pub(super) sentence: String,
 }
 
-/// Returns the answer from how everything stands, how many served certificates should be replaced, and how the sources are.
-pub(super) fn answer(
-    overview: &Overview,
-    not_deployed: u64,
-    sources: &[Standing],
-    reader: &Reader,
-) -> Answer {
+/// What the answer is made from.
+pub(super) struct Facts<'a> {
+    pub(super) overview: &'a Overview,
+    /// Served certificates that should be replaced.
+    pub(super) not_deployed: u64,
+    pub(super) sources: &'a [Standing],
+    /// How each channel is.
+    pub(super) channels: &'a [Colour],
+}
+
+/// Returns the answer.
+pub(super) fn answer(facts: &Facts<'_>, reader: &Reader) -> Answer {
+    let Facts { overview, not_deployed, sources, channels } = *facts;
     let needing = overview.on_a_rung().max(not_deployed);
     let troubled = sources.iter().filter(|source| source.colour >= Colour::Soon);
     let troubled: Vec<&Standing> = troubled.collect();
+    let silent = channels.iter().filter(|colour| **colour >= Colour::Soon).count();
     let worst = sources.iter().map(|source| source.colour).max().unwrap_or(Colour::Unknown);
     let sentence = if sources.is_empty() {
         none_configured(reader)
-    } else if overview.total == 0 && troubled.is_empty() {
+    } else if overview.total == 0 && troubled.is_empty() && silent == 0 {
         nothing_known(worst, reader)
-    } else if needing == 0 && troubled.is_empty() {
+    } else if needing == 0 && troubled.is_empty() && silent == 0 {
         all_good(overview, worst, reader)
     } else {
-        let parts = [need(needing, reader), unproven(&troubled, reader)];
+        let parts =
+            [need(needing, reader), unproven(&troubled, reader), undelivered(silent, reader)];
         let end = reader.say("", "。");
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         parts.join(reader.say("; ", "；")) + end
     };
-    Answer { colour: worst.max(urgency(overview, needing)), sentence }
+    let loudest = channels.iter().copied().filter(|colour| *colour >= Colour::Soon).max();
+    let colour = worst.max(urgency(overview, needing)).max(loudest.unwrap_or(Colour::Good));
+    Answer { colour, sentence }
 }
 
 fn urgency(overview: &Overview, needing: u64) -> Colour {
@@ -110,6 +120,15 @@ fn unproven(troubled: &[&Standing], reader: &Reader) -> Option<String> {
     })
 }
 
+fn undelivered(silent: usize, reader: &Reader) -> Option<String> {
+    let number = u64::try_from(silent).ok().filter(|number| *number > 0)?;
+    Some(match (number, reader.language) {
+        (1, Language::En) => "1 channel does not deliver".to_owned(),
+        (_, Language::En) => format!("{number} channels do not deliver"),
+        (_, Language::Zh) => format!("{number} 个通道无法送达"),
+    })
+}
+
 /// Returns the colour of a certificate on a rung.
 pub(super) const fn of_rung(rung: Rung) -> Colour {
     if rung.seconds() <= CRITICAL { Colour::Bad } else { Colour::Soon }
@@ -122,10 +141,15 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_795_305_600);
 
-    fn said(overview: &Overview, sources: &[Standing]) -> [(Colour, String); 2] {
+    fn said(
+        overview: &Overview,
+        sources: &[Standing],
+        channels: &[Colour],
+    ) -> [(Colour, String); 2] {
         Language::ALL.map(|language| {
             let reader = Reader { language, here: "/".to_owned(), now: NOW };
-            let Answer { colour, sentence } = answer(overview, 0, sources, &reader);
+            let facts = Facts { overview, not_deployed: 0, sources, channels };
+            let Answer { colour, sentence } = answer(&facts, &reader);
             (colour, sentence.replace('\u{a0}', " "))
         })
     }
@@ -189,7 +213,16 @@ mod tests {
             ),
         ] {
             let expected = [english, chinese].map(|sentence| (colour, sentence.to_owned()));
-            assert_eq!(said(overview, sources), expected);
+            assert_eq!(said(overview, sources, &[Colour::Good, Colour::Unknown]), expected);
         }
+    }
+
+    #[test]
+    fn a_room_that_is_not_reached_is_part_of_the_answer() {
+        let overview = Overview { total: 1, ..Overview::default() };
+        let proven = [source(Colour::Good, Some(60))];
+        let [english, chinese] = said(&overview, &proven, &[Colour::Bad, Colour::Good]);
+        assert_eq!(english, (Colour::Bad, "1 channel does not deliver".to_owned()));
+        assert_eq!(chinese, (Colour::Bad, "1 个通道无法送达。".to_owned()));
     }
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use tokio::time::timeout;
 
-use super::answer::{Answer, answer};
+use super::answer::{Answer, Facts, answer};
 use super::layout::{self, Failure, Part};
 use super::links;
 use super::list;
@@ -17,7 +17,7 @@ use super::notifications::{self, Channel};
 use super::reader::Reader;
 use super::texts::{count, day, shown};
 use super::timeline::Drawing;
-use super::trouble::{self, Standing};
+use super::trouble::{self, Colour, Standing};
 use crate::catalog::{By, Catalog, CatalogError, Count, Page, Query};
 use crate::expiry::{Overview, Status};
 use crate::scan::SourceStatus;
@@ -128,8 +128,15 @@ impl Home {
     }
 
     fn answer(&self, reader: &Reader) -> Response {
-        let first =
-            answer(&self.counted.overview, self.counted.not_deployed, &self.standings, reader);
+        let channels: Vec<Colour> =
+            self.channels.iter().map(|channel| channel.standing(reader).0).collect();
+        let facts = Facts {
+            overview: &self.counted.overview,
+            not_deployed: self.counted.not_deployed,
+            sources: &self.standings,
+            channels: &channels,
+        };
+        let first = answer(&facts, reader);
         let body = html! {
             (self.first(&first, reader))
             @if self.sources.is_empty() { (nothing_to_watch(reader)) }

@@ -24,6 +24,7 @@ type Reloads = mpsc::Receiver<oneshot::Sender<Result<String, String>>>;
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) view: watch::Sender<Arc<View>>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) sources: watch::Sender<Arc<Vec<SourceStatus>>>,
     pub(super) ready: watch::Sender<bool>,
     pub(super) writable: watch::Sender<bool>,
@@ -115,7 +116,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         view: views.clone(),
         exposition: Arc::new(Exposition::new(Arc::clone(&metrics))),
         catalog: Catalog::new(views, configs, Arc::clone(&store), Arc::new(Stopped)),
-        store,
+        store: Arc::clone(&store),
         outlets,
         names: Arc::new(Memory::of(known)),
         sources: statuses,
@@ -137,6 +138,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
     Server {
         address,
         view,
+        store,
         sources,
         ready,
         writable,

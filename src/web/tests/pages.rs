@@ -7,6 +7,7 @@ use super::client::{Answer, Server, start};
 use crate::expiry::{Kind, Status, View};
 use crate::metrics::testing::{Known, NOW};
 use crate::scan::{ScanStatus, SourceStatus};
+use crate::store::{BatchUpdate, ChannelState};
 
 const DAY: i64 = 86_400;
 
@@ -309,4 +310,29 @@ async fn hostile_names_do_not_break_a_page() {
             holds(&answer, &["&lt;script&gt;alert(1)"]);
         }
     }
+}
+
+#[tokio::test]
+async fn the_channels_say_whether_rooms_are_reached() {
+    let server = start(&three(), Limits::default()).await;
+    holds(
+        &page(&server, "/notifications").await,
+        &["ops", "webhook", "Nothing has been sent to it yet"],
+    );
+    let settle = async |state: ChannelState| {
+        server.store.settle("ops", "none", &BatchUpdate::Released, &state).await.unwrap();
+    };
+    let last_success = Some(NOW.plus(-7200));
+    settle(ChannelState { last_success, ..ChannelState::default() }).await;
+    holds(&page(&server, "/notifications").await, &["Delivers", "2 hours ago"]);
+    let down = Some("410 <gone>".to_owned());
+    let gate_until = Some(NOW.plus(600));
+    settle(ChannelState { down, failures: 5, gate_until, ..ChannelState::default() }).await;
+    let channels = page(&server, "/notifications").await;
+    holds(&channels, &["Down (410 &lt;gone&gt;)", "notafter channel test", "in 10 minutes"]);
+    server
+        .sources
+        .send(Arc::new(vec![SourceStatus { up: Some(true), last_error: None, ..polled() }]))
+        .unwrap();
+    holds(&page(&server, "/").await, &["1 channel does not deliver", "href=\"/notifications\""]);
 }
