@@ -1,6 +1,7 @@
 //! Labels, as an operator gives them and as Prometheus and a receiver see them.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::disallowed_methods, reason = "a certificate that really expires soon")]
 
 use std::fs::write;
 use std::time::Duration;

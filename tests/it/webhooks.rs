@@ -76,10 +76,10 @@ async fn judged(cases: &[Value]) -> Vec<String> {
         .unwrap();
     let lines = cases.iter().map(Value::to_string).collect::<Vec<_>>().join("\n") + "\n";
     let mut input = child.stdin.take().unwrap();
-    let written = tokio::spawn(async move { input.write_all(lines.as_bytes()).await });
-    let output = child.wait_with_output().await.unwrap();
-    written.await.unwrap().unwrap();
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    let asking = async move { input.write_all(lines.as_bytes()).await };
+    let (asked, output) = tokio::join!(asking, child.wait_with_output());
+    asked.unwrap();
+    String::from_utf8(output.unwrap().stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
 #[tokio::test]

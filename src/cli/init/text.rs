@@ -1,6 +1,5 @@
 //! What `init` writes: the least that works, with a word on each line that a newcomer will want to change.
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -29,11 +28,10 @@ pub(super) fn configuration(arguments: &Arguments) -> (String, Vec<Wanted>) {
 
 fn sources(arguments: &Arguments, text: &mut String, secrets: &mut Vec<Wanted>) {
     let mut source = |name: &str, kind: &str, schedule: &str, options: &str| {
-        // A string takes everything that is written into it.
-        let _ = write!(
-            text,
+        let table = format!(
             "\n[[source]]\nname = \"{name}\"\nkind = \"{kind}\"\nschedule = \"{schedule}\"\n[source.options]\n{options}"
         );
+        text.push_str(&table);
     };
     if !arguments.files.is_empty() {
         let paths = format!("paths = {}\nexclude = [\"**/archive/**\"]\n", list(&arguments.files));
@@ -81,19 +79,19 @@ fn channels(arguments: &Arguments, text: &mut String, secrets: &mut Vec<Wanted>)
             Place::Given => Place::Credential(format!("{kind}-url")),
             place => (*place).clone(),
         };
-        let _ = write!(
-            text,
+        let table = format!(
             "\n[[channel]]\nname = \"{kind}\"\nkind = \"{kind}\"\n[channel.options]\nurl = {}\n",
             reference(&place)
         );
+        text.push_str(&table);
         secrets.push(Wanted { what: format!("the URL of the {kind} robot"), place });
     }
     let names: Vec<_> = chosen.iter().map(|(kind, _)| (*kind).to_owned()).collect();
-    let _ = write!(
-        text,
+    let route = format!(
         "\n# Everything goes there. Routes above this one may send some of it elsewhere.\n[[route]]\nchannels = {}\n",
         list(&names)
     );
+    text.push_str(&route);
 }
 
 /// Tells what is left to be done.
