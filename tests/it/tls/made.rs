@@ -1,9 +1,12 @@
 //! Authorities and certificates that are made for a test.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, date_time_ymd,
 };
+use simulator::clock::wall_seconds;
 
 /// An authority.
 pub(crate) struct Authority {
@@ -17,6 +20,8 @@ pub(crate) struct Authority {
 pub(crate) struct Leaf {
     pub(crate) names: Vec<String>,
     pub(crate) years: (i32, i32),
+    /// Days since it expired, in place of the second year.
+    pub(crate) expired: Option<u64>,
     pub(crate) key: Key,
 }
 
@@ -37,7 +42,7 @@ pub(crate) struct Served {
 
 pub(crate) fn leaf(names: &[&str]) -> Leaf {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
-    Leaf { names, years: (2020, 2045), key: Key::P256 }
+    Leaf { names, years: (2020, 2045), expired: None, key: Key::P256 }
 }
 
 impl Leaf {
@@ -47,7 +52,10 @@ impl Leaf {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         params.not_before = date_time_ymd(self.years.0, 1, 1);
-        params.not_after = date_time_ymd(self.years.1, 1, 1);
+        let ago = |days| Duration::from_secs(wall_seconds().unsigned_abs() - days * 86_400);
+        params.not_after = self
+            .expired
+            .map_or(date_time_ymd(self.years.1, 1, 1), |days| (UNIX_EPOCH + ago(days)).into());
         params
     }
 
