@@ -110,9 +110,10 @@ impl App {
         let timers = Arc::new(Scheduler::new(Arc::clone(&clock)));
         let parts = Parts { store, metrics: Arc::clone(&metrics), clock, random };
         let wiring = Wiring::new(parts.clone(), timers, &self.plan);
-        let Readers { view, sources, exposition, writable, under_way, outlets, pulse } =
+        let Readers { view, sources, exposition, writable, under_way, outlets, pulse, commands } =
             wiring.readers();
         let (reload, reloads) = mpsc::channel(1);
+        let (orders, ordered) = mpsc::channel(1);
         let ready = watch::Sender::new(false);
         let limit = watch::Sender::new(self.plan.config.metrics.max_series_per_source);
         let hosts = watch::Sender::new(Arc::new(self.plan.config.server.hosts.clone()));
@@ -129,6 +130,7 @@ impl App {
             sources,
             clock: Arc::clone(&parts.clock),
             reload,
+            orders,
             ready: ready.subscribe(),
             writable,
             hosts: hosts.subscribe(),
@@ -141,6 +143,7 @@ impl App {
         edges.spawn(async move {
             web::serve(listener, socket, state, web_stop).await.map_err(Into::into)
         });
+        edges.spawn(wiring::pass_on(ordered, commands, stop.clone()));
         edges.spawn(keep_names(store, known.clone(), under_way, stop.clone()));
         service::watch(&mut edges, pulse, stop.clone());
         let core = service::extending(Core::start(wiring, &self.plan)).await?;

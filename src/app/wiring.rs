@@ -18,7 +18,7 @@ use crate::pipeline::{Command, Health, Inbox, Outputs, Parts};
 use crate::scan::{Feed, ScanEvent, SourceStatus};
 use crate::schedule::Timers;
 use crate::source::{Checkpoint, Source};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, OutboxRequest, Store, StoreError};
 use crate::web::Outlet;
 
 /// Events of scans that may wait for the pipeline: backpressure, so that memory holds a few pages.
@@ -68,6 +68,8 @@ pub struct Readers {
     pub outlets: watch::Receiver<Arc<Vec<Outlet>>>,
     /// When the pipeline last turned round.
     pub pulse: watch::Receiver<Instant>,
+    /// Takes what somebody wants done.
+    pub commands: mpsc::Sender<Command>,
 }
 
 impl Wiring {
@@ -121,6 +123,7 @@ impl Wiring {
             under_way: self.wires.under_way.subscribe(),
             outlets: self.wires.outlets.subscribe(),
             pulse: self.outputs.pulse.subscribe(),
+            commands: self.wires.commands.clone(),
         }
     }
 }
@@ -176,6 +179,10 @@ impl Watcher for Counted {
 
     fn pending(&self, channel: &str, count: u64, oldest: Option<Timestamp>) {
         self.0.pending(channel, count, oldest);
+    }
+
+    fn given_up(&self, channel: &str, count: u64) {
+        self.0.given_up(channel, count);
     }
 
     fn delivered(&self, channel: &str, at: Timestamp) {
@@ -264,6 +271,27 @@ pub(super) async fn wake(
         biased;
         () = stop.cancelled() => {}
         () = relay => stop.cancelled().await,
+    }
+    Ok(())
+}
+
+/// Passes on to the pipeline what is wanted of it over HTTP.
+pub(super) async fn pass_on(
+    mut orders: mpsc::Receiver<OutboxRequest>,
+    commands: mpsc::Sender<Command>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let passing = async {
+        while let Some(order) = orders.recv().await {
+            if commands.send(Command::Order(order)).await.is_err() {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = passing => stop.cancelled().await,
     }
     Ok(())
 }

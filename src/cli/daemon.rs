@@ -57,6 +57,11 @@ impl Daemon {
         self.ask(Method::POST, path).await
     }
 
+    /// Returns what it answers to a DELETE.
+    pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.ask(Method::DELETE, path).await
+    }
+
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> anyhow::Result<T> {
         let request = Request::builder().method(method).uri(path).header("host", "localhost");
         let request = request.body(Empty::<Bytes>::new())?;

@@ -1,15 +1,26 @@
 //! The configuration of a command: read, built, and its mistakes reported.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use anyhow::Context as _;
 
 use super::Console;
 use crate::channel::{self, Channel};
 use crate::client::{Deps, NoMeter, http, limiter};
 use crate::clock::{Clock as _, SystemClock, SystemRandom};
-use crate::config::{self, ChannelConfig, Config, Environment, Mistakes, SourceConfig};
+use crate::config::{
+    self, ChannelConfig, Config, Environment, Mistakes, SourceConfig, StoreUrl,
+    store_of_the_service,
+};
 use crate::expiry::Timestamp;
 use crate::source::{self, Context, Source};
+use crate::store::Sqlite;
+
+const NO_STORE: &str = "no daemon answers on its control socket, and its store is not at hand";
+
+/// What a command says that changes something and finds nobody to ask.
+pub(super) const NO_DAEMON: &str = "no daemon answers on its control socket, and only a daemon that runs may change something: start it first";
 
 /// The configuration has mistakes, which were reported.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +120,14 @@ pub(super) fn deps() -> anyhow::Result<Deps> {
         random: Arc::new(SystemRandom),
         meter: Arc::new(NoMeter),
     })
+}
+
+/// Opens the store of this configuration, or that of the service under systemd where this one is not there.
+pub(super) fn open_store(config: &Config) -> anyhow::Result<Sqlite> {
+    let StoreUrl::Sqlite(path) = &config.store;
+    let others = [Some(path.clone()), store_of_the_service(path)].into_iter().flatten();
+    let there: Option<PathBuf> = others.into_iter().find(|path| path.exists());
+    Sqlite::open_read_only(there.as_deref().unwrap_or(path)).context(NO_STORE)
 }
 
 /// Returns the time for a command's output.

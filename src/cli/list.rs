@@ -2,22 +2,19 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::Context as _;
 use clap::Args;
 
 use super::arguments::{Shown, ahead};
 use super::daemon::{Daemon, escaped};
-use super::file::{File, now};
+use super::file::{File, now, open_store};
 use super::output::{Format, Printer, table};
 use super::{Console, Exit};
-use crate::config::{Config, Environment, StoreUrl, store_of_the_service};
+use crate::config::{Config, Environment};
 use crate::expiry::Timestamp;
-use crate::store::{ListQuery, Sqlite};
+use crate::store::ListQuery;
 use crate::web::{Certificate, Certificates};
-
-const NO_STORE: &str = "no daemon answers on its control socket, and its store is not at hand";
 
 /// Certificates that the daemon is asked for at once.
 const PAGE: usize = 1000;
@@ -129,7 +126,7 @@ async fn from_store(
         ends_before: arguments.shown.within.map(|within| ahead(now, within)),
         limit: most,
     };
-    let store = open(config)?;
+    let store = open_store(config)?;
     let mut outcome = Ok(());
     store
         .each_listed(&query, &mut |chunk| {
@@ -143,12 +140,4 @@ async fn from_store(
         })
         .await?;
     outcome.map_err(Into::into)
-}
-
-/// Opens the store of this configuration, or that of the service under systemd where this one is not there.
-fn open(config: &Config) -> anyhow::Result<Sqlite> {
-    let StoreUrl::Sqlite(path) = &config.store;
-    let others = [Some(path.clone()), store_of_the_service(path)].into_iter().flatten();
-    let there: Option<PathBuf> = others.into_iter().find(|path| path.exists());
-    Sqlite::open_read_only(there.as_deref().unwrap_or(path)).context(NO_STORE)
 }

@@ -15,6 +15,7 @@ mod online;
 mod scan;
 mod list;
 mod channel;
+mod outbox;
 mod daemon;
 mod generate;
 mod init;
@@ -74,6 +75,9 @@ enum Command {
     /// Looks after channels.
     #[command(subcommand)]
     Channel(channel::Command),
+    /// Looks after messages that wait or were given up.
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// Writes a first configuration, from flags or from answers; never a secret.
     Init(init::Arguments),
     /// Prints a completion script for a shell.
@@ -149,6 +153,9 @@ fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> an
             Command::Channel(command) => {
                 channel::run(&command, (path, socket), environment, console).await
             }
+            Command::Outbox(command) => {
+                outbox::run(&command, (path, socket), environment, console).await
+            }
             Command::Init(arguments) => init::init(&arguments, path, environment, console),
             Command::Completions(arguments) => generate::completions(&arguments, console),
             Command::Man => generate::manual(console),
@@ -203,6 +210,10 @@ mod tests {
                 "list",
                 "channel",
                 "channel test",
+                "outbox",
+                "outbox list",
+                "outbox retry",
+                "outbox drop",
                 "init",
                 "completions",
                 "man"

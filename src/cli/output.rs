@@ -14,6 +14,7 @@ mod columns;
 mod table;
 
 pub(super) use chains::print as chains;
+pub(super) use columns::{print as columns, text};
 pub(super) use table::print as table;
 
 /// Places with something wrong that are named.

@@ -101,6 +101,12 @@ impl Facts {
         }
     }
 
+    /// Returns what it is best called.
+    pub fn name(&self) -> &str {
+        let known = [&self.common_name, &self.holder, &self.serial];
+        known.into_iter().find(|name| !name.is_empty()).map_or("", String::as_str)
+    }
+
     /// Returns the tightest rung that it has crossed, if it is one that alerts.
     pub fn rung(&self, ladders: &Ladders, now: Timestamp) -> Option<Rung> {
         let ladder = ladders.of(&self.source, &self.scope, self.kind, &self.issuer);
@@ -400,5 +406,19 @@ impl Event {
     /// Returns the source that the event is about, if it is about one.
     pub fn source(&self) -> Option<&str> {
         self.topic.source()
+    }
+
+    /// Returns what the event is about, in as few words as there are: what a certificate is called, a place, a source, a
+    /// channel; empty where it is about the daemon.
+    pub fn about(&self) -> &str {
+        match &self.topic {
+            Topic::PlaceUnreadable { place, .. }
+            | Topic::PlaceReadable { place, .. }
+            | Topic::Endpoint { place, .. } => place,
+            Topic::ChannelDown { channel, .. }
+            | Topic::ChannelUp { channel }
+            | Topic::NotificationDead { channel, .. } => channel,
+            _ => self.facts().map_or_else(|| self.source().unwrap_or_default(), Facts::name),
+        }
     }
 }

@@ -53,6 +53,7 @@ fn counted(setup: &Setup) -> DaemonMetrics {
     metrics.alerts_active(vec![ActiveAlerts { source, scope, rung: "7d".to_owned(), count: 1 }]);
     metrics.channel_up("ops", true);
     metrics.pending("ops", 1, Some(NOW));
+    metrics.given_up("ops", 1);
     metrics.delivered("ops", NOW);
     metrics.heartbeat(NOW);
     metrics.store_up(true);

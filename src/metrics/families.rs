@@ -95,6 +95,8 @@ families! {
         "Events that wait to be delivered to the channel.";
     OLDEST_PENDING, Gauge, "notifications_oldest_pending_timestamp_seconds",
         "When the oldest event that waits for the channel was decided, in Unix seconds. Absent when none waits.";
+    GIVEN_UP, Gauge, "notifications_dead",
+        "Messages to the channel that were given up and need somebody: neither said again since, nor sent again or dropped by hand.";
     DELIVERED, Gauge, "notifications_last_success_timestamp_seconds",
         "When the channel last delivered a message, in Unix seconds.";
     CHANNEL_UP, Gauge, "channel_up",

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 mod asked;
+mod counts;
 mod health;
 mod hold;
 mod job;
@@ -51,6 +52,9 @@ pub trait Watcher: Send + Sync {
 
     /// Keeps how many events wait, and since when the oldest does; not one that waits for others on purpose.
     fn pending(&self, channel: &str, count: u64, oldest: Option<Timestamp>);
+
+    /// Keeps how many messages were given up and need somebody.
+    fn given_up(&self, channel: &str, count: u64);
 
     /// Keeps the time of the last delivery.
     fn delivered(&self, channel: &str, at: Timestamp);

@@ -205,6 +205,12 @@ impl Watcher for Notes {
         notes.push(format!("{channel} pending {count} since {since:?}"));
     }
 
+    fn given_up(&self, channel: &str, count: u64) {
+        if count > 0 {
+            self.0.lock().unwrap().push(format!("{channel} given up {count}"));
+        }
+    }
+
     fn delivered(&self, channel: &str, at: Timestamp) {
         self.0.lock().unwrap().push(format!("{channel} delivered at {}", at.since(NOW)));
     }

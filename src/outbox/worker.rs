@@ -16,13 +16,13 @@ use super::pace::Pacer;
 use super::policy::{Attempt, Decision, Streak, later};
 use super::{DEAD, DELIVERED, Report, Settings, Shared};
 use crate::channel::{Channel, Page, Receipt, SendError, TestAnswer};
-use crate::expiry::{Event, Severity, Timestamp};
+use crate::expiry::{Severity, Timestamp};
 use crate::store::{BatchUpdate, Pending, StoreError};
 
 /// The most events in one message; more go into the next.
-const MOST_EVENTS: usize = 5000;
+pub(super) const MOST_EVENTS: usize = 5000;
 /// How long an event that is for the digest only waits for others.
-const DIGEST_WAIT: Duration = Duration::from_hours(24);
+pub(super) const DIGEST_WAIT: Duration = Duration::from_hours(24);
 /// No channel takes longer for one page, with its own timeouts: this is the net under a channel that hangs.
 const SEND_LIMIT: Duration = Duration::from_mins(10);
 /// The time that a message in flight gets when the process is asked to stop.
@@ -55,12 +55,8 @@ pub struct Worker {
     logged: Option<String>,
     store_failed: bool,
     trials: Trials,
-}
-
-/// Returns when an event began to wait. One that is for the digest only does so on purpose at first.
-fn due(event: &Event) -> Timestamp {
-    let wait = i64::try_from(DIGEST_WAIT.as_secs()).unwrap_or(i64::MAX);
-    event.at.plus(if event.is_for_the_digest() { wait } else { 0 })
+    /// Whether it is known how many messages were given up.
+    pub(super) given_up_counted: bool,
 }
 
 /// What a channel that panicked answers.
@@ -84,6 +80,7 @@ impl Worker {
             logged: None,
             store_failed: false,
             trials: Trials::new(None),
+            given_up_counted: false,
         }
     }
 
@@ -134,6 +131,7 @@ impl Worker {
     /// Does what is due, and returns how long nothing will be; `None`: until something is committed.
     async fn step(&mut self, stop: &CancellationToken) -> Result<Option<Duration>, StoreError> {
         self.say_again().await?;
+        self.count_given_up().await?;
         let (pending, held) = self.waiting().await?;
         if pending.is_empty() {
             let again = self.health.given_up().map(|_| LONGEST_SLEEP);
@@ -215,6 +213,7 @@ impl Worker {
             self.pacer.close(pause);
         }
         self.record(&job.batch.id, &decision.update, stop).await;
+        self.given_up_counted = false;
     }
 
     /// Sends the pages that were not sent yet, up to the first that fails; `None` when `stop` cut it off.
@@ -391,26 +390,6 @@ impl Worker {
         }
         self.store_failed = true;
         STORE_PAUSE
-    }
-
-    async fn count(&self, pending: &[Pending], all: usize) -> Result<(), StoreError> {
-        if all >= MOST_EVENTS {
-            return self.count_backlog().await;
-        }
-        let now = self.shared.clock.now();
-        let oldest =
-            pending.iter().map(|pending| due(&pending.event)).filter(|due| *due <= now).min();
-        let count = u64::try_from(all).unwrap_or(u64::MAX);
-        self.shared.watcher.pending(&self.settings.name, count, oldest);
-        Ok(())
-    }
-
-    async fn count_backlog(&self) -> Result<(), StoreError> {
-        let backlog = self.shared.store.backlog().await?;
-        let own = backlog.into_iter().find(|(channel, _, _)| *channel == self.settings.name);
-        let (count, oldest) = own.map_or((0, None), |(_, count, oldest)| (count, Some(oldest)));
-        self.shared.watcher.pending(&self.settings.name, count, oldest);
-        Ok(())
     }
 
     /// Returns how much longer events wait for others. Those that are for the digest only wait until there

@@ -224,8 +224,9 @@ mod tests {
         Event, Facts, Inventory, Notified, RowId, ScopeId, Severity, StoredRow, Timestamp, Topic,
     };
     use crate::store::{
-        Batch, BatchUpdate, Body, ChannelState, Checkpoint, Kept, ListQuery, NameHits, NameQuery,
-        Pending, Saved as Stored, ScanRecord, Stranded,
+        Batch, BatchUpdate, Body, ChannelState, Checkpoint, EntryQuery, Kept, ListQuery, NameHits,
+        NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved as Stored, ScanRecord,
+        Stranded,
     };
     use async_trait::async_trait;
 
@@ -287,6 +288,20 @@ mod tests {
             unreachable!("it only writes")
         }
         async fn say_again(&self, _: &str, _: Timestamp, _: Timestamp) -> Result<u64, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn entries(&self, _: &EntryQuery) -> Result<Vec<OutboxEntry>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn given_up(&self) -> Result<Vec<(String, u64)>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn order(
+            &self,
+            _: (i64, OutboxOrder),
+            _: &[String],
+            _: Timestamp,
+        ) -> Result<OutboxAnswer, StoreError> {
             unreachable!("it only writes")
         }
         async fn told(&self, _: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {

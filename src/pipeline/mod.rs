@@ -9,7 +9,8 @@
 //! `poll_counts` (what the log says of a poll), `decide` (what is notified), `authorities` (once for
 //! all places of a CA), `deployment` (what is served and should not be), `reminders` (what is said again),
 //! `renewed` (which alerts something new may have ended), `missed` (which are about what was not found), `ended` (which are
-//! over), `open` (what is open when channels change) and `self_checks` (what is wrong with the daemon itself), `draft` (the
+//! over), `open` (what is open when channels change), `orders` (what an
+//! operator does about messages) and `self_checks` (what is wrong with the daemon itself), `draft` (the
 //! commit being written), `commit` (how it becomes durable and is shown), `due` (when the pipeline turns by itself).
 
 use std::collections::BTreeSet;
@@ -28,7 +29,7 @@ use crate::expiry::{
 };
 use crate::metrics::{DaemonMetrics, Exposition};
 use crate::scan::{ScanEvent, SourceStatus};
-use crate::store::{Saved, Store, StoreError};
+use crate::store::{OutboxRequest, Saved, Store, StoreError};
 
 mod apply;
 mod authorities;
@@ -43,6 +44,7 @@ mod deployment;
 mod ended;
 mod missed;
 mod open;
+mod orders;
 mod poll_counts;
 mod reminders;
 mod renewed;
@@ -124,6 +126,8 @@ pub enum Command {
     Reconfigure(Box<Settings>),
     /// A channel's health changed.
     Channel(String, Health),
+    /// Somebody decided about a message.
+    Order(OutboxRequest),
 }
 
 /// Where the pipeline's messages come from.
@@ -252,7 +256,7 @@ impl Pipeline {
             let idle = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(command) = inbox.commands.recv() => { self.handle(command); true }
+                Some(command) = inbox.commands.recv() => { self.handle(command).await; true }
                 Some((source, event)) = inbox.events.recv() => {
                     self.apply(&source, event).await?;
                     self.apply_waiting(&mut inbox.events).await?
@@ -322,7 +326,7 @@ impl Pipeline {
         moment(&*self.parts.clock)
     }
 
-    fn handle(&mut self, command: Command) {
+    async fn handle(&mut self, command: Command) {
         match command {
             Command::Reconfigure(settings) => {
                 // Everything comes up again: rungs may have moved, and a first channel was notified of nothing yet.
@@ -333,6 +337,7 @@ impl Pipeline {
                 self.restart_reminders();
             }
             Command::Channel(channel, health) => self.channel_changed(channel, health),
+            Command::Order(request) => self.order(request).await,
         }
     }
 

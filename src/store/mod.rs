@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
 
 mod code;
+mod entries;
 mod event;
 mod memory;
 mod names;
@@ -16,6 +17,7 @@ mod types;
 #[cfg(test)]
 mod conformance;
 
+pub use entries::{EntryQuery, OutboxAnswer, OutboxEntry, OutboxOrder, OutboxRequest, Standing};
 pub use memory::Memory;
 pub use observed::{Call, Observed, Observer};
 pub use sqlite::Sqlite;
@@ -96,6 +98,20 @@ pub trait Store: Send + Sync {
         given_up_before: Timestamp,
         at: Timestamp,
     ) -> Result<u64, StoreError>;
+
+    /// Lists messages, and what waits to be in one: what waits longest first, what has ended last first.
+    async fn entries(&self, query: &EntryQuery) -> Result<Vec<OutboxEntry>, StoreError>;
+
+    /// Counts, by channel, the messages that were given up and need somebody: not what was said again since.
+    async fn given_up(&self) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Does what an operator wants done with the message that a delivery is in. `channels` are those that there are.
+    async fn order(
+        &self,
+        order: (i64, OutboxOrder),
+        channels: &[String],
+        at: Timestamp,
+    ) -> Result<OutboxAnswer, StoreError>;
 
     /// Reads who was told of the open alerts about certificates, in the order asked.
     async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError>;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, Kept, ListQuery, Memory, NameHits,
-    NameQuery, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded,
+    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, EntryQuery, Kept, ListQuery,
+    Memory, NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved,
+    ScanRecord, Settled, Store, StoreError, Stranded,
 };
 use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
 
@@ -123,6 +124,23 @@ impl<O: Observer> Store for Observed<O> {
     ) -> Result<u64, StoreError> {
         self.observer.before(Call::SayAgain(channel, at)).await?;
         self.memory.say_again(channel, given_up_before, at).await
+    }
+
+    async fn entries(&self, query: &EntryQuery) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.memory.entries(query).await
+    }
+
+    async fn given_up(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.memory.given_up().await
+    }
+
+    async fn order(
+        &self,
+        order: (i64, OutboxOrder),
+        channels: &[String],
+        at: Timestamp,
+    ) -> Result<OutboxAnswer, StoreError> {
+        self.memory.order(order, channels, at).await
     }
 
     async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {

@@ -1,10 +1,12 @@
 //! Who is let in: requests that name this server, and changes that its own pages ask for.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{CONTENT_LENGTH, HOST, HeaderName, ORIGIN, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -37,6 +39,18 @@ impl Entrance {
 /// Whether it is known who asks.
 #[derive(Clone, Copy)]
 struct IsKnown(bool);
+
+/// Whether who asks may change something.
+#[derive(Clone, Copy)]
+pub(super) struct MayWrite(pub(super) bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for MayWrite {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<IsKnown>().is_some_and(|known| known.0)))
+    }
+}
 
 /// Lets changes through from who may make them, or answers who may.
 pub(super) async fn writers_only(request: Request, next: Next) -> Response {

@@ -22,7 +22,7 @@ use crate::config::Hosts;
 use crate::expiry::View;
 use crate::metrics::{Exposition, Names};
 use crate::scan::SourceStatus;
-use crate::store::Store;
+use crate::store::{OutboxRequest, Store};
 
 mod access;
 mod answer;
@@ -39,6 +39,7 @@ mod scrape;
 mod seats;
 mod server;
 mod socket;
+mod wish;
 #[cfg(test)]
 mod tests;
 
@@ -47,7 +48,7 @@ use limits::Limits;
 use server::Network;
 
 pub use access::Access;
-pub use api::{Certificates, Tested};
+pub use api::{Certificates, Outbox, OutboxDone, OutboxMessage, Tested};
 pub use certificate::{Certificate, csv_header, csv_rows};
 pub use socket::Socket;
 
@@ -71,6 +72,8 @@ pub struct State {
     pub clock: Arc<dyn Clock>,
     /// Takes the wish for a reload, and answers with the mistakes when there are any.
     pub reload: mpsc::Sender<oneshot::Sender<Result<String, String>>>,
+    /// Takes what is wanted of messages.
+    pub orders: mpsc::Sender<OutboxRequest>,
     /// Whether the store is open and the first view is published.
     pub ready: watch::Receiver<bool>,
     /// Whether the store takes what is written.
@@ -145,6 +148,7 @@ fn changes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/-/reload", post(control::reload).put(control::reload))
         .merge(api::changes())
+        .merge(page::changes())
         .route_layer(from_fn(door::writers_only))
 }
 

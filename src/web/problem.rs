@@ -35,6 +35,11 @@ impl Problem {
         Self { status, detail: detail.into(), retry: false }
     }
 
+    /// Returns what is wrong, and what to do.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Returns a problem that will have passed in a moment.
     pub(super) fn busy(detail: impl Into<String>) -> Self {
         Self { retry: true, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
@@ -65,11 +70,15 @@ pub(super) async fn not_found(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
 }
 
+/// Where something is changed.
+const POSTED: [&str; 3] = ["/api/v1/channels/", "/api/v1/outbox/", "/notifications/"];
+
 /// Answers for a path that is served with another method.
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     let allowed = match uri.path() {
         "/-/reload" => "POST, PUT",
-        path if path.starts_with("/api/v1/channels/") => "POST",
+        path if path.starts_with("/api/v1/outbox/") && !path.ends_with("/retry") => "DELETE",
+        path if POSTED.iter().any(|start| path.starts_with(start)) => "POST",
         _ => "GET, HEAD",
     };
     let detail = format!("{method} does not work at {}; use {allowed}", uri.path());

@@ -16,6 +16,7 @@ mod fleet;
 mod rates;
 mod harness;
 mod labels;
+mod outbox;
 mod page;
 mod health;
 mod log;

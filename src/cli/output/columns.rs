@@ -9,7 +9,7 @@ use crate::expiry::text::{cut_chars, printable};
 const LONGEST: usize = 64;
 
 /// Prints aligned columns. The last has what letters a name may have, so that odd widths bend nothing else.
-pub(super) fn print<const N: usize>(
+pub(in crate::cli) fn print<const N: usize>(
     header: [&str; N],
     rows: &[[String; N]],
     out: &mut dyn Write,
@@ -31,7 +31,7 @@ fn line(cells: &[String], widths: &[usize], out: &mut dyn Write) -> io::Result<(
 }
 
 /// Returns a text as it may stand in a cell.
-pub(super) fn text(text: &str) -> String {
+pub(in crate::cli) fn text(text: &str) -> String {
     cut_chars(&printable(text), LONGEST)
 }
 

@@ -21,6 +21,7 @@ pub(super) struct Known {
     pub(super) up: Option<bool>,
     pub(super) pending: Option<u64>,
     pub(super) oldest: Option<Timestamp>,
+    pub(super) given_up: Option<u64>,
     pub(super) delivered: Option<Timestamp>,
 }
 

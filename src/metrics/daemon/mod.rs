@@ -261,6 +261,11 @@ impl DaemonMetrics {
         });
     }
 
+    /// Keeps how many messages to a channel were given up and need somebody.
+    pub fn given_up(&self, channel: &str, count: u64) {
+        self.channel(channel, |channel| channel.lock().given_up = Some(count));
+    }
+
     /// Keeps when a channel last delivered.
     pub fn delivered(&self, channel: &str, at: Timestamp) {
         self.channel(channel, |channel| channel.lock().delivered = Some(at));

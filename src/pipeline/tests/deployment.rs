@@ -32,18 +32,18 @@ fn server(serial: &str, place: &str, days: i64) -> Sighting {
 impl Bench {
     async fn with_endpoints() -> Self {
         let mut bench = Self::new().await;
-        bench.serve();
+        bench.serve().await;
         bench
     }
 
-    fn serve(&mut self) {
+    async fn serve(&mut self) {
         let source = |name: &str| {
             let (name, kind) = (name.to_owned(), "any".to_owned());
             SourceSetup { name, kind, ..SourceSetup::default() }
         };
         let sources = vec![source("iot"), source("ssl")];
         self.pipeline.parts.metrics.reconfigure(&Setup { sources, channels: Vec::new() });
-        self.pipeline.handle(Command::Reconfigure(Box::new(serving())));
+        self.pipeline.handle(Command::Reconfigure(Box::new(serving()))).await;
     }
 
     /// The endpoint serves these.
@@ -107,7 +107,7 @@ async fn what_is_served_still_takes_the_place_of_what_expires_rung_for_rung() {
         assert_eq!((newer, *since), (&expected, Some(NOW.plus(-10 * DAY))));
         bench.served(vec![server("1", HERE, days)]).await;
         bench.restart().await;
-        bench.serve();
+        bench.serve().await;
         bench.served(vec![server("1", HERE, days)]).await;
         assert_eq!(bench.said().await.len(), 1, "it is said once");
     }
@@ -170,7 +170,7 @@ async fn a_channel_that_a_reload_adds_hears_that_it_is_not_deployed() {
     let text = text.replace("channels = [\"ops\"]", "channels = [\"ops\", \"new\"]");
     let watched = serving().watched;
     let settings = Settings { watched, ..settings_of(&text, &[]) };
-    bench.pipeline.handle(Command::Reconfigure(Box::new(settings)));
+    bench.pipeline.handle(Command::Reconfigure(Box::new(settings))).await;
     bench.decide().await;
     let heard = deliver(&*bench.store, "new").await;
     assert_eq!(heard.iter().map(Event::kind).collect::<Vec<_>>(), ["certificate.not_deployed"]);

@@ -28,9 +28,9 @@ async fn rungs(bench: &mut Bench) -> Vec<String> {
     said.iter().map(rung).collect()
 }
 
-fn reconfigure(bench: &mut Bench, more: &str) {
+async fn reconfigure(bench: &mut Bench, more: &str) {
     let settings = settings_of(&format!("{TEXT}{more}"), &["iot"]);
-    bench.pipeline.handle(Command::Reconfigure(Box::new(settings)));
+    bench.pipeline.handle(Command::Reconfigure(Box::new(settings))).await;
 }
 
 #[tokio::test]
@@ -42,13 +42,13 @@ async fn another_ladder_says_what_is_newly_inside_and_nothing_again_also_after_a
     assert_eq!(rungs(&mut bench).await, ["b 30d"]);
     // What issued them is looked up, since a start reads none of it back.
     bench.restart().await;
-    reconfigure(&mut bench, BY_ISSUER);
+    reconfigure(&mut bench, BY_ISSUER).await;
     assert_eq!(rungs(&mut bench).await, ["a 50%"], "b was said by a tighter one");
-    reconfigure(&mut bench, "");
+    reconfigure(&mut bench, "").await;
     assert_eq!(rungs(&mut bench).await, Vec::<String>::new());
-    reconfigure(&mut bench, BY_ISSUER);
+    reconfigure(&mut bench, BY_ISSUER).await;
     assert_eq!(rungs(&mut bench).await, Vec::<String>::new());
-    reconfigure(&mut bench, &BY_ISSUER.replace("10d", "40d"));
+    reconfigure(&mut bench, &BY_ISSUER.replace("10d", "40d")).await;
     assert_eq!(rungs(&mut bench).await, Vec::<String>::new());
     let counts = bench.pipeline.evaluator.counts();
     assert!(counts.keys().any(|(_, rung)| rung.as_label() == "50%"));

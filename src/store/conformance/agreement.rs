@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{ChannelState, Memory};
+use super::super::{ChannelState, EntryQuery, Memory, OutboxEntry, OutboxOrder, Standing};
 use super::calls::{CHANNELS, Call, Ending, Input, Posted, ROWS, SCOPES};
 use super::*;
 
@@ -15,6 +15,7 @@ pub(crate) async fn agrees_with_memory(place: impl Place, input: Input) {
             Call::Commit(commit, outbox) => pair.commit(*commit, &outbox, &input.events).await,
             Call::Freeze(channel, count) => pair.freeze(channel, count).await,
             Call::Settle(channel, ending, state) => pair.settle(channel, ending, &state).await,
+            Call::Order(place, order) => pair.order(place, order).await,
             Call::Retain(sources) => {
                 for store in pair.both() {
                     store.retain_sources(&sources).await.unwrap();
@@ -27,6 +28,10 @@ pub(crate) async fn agrees_with_memory(place: impl Place, input: Input) {
         }
         pair.compare().await;
     }
+}
+
+async fn entries(store: &dyn Store, standing: Standing) -> Vec<OutboxEntry> {
+    store.entries(&EntryQuery { standing, channel: None, limit: 100 }).await.unwrap()
 }
 
 struct Pair {
@@ -101,6 +106,21 @@ impl Pair {
         }
     }
 
+    /// Gives an order about a message; the numbers of deliveries are each store's own.
+    async fn order(&self, place: usize, order: OutboxOrder) {
+        let mut answers = Vec::new();
+        for store in self.both() {
+            let mut all = Vec::new();
+            for standing in [Standing::Dead, Standing::Waiting] {
+                all.extend(entries(store, standing).await);
+            }
+            let id = all.get(place).map_or(0, |entry| entry.id);
+            let there = ["ops".to_owned()];
+            answers.push(store.order((id, order), &there, at(1_000)).await.unwrap());
+        }
+        assert_eq!(answers[0], answers[1]);
+    }
+
     async fn compare(&self) {
         let [store, memory] = self.both();
         let (found, saved) = (store.saved().await.unwrap(), memory.saved().await.unwrap());
@@ -154,6 +174,14 @@ impl Pair {
             assert_eq!(store.pending(channel, 3).await.unwrap().len(), expected.len().min(3));
         }
         assert_eq!(store.backlog().await.unwrap(), memory.backlog().await.unwrap());
+        assert_eq!(store.given_up().await.unwrap(), memory.given_up().await.unwrap());
+        for standing in Standing::ALL {
+            let found = entries(store, standing).await.into_iter();
+            let found: Vec<_> = found.map(|entry| OutboxEntry { id: 0, ..entry }).collect();
+            let expected = entries(memory, standing).await.into_iter();
+            let expected: Vec<_> = expected.map(|entry| OutboxEntry { id: 0, ..entry }).collect();
+            assert_eq!(found, expected);
+        }
         let asked: Vec<_> = (0..ROWS).map(RowId).collect();
         assert_eq!(store.told(&asked).await.unwrap(), memory.told(&asked).await.unwrap());
         assert_eq!(store.unsaid().await.unwrap(), memory.unsaid().await.unwrap());

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::super::{About, BatchUpdate, ChannelState};
+use super::super::{About, BatchUpdate, ChannelState, OutboxOrder};
 use super::*;
 
 /// Few enough that calls often meet over the same.
@@ -27,6 +27,7 @@ pub(super) enum Call {
     Commit(Box<Commit>, Vec<Posted>),
     Freeze(&'static str, usize),
     Settle(&'static str, Ending, ChannelState),
+    Order(usize, OutboxOrder),
     Retain(Vec<String>),
     Reopen,
 }
@@ -108,9 +109,14 @@ fn a_call() -> impl Strategy<Value = Call> {
         3 => (channel(), an_ending(), a_state()).prop_map(|(channel, ending, state)| {
             Call::Settle(channel, ending, state)
         }),
+        1 => (0_usize..6, an_order()).prop_map(|(place, order)| Call::Order(place, order)),
         1 => proptest::sample::subsequence(sources, 0..=3).prop_map(Call::Retain),
         1 => Just(Call::Reopen),
     ]
+}
+
+fn an_order() -> impl Strategy<Value = OutboxOrder> {
+    prop_oneof![Just(OutboxOrder::Retry), Just(OutboxOrder::Drop)]
 }
 
 fn a_post() -> impl Strategy<Value = Posted> {

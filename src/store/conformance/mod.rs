@@ -15,6 +15,7 @@ pub(crate) mod any;
 mod calls;
 mod certificates;
 mod checkpoints;
+mod entries;
 mod names;
 mod outbox;
 mod posts;
@@ -57,6 +58,9 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     outbox::keeps_the_state_of_a_channel(fresh()).await;
     outbox::forgets_what_was_sent_after_ninety_days(fresh()).await;
     outbox::forgets_what_was_given_up_after_four_hundred_days(fresh()).await;
+    entries::are_messages_and_what_waits(fresh()).await;
+    entries::are_sent_once_more_or_dropped(fresh()).await;
+    entries::need_nobody_once_they_were_said_again(fresh()).await;
     posts::settles_what_is_true_no_more(fresh()).await;
     posts::says_a_closing_to_those_who_were_told_or_may_have_been(fresh()).await;
     posts::says_a_closing_again_where_the_alert_was_said_again(fresh()).await;

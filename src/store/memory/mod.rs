@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, Kept, ListQuery, NameHits,
-    NameQuery, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded,
+    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, EntryQuery, Kept, ListQuery,
+    NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved, ScanRecord,
+    Settled, Store, StoreError, Stranded,
 };
 use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
 
+mod entries;
 mod known;
 mod outbox;
 mod posts;
@@ -120,6 +122,23 @@ impl Store for Memory {
         at: Timestamp,
     ) -> Result<u64, StoreError> {
         Ok(self.tables().outbox.say_again(channel, given_up_before, at))
+    }
+
+    async fn entries(&self, query: &EntryQuery) -> Result<Vec<OutboxEntry>, StoreError> {
+        Ok(self.tables().outbox.entries(query))
+    }
+
+    async fn given_up(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        Ok(self.tables().outbox.given_up())
+    }
+
+    async fn order(
+        &self,
+        order: (i64, OutboxOrder),
+        channels: &[String],
+        at: Timestamp,
+    ) -> Result<OutboxAnswer, StoreError> {
+        Ok(self.tables().outbox.order(order, channels, at))
     }
 
     async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {

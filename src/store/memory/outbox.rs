@@ -24,8 +24,12 @@ pub(super) struct Delivery {
     pub(super) channel: String,
     pub(super) state: State,
     pub(super) about: About,
-    created: Timestamp,
-    batch: Option<String>,
+    pub(super) created: Timestamp,
+    pub(super) batch: Option<String>,
+    /// The service's word for a dead one.
+    pub(super) code: Option<String>,
+    /// It was given up, and what it says was said again since, or is true no more.
+    pub(super) replaced: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,6 +70,8 @@ impl Outbox {
                 about: about.clone(),
                 created: event.at,
                 batch: None,
+                code: None,
+                replaced: false,
             };
             self.deliveries.insert(self.last, delivery);
         }
@@ -140,8 +146,10 @@ impl Outbox {
                 self.forget_batch(channel, batch);
             }
             // Its deliveries stay known, so that they are not enqueued again.
-            BatchUpdate::Dead { at, .. } => {
-                self.members(channel, batch).for_each(|one| one.state = State::Dead(*at));
+            BatchUpdate::Dead { at, code } => {
+                self.members(channel, batch).for_each(|one| {
+                    (one.state, one.code) = (State::Dead(*at), Some(code.clone()));
+                });
                 self.forget_long_before(*at);
             }
         }
@@ -155,6 +163,7 @@ impl Outbox {
         for one in self.deliveries.values_mut().filter(|one| one.channel == channel) {
             let open = matches!(one.about, About::Certificate(_));
             if open && matches!(one.state, State::Dead(died) if died <= before) {
+                one.replaced = true;
                 let about = std::mem::replace(&mut one.about, About::Nothing);
                 again.push((one.state, one.event.clone(), about));
             }
@@ -177,6 +186,13 @@ impl Outbox {
 
     pub(super) fn channel_state(&self, channel: &str) -> ChannelState {
         self.states.get(channel).cloned().unwrap_or_default()
+    }
+
+    /// A batch that was given up is composed anew.
+    pub(super) fn refresh(&mut self, channel: &str, batch: &str) {
+        if let Some(batch) = self.batches.get_mut(&key(channel, batch)) {
+            (batch.attempts, batch.detail, batch.begun, batch.pages) = (0, 0, false, 0);
+        }
     }
 
     /// Returns whether a request with the delivery may have arrived.

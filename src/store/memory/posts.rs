@@ -113,7 +113,10 @@ impl Outbox {
 
     fn leave(&mut self, about: &About, which: impl Fn(State) -> bool) {
         let leaving = |one: &&mut Delivery| one.about == *about && which(one.state);
-        self.deliveries.values_mut().filter(leaving).for_each(|one| one.about = About::Nothing);
+        for one in self.deliveries.values_mut().filter(leaving) {
+            one.about = About::Nothing;
+            one.replaced |= matches!(one.state, State::Dead(_));
+        }
     }
 
     /// Those that were told, and those that a message is on its way to.

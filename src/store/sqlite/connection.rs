@@ -6,7 +6,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::{Failure, Outcome};
-use super::{bodies, certificates, checkpoints, commit, forget, names, outbox, posts, schema};
+use super::{
+    bodies, certificates, checkpoints, commit, entries, forget, names, outbox, posts, schema,
+};
 
 /// How long a statement waits for a lock that another process holds for a moment.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,6 +37,7 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
         commit::STATEMENTS,
         forget::STATEMENTS,
         checkpoints::STATEMENTS,
+        entries::STATEMENTS,
         outbox::STATEMENTS,
         posts::STATEMENTS,
         names::STATEMENTS,

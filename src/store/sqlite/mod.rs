@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use rusqlite::Transaction;
 
 use super::{
-    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, Kept, ListQuery, NameHits,
-    NameQuery, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded,
+    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, EntryQuery, Kept, ListQuery,
+    NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved, ScanRecord,
+    Settled, Store, StoreError, Stranded,
 };
 use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
 
@@ -20,6 +21,7 @@ mod certificates;
 mod commit;
 mod connection;
 mod durability;
+mod entries;
 mod failure;
 mod file;
 mod forget;
@@ -202,6 +204,27 @@ impl Store for Sqlite {
         let work = move |transaction: &Transaction<'_>| {
             outbox::say_again(transaction, &channel, given_up_before, at)
         };
+        self.write(Durability::Power, work).await
+    }
+
+    async fn entries(&self, query: &EntryQuery) -> Result<Vec<OutboxEntry>, StoreError> {
+        let query = query.clone();
+        self.readers.read(move |transaction| entries::list(transaction, &query)).await
+    }
+
+    async fn given_up(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.readers.read(entries::given_up).await
+    }
+
+    async fn order(
+        &self,
+        order: (i64, OutboxOrder),
+        channels: &[String],
+        at: Timestamp,
+    ) -> Result<OutboxAnswer, StoreError> {
+        let channels = channels.to_vec();
+        let work =
+            move |transaction: &Transaction<'_>| entries::order(transaction, order, &channels, at);
         self.write(Durability::Power, work).await
     }
 

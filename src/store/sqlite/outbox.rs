@@ -66,7 +66,7 @@ const GIVEN_UP: &str = "
     WHERE d.channel = ?1 AND d.state = 'dead' AND d.certificate_id IS NOT NULL AND d.settled_at <= ?2
     ORDER BY d.settled_at, d.id";
 
-const LEAVE: &str = "UPDATE delivery SET certificate_id = NULL WHERE id = ?1";
+const LEAVE: &str = "UPDATE delivery SET certificate_id = NULL, replaced = 1 WHERE id = ?1";
 
 const FORGET_BATCH: &str = "DELETE FROM batch WHERE id = ?1 AND channel = ?2";
 

@@ -29,8 +29,7 @@ const SETTLE_CERTIFICATE: &str = "
     RETURNING channel";
 
 /// What was given up is not said again once something else takes its place.
-const LEAVE_GIVEN_UP: &str =
-    "UPDATE delivery SET certificate_id = NULL WHERE certificate_id = ?1 AND state = 'dead'";
+const LEAVE_GIVEN_UP: &str = "UPDATE delivery SET certificate_id = NULL, replaced = 1 WHERE certificate_id = ?1 AND state = 'dead'";
 
 /// Those that were told, and those that a message is on its way to.
 const RECIPIENTS: &str = "
@@ -47,7 +46,9 @@ const SETTLE_CONDITION: &str = "
         (SELECT 1 FROM batch WHERE batch.channel = delivery.channel AND batch.id = delivery.batch AND batch.begun = 1)
     RETURNING channel";
 
-const FORGET_CONDITION: &str = "UPDATE delivery SET condition = NULL WHERE condition = ?1";
+const FORGET_CONDITION: &str = "
+    UPDATE delivery SET condition = NULL, replaced = CASE state WHEN 'dead' THEN 1 ELSE replaced END
+    WHERE condition = ?1";
 
 const SETTLE_OTHERS: &str = "
     UPDATE delivery SET state = 'settled', settled_at = ?2, certificate_id = NULL, condition = NULL

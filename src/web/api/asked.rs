@@ -56,6 +56,20 @@ pub(super) struct ListParameters {
     format: Option<FormatWord>,
 }
 
+/// What the outbox can be asked for.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it says what may be asked; what is asked is read one by one")]
+pub(super) struct OutboxParameters {
+    /// How far messages have come; without it those that wait and those that were given up.
+    state: Option<StandingWord>,
+    /// Only those for this channel.
+    channel: Option<String>,
+    /// Messages at most.
+    #[param(minimum = 1, maximum = 1000, default = 200)]
+    limit: Option<u32>,
+}
+
 /// What is counted together.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -84,6 +98,7 @@ words!(SortWord {
     SourceDown = "-source",
 });
 words!(FormatWord { Json = "json", Csv = "csv" });
+words!(StandingWord { Waiting = "waiting", Dead = "dead", Sent = "sent" });
 words!(ByWord { Day = "day", Month = "month" });
 
 fn day_or_time() -> utoipa::openapi::schema::Schema {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use super::Shared;
 use super::problem::Problem;
@@ -16,12 +16,14 @@ mod channels;
 mod etag;
 mod export;
 mod openapi;
+mod outbox;
 mod parameters;
 mod sources;
 mod timeline;
 
 pub use certificates::Certificates;
 pub use channels::Tested;
+pub use outbox::{Outbox, OutboxDone, OutboxMessage};
 
 /// Returns the paths of the API.
 pub(super) fn router() -> Router<Arc<Shared>> {
@@ -30,13 +32,17 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/certificates/{id}", get(certificates::one))
         .route("/api/v1/sources", get(sources::list))
         .route("/api/v1/channels", get(channels::list))
+        .route("/api/v1/outbox", get(outbox::list))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/v1/timeline", get(timeline::timeline))
 }
 
 /// Returns the paths that change something.
 pub(super) fn changes() -> Router<Arc<Shared>> {
-    Router::new().route("/api/v1/channels/{name}/test", post(channels::test))
+    Router::new()
+        .route("/api/v1/channels/{name}/test", post(channels::test))
+        .route("/api/v1/outbox/{id}", delete(outbox::drop_one))
+        .route("/api/v1/outbox/{id}/retry", post(outbox::retry))
 }
 
 impl From<CatalogError> for Problem {

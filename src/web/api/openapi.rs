@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::parameters::{self, Pairs};
-use super::{certificates, channels, sources, timeline};
+use super::{certificates, channels, outbox, sources, timeline};
 use crate::web::Shared;
 use crate::web::problem::{Document, Problem};
 
@@ -22,6 +22,9 @@ use crate::web::problem::{Document, Problem};
         sources::list,
         channels::list,
         channels::test,
+        outbox::list,
+        outbox::retry,
+        outbox::drop_one,
         document,
     ),
     components(schemas(Document))

@@ -38,6 +38,29 @@ pub(super) fn one<'a>(
     }
 }
 
+/// Returns the parameters that a path takes, each where it is there and not empty.
+pub(super) fn some<'a, const N: usize>(
+    pairs: &'a [(String, String)],
+    names: [&str; N],
+) -> Result<[Option<&'a str>; N], Problem> {
+    let mistake = |detail: String| Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    let mut found = [None; N];
+    let mut seen = Vec::new();
+    for (name, value) in pairs {
+        let Some(place) = names.iter().position(|known| known == name) else {
+            return mistake(format!("{name}: what can be said here is {}", names.join(", ")));
+        };
+        if seen.contains(&place) {
+            return mistake(format!("{name}: it may be there once"));
+        }
+        seen.push(place);
+        if let Some(slot) = found.get_mut(place).filter(|_| !value.is_empty()) {
+            *slot = Some(value.as_str());
+        }
+    }
+    Ok(found)
+}
+
 /// Refuses parameters where there are none to give.
 pub(super) fn none(pairs: &[(String, String)]) -> Result<(), Problem> {
     match pairs.first() {

@@ -4,7 +4,7 @@
 //! comes from elsewhere, and what certificates are called never becomes markup.
 //!
 //! Reading order: `reader` (who asks, in which language), `layout` (what is on every page), `home`, `answer` (its first
-//! sentence), `timeline`, `list`, `filters`, `story`, `sources`, `notifications`, `calendar`; `trouble` (what is wrong with a source), `links`, `texts`.
+//! sentence), `timeline`, `list`, `filters`, `story`, `sources`, `notifications`, `messages`, `calendar`; `trouble` (what is wrong with a source), `links`, `texts`.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use axum::http::header::{
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Shared;
@@ -35,6 +35,7 @@ mod list;
 mod story;
 mod sources;
 mod notifications;
+mod messages;
 mod calendar;
 
 pub(super) use home::Cache;
@@ -64,6 +65,13 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/page.js", get(script))
 }
 
+/// Returns the paths of the page's own forms.
+pub(super) fn changes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/notifications/{id}/retry", post(messages::retry))
+        .route("/notifications/{id}/drop", post(messages::drop_one))
+}
+
 /// Says of every page what a browser may do with it, and sends none that it has already.
 async fn views(
     State(shared): State<Arc<Shared>>,
@@ -71,7 +79,7 @@ async fn views(
     request: Request,
     next: Next,
 ) -> Response {
-    let tag = tag(&shared, &reader);
+    let tag = tag(&shared, &reader, request.uri().path());
     let known = request.headers().get_all(IF_NONE_MATCH).iter();
     let is_known = known
         .filter_map(|value| value.to_str().ok())
@@ -92,10 +100,15 @@ async fn views(
 }
 
 /// Returns what tells a view from another: what is known, the minute, the language and the process.
-fn tag(shared: &Shared, reader: &Reader) -> String {
+fn tag(shared: &Shared, reader: &Reader, path: &str) -> String {
     let version = shared.state.view.borrow().version();
     let sources = xxh3_64(format!("{:?}", shared.state.sources.borrow()).as_bytes());
-    let minute = reader.now.seconds().div_euclid(60);
+    // Messages come and go by themselves, and nobody is to see one that was dropped a moment ago.
+    let minute = if path == "/notifications" {
+        shared.state.clock.millis()
+    } else {
+        reader.now.seconds().div_euclid(60)
+    };
     let language = reader.language.as_str();
     format!("W/\"{:x}-{version:x}-{sources:x}-{minute:x}-{language}\"", shared.started)
 }

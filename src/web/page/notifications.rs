@@ -10,12 +10,14 @@ use maud::{Markup, html};
 use tokio::time::timeout;
 
 use super::layout::{self, Failure, Part};
+use super::messages::Messages;
 use super::reader::Reader;
 use super::texts::{count, cut, shown};
 use super::trouble::Colour;
 use crate::expiry::{Language, Timestamp};
 use crate::store::{ChannelState, StoreError};
 use crate::web::Shared;
+use crate::web::door::MayWrite;
 
 /// A channel, whether it delivers, and what waits for it.
 pub(super) struct Channel {
@@ -27,9 +29,13 @@ pub(super) struct Channel {
 }
 
 /// Answers every channel.
-pub(super) async fn page(State(shared): State<Arc<Shared>>, reader: Reader) -> Response {
-    let channels = match timeout(shared.limits.answer, channels(&shared)).await {
-        Ok(Ok(channels)) => channels,
+pub(super) async fn page(
+    State(shared): State<Arc<Shared>>,
+    reader: Reader,
+    may_write: MayWrite,
+) -> Response {
+    let (channels, messages) = match timeout(shared.limits.answer, everything(&shared)).await {
+        Ok(Ok(everything)) => everything,
         Ok(Err(error)) => {
             let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
             return failure.answer(&reader, Part::Notifications);
@@ -42,8 +48,13 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, reader: Reader) -> R
         section #list data-live aria-label=(title) {
             @if channels.is_empty() { (none(&reader)) } @else { (table(&channels, &reader)) }
         }
+        (messages.whole(may_write, &reader))
     };
     layout::answer(&reader, Part::Notifications, title, &body)
+}
+
+async fn everything(shared: &Shared) -> Result<(Vec<Channel>, Messages), StoreError> {
+    Ok((channels(shared).await?, Messages::read(shared).await?))
 }
 
 /// Reads how every channel is.

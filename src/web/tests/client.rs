@@ -34,6 +34,7 @@ pub(super) struct Server {
     pub(super) tasks: JoinSet<()>,
     folder: tempfile::TempDir,
     pub(super) asked: mpsc::Receiver<TestAnswer>,
+    pub(super) ordered: mpsc::Receiver<OutboxRequest>,
     _outlet: watch::Sender<Arc<Vec<Outlet>>>,
     _limit: watch::Sender<usize>,
     _config: watch::Sender<Edition>,
@@ -93,12 +94,17 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     start_behind(Access::new(None, true).unwrap(), known, limits).await
 }
 
-/// Starts a server that those reach whom `access` lets in.
-pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits) -> Server {
-    let access = Arc::new(access);
+/// Returns the counts of one source and one channel.
+fn counted() -> Arc<DaemonMetrics> {
     let source =
         SourceSetup { name: "s".to_owned(), kind: "files".to_owned(), ..SourceSetup::default() };
     let setup = Setup { sources: vec![source], channels: vec!["ops".to_owned()] };
+    Arc::new(DaemonMetrics::new(&setup))
+}
+
+/// Starts a server that those reach whom `access` lets in.
+pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits) -> Server {
+    let access = Arc::new(access);
     let (view, views) = watch::channel(Arc::new(view(1, known)));
     let (sources, statuses) = watch::channel(Arc::default());
     let (ready, readiness) = watch::channel(false);
@@ -111,7 +117,8 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
     let (outlet, outlets) = watch::channel(Arc::new(vec![ops]));
     let (limit, max_series_per_source) = watch::channel(1_000_000);
     let (reload, reloads) = mpsc::channel(1);
-    let metrics = Arc::new(DaemonMetrics::new(&setup));
+    let (orders, ordered) = mpsc::channel(1);
+    let metrics = counted();
     let state = State {
         view: views.clone(),
         exposition: Arc::new(Exposition::new(Arc::clone(&metrics))),
@@ -122,6 +129,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         sources: statuses,
         clock: Arc::new(Stopped),
         reload,
+        orders,
         ready: readiness,
         writable: can_write,
         access,
@@ -148,6 +156,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         tasks,
         folder,
         asked,
+        ordered,
         _outlet: outlet,
         _limit: limit,
         _config: config,

@@ -7,5 +7,6 @@ mod client;
 mod connections;
 mod control;
 mod doors;
+mod outbox;
 mod pages;
 mod scrapes;

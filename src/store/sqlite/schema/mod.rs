@@ -9,7 +9,7 @@ use super::failure::{Failure, Outcome};
 /// Every step, in order. A change of the schema is one more file beside these and one more line here; a step is never
 /// edited once it has been released.
 #[rustfmt::skip]
-pub(super) const STEPS: [&str; 11] = [
+pub(super) const STEPS: [&str; 12] = [
     include_str!("0001_initial.sql"),
     include_str!("0002_note.sql"),
     include_str!("0003_place.sql"),
@@ -21,6 +21,7 @@ pub(super) const STEPS: [&str; 11] = [
     include_str!("0009_names.sql"),
     include_str!("0010_labels.sql"),
     include_str!("0011_reminders.sql"),
+    include_str!("0012_replaced.sql"),
 ];
 
 /// "ntaf", written by the first step.

@@ -1,0 +1,122 @@
+//! The outbox as people look at it, and what they do about it.
+
+use super::super::entries::{Line, by_message};
+use super::super::{About, EntryQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Standing};
+use super::outbox::{Delivery, Outbox, State};
+use crate::expiry::Timestamp;
+
+impl State {
+    fn standing(self) -> Option<(Standing, Option<Timestamp>)> {
+        match self {
+            Self::Pending => Some((Standing::Waiting, None)),
+            Self::Dead(at) => Some((Standing::Dead, Some(at))),
+            Self::Sent(at) => Some((Standing::Sent, Some(at))),
+            Self::Settled(_) => None,
+        }
+    }
+}
+
+impl Outbox {
+    /// Lists messages: what waits longest first, what has ended last first.
+    pub(super) fn entries(&self, query: &EntryQuery) -> Vec<OutboxEntry> {
+        let fits = |one: &Delivery| {
+            let standing = one.state.standing().map(|(standing, _)| standing);
+            standing == Some(query.standing)
+                && query.channel.as_ref().is_none_or(|channel| *channel == one.channel)
+        };
+        let found = self.deliveries.iter().filter(|(_, one)| fits(one));
+        let mut lines: Vec<_> = found.map(|(id, one)| line(*id, one)).collect();
+        match query.standing {
+            Standing::Waiting => {
+                lines.sort_by(|one, other| (&one.channel, one.id).cmp(&(&other.channel, other.id)));
+            }
+            Standing::Dead => lines.sort_by_key(|line| (std::cmp::Reverse(line.ended), line.id)),
+            Standing::Sent => {
+                lines.sort_by_key(|line| std::cmp::Reverse((line.ended, line.id)));
+            }
+        }
+        let entry = |found: (Line<String>, u64)| {
+            let event = self.events.get(&found.0.event)?.clone();
+            Some(OutboxEntry::of(found, query.standing, event))
+        };
+        by_message(lines, query.limit).into_iter().filter_map(entry).collect()
+    }
+
+    /// Counts what was given up for each channel, and not said again since.
+    pub(super) fn given_up(&self) -> Vec<(String, u64)> {
+        let dead = self.deliveries.iter().filter(|(_, one)| is_dead(one) && !one.replaced);
+        let mut counts = std::collections::BTreeMap::<String, u64>::new();
+        for (line, _) in by_message(dead.map(|(id, one)| line(*id, one)), usize::MAX) {
+            *counts.entry(line.channel).or_default() += 1;
+        }
+        counts.into_iter().collect()
+    }
+
+    /// Does what an operator wants done with a message.
+    pub(super) fn order(
+        &mut self,
+        (id, order): (i64, OutboxOrder),
+        channels: &[String],
+        at: Timestamp,
+    ) -> OutboxAnswer {
+        let Some(one) = self.deliveries.get(&id) else { return OutboxAnswer::Unknown };
+        let (channel, state, batch) = (one.channel.clone(), one.state, one.batch.clone());
+        let same = |number: i64, other: &Delivery| {
+            let member = batch.is_some() && other.batch == batch && other.channel == channel;
+            number == id || member
+        };
+        match (order, state) {
+            (_, State::Settled(_)) => return OutboxAnswer::Unknown,
+            (OutboxOrder::Drop, State::Pending | State::Dead(_)) => {
+                let alike = |other: State| match state {
+                    State::Pending => other == State::Pending,
+                    _ => matches!(other, State::Dead(_)),
+                };
+                let mut events = 0;
+                for (number, other) in &mut self.deliveries {
+                    if same(*number, other) && alike(other.state) {
+                        (other.state, other.about) = (State::Settled(at), About::Nothing);
+                        events += 1;
+                    }
+                }
+                return OutboxAnswer::Done { channel, events };
+            }
+            (OutboxOrder::Retry, State::Dead(_)) => {}
+            _ => return OutboxAnswer::NotGivenUp,
+        }
+        if !channels.contains(&channel) {
+            return OutboxAnswer::NoChannel(channel);
+        }
+        let mut events = 0;
+        for (number, other) in &mut self.deliveries {
+            if same(*number, other) && is_dead(other) && !other.replaced {
+                (other.state, other.code) = (State::Pending, None);
+                events += 1;
+            }
+        }
+        if events == 0 {
+            return OutboxAnswer::Replaced;
+        }
+        if let Some(batch) = &batch {
+            self.refresh(&channel, batch);
+        }
+        OutboxAnswer::Done { channel, events }
+    }
+}
+
+const fn is_dead(one: &Delivery) -> bool {
+    matches!(one.state, State::Dead(_))
+}
+
+fn line(id: i64, one: &Delivery) -> Line<String> {
+    Line {
+        id,
+        event: one.event.clone(),
+        channel: one.channel.clone(),
+        batch: one.batch.clone(),
+        decided: one.created,
+        ended: one.state.standing().and_then(|(_, ended)| ended),
+        code: one.code.clone(),
+        replaced: one.replaced,
+    }
+}
