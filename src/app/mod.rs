@@ -8,7 +8,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::Catalog;
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::config::{Config, Hosts, StoreUrl};
 use crate::metrics::DaemonMetrics;
@@ -24,6 +23,7 @@ mod indexing;
 mod plan;
 mod reload;
 mod service;
+mod snoozing;
 #[cfg(test)]
 mod tests;
 mod wiring;
@@ -31,7 +31,7 @@ mod wiring;
 pub use self::core::Core;
 pub use plan::{ConfigFile, Plan};
 pub use service::asked_to_end;
-pub use wiring::{Readers, Wiring};
+pub use wiring::Wiring;
 
 use self::core::{drain, early};
 use indexing::keep_names;
@@ -110,29 +110,30 @@ impl App {
         let timers = Arc::new(Scheduler::new(Arc::clone(&clock)));
         let parts = Parts { store, metrics: Arc::clone(&metrics), clock, random };
         let wiring = Wiring::new(parts.clone(), timers, &self.plan);
-        let Readers { view, sources, exposition, writable, under_way, outlets, pulse, commands } =
-            wiring.readers();
+        let readers = wiring.readers();
+        let (snoozing, catalog) = (Arc::new(wiring.snoozing()), wiring.catalog(config.subscribe()));
         let (reload, reloads) = mpsc::channel(1);
         let (orders, ordered) = mpsc::channel(1);
         let ready = watch::Sender::new(false);
         let limit = watch::Sender::new(self.plan.config.metrics.max_series_per_source);
         let hosts = watch::Sender::new(Arc::new(self.plan.config.server.hosts.clone()));
-        let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
-        let catalog = Catalog::new(view.clone(), config.subscribe(), Arc::clone(&store), clock);
+        let store = Arc::clone(&parts.store);
         let state = web::State {
-            view,
+            view: readers.view,
             catalog,
             store: Arc::clone(&store),
-            outlets,
+            outlets: readers.outlets,
             access,
-            exposition,
+            snoozes: readers.snoozes,
+            snoozing,
+            exposition: readers.exposition,
             names,
-            sources,
+            sources: readers.sources,
             clock: Arc::clone(&parts.clock),
             reload,
             orders,
             ready: ready.subscribe(),
-            writable,
+            writable: readers.writable,
             hosts: hosts.subscribe(),
             max_series_per_source: limit.subscribe(),
         };
@@ -143,9 +144,9 @@ impl App {
         edges.spawn(async move {
             web::serve(listener, socket, state, web_stop).await.map_err(Into::into)
         });
-        edges.spawn(wiring::pass_on(ordered, commands, stop.clone()));
-        edges.spawn(keep_names(store, known.clone(), under_way, stop.clone()));
-        service::watch(&mut edges, pulse, stop.clone());
+        edges.spawn(wiring::pass_on(ordered, readers.commands, stop.clone()));
+        edges.spawn(keep_names(store, known.clone(), readers.under_way, stop.clone()));
+        service::watch(&mut edges, readers.pulse, stop.clone());
         let core = service::extending(Core::start(wiring, &self.plan)).await?;
         ready.send_replace(true);
         service::notify(&[sd_notify::NotifyState::Ready]);

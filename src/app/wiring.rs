@@ -9,9 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::heartbeat::Vital;
 use super::plan::Plan;
+use super::snoozing::Snoozing;
+use crate::catalog::Catalog;
 use crate::channel::Channel;
 use crate::config::{ChannelConfig, Config};
-use crate::expiry::{Event, Facts, Inventory, Manner, RowId, Timestamp, View};
+use crate::expiry::{Event, Facts, Inventory, Manner, RowId, Snoozes, Timestamp, View};
 use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError, Shown};
 use crate::outbox::{Hold, Pacers, Report, Rounds, Settings, Shared, Watcher, Worker};
 use crate::pipeline::{Command, Health, Inbox, Outputs, Parts};
@@ -34,6 +36,8 @@ pub(super) struct Wires {
     pub(super) commands: mpsc::Sender<Command>,
     /// Grows with every commit that put something into the outbox.
     pub(super) commits: watch::Receiver<u64>,
+    /// What is snoozed.
+    pub(super) snoozes: watch::Receiver<Arc<Snoozes>>,
     /// How many scans are under way.
     pub(super) under_way: watch::Sender<usize>,
     /// The channels of the newest generation.
@@ -66,6 +70,8 @@ pub struct Readers {
     pub under_way: watch::Receiver<usize>,
     /// The channels.
     pub outlets: watch::Receiver<Arc<Vec<Outlet>>>,
+    /// What is snoozed.
+    pub snoozes: watch::Receiver<Arc<Snoozes>>,
     /// When the pipeline last turned round.
     pub pulse: watch::Receiver<Instant>,
     /// Takes what somebody wants done.
@@ -84,6 +90,7 @@ impl Wiring {
             sources: watch::Sender::default(),
             outbox: watch::Sender::new(0),
             writable: watch::Sender::new(true),
+            snoozes: watch::Sender::default(),
             troubles: watch::Sender::default(),
             pulse: watch::Sender::new(Instant::now()),
         };
@@ -103,6 +110,7 @@ impl Wiring {
                 view,
                 commands,
                 commits,
+                snoozes: outputs.snoozes.subscribe(),
                 vital,
                 under_way: watch::Sender::default(),
                 outlets: watch::Sender::default(),
@@ -111,6 +119,18 @@ impl Wiring {
             outputs,
             inbox: Inbox { events: scanned, commands: commanded },
         }
+    }
+
+    /// Returns what there is of the daemon that is started with it, by the newest configuration.
+    pub(super) fn catalog(&self, config: watch::Receiver<(u64, Arc<Config>)>) -> Catalog {
+        let (parts, outputs) = (&self.wires.parts, &self.outputs);
+        let (store, clock) = (Arc::clone(&parts.store), Arc::clone(&parts.clock));
+        Catalog::new(outputs.view.subscribe(), config, store, clock, outputs.snoozes.subscribe())
+    }
+
+    /// Returns what hands wishes for quiet to the daemon that is started with it.
+    pub(super) fn snoozing(&self) -> Snoozing {
+        Snoozing(self.wires.commands.clone())
     }
 
     /// Returns what others see of the daemon that is started with it.
@@ -122,6 +142,7 @@ impl Wiring {
             writable: self.outputs.writable.subscribe(),
             under_way: self.wires.under_way.subscribe(),
             outlets: self.wires.outlets.subscribe(),
+            snoozes: self.outputs.snoozes.subscribe(),
             pulse: self.outputs.pulse.subscribe(),
             commands: self.wires.commands.clone(),
         }
@@ -185,6 +206,10 @@ impl Watcher for Counted {
         self.0.given_up(channel, count);
     }
 
+    fn settled(&self, channel: &str, count: u64) {
+        self.0.settled(channel, count);
+    }
+
     fn delivered(&self, channel: &str, at: Timestamp) {
         self.0.delivered(channel, at);
     }
@@ -204,6 +229,7 @@ pub(super) fn shared(wires: &Wires, reports: &mpsc::Sender<Report>) -> Shared {
         pacers: wires.pacers.clone(),
         reports: reports.clone(),
         commits: wires.commits.clone(),
+        snoozes: wires.snoozes.clone(),
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Entry {
     pub successor: Option<String>,
     /// The id of the newer certificate that should be served in its place, and is not.
     pub not_deployed: Option<String>,
+    /// Until when nothing is said of it.
+    pub snoozed_until: Option<Timestamp>,
 }
 
 impl Catalog {
@@ -57,12 +59,15 @@ impl Catalog {
             (found, BTreeMap::new())
         };
         let entry = |(row, kept): (RowId, Option<Kept>)| {
+            let kept = kept?;
+            let rung = moment.view.rung(row, &moment.config.alerts.ladders, moment.now);
             Some(Entry {
                 row,
-                rung: moment.view.rung(row, &moment.config.alerts.ladders, moment.now),
+                rung,
+                snoozed_until: moment.snoozes.until(&kept.facts, rung, moment.now),
                 successor: successors.get(&row).and_then(|newer| moment.view.id(*newer)),
                 not_deployed: moment.view.undeployed().get(&row).and_then(|it| moment.view.id(*it)),
-                ..Entry::plain(row, kept?)
+                ..Entry::plain(row, kept)
             })
         };
         Ok(found.into_iter().map(entry).collect())
@@ -73,7 +78,16 @@ impl Entry {
     /// Returns what is kept of a certificate without what the columns tell.
     fn plain(row: RowId, kept: Kept) -> Self {
         let Kept { facts, first_seen, names, .. } = kept;
-        Self { row, facts, names, first_seen, rung: None, successor: None, not_deployed: None }
+        Self {
+            row,
+            facts,
+            names,
+            first_seen,
+            rung: None,
+            successor: None,
+            not_deployed: None,
+            snoozed_until: None,
+        }
     }
 }
 

@@ -8,11 +8,13 @@ use roaring::RoaringBitmap;
 use super::Moment;
 use super::pattern::Pattern;
 use crate::config;
-use crate::expiry::{Kind, Order, Rung, ScopeId, Selection, SortBy, Status, Timestamp, View};
+use crate::expiry::{
+    IdPrefix, Kind, Order, RowId, Rung, ScopeId, Selection, SortBy, Status, Timestamp, View,
+};
 use crate::store::Kept;
 
 /// Every parameter of a list of certificates.
-pub const PARAMETERS: [&str; 19] = [
+pub const PARAMETERS: [&str; 20] = [
     "source",
     "scope",
     "place",
@@ -27,6 +29,7 @@ pub const PARAMETERS: [&str; 19] = [
     "within",
     "undated",
     "not_deployed",
+    "snoozed",
     "label",
     "q",
     "sort",
@@ -82,6 +85,7 @@ pub struct Filter {
     within: Option<i64>,
     undated: Option<bool>,
     not_deployed: Option<bool>,
+    snoozed: Option<bool>,
     labels: Vec<(String, Pattern)>,
     /// A part of a name, in small letters.
     pub(super) part: Option<String>,
@@ -194,6 +198,7 @@ impl Filter {
             "within" => self.within = Some(length(value)?),
             "undated" => self.undated = Some(yes_or_no(name, value)?),
             "not_deployed" => self.not_deployed = Some(yes_or_no(name, value)?),
+            "snoozed" => self.snoozed = Some(yes_or_no(name, value)?),
             "label" => self.labels.push(label(value)?),
             "q" => self.part = Some(value.trim().to_lowercase()).filter(|part| !part.is_empty()),
             _ => return Err(unknown(name)),
@@ -203,7 +208,7 @@ impl Filter {
 
     /// Returns what of it the columns tell.
     pub(super) fn selection(&self, moment: &Moment) -> Selection {
-        let Moment { view, config, now } = moment;
+        let Moment { view, config, now, .. } = moment;
         let named = |pattern: &Option<Pattern>, name: &str| {
             pattern.as_ref().is_none_or(|pattern| pattern.matches(name))
         };
@@ -220,7 +225,10 @@ impl Filter {
             ends: self.ends(*now),
             undated: self.undated,
             rung: self.rung.map(|rung| (config.alerts.ladders.clone(), rung, *now)),
-            among: self.not_deployed.map(|wanted| not_deployed(view, wanted)),
+            among: both(
+                self.not_deployed.map(|wanted| not_deployed(view, wanted)),
+                self.may_be_snoozed(moment),
+            ),
         }
     }
 
@@ -235,7 +243,7 @@ impl Filter {
     /// Returns whether the columns alone tell which certificates it chooses.
     pub(super) fn is_of_columns(&self) -> bool {
         let texts = [&self.place, &self.issuer, &self.serial, &self.unit];
-        let unnamed = self.labels.is_empty() && self.part.is_none();
+        let unnamed = self.labels.is_empty() && self.part.is_none() && self.snoozed.is_none();
         unnamed && texts.iter().all(|pattern| pattern.is_none())
     }
 
@@ -257,6 +265,28 @@ impl Filter {
             })
     }
 
+    /// Returns whether a certificate is chosen by whether it is snoozed.
+    pub(super) fn is_as_quiet(&self, moment: &Moment, row: RowId, kept: &Kept) -> bool {
+        self.snoozed.is_none_or(|wanted| {
+            let rung = moment.view.rung(row, &moment.config.alerts.ladders, moment.now);
+            moment.snoozes.until(&kept.facts, rung, moment.now).is_some() == wanted
+        })
+    }
+
+    /// Returns which alone may be snoozed, where those are asked for and no snooze is by match.
+    fn may_be_snoozed(&self, moment: &Moment) -> Option<RoaringBitmap> {
+        let is_narrow = self.snoozed == Some(true) && !moment.snoozes.has_matches();
+        is_narrow.then(|| {
+            let known = moment.snoozes.of_certificates().filter_map(|(_, one)| {
+                let id = IdPrefix::parse(&one.id)?;
+                let same = moment.view.id(one.row).is_some_and(|id| id == one.id);
+                let found = || moment.view.find_ids(id, 1).into_iter().next();
+                if same { Some(one.row) } else { found() }
+            });
+            known.map(|row| row.0).collect()
+        })
+    }
+
     /// Returns the parts of names that everything it chooses has, in small letters.
     pub(super) fn parts(&self) -> Vec<String> {
         let of_patterns = [&self.serial, &self.place].into_iter().flatten().map(Pattern::part);
@@ -273,6 +303,14 @@ impl Filter {
 fn is_called(kept: &Kept, part: &str) -> bool {
     let id = || part.len() >= SHORTEST_ID && kept.facts.id().starts_with(part);
     kept.is_named(part) || id()
+}
+
+/// Returns those that are in both, where there are two.
+fn both(one: Option<RoaringBitmap>, other: Option<RoaringBitmap>) -> Option<RoaringBitmap> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one & other),
+        (one, other) => one.or(other),
+    }
 }
 
 /// Returns those that are served although a newer one is known, or all others.

@@ -166,7 +166,11 @@ impl Catalog {
         let kept = self.read(&asked.moment, &rows).await?;
         let found =
             positions.iter().zip(kept).filter_map(|(position, kept)| Some((*position, kept?)));
-        Ok(found.filter(|(_, kept)| asked.query.filter.matches(kept)).collect())
+        let filter = &asked.query.filter;
+        let is_chosen = |(position, kept): &(Position, Kept)| {
+            filter.matches(kept) && filter.is_as_quiet(&asked.moment, position.row, kept)
+        };
+        Ok(found.filter(is_chosen).collect())
     }
 
     /// Returns what is shown of what was found.

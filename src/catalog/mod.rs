@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::expiry::{IdPrefix, RowId, Timestamp, View};
+use crate::expiry::{IdPrefix, RowId, Snoozes, Timestamp, View};
 use crate::store::{Kept, Store, StoreError};
 
 mod candidates;
@@ -61,6 +61,7 @@ pub struct Catalog {
     config: watch::Receiver<(u64, Arc<Config>)>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    snoozes: watch::Receiver<Arc<Snoozes>>,
     patience: Duration,
 }
 
@@ -69,18 +70,21 @@ pub struct Catalog {
 struct Moment {
     view: Arc<View>,
     config: Arc<Config>,
+    snoozes: Arc<Snoozes>,
     now: Timestamp,
 }
 
 impl Catalog {
-    /// Returns a catalog of the newest view, with names from the store, and with rungs and labels by the configuration.
+    /// Returns a catalog of the newest view, with names from the store, and with rungs and labels by the
+    /// configuration.
     pub fn new(
         view: watch::Receiver<Arc<View>>,
         config: watch::Receiver<(u64, Arc<Config>)>,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
+        snoozes: watch::Receiver<Arc<Snoozes>>,
     ) -> Self {
-        Self { view, config, store, clock, patience: PATIENCE }
+        Self { view, config, store, clock, snoozes, patience: PATIENCE }
     }
 
     /// Returns the certificate with this id.
@@ -94,7 +98,8 @@ impl Catalog {
 
     fn moment(&self) -> Moment {
         let (view, config) = (Arc::clone(&self.view.borrow()), Arc::clone(&self.config.borrow().1));
-        Moment { view, config, now: self.clock.now() }
+        let snoozes = Arc::clone(&self.snoozes.borrow());
+        Moment { view, config, snoozes, now: self.clock.now() }
     }
 
     /// Reads what is kept of certificates, with all their labels.

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config;
-use crate::expiry::{Inventory, Kind, Rung, ScopeId, Sighting, Status};
+use crate::expiry::{
+    Cover, Inventory, Kind, Rung, ScopeId, Sighting, Snooze, Snoozed, Status, Wanted,
+};
 use crate::store::{Commit, Memory, RowWrite};
 
 const NOW: i64 = 1_795_305_600;
@@ -30,6 +32,7 @@ struct World {
     store: Memory,
     view: watch::Sender<Arc<View>>,
     _config: watch::Sender<(u64, Arc<Config>)>,
+    snoozes: watch::Sender<Arc<Snoozes>>,
     catalog: Catalog,
 }
 
@@ -40,9 +43,11 @@ impl World {
         let config = config::load(text, &config::Environment::of([]), |_| None).0.unwrap();
         let (config, configs) = watch::channel((0, Arc::new(config)));
         let store = Memory::default();
-        let catalog = Catalog::new(views, configs, Arc::new(store.clone()), Arc::new(Stopped));
+        let (snoozes, quiet) = watch::channel(Arc::default());
+        let catalog =
+            Catalog::new(views, configs, Arc::new(store.clone()), Arc::new(Stopped), quiet);
         let catalog = Catalog { patience, ..catalog };
-        Self { inventory: Inventory::new(), store, view, _config: config, catalog }
+        Self { inventory: Inventory::new(), store, view, _config: config, snoozes, catalog }
     }
 
     /// Brings in certificates of a source and scope, and publishes them.
@@ -294,4 +299,41 @@ proptest! {
             assert_eq!(found, expected);
         });
     }
+}
+
+#[tokio::test]
+async fn what_is_snoozed_is_listed_by_itself() {
+    let mut world = World::new(PATIENCE);
+    let rows = world.learn("iot", "a", vec![device("a", 5), device("b", 5), device("c", 90)]).await;
+    let quiet = |cover| Snooze {
+        id: "s".to_owned(),
+        cover,
+        made: Timestamp::from_seconds(NOW),
+        until: Timestamp::from_seconds(NOW + DAY),
+        hold: false,
+        author: "ann".to_owned(),
+        reason: "known".to_owned(),
+        link: None,
+        ended: None,
+    };
+    let [yes, no] = ["true", "false"].map(|word| [("snoozed", word)]);
+    assert_eq!((world.all(&yes).await.len(), world.all(&no).await.len()), (0, 3));
+    let view = world.inventory.view();
+    let of_one = Snoozed {
+        id: view.id(rows[2]).unwrap(),
+        row: rows[0],
+        rung: None,
+        not_after: view.row(rows[2]).unwrap().not_after,
+    };
+    let one = quiet(Cover::Certificate(of_one));
+    world.snoozes.send_replace(Arc::new([one.clone()].into_iter().collect()));
+    assert_eq!(
+        (world.all(&yes).await, world.all(&no).await),
+        (vec!["c".into()], vec!["a".into(), "b".into()])
+    );
+    let many = quiet(Cover::Match(Wanted::parse("serial=a,serial=b,rung=7d").unwrap()));
+    world.snoozes.send_replace(Arc::new([one, many].into_iter().collect()));
+    assert_eq!((world.all(&yes).await.len(), world.all(&no).await.len()), (3, 0));
+    let first = world.page(&[]).await.items.remove(0);
+    assert_eq!(first.snoozed_until, Some(Timestamp::from_seconds(NOW + DAY)));
 }

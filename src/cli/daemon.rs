@@ -4,11 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
@@ -49,22 +50,37 @@ impl Daemon {
 
     /// Returns what it answers to a GET.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        self.ask(Method::GET, path).await
+        self.ask(Method::GET, path, Bytes::new()).await
     }
 
     /// Returns what it answers to a POST without a body.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        self.ask(Method::POST, path).await
+        self.ask(Method::POST, path, Bytes::new()).await
+    }
+
+    /// Returns what it answers to a POST of an object.
+    pub(super) async fn post_object<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        object: &(impl Serialize + Sync),
+    ) -> anyhow::Result<T> {
+        self.ask(Method::POST, path, serde_json::to_vec(object)?.into()).await
     }
 
     /// Returns what it answers to a DELETE.
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        self.ask(Method::DELETE, path).await
+        self.ask(Method::DELETE, path, Bytes::new()).await
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> anyhow::Result<T> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<T> {
         let request = Request::builder().method(method).uri(path).header("host", "localhost");
-        let request = request.body(Empty::<Bytes>::new())?;
+        let request = request.header("content-type", "application/json");
+        let request = request.body(Full::new(body))?;
         let (status, body) = self.answer(request).await.with_context(|| {
             format!("the daemon on {} broke off its answer", self.socket.display())
         })?;
@@ -74,7 +90,7 @@ impl Daemon {
         serde_json::from_slice(&body).context("the daemon is of another version; restart it")
     }
 
-    async fn answer(&self, request: Request<Empty<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
+    async fn answer(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
         let stream = UnixStream::connect(&self.socket).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let asked = async move {

@@ -16,6 +16,8 @@ mod scan;
 mod list;
 mod channel;
 mod outbox;
+mod snooze;
+mod certificate;
 mod daemon;
 mod generate;
 mod init;
@@ -78,6 +80,9 @@ enum Command {
     /// Looks after messages that wait or were given up.
     #[command(subcommand)]
     Outbox(outbox::Command),
+    /// Keeps quiet about certificates for a while.
+    #[command(subcommand)]
+    Snooze(snooze::Command),
     /// Writes a first configuration, from flags or from answers; never a secret.
     Init(init::Arguments),
     /// Prints a completion script for a shell.
@@ -156,6 +161,9 @@ fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> an
             Command::Outbox(command) => {
                 outbox::run(&command, (path, socket), environment, console).await
             }
+            Command::Snooze(command) => {
+                snooze::run(&command, (path, socket), environment, console).await
+            }
             Command::Init(arguments) => init::init(&arguments, path, environment, console),
             Command::Completions(arguments) => generate::completions(&arguments, console),
             Command::Man => generate::manual(console),
@@ -214,6 +222,10 @@ mod tests {
                 "outbox list",
                 "outbox retry",
                 "outbox drop",
+                "snooze",
+                "snooze add",
+                "snooze list",
+                "snooze end",
                 "init",
                 "completions",
                 "man"

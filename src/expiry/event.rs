@@ -111,8 +111,13 @@ impl Facts {
     pub fn rung(&self, ladders: &Ladders, now: Timestamp) -> Option<Rung> {
         let ladder = ladders.of(&self.source, &self.scope, self.kind, &self.issuer);
         let end = self.not_after.filter(|_| self.status.alerts())?;
-        let lifetime = self.not_before.and_then(|begin| u32::try_from(end.since(begin)).ok());
-        ladder.rung_at(end, lifetime.filter(|lifetime| *lifetime > 0), now)
+        ladder.rung_at(end, self.lifetime(), now)
+    }
+
+    /// Returns for how many seconds it is valid in all, where that is known.
+    pub fn lifetime(&self) -> Option<u32> {
+        let lifetime = u32::try_from(self.not_after?.since(self.not_before?)).ok();
+        lifetime.filter(|lifetime| *lifetime > 0)
     }
 
     /// Returns the certificate's id: the 128-bit digest of its identity, in hex.

@@ -19,6 +19,8 @@ pub enum Occasion {
     Reminder(u16),
     /// A condition follows from what happened then.
     Since(Timestamp),
+    /// The snooze with this id ended, and the rung stands still.
+    Snooze(String),
     /// The delivery with this id was given up, and it is said again.
     GivenUp(String),
 }
@@ -36,6 +38,7 @@ pub fn event_id(topic: &Topic, severity: Severity, occasion: &Occasion) -> Strin
         Occasion::First => "0".to_owned(),
         Occasion::Reminder(count) => format!("reminder {count}"),
         Occasion::Since(at) => at.seconds().to_string(),
+        Occasion::Snooze(id) => format!("snooze {id}"),
         Occasion::GivenUp(id) => id.clone(),
     });
     digest(parts.iter().map(String::as_str))
@@ -165,6 +168,7 @@ mod tests {
             id_of(facts(), week, Severity::Warning, &Occasion::Since(Timestamp::from_seconds(1))),
             id_of(facts(), week, Severity::Warning, &Occasion::Reminder(1)),
             id_of(facts(), week, Severity::Warning, &Occasion::Reminder(2)),
+            id_of(facts(), week, Severity::Warning, &Occasion::Snooze("s".into())),
         ];
         let distinct: std::collections::BTreeSet<_> = others.iter().chain([&first]).collect();
         assert_eq!(distinct.len(), others.len() + 1, "{others:?}");

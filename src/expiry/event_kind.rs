@@ -109,6 +109,35 @@ impl EventKind {
         }
     }
 
+    /// Returns whether it is about notafter itself: what it sees, whom it reaches, what time it is.
+    pub const fn is_about_notafter(self) -> bool {
+        match self {
+            Self::CertificateExpiring
+            | Self::CertificateExpired
+            | Self::CertificateNotDeployed
+            | Self::CertificateRenewed
+            | Self::CertificateGone
+            | Self::EndpointInvalid
+            | Self::EndpointUnreachable
+            | Self::EndpointReachable => false,
+            Self::PlaceUnreadable
+            | Self::PlaceReadable
+            | Self::SourceStale
+            | Self::SourceRecovered
+            | Self::InventoryShrunk
+            | Self::InventoryRestored
+            | Self::InventoryContradicts
+            | Self::InventoryConsistent
+            | Self::ChannelDown
+            | Self::ChannelUp
+            | Self::NotificationDead
+            | Self::ClockSuspect
+            | Self::ClockOffset
+            | Self::ClockRecovered
+            | Self::Test => true,
+        }
+    }
+
     /// Returns the kind that `word` names.
     pub fn from_word(word: &str) -> Option<Self> {
         EVENT_KINDS.into_iter().find(|kind| kind.as_str() == word)

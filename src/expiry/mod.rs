@@ -15,6 +15,7 @@
 //! - [`plan`](fn@plan) holds verdicts against the [`Ledger`] and decides what is notified, and why; [`plan_renewed`] tells which open
 //!   alerts something new may have ended, [`Renewing`] when that is believed.
 //! - [`Conditions`] are what can be wrong with sources, channels and the clock, each reported once.
+//! - [`Snooze`] tells of what nothing is said for a while.
 //! - [`Event`] is one thing worth saying, [`Message`] is what a channel is given; `text` makes names inert.
 //!
 //! ```text
@@ -41,6 +42,7 @@ pub mod glob;
 mod matcher;
 mod matching;
 mod message;
+mod snooze;
 pub mod text;
 #[cfg(test)]
 pub mod sample;
@@ -71,3 +73,6 @@ pub use plan::{
     has_long_ended, plan, plan_renewed, severity,
 };
 pub use sightings::{Seen, Sightings, listed_digest};
+pub use snooze::{
+    Cover, RefusedWish, Snooze, SnoozeEnd, Snoozed, Snoozes, Wanted, Wish, WishCover,
+};

@@ -85,6 +85,10 @@ families! {
 
     EVENTS, Counter, "events_total",
         "Events that were decided, by kind and by why they were.";
+    SNOOZES, Gauge, "snoozes",
+        "Snoozes that hold, by whether they hush something (active) or nothing (idle). Cached: as of the last look, an hour at most.";
+    SNOOZED, Gauge, "snoozed_certificates",
+        "Certificates on a rung of which nothing is said because of a snooze. Cached: as of the last look, an hour at most.";
     DEFAULT_ROUTE, Counter, "events_default_route_total",
         "Events that no route but the last chose.";
     HEARTBEAT, Gauge, "heartbeat_last_success_timestamp_seconds",

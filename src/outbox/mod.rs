@@ -7,7 +7,7 @@
 //! process stopped, with the same id. One message is in flight at a time, which keeps order.
 //!
 //! Reading order: `worker` (the loop), `job` (what is sent next), `policy` (what follows from an attempt), `health` (what
-//! is said of the channel), `trial` (a test that somebody asks for), `pace` (how fast a destination may be used), `rounds` (what is told
+//! is said of the channel), `quiet` (what is snoozed), `trial` (a test that somebody asks for), `pace` (how fast a destination may be used), `rounds` (what is told
 //! again to those who forget).
 
 use std::sync::Arc;
@@ -22,6 +22,7 @@ mod hold;
 mod job;
 mod pace;
 mod policy;
+mod quiet;
 mod rounds;
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ pub use rounds::Rounds;
 pub use worker::Worker;
 
 use crate::clock::{Clock, Random};
-use crate::expiry::{Manner, Timestamp};
+use crate::expiry::{Manner, Snoozes, Timestamp};
 use crate::store::Store;
 
 /// Every outcome of an attempt, for [`Watcher::notification`].
@@ -55,6 +56,9 @@ pub trait Watcher: Send + Sync {
 
     /// Keeps how many messages were given up and need somebody.
     fn given_up(&self, channel: &str, count: u64);
+
+    /// Counts events that were not to be said any more when they would have been.
+    fn settled(&self, channel: &str, count: u64);
 
     /// Keeps the time of the last delivery.
     fn delivered(&self, channel: &str, at: Timestamp);
@@ -127,4 +131,6 @@ pub struct Shared {
     pub reports: mpsc::Sender<Report>,
     /// Grows with every commit that put something into the outbox.
     pub commits: watch::Receiver<u64>,
+    /// What is snoozed.
+    pub snoozes: watch::Receiver<Arc<Snoozes>>,
 }

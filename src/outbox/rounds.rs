@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Settings, Shared};
 use crate::channel::{Channel, Page};
 use crate::clock::Clock;
-use crate::expiry::{Event, Facts, Message, Notified, Severity, Topic, severity};
+use crate::expiry::{Event, Facts, Message, Notified, Severity, Snoozes, Topic, severity};
 use crate::store::{Store, StoreError};
 
 /// How many certificates are read and told at a time.
@@ -20,6 +21,7 @@ pub struct Rounds {
     channel: Arc<dyn Channel>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    snoozes: watch::Receiver<Arc<Snoozes>>,
     every: Duration,
 }
 
@@ -28,7 +30,8 @@ impl Rounds {
     pub fn of(settings: Settings, channel: Arc<dyn Channel>, shared: &Shared) -> Option<Self> {
         let (store, clock) = (Arc::clone(&shared.store), Arc::clone(&shared.clock));
         let every = channel.resend()?;
-        Some(Self { settings, channel, store, clock, every })
+        let snoozes = shared.snoozes.clone();
+        Some(Self { settings, channel, store, clock, snoozes, every })
     }
 
     /// Tells at once, since nobody knows how long the process was away, and then in each round until `stop`.
@@ -50,6 +53,7 @@ impl Rounds {
 
     async fn tell(&self) -> Result<(), StoreError> {
         let open = self.store.open_for(&self.settings.name).await?;
+        let (snoozes, now) = (Arc::clone(&self.snoozes.borrow()), self.clock.now());
         for some in open.chunks(SOME) {
             let rows: Vec<_> = some.iter().map(|(row, _)| *row).collect();
             let facts = self.store.facts(&rows).await?;
@@ -57,6 +61,7 @@ impl Rounds {
             let events: Vec<_> = known
                 .filter_map(|(facts, (_, said))| Some(event(facts?, *said)))
                 .filter(|event| event.severity > Severity::Info)
+                .filter(|event| snoozes.hushing(event, now).is_none())
                 .collect();
             if !events.is_empty() {
                 self.post(events).await;

@@ -10,8 +10,8 @@ use super::*;
 use crate::channel::{Channel, Pace, Page, Receipt, SendError, TestAnswer};
 use crate::clock::BentClock;
 use crate::expiry::{
-    Detail, Event, Facts, Kind, Language, Message, Notified, RowId, Rung, Severity, Status, Topic,
-    batch_id,
+    Cover, Detail, Event, Facts, Kind, Language, Message, Notified, RowId, Rung, Severity, Snooze,
+    Status, Topic, Wanted, batch_id,
 };
 use crate::store::{
     Batch, BatchUpdate, Call, ChannelState, Commit, Memory, Observed, Observer, Post, StoreError,
@@ -21,6 +21,7 @@ mod channels;
 mod gather;
 mod refused;
 mod restarts;
+mod snoozes;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
 
@@ -211,6 +212,10 @@ impl Watcher for Notes {
         }
     }
 
+    fn settled(&self, channel: &str, count: u64) {
+        self.0.lock().unwrap().push(format!("{channel} settled {count}"));
+    }
+
     fn delivered(&self, channel: &str, at: Timestamp) {
         self.0.lock().unwrap().push(format!("{channel} delivered at {}", at.since(NOW)));
     }
@@ -229,6 +234,7 @@ struct Bench {
     settings: Settings,
     shared: Shared,
     commits: watch::Sender<u64>,
+    snoozes: watch::Sender<Arc<Snoozes>>,
     reports: mpsc::Receiver<Report>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -241,6 +247,7 @@ impl Bench {
         let (store, notes) = (Arc::new(Shelf::empty()), Arc::new(Notes::default()));
         let clock = Arc::new(BentClock::starting_at(NOW, NOW));
         let (commits, commits_seen) = watch::channel(0);
+        let (snoozes, snoozes_seen) = watch::channel(Arc::default());
         let (reports_sender, reports) = mpsc::channel(8);
         let shared = Shared {
             store: Arc::clone(&store) as Arc<dyn Store>,
@@ -250,6 +257,7 @@ impl Bench {
             pacers: Pacers::default(),
             reports: reports_sender,
             commits: commits_seen,
+            snoozes: snoozes_seen,
         };
         let (stop, tasks) = (CancellationToken::new(), JoinSet::new());
         let settings = Settings {
@@ -269,6 +277,7 @@ impl Bench {
             settings,
             shared,
             commits,
+            snoozes,
             reports,
             stop,
             tasks,

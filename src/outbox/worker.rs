@@ -165,6 +165,7 @@ impl Worker {
             let mut pending = self.shared.store.pending(&self.settings.name, limit).await?;
             let (all, now) = (pending.len(), self.shared.clock.now());
             let first = self.settings.hold.take_out(&mut pending, now);
+            let first = self.leave_out(&mut pending, now).await?.into_iter().chain(first).min();
             if !pending.is_empty() || all < limit {
                 self.count(&pending, all).await?;
                 pending.truncate(MOST_EVENTS);

@@ -221,7 +221,8 @@ mod tests {
 
     use super::*;
     use crate::expiry::{
-        Event, Facts, Inventory, Notified, RowId, ScopeId, Severity, StoredRow, Timestamp, Topic,
+        Event, Facts, Inventory, Notified, RowId, ScopeId, Severity, Snooze, StoredRow, Timestamp,
+        Topic,
     };
     use crate::store::{
         Batch, BatchUpdate, Body, ChannelState, Checkpoint, EntryQuery, Kept, ListQuery, NameHits,
@@ -323,6 +324,15 @@ mod tests {
             _: &BatchUpdate,
             _: &ChannelState,
         ) -> Result<(), StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn leave_out(&self, _: &str, _: &[i64], _: Timestamp) -> Result<u64, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn snoozes(&self) -> Result<Vec<Snooze>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn link_key(&self, _: [u8; 32]) -> Result<[u8; 32], StoreError> {
             unreachable!("it only writes")
         }
         async fn channel_state(&self, _: &str) -> Result<ChannelState, StoreError> {

@@ -16,6 +16,9 @@ use crate::expiry::{
 use crate::metrics::ActiveAlerts;
 use crate::store::{About, Post};
 
+/// A reminder that is hushed is looked at again after this many seconds: it may not be covered any more.
+const DAY: i64 = 86_400;
+
 impl Pipeline {
     /// Evaluates what may have changed and drafts what is to be notified.
     pub(super) async fn decide(&mut self) -> anyhow::Result<()> {
@@ -37,6 +40,7 @@ impl Pipeline {
         self.notify_renewed(now).await?;
         self.tell_found().await?;
         self.notify_rungs(now).await?;
+        self.notify_snoozed(now).await?;
         self.notify_reminders(now).await
     }
 
@@ -124,12 +128,9 @@ impl Pipeline {
             self.close(row, None);
         }
         let mild = severity(facts.status, rung) == Severity::Info;
-        let count = match notice.reason {
-            DecisionReason::Reminder(count) => count,
-            _ => 0,
-        };
-        let notified = Notified { rung, at: now, mild, count };
+        let notified = Notified { rung, at: now, mild, count: self.times_reminded(notice) };
         let event = self.rung_event(row, notified, facts, newer);
+        let Some(event) = self.unless_hushed(notice, event, now) else { return };
         let channels = self.choose(&event, notice.reason.as_str());
         // What goes to nobody is not said.
         if !channels.is_empty() {
@@ -137,6 +138,38 @@ impl Pipeline {
             self.draft.post(Post::Rung { row, event, channels });
             self.draft.ledger(row, Some(notified));
         }
+    }
+
+    /// Returns how often a rung was said again, this time included. After a snooze it goes on where it was.
+    fn times_reminded(&self, notice: &Notice) -> u16 {
+        let verdict = &notice.verdict;
+        let before = || self.ledger.get(verdict.row).filter(|said| said.rung == verdict.rung);
+        match notice.reason {
+            DecisionReason::Reminder(count) => count,
+            DecisionReason::SnoozeEnded => before().map_or(0, |said| said.count),
+            _ => 0,
+        }
+    }
+
+    /// Returns what is said, unless it is snoozed. What is said because a snooze ended has an id of its own.
+    fn unless_hushed(&mut self, notice: &Notice, event: Event, now: Timestamp) -> Option<Event> {
+        let Notice { verdict, reason } = notice;
+        if let Some(snooze) = self.quiet.hushing(&event, now) {
+            if self.quiet.note(verdict.row, verdict.rung, &snooze) {
+                self.parts.metrics.event(event.kind(), "snoozed");
+            }
+            if matches!(reason, DecisionReason::Reminder(_)) {
+                let tomorrow = now.plus(DAY);
+                self.reminders.put_off_until(verdict.row, snooze.until.min(tomorrow));
+            }
+            return None;
+        }
+        if *reason != DecisionReason::SnoozeEnded {
+            return Some(event);
+        }
+        let occasion = Occasion::Snooze(self.quiet.ended(&event)?.id.clone());
+        let id = event_id(&event.topic, event.severity, &occasion);
+        Some(Event { id, ..event })
     }
 
     fn rung_event(

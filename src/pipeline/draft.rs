@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::expiry::{
-    Applied, Change, Facts, Notified, RowId, ScopeId, Sighting, Status, Timestamp,
+    Applied, Change, Facts, Notified, RowId, ScopeId, Sighting, Snooze, Status, Timestamp,
 };
 use crate::source::Checkpoint;
 use crate::store::{self, Commit, Post, RowWrite, ScanRecord};
@@ -51,6 +51,7 @@ impl Draft {
             && commit.scans.is_empty()
             && commit.unlisted.is_empty()
             && commit.checkpoints.is_empty()
+            && commit.snoozes.is_empty()
     }
 
     /// Returns what was drafted, and whether readers see something new once it is saved. The draft is empty then.
@@ -139,6 +140,11 @@ impl Draft {
         if !is_nothing {
             self.commit.outbox.push(post);
         }
+    }
+
+    /// A snooze began or ended.
+    pub(super) fn snooze(&mut self, snooze: Snooze) {
+        self.commit.snoozes.push(snooze);
     }
 
     /// A scan ended, or is planned for the first time.

@@ -61,11 +61,13 @@ impl Pipeline {
             return;
         }
         let at = self.parts.clock.now();
-        let event = topic.map(|topic| {
+        let event = topic.and_then(|topic| {
             let id = event_id(&topic, Severity::Info, &Occasion::First);
             let event = Event { id, at, severity: Severity::Info, topic };
-            self.parts.metrics.event(event.kind(), "closed");
-            event
+            let hushed = self.quiet.hushing(&event, at).is_some();
+            let reason = if hushed { "snoozed" } else { "closed" };
+            self.parts.metrics.event(event.kind(), reason);
+            Some(event).filter(|_| !hushed)
         });
         self.draft.post(Post::Closed { row, at, event, channels: self.channel_names() });
     }

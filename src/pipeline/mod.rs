@@ -7,7 +7,7 @@
 //! Reading order: `apply` (what the events of a scan do), `places` (what a look at places does), `endpoints` (or at what is
 //! served there) and `scopes` (what becomes of a scope that is not listed), `source_status` (how every source is doing),
 //! `poll_counts` (what the log says of a poll), `decide` (what is notified), `authorities` (once for
-//! all places of a CA), `deployment` (what is served and should not be), `reminders` (what is said again),
+//! all places of a CA), `deployment` (what is served and should not be), `reminders` (what is said again), `snoozes` with `quiet` (what is not said for a while),
 //! `renewed` (which alerts something new may have ended), `missed` (which are about what was not found), `ended` (which are
 //! over), `open` (what is open when channels change), `orders` (what an
 //! operator does about messages) and `self_checks` (what is wrong with the daemon itself), `draft` (the
@@ -17,15 +17,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::expiry::{
-    Absence, Evaluator, Inventory, Ledger, Looked, Reminders, Renewing, RowId, ScopeId, StoredRow,
-    Timestamp, Undeployed, View,
+    Absence, Evaluator, Inventory, Ledger, Looked, RefusedWish, Reminders, Renewing, RowId,
+    ScopeId, Snooze, Snoozes, StoredRow, Timestamp, Undeployed, View, Wish,
 };
 use crate::metrics::{DaemonMetrics, Exposition};
 use crate::scan::{ScanEvent, SourceStatus};
@@ -46,10 +46,12 @@ mod missed;
 mod open;
 mod orders;
 mod poll_counts;
+mod quiet;
 mod reminders;
 mod renewed;
 mod scopes;
 mod self_checks;
+mod snoozes;
 mod source_status;
 mod window_key;
 #[cfg(test)]
@@ -62,6 +64,7 @@ use draft::Draft;
 use due::Due;
 use open::Channels;
 use poll_counts::PollCounts;
+use quiet::Quiet;
 use self_checks::{Moment, SelfChecks};
 use source_status::SourceStatuses;
 
@@ -128,6 +131,10 @@ pub enum Command {
     Channel(String, Health),
     /// Somebody decided about a message.
     Order(OutboxRequest),
+    /// Somebody wishes for quiet.
+    Snooze(Box<Wish>, oneshot::Sender<Result<Snooze, RefusedWish>>),
+    /// Somebody wants the snooze with this id to end.
+    EndSnooze(String, oneshot::Sender<Option<Snooze>>),
 }
 
 /// Where the pipeline's messages come from.
@@ -149,6 +156,8 @@ pub struct Outputs {
     pub sources: watch::Sender<Arc<Vec<SourceStatus>>>,
     /// Counts transactions that put something into the outbox.
     pub outbox: watch::Sender<u64>,
+    /// What is snoozed.
+    pub snoozes: watch::Sender<Arc<Snoozes>>,
     /// Whether the store takes what is written.
     pub writable: watch::Sender<bool>,
     /// What keeps the daemon from being well, in words.
@@ -183,6 +192,7 @@ pub struct Pipeline {
     ledger: Ledger,
     renewing: Renewing,
     reminders: Reminders,
+    quiet: Quiet,
     /// Certificates that were not found, and of whose alerts nothing is said meanwhile.
     missed: BTreeSet<RowId>,
     checks: SelfChecks,
@@ -225,6 +235,7 @@ impl Pipeline {
             ledger,
             renewing,
             reminders: Reminders::default(),
+            quiet: Quiet::restored(saved.snoozes),
             missed,
             absence,
             draft: Draft::default(),
@@ -244,6 +255,7 @@ impl Pipeline {
         pipeline.follow_settings();
         pipeline.restart_reminders();
         pipeline.publish_troubles();
+        pipeline.publish_snoozes();
         let view = Arc::new(pipeline.inventory.view());
         pipeline.publish(view);
         Ok(pipeline)
@@ -256,7 +268,7 @@ impl Pipeline {
             let idle = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(command) = inbox.commands.recv() => { self.handle(command).await; true }
+                Some(command) = inbox.commands.recv() => { self.handle(command).await?; true }
                 Some((source, event)) = inbox.events.recv() => {
                     self.apply(&source, event).await?;
                     self.apply_waiting(&mut inbox.events).await?
@@ -315,7 +327,8 @@ impl Pipeline {
         let crossing = self.evaluator.next_crossing(self.inventory.version());
         let stale = self.checks.next_deadline(&self.settings.watched, &self.sources, now);
         let reminder = self.reminders.next();
-        let at = [crossing, stale, reminder].into_iter().flatten().min()?;
+        let snooze = self.quiet.snoozes().next_end();
+        let at = [crossing, stale, reminder, snooze].into_iter().flatten().min()?;
         let millis = at.seconds().saturating_mul(1000).saturating_sub(self.parts.clock.millis());
         let wait = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
         Instant::now().checked_add(wait)
@@ -326,7 +339,7 @@ impl Pipeline {
         moment(&*self.parts.clock)
     }
 
-    async fn handle(&mut self, command: Command) {
+    async fn handle(&mut self, command: Command) -> anyhow::Result<()> {
         match command {
             Command::Reconfigure(settings) => {
                 // Everything comes up again: rungs may have moved, and a first channel was notified of nothing yet.
@@ -338,7 +351,10 @@ impl Pipeline {
             }
             Command::Channel(channel, health) => self.channel_changed(channel, health),
             Command::Order(request) => self.order(request).await,
+            Command::Snooze(wish, answer) => self.snooze(*wish, answer).await?,
+            Command::EndSnooze(id, answer) => self.end_snooze(&id, answer).await?,
         }
+        Ok(())
     }
 
     /// Drops what belongs to sources and channels that are not configured any more; nothing is reported of it.

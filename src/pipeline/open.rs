@@ -73,10 +73,13 @@ impl Pipeline {
 
     /// Tells of open alerts those who were not told of them.
     pub(super) async fn tell_others(&mut self, rows: &[RowId]) -> anyhow::Result<()> {
+        let now = self.parts.clock.now();
         let events = self.rungs(rows).await?;
         let told = self.parts.store.told(rows).await?;
         for ((row, told), event) in rows.iter().zip(told).zip(events) {
-            let Some(event) = event else { continue };
+            let Some(event) = event.filter(|event| self.quiet.hushing(event, now).is_none()) else {
+                continue;
+            };
             let mut channels = routed(&self.settings.config, &event);
             channels.retain(|channel| !told.contains(channel));
             let about = About::Certificate(*row);

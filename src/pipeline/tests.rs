@@ -29,6 +29,7 @@ mod reminders;
 mod renewed;
 mod rows;
 mod scopes;
+mod snoozes;
 mod truth;
 
 /// 2027-01-15T08:00:00Z.
@@ -237,6 +238,7 @@ async fn restored_at(
         sources: watch::Sender::default(),
         outbox: watch::Sender::new(0),
         writable: watch::Sender::new(true),
+        snoozes: watch::Sender::default(),
         troubles: watch::Sender::default(),
         pulse: watch::Sender::new(Instant::now()),
         exposition,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
+use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
 mod code;
 mod entries;
@@ -124,6 +124,21 @@ pub trait Store: Send + Sync {
 
     /// Reads which ledger entries say what nobody was told and nobody will be.
     async fn unsaid(&self) -> Result<Vec<RowId>, StoreError>;
+
+    /// Settles deliveries of a channel that wait: what they say is not to be said now. Answers how many; one whose message
+    /// may have arrived goes on.
+    async fn leave_out(
+        &self,
+        channel: &str,
+        deliveries: &[i64],
+        at: Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    /// Reads every snooze that is kept, the newest first.
+    async fn snoozes(&self) -> Result<Vec<Snooze>, StoreError>;
+
+    /// Returns the key that links in messages are signed with: `fresh`, if there was none yet.
+    async fn link_key(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError>;
 
     /// Reads a channel's state.
     async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError>;

@@ -10,7 +10,7 @@ use super::{
     Memory, NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved,
     ScanRecord, Settled, Store, StoreError, Stranded,
 };
-use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
+use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
 /// A call that is about to be made.
 pub enum Call<'a> {
@@ -157,6 +157,23 @@ impl<O: Observer> Store for Observed<O> {
 
     async fn unsaid(&self) -> Result<Vec<RowId>, StoreError> {
         self.memory.unsaid().await
+    }
+
+    async fn leave_out(
+        &self,
+        channel: &str,
+        deliveries: &[i64],
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.memory.leave_out(channel, deliveries, at).await
+    }
+
+    async fn snoozes(&self) -> Result<Vec<Snooze>, StoreError> {
+        self.memory.snoozes().await
+    }
+
+    async fn link_key(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+        self.memory.link_key(fresh).await
     }
 
     async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError> {

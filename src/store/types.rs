@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::expiry::{Event, Facts, Notified, RowId, ScopeId, Sighting, Status, Timestamp};
+use crate::expiry::{Event, Facts, Notified, RowId, ScopeId, Sighting, Snooze, Status, Timestamp};
 
 /// What was delivered is kept for this long, in seconds, so that it can be explained.
 pub(super) const KEPT: i64 = 90 * 86_400;
 
-/// What was given up is kept for this long, in seconds: whoever looks for what was not said has a year.
+/// What was given up, and a snooze that ended, is kept for this long, in seconds: whoever looks for what was not said has
+/// a year.
 pub(super) const KEPT_DEAD: i64 = 400 * 86_400;
 
 /// Why the store could not do what was asked.
@@ -36,7 +37,7 @@ pub enum StoreError {
 /// Everything that one step of the pipeline changes. Written in one transaction, or not at all.
 ///
 /// Applied in this order: scopes, outbox, removals, rows, statuses, ledger, inherited, conditions, unlisted, checkpoints,
-/// scans. So a number that is removed and given to another certificate in the same step ends up with the new one, and
+/// scans, snoozes. So a number that is removed and given to another certificate in the same step ends up with the new one, and
 /// what closes an alert still finds who was told of it.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
@@ -63,6 +64,8 @@ pub struct Commit {
     pub checkpoints: Vec<Checkpoint>,
     /// Scans that ended.
     pub scans: Vec<ScanRecord>,
+    /// Snoozes that are new or ended. Those that ended 400 days before are forgotten.
+    pub snoozes: Vec<Snooze>,
 }
 
 /// What an event is about, as far as that decides what becomes of it.
@@ -255,6 +258,8 @@ pub struct Saved {
     pub conditions: Vec<(String, Timestamp)>,
     /// The newest scan of each (source, scope, window).
     pub scans: Vec<ScanRecord>,
+    /// The snoozes that have not ended, by id.
+    pub snoozes: Vec<Snooze>,
 }
 
 /// One event for one channel, not yet delivered.

@@ -137,6 +137,7 @@ impl Certificate {
         Self {
             rung: entry.rung.as_ref().map(Rung::as_label),
             first_seen: rfc3339(entry.first_seen),
+            snoozed_until: entry.snoozed_until.and_then(rfc3339),
             successor: entry.successor.clone(),
             ..Self::of_facts(&entry.facts, now)
         }
@@ -195,7 +196,7 @@ pub(super) fn rfc3339(at: Timestamp) -> Option<String> {
 }
 
 /// Spreadsheets run cells that begin like a formula (OWASP, CSV injection); an apostrophe keeps them text.
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let escape = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = printable(text);
     if escape { format!("'{text}") } else { text }

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 
 use super::Shared;
+use super::access::name_of;
 use super::problem::Problem;
 use crate::config::{HostName, Hosts};
 
@@ -36,9 +37,22 @@ impl Entrance {
     }
 }
 
-/// Whether it is known who asks.
-#[derive(Clone, Copy)]
-struct IsKnown(bool);
+/// Who asks, as far as that is known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asker {
+    /// Whether it is known who asks: they may make changes.
+    pub(super) is_known: bool,
+    /// What the web configuration calls them.
+    pub(super) name: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
+}
 
 /// Whether who asks may change something.
 #[derive(Clone, Copy)]
@@ -48,13 +62,13 @@ impl<S: Send + Sync> FromRequestParts<S> for MayWrite {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(parts.extensions.get::<IsKnown>().is_some_and(|known| known.0)))
+        Ok(Self(parts.extensions.get::<Asker>().is_some_and(|asker| asker.is_known)))
     }
 }
 
 /// Lets changes through from who may make them, or answers who may.
 pub(super) async fn writers_only(request: Request, next: Next) -> Response {
-    if request.extensions().get::<IsKnown>().is_some_and(|known| known.0) {
+    if request.extensions().get::<Asker>().is_some_and(|asker| asker.is_known) {
         return next.run(request).await;
     }
     let detail = "this changes something, and whoever is not known may only read: ask as a user of the web configuration, \
@@ -86,7 +100,7 @@ pub(super) async fn guard(
 ) -> Response {
     let entrance = Entrance::of(&request);
     let Entrance::Network { verified } = entrance else {
-        request.extensions_mut().insert(IsKnown(true));
+        request.extensions_mut().insert(Asker { is_known: true, name: None });
         return match shared.door.holds(request.headers()) {
             Ok(()) => next.run(request).await,
             Err(problem) => problem.into_response(),
@@ -101,7 +115,8 @@ pub(super) async fn guard(
         return unknown_user();
     }
     let is_known = verified || !gate.users.is_empty();
-    request.extensions_mut().insert(IsKnown(is_known));
+    let name = (!gate.users.is_empty()).then(|| name_of(request.headers())).flatten();
+    request.extensions_mut().insert(Asker { is_known, name });
     let mut response = match shared.door.admit(&request, is_known) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
@@ -156,7 +171,6 @@ impl Door {
         refused.len() < LOGGED && refused.insert(name.to_owned())
     }
 
-    /// No handler reads a body, so one is wanted for politeness only.
     fn holds(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         let length = length.and_then(|length| length.parse::<u64>().ok());

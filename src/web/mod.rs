@@ -1,10 +1,11 @@
 //! HTTP: metrics, health, reload, and a plain page.
 //!
-//! Reads what the rest of the daemon publishes and changes nothing: a reload is asked for, not done here.
+//! Reads what the rest of the daemon publishes and changes nothing: a reload or a snooze is asked for, not done here.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -19,7 +20,7 @@ use crate::catalog::Catalog;
 use crate::channel::TestAnswer;
 use crate::clock::Clock;
 use crate::config::Hosts;
-use crate::expiry::View;
+use crate::expiry::{Snoozes, View};
 use crate::metrics::{Exposition, Names};
 use crate::scan::SourceStatus;
 use crate::store::{OutboxRequest, Store};
@@ -38,6 +39,7 @@ mod problem;
 mod scrape;
 mod seats;
 mod server;
+mod snoozing;
 mod socket;
 mod wish;
 #[cfg(test)]
@@ -48,8 +50,11 @@ use limits::Limits;
 use server::Network;
 
 pub use access::Access;
-pub use api::{Certificates, Outbox, OutboxDone, OutboxMessage, Tested};
-pub use certificate::{Certificate, csv_header, csv_rows};
+pub use api::{
+    Certificates, Outbox, OutboxDone, OutboxMessage, SnoozeList, SnoozeObject, SnoozeWish, Tested,
+};
+pub use certificate::{Certificate, cell as csv_cell, csv_header, csv_rows};
+pub use snoozing::{Refused, Snoozing};
 pub use socket::Socket;
 
 /// What the pages are made from.
@@ -64,6 +69,10 @@ pub struct State {
     pub store: Arc<dyn Store>,
     /// The channels, in the order of the configuration.
     pub outlets: watch::Receiver<Arc<Vec<Outlet>>>,
+    /// What is snoozed.
+    pub snoozes: watch::Receiver<Arc<Snoozes>>,
+    /// Makes and ends snoozes.
+    pub snoozing: Arc<dyn Snoozing>,
     /// What certificates are called.
     pub names: Arc<dyn Names>,
     /// How the sources are.
@@ -157,6 +166,7 @@ fn router(shared: Arc<Shared>) -> Router {
         X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    let body_bytes = usize::try_from(shared.limits.body_bytes).unwrap_or(usize::MAX);
     Router::new()
         .route("/metrics", get(scrape::scrape))
         .route("/-/healthy", get(control::healthy))
@@ -166,6 +176,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .merge(page::router(&shared))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(body_bytes))
         .layer(from_fn_with_state(Arc::clone(&shared), door::guard))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(nosniff)

@@ -79,6 +79,8 @@ pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
         "/-/reload" => "POST, PUT",
         path if path.starts_with("/api/v1/outbox/") && !path.ends_with("/retry") => "DELETE",
         path if POSTED.iter().any(|start| path.starts_with(start)) => "POST",
+        "/api/v1/snoozes" => "GET, HEAD, POST",
+        path if path.starts_with("/api/v1/snoozes/") => "DELETE",
         _ => "GET, HEAD",
     };
     let detail = format!("{method} does not work at {}; use {allowed}", uri.path());

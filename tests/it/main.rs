@@ -30,6 +30,7 @@ mod signing;
 mod simulator_itself;
 mod simulator_faults;
 mod simulator_enos;
+mod snoozes;
 mod tls;
 mod truth;
 mod upgrade;

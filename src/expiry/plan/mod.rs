@@ -81,6 +81,8 @@ pub enum DecisionReason {
     FromTheFuture,
     /// It was notified mildly while it was not in use, and it is in use now.
     InUse,
+    /// A snooze ended that had covered it, and it stands still.
+    SnoozeEnded,
     /// This rung or a tighter one was notified.
     AlreadySaid,
 }
@@ -96,6 +98,7 @@ impl DecisionReason {
             Self::EndChanged => "end_changed",
             Self::FromTheFuture => "from_the_future",
             Self::InUse => "in_use",
+            Self::SnoozeEnded => "snooze_ended",
             Self::AlreadySaid => "already_said",
         }
     }
@@ -109,7 +112,8 @@ impl DecisionReason {
             | Self::TighterRung
             | Self::EndChanged
             | Self::FromTheFuture
-            | Self::InUse => true,
+            | Self::InUse
+            | Self::SnoozeEnded => true,
             Self::AlreadySaid => false,
         }
     }

@@ -73,7 +73,12 @@ impl Reminders {
 
     /// Looks at a certificate again in an hour: nothing is said of it for now.
     pub fn put_off(&mut self, row: RowId, now: Timestamp) {
-        self.due.insert((now.plus(TOGETHER), row));
+        self.put_off_until(row, now.plus(TOGETHER));
+    }
+
+    /// Looks at a certificate again then: nothing is said of it before.
+    pub fn put_off_until(&mut self, row: RowId, at: Timestamp) {
+        self.due.insert((at, row));
     }
 
     /// Returns when the next is due.

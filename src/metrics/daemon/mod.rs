@@ -63,12 +63,21 @@ pub struct DaemonMetrics {
     process: prometheus::Registry,
 }
 
+/// What is snoozed.
+#[derive(Clone, Copy, Default)]
+struct Snoozed {
+    certificates: u64,
+    active: u64,
+    idle: u64,
+}
+
 struct Counts {
     sources: BTreeMap<String, Source>,
     channels: BTreeMap<String, Channel>,
     alerts: BTreeMap<(Arc<str>, Arc<str>, String), u64>,
     events: BTreeMap<(&'static str, &'static str), u64>,
     default_route: u64,
+    snoozed: Snoozed,
     heartbeat: Option<Timestamp>,
     store_up: Option<bool>,
     reload: Option<bool>,
@@ -84,6 +93,7 @@ impl DaemonMetrics {
             alerts: BTreeMap::new(),
             events: every_event().map(|combination| (combination, 0)).collect(),
             default_route: 0,
+            snoozed: Snoozed::default(),
             heartbeat: None,
             store_up: None,
             reload: None,
@@ -237,6 +247,11 @@ impl DaemonMetrics {
         self.write().default_route += 1;
     }
 
+    /// Keeps of how many certificates on a rung nothing is said, by how many snoozes, and how many hush nothing.
+    pub fn snoozed(&self, certificates: u64, [active, idle]: [u64; 2]) {
+        self.write().snoozed = Snoozed { certificates, active, idle };
+    }
+
     /// Keeps when the heartbeat last said that all is well.
     pub fn heartbeat(&self, at: Timestamp) {
         self.write().heartbeat = Some(at);
@@ -318,7 +333,7 @@ impl DaemonMetrics {
 
 /// Returns every kind of event with every reason that it can have.
 fn every_event() -> impl Iterator<Item = (&'static str, &'static str)> {
-    const RUNGS: [&str; 7] = [
+    const RUNGS: [&str; 9] = [
         "first_sight",
         "long_ended",
         "tighter_rung",
@@ -326,13 +341,15 @@ fn every_event() -> impl Iterator<Item = (&'static str, &'static str)> {
         "from_the_future",
         "in_use",
         "reminder",
+        "snooze_ended",
+        "snoozed",
     ];
     let reasons = |kind: EventKind| -> &'static [&'static str] {
         match kind {
             EventKind::CertificateExpiring
             | EventKind::CertificateExpired
             | EventKind::CertificateNotDeployed => &RUNGS,
-            EventKind::CertificateRenewed | EventKind::CertificateGone => &["closed"],
+            EventKind::CertificateRenewed | EventKind::CertificateGone => &["closed", "snoozed"],
             EventKind::NotificationDead => &["given_up"],
             EventKind::Test => &[],
             EventKind::EndpointReachable

@@ -137,6 +137,12 @@ fn alerts<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
     }
     out.family(f::DEFAULT_ROUTE);
     out.sample(&[], Value::Count(counts.default_route))?;
+    out.family(f::SNOOZES);
+    for (state, count) in [("active", counts.snoozed.active), ("idle", counts.snoozed.idle)] {
+        out.sample(&[("state", state)], Value::Count(count))?;
+    }
+    out.family(f::SNOOZED);
+    out.sample(&[], Value::Count(counts.snoozed.certificates))?;
     out.family(f::ALERTS_ACTIVE);
     for ((source, scope, rung), count) in &counts.alerts {
         let labels = [("source", &**source), ("scope", &**scope), ("rung", rung)];

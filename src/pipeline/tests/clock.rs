@@ -150,7 +150,10 @@ async fn most_providers_hold_evaluation_and_one_alone_does_not() {
         Some(ClockOffset { seconds: shown.seconds + wrong, ..shown })
     };
     // Two sources, as far as the pipeline is concerned: one is configured, and one more from here on.
-    days.pipeline.handle(Command::Reconfigure(Box::new(settings(&["iot", "web", "plant"])))).await;
+    days.pipeline
+        .handle(Command::Reconfigure(Box::new(settings(&["iot", "web", "plant"]))))
+        .await
+        .unwrap();
     let polled_by = async |days: &mut Days, source: &str, offset| {
         days.pipeline.apply(&source.into(), polled(offset)).await.unwrap();
     };

@@ -43,7 +43,7 @@ impl Bench {
         };
         let sources = vec![source("iot"), source("ssl")];
         self.pipeline.parts.metrics.reconfigure(&Setup { sources, channels: Vec::new() });
-        self.pipeline.handle(Command::Reconfigure(Box::new(serving()))).await;
+        self.pipeline.handle(Command::Reconfigure(Box::new(serving()))).await.unwrap();
     }
 
     /// The endpoint serves these.
@@ -170,7 +170,7 @@ async fn a_channel_that_a_reload_adds_hears_that_it_is_not_deployed() {
     let text = text.replace("channels = [\"ops\"]", "channels = [\"ops\", \"new\"]");
     let watched = serving().watched;
     let settings = Settings { watched, ..settings_of(&text, &[]) };
-    bench.pipeline.handle(Command::Reconfigure(Box::new(settings))).await;
+    bench.pipeline.handle(Command::Reconfigure(Box::new(settings))).await.unwrap();
     bench.decide().await;
     let heard = deliver(&*bench.store, "new").await;
     assert_eq!(heard.iter().map(Event::kind).collect::<Vec<_>>(), ["certificate.not_deployed"]);

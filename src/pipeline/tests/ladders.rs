@@ -30,7 +30,7 @@ async fn rungs(bench: &mut Bench) -> Vec<String> {
 
 async fn reconfigure(bench: &mut Bench, more: &str) {
     let settings = settings_of(&format!("{TEXT}{more}"), &["iot"]);
-    bench.pipeline.handle(Command::Reconfigure(Box::new(settings))).await;
+    bench.pipeline.handle(Command::Reconfigure(Box::new(settings))).await.unwrap();
 }
 
 #[tokio::test]

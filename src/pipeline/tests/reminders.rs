@@ -5,15 +5,15 @@ use crate::clock::BentClock;
 use crate::store::Memory;
 
 /// A daemon that knows these certificates, each by its serial and the days until it ends.
-struct Remembered {
-    store: Memory,
+pub(super) struct Remembered {
+    pub(super) store: Memory,
     clock: Arc<BentClock>,
-    pipeline: Pipeline,
+    pub(super) pipeline: Pipeline,
     settings: Settings,
 }
 
 impl Remembered {
-    async fn of(alerts: &str, devices: Vec<Sighting>) -> Self {
+    pub(super) async fn of(alerts: &str, devices: Vec<Sighting>) -> Self {
         let (store, settings) =
             (Memory::default(), settings_of(&(alerts.to_owned() + TEXT), &["iot"]));
         let clock = Arc::new(BentClock::starting_at(NOW, NOW.plus(-100 * DAY)));
@@ -23,7 +23,7 @@ impl Remembered {
         daemon
     }
 
-    async fn list(&mut self, devices: Vec<Sighting>) {
+    pub(super) async fn list(&mut self, devices: Vec<Sighting>) {
         let (all, total) = (slice("mqtt-1", Window::All), devices.len() as u64);
         let page = Page { sightings: devices.into_iter().collect(), ..Page::default() };
         for event in [
@@ -36,7 +36,7 @@ impl Remembered {
     }
 
     /// Lets some hours pass, and answers with the rungs that are said: in which hour, of which certificate.
-    async fn pass(&mut self, hours: i64) -> Vec<(i64, String)> {
+    pub(super) async fn pass(&mut self, hours: i64) -> Vec<(i64, String)> {
         let mut said = Vec::new();
         for _ in 0..hours {
             for event in self.turn().await {
@@ -50,14 +50,14 @@ impl Remembered {
         said
     }
 
-    async fn turn(&mut self) -> Vec<Event> {
+    pub(super) async fn turn(&mut self) -> Vec<Event> {
         self.pipeline.decide().await.unwrap();
         self.pipeline.save().await.unwrap();
         self.pipeline.settle().await.unwrap();
         deliver(&self.store, "ops").await
     }
 
-    async fn restart(&mut self) {
+    pub(super) async fn restart(&mut self) {
         self.pipeline = start(&self.store, &self.clock, &self.settings).await;
     }
 }

@@ -91,7 +91,7 @@ async fn a_source_that_is_not_configured_any_more_is_dropped_without_a_word() {
     bench.scan(&slice("mqtt-1", Window::All), vec![device("a", 300)]).await;
     bench.apply(noted("mqtt-1", "k")).await;
     bench.save().await;
-    bench.pipeline.handle(Command::Reconfigure(Box::new(settings(&["else"])))).await;
+    bench.pipeline.handle(Command::Reconfigure(Box::new(settings(&["else"])))).await.unwrap();
     bench.save().await;
     assert_eq!((bench.serials().await, bench.kinds().await), (vec![], vec![]));
     assert_eq!(bench.store.scans().await.unwrap(), []);

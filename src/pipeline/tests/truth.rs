@@ -51,7 +51,7 @@ impl Bench {
 
     async fn reload(&mut self, text: &str) {
         let settings = Box::new(settings_of(text, &["iot"]));
-        self.pipeline.handle(Command::Reconfigure(settings)).await;
+        self.pipeline.handle(Command::Reconfigure(settings)).await.unwrap();
         self.turn().await;
     }
 }

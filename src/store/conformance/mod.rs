@@ -19,6 +19,7 @@ mod entries;
 mod names;
 mod outbox;
 mod posts;
+mod snoozes;
 
 pub(crate) use agreement::agrees_with_memory;
 pub(crate) use calls::input;
@@ -69,6 +70,9 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     posts::says_again_what_was_given_up_while_it_is_open(fresh()).await;
     posts::routes_anew_what_waits_for_channels_that_are_gone(fresh()).await;
     posts::copies_what_was_said_and_to_whom(fresh()).await;
+    posts::leaves_out_what_is_not_to_be_said(fresh()).await;
+    snoozes::are_kept_until_long_after_their_end(fresh()).await;
+    snoozes::links_are_signed_with_one_key(fresh()).await;
 }
 
 pub(crate) const fn at(seconds: i64) -> Timestamp {

@@ -244,3 +244,21 @@ pub(super) async fn copies_what_was_said_and_to_whom(place: impl Place) {
     let ledger = store.saved().await.unwrap().ledger;
     assert_eq!(ledger, [(ROW, notified(100)), (RowId(8), notified(100))]);
 }
+
+pub(super) async fn leaves_out_what_is_not_to_be_said(place: impl Place) {
+    let store = place.open().await;
+    known(&*store).await;
+    commit(&*store, said(rung("30d", &["ops", "dev"]))).await;
+    post(&*store, (event("other", 110), names(&["ops"])).into()).await;
+    let waiting: Vec<i64> = pending(&*store, "ops").await.iter().map(|one| one.delivery).collect();
+    assert_eq!(store.leave_out("dev", &waiting, at(120)).await.unwrap(), 0, "of another channel");
+    assert_eq!(store.leave_out("ops", &waiting[..1], at(120)).await.unwrap(), 1);
+    assert_eq!(store.leave_out("ops", &waiting[..1], at(120)).await.unwrap(), 0, "once");
+    assert_eq!(ids(&*store, "ops").await, ["other"]);
+    assert_eq!(ids(&*store, "dev").await, ["30d"]);
+    begin(&*store, "ops", "b1").await;
+    assert_eq!(store.leave_out("ops", &waiting, at(130)).await.unwrap(), 0, "it may have arrived");
+    // What was left out was never sent: it is said when it is decided again.
+    commit(&*store, said(rung("30d", &["ops"]))).await;
+    assert_eq!(ids(&*store, "ops").await, ["other", "30d"]);
+}

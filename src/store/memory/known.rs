@@ -60,6 +60,7 @@ impl Known {
             ledger: self.ledger.iter().map(|(row, (notified, _))| (*row, *notified)).collect(),
             conditions: self.conditions.clone().into_iter().collect(),
             scans: self.scans.values().cloned().collect(),
+            snoozes: Vec::new(),
         }
     }
 

@@ -12,17 +12,19 @@ use super::{
     NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved, ScanRecord,
     Settled, Store, StoreError, Stranded,
 };
-use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
+use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
 mod entries;
 mod known;
 mod outbox;
 mod posts;
+mod snoozes;
 #[cfg(test)]
 mod tests;
 
 use known::Known;
 use outbox::Outbox;
+use snoozes::Shelf;
 
 /// Certificates or checkpoints that are handed over at once.
 const CHUNK: usize = 4096;
@@ -38,6 +40,8 @@ pub struct Memory {
 struct Tables {
     known: Known,
     outbox: Outbox,
+    snoozes: Shelf,
+    link_key: Option<[u8; 32]>,
 }
 
 impl Memory {
@@ -50,7 +54,8 @@ impl Memory {
 #[async_trait]
 impl Store for Memory {
     async fn saved(&self) -> Result<Saved, StoreError> {
-        Ok(self.tables().known.saved())
+        let tables = self.tables();
+        Ok(Saved { snoozes: tables.snoozes.standing(), ..tables.known.saved() })
     }
 
     async fn rows(
@@ -64,10 +69,11 @@ impl Store for Memory {
 
     async fn commit(&self, commit: Arc<Commit>) -> Result<Settled, StoreError> {
         let mut tables = self.tables();
-        let Tables { known, outbox } = &mut *tables;
+        let Tables { known, outbox, snoozes, .. } = &mut *tables;
         known.add_scopes(&commit.scopes)?;
         let settled = outbox.post(&commit.outbox, &mut known.ledger);
         known.apply(&commit);
+        snoozes.write(&commit.snoozes);
         Ok(settled)
     }
 
@@ -172,8 +178,25 @@ impl Store for Memory {
         state: &ChannelState,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        let Tables { known, outbox } = &mut *tables;
+        let Tables { known, outbox, .. } = &mut *tables;
         outbox.settle((channel, batch), update, state, &mut known.ledger)
+    }
+
+    async fn leave_out(
+        &self,
+        channel: &str,
+        deliveries: &[i64],
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        Ok(self.tables().outbox.leave_out(channel, deliveries, at))
+    }
+
+    async fn snoozes(&self) -> Result<Vec<Snooze>, StoreError> {
+        Ok(self.tables().snoozes.all())
+    }
+
+    async fn link_key(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+        Ok(*self.tables().link_key.get_or_insert(fresh))
     }
 
     async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError> {

@@ -111,6 +111,25 @@ impl Outbox {
         channels
     }
 
+    /// Settles what waits for a channel among these.
+    pub(super) fn leave_out(&mut self, channel: &str, deliveries: &[i64], at: Timestamp) -> u64 {
+        let wanted = |number: &i64| deliveries.contains(number);
+        let settled: Vec<i64> = self
+            .waiting()
+            .filter(|(number, one)| {
+                wanted(number) && one.channel == channel && !self.has_begun(one)
+            })
+            .map(|(number, _)| *number)
+            .collect();
+        for number in &settled {
+            if let Some(one) = self.deliveries.get_mut(number) {
+                one.state = State::Settled(at);
+                one.about = About::Nothing;
+            }
+        }
+        settled.len() as u64
+    }
+
     fn leave(&mut self, about: &About, which: impl Fn(State) -> bool) {
         let leaving = |one: &&mut Delivery| one.about == *about && which(one.state);
         for one in self.deliveries.values_mut().filter(leaving) {

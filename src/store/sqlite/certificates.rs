@@ -152,6 +152,7 @@ pub(super) fn saved(transaction: &Transaction<'_>) -> Outcome<Saved> {
         ledger: all(transaction, LEDGER, said)?,
         conditions: all(transaction, CONDITIONS, |row| Ok((text(row, 0)?, time(row, 1)?)))?,
         scans: scans(transaction)?,
+        snoozes: Vec::new(),
     })
 }
 

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::failure::{Failure, Outcome};
 use super::{
     bodies, certificates, checkpoints, commit, entries, forget, names, outbox, posts, schema,
+    snoozes,
 };
 
 /// How long a statement waits for a lock that another process holds for a moment.
@@ -41,6 +42,7 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
         outbox::STATEMENTS,
         posts::STATEMENTS,
         names::STATEMENTS,
+        snoozes::STATEMENTS,
     ]
     .concat()
     .into_iter()

@@ -25,7 +25,8 @@ impl Durability {
             && commit.conditions.is_empty()
             && commit.outbox.is_empty()
             && commit.unlisted.is_empty()
-            && commit.scans.is_empty();
+            && commit.scans.is_empty()
+            && commit.snoozes.is_empty();
         if only_certificates { Self::Process } else { Self::Power }
     }
 

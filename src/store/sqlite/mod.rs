@@ -14,7 +14,7 @@ use super::{
     NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved, ScanRecord,
     Settled, Store, StoreError, Stranded,
 };
-use crate::expiry::{Facts, Notified, RowId, ScopeId, StoredRow, Timestamp};
+use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
 mod bodies;
 mod certificates;
@@ -31,6 +31,7 @@ mod outbox;
 mod posts;
 mod readers;
 mod schema;
+mod snoozes;
 mod writer;
 mod writing;
 #[cfg(test)]
@@ -124,7 +125,11 @@ impl Drop for Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn saved(&self) -> Result<Saved, StoreError> {
-        self.readers.read(certificates::saved).await
+        let work = |transaction: &Transaction<'_>| {
+            let snoozes = snoozes::standing(transaction)?;
+            Ok(Saved { snoozes, ..certificates::saved(transaction)? })
+        };
+        self.readers.read(work).await
     }
 
     async fn rows(
@@ -259,6 +264,28 @@ impl Store for Sqlite {
         let work = move |transaction: &Transaction<'_>| {
             outbox::settle(transaction, (&channel, &batch), &update, &state)
         };
+        self.write(Durability::Power, work).await
+    }
+
+    async fn leave_out(
+        &self,
+        channel: &str,
+        deliveries: &[i64],
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (channel, deliveries) = (channel.to_owned(), deliveries.to_vec());
+        let work = move |transaction: &Transaction<'_>| {
+            posts::leave_out(transaction, &channel, &deliveries, at)
+        };
+        self.write(Durability::Power, work).await
+    }
+
+    async fn snoozes(&self) -> Result<Vec<Snooze>, StoreError> {
+        self.readers.read(snoozes::every).await
+    }
+
+    async fn link_key(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+        let work = move |transaction: &Transaction<'_>| snoozes::link_key(transaction, fresh);
         self.write(Durability::Power, work).await
     }
 

@@ -72,6 +72,11 @@ const OPEN_FOR: &str = "
     SELECT certificate_id, rung, at, mild, reminders FROM ledger
     WHERE EXISTS (SELECT 1 FROM json_each(ledger.told) WHERE value = ?1) ORDER BY certificate_id";
 
+const LEAVE_OUT: &str = "
+    UPDATE delivery SET state = 'settled', settled_at = ?3, certificate_id = NULL, condition = NULL
+    WHERE id = ?1 AND channel = ?2 AND state = 'pending' AND NOT EXISTS
+        (SELECT 1 FROM batch WHERE batch.channel = delivery.channel AND batch.id = delivery.batch AND batch.begun = 1)";
+
 const UNSAID: &str = "
     SELECT certificate_id FROM ledger WHERE told = '[]' AND NOT EXISTS
         (SELECT 1 FROM delivery WHERE delivery.certificate_id = ledger.certificate_id
@@ -96,6 +101,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     STRANDED,
     OPEN_FOR,
     TOLD,
+    LEAVE_OUT,
     UNSAID,
 ];
 
@@ -258,6 +264,21 @@ pub(super) fn open_for(
 ) -> Outcome<Vec<(RowId, Notified)>> {
     let mut statement = transaction.prepare_cached(OPEN_FOR)?;
     collect(statement.query([channel])?, said)
+}
+
+/// Settles deliveries that wait, and answers how many.
+pub(super) fn leave_out(
+    transaction: &Transaction<'_>,
+    channel: &str,
+    deliveries: &[i64],
+    at: Timestamp,
+) -> Outcome<u64> {
+    let mut statement = transaction.prepare_cached(LEAVE_OUT)?;
+    let mut settled = 0;
+    for delivery in deliveries {
+        settled += statement.execute(params![delivery, channel, at.seconds()])? as u64;
+    }
+    Ok(settled)
 }
 
 /// Reads which ledger entries say what nobody was told and nobody will be.

@@ -77,6 +77,11 @@ fn digest(name: &str, password: &str) -> [u8; 32] {
     Sha256::new().chain_update(length).chain_update(name).chain_update(password).finalize().into()
 }
 
+/// Returns the name that a user gives, whose password has been looked at.
+pub(in crate::web) fn name_of(headers: &HeaderMap) -> Option<String> {
+    basic(headers).map(|(name, _)| name)
+}
+
 /// Reads what a browser or scraper sends of a user.
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;

@@ -40,6 +40,8 @@ pub(super) struct ListParameters {
     undated: Option<bool>,
     /// Whether it is served although a newer one is known.
     not_deployed: Option<bool>,
+    /// Whether nothing is said of it for a while.
+    snoozed: Option<bool>,
     /// A label as `NAME:VALUE`; there may be several.
     #[param(pattern = ":")]
     label: Option<String>,

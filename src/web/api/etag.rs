@@ -14,7 +14,8 @@ impl Etag {
     pub(super) fn of(shared: &Shared) -> Self {
         let version = shared.state.view.borrow().version();
         let minute = shared.state.clock.now().seconds().div_euclid(60);
-        Self(format!("W/\"{:x}-{version:x}-{minute:x}\"", shared.started))
+        let snoozes = shared.state.snoozes.borrow().tag();
+        Self(format!("W/\"{:x}-{version:x}-{snoozes:x}-{minute:x}\"", shared.started))
     }
 
     /// Returns the answer to who has it already.

@@ -18,12 +18,14 @@ mod export;
 mod openapi;
 mod outbox;
 mod parameters;
+mod snoozes;
 mod sources;
 mod timeline;
 
 pub use certificates::Certificates;
 pub use channels::Tested;
 pub use outbox::{Outbox, OutboxDone, OutboxMessage};
+pub use snoozes::{SnoozeList, SnoozeObject, SnoozeWish};
 
 /// Returns the paths of the API.
 pub(super) fn router() -> Router<Arc<Shared>> {
@@ -34,6 +36,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/channels", get(channels::list))
         .route("/api/v1/outbox", get(outbox::list))
         .route("/api/v1/openapi.json", get(openapi::document))
+        .route("/api/v1/snoozes", get(snoozes::list))
         .route("/api/v1/timeline", get(timeline::timeline))
 }
 
@@ -43,6 +46,8 @@ pub(super) fn changes() -> Router<Arc<Shared>> {
         .route("/api/v1/channels/{name}/test", post(channels::test))
         .route("/api/v1/outbox/{id}", delete(outbox::drop_one))
         .route("/api/v1/outbox/{id}/retry", post(outbox::retry))
+        .route("/api/v1/snoozes", post(snoozes::make))
+        .route("/api/v1/snoozes/{id}", delete(snoozes::end))
 }
 
 impl From<CatalogError> for Problem {

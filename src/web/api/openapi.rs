@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::parameters::{self, Pairs};
-use super::{certificates, channels, outbox, sources, timeline};
+use super::{certificates, channels, outbox, snoozes, sources, timeline};
 use crate::web::Shared;
 use crate::web::problem::{Document, Problem};
 
@@ -25,6 +25,9 @@ use crate::web::problem::{Document, Problem};
         outbox::list,
         outbox::retry,
         outbox::drop_one,
+        snoozes::list,
+        snoozes::make,
+        snoozes::end,
         document,
     ),
     components(schemas(Document))

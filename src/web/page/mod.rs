@@ -110,7 +110,9 @@ fn tag(shared: &Shared, reader: &Reader, path: &str) -> String {
         reader.now.seconds().div_euclid(60)
     };
     let language = reader.language.as_str();
-    format!("W/\"{:x}-{version:x}-{sources:x}-{minute:x}-{language}\"", shared.started)
+    let snoozes = shared.state.snoozes.borrow().tag();
+    let started = shared.started;
+    format!("W/\"{started:x}-{version:x}-{sources:x}-{snoozes:x}-{minute:x}-{language}\"")
 }
 
 async fn style() -> impl IntoResponse {

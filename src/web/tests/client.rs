@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 
 use super::super::*;
 use crate::config;
-use crate::expiry::Sighting;
+use crate::expiry::{
+    Cover, RefusedWish, RowId, Sighting, Snooze, SnoozeEnd, Snoozed, Wanted, Wish, WishCover,
+};
 use crate::metrics::testing::{Known, Memory, NOW, numbers, view};
 use crate::metrics::{DaemonMetrics, Setup, SourceSetup};
 use crate::store::{self, Commit, RowWrite};
@@ -35,9 +37,9 @@ pub(super) struct Server {
     folder: tempfile::TempDir,
     pub(super) asked: mpsc::Receiver<TestAnswer>,
     pub(super) ordered: mpsc::Receiver<OutboxRequest>,
-    _outlet: watch::Sender<Arc<Vec<Outlet>>>,
-    _limit: watch::Sender<usize>,
-    _config: watch::Sender<Edition>,
+    pub(super) snoozes: watch::Sender<Arc<Snoozes>>,
+    pub(super) wished: mpsc::UnboundedReceiver<Wish>,
+    _held: (watch::Sender<Arc<Vec<Outlet>>>, watch::Sender<usize>, watch::Sender<Edition>),
 }
 
 /// Always shows the same time, so that two answers can be compared.
@@ -50,6 +52,44 @@ impl Clock for Stopped {
 
     fn uptime(&self) -> Duration {
         Duration::ZERO
+    }
+}
+
+/// Grants every wish but those that are mistakes, and remembers them.
+struct Wishes(mpsc::UnboundedSender<Wish>);
+
+#[async_trait::async_trait]
+impl Snoozing for Wishes {
+    async fn snooze(&self, wish: Wish) -> Result<Snooze, Refused> {
+        if let Some(mistake) = wish.mistake() {
+            return Err(Refused::Wish(RefusedWish::Mistaken(mistake)));
+        }
+        let cover = match &wish.cover {
+            WishCover::Match(wanted) => Cover::Match(wanted.clone()),
+            WishCover::Certificate(id) if id.len() != 32 => {
+                return Err(Refused::Wish(RefusedWish::Unknown));
+            }
+            WishCover::Certificate(id) => {
+                let (id, row) = (id.clone(), RowId(0));
+                Cover::Certificate(Snoozed { id, row, rung: None, not_after: None })
+            }
+        };
+        self.0.send(wish.clone()).unwrap();
+        Ok(wish.grant("s1".to_owned(), cover, NOW))
+    }
+
+    async fn end_snooze(&self, id: &str) -> Result<Option<Snooze>, Refused> {
+        let cover = Cover::Match(Wanted::parse("source=s").unwrap());
+        let wish = Wish {
+            cover: WishCover::Certificate(String::new()),
+            seconds: 60,
+            hold: false,
+            author: "ann".to_owned(),
+            reason: "known".to_owned(),
+            link: None,
+        };
+        let snooze = wish.grant(id.to_owned(), cover, NOW);
+        Ok((id == "s1").then_some(Snooze { ended: Some((NOW, SnoozeEnd::ByHand)), ..snooze }))
     }
 }
 
@@ -89,22 +129,25 @@ fn configured() -> (watch::Sender<Edition>, watch::Receiver<Edition>) {
     watch::channel((0, Arc::new(config)))
 }
 
+/// Returns one source and one channel.
+fn setup() -> Setup {
+    let source =
+        SourceSetup { name: "s".to_owned(), kind: "files".to_owned(), ..SourceSetup::default() };
+    Setup { sources: vec![source], channels: vec!["ops".to_owned()] }
+}
+
+/// Returns one channel.
+fn ops(tests: mpsc::Sender<TestAnswer>) -> Arc<Vec<Outlet>> {
+    Arc::new(vec![Outlet { name: "ops".to_owned(), kind: "webhook".to_owned(), tests }])
+}
+
 /// Starts a server that knows `known`.
 pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     start_behind(Access::new(None, true).unwrap(), known, limits).await
 }
 
-/// Returns the counts of one source and one channel.
-fn counted() -> Arc<DaemonMetrics> {
-    let source =
-        SourceSetup { name: "s".to_owned(), kind: "files".to_owned(), ..SourceSetup::default() };
-    let setup = Setup { sources: vec![source], channels: vec!["ops".to_owned()] };
-    Arc::new(DaemonMetrics::new(&setup))
-}
-
 /// Starts a server that those reach whom `access` lets in.
 pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits) -> Server {
-    let access = Arc::new(access);
     let (view, views) = watch::channel(Arc::new(view(1, known)));
     let (sources, statuses) = watch::channel(Arc::default());
     let (ready, readiness) = watch::channel(false);
@@ -113,18 +156,20 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
     let (config, configs) = configured();
     let store = stored(known).await;
     let (tests, asked) = mpsc::channel(1);
-    let ops = Outlet { name: "ops".to_owned(), kind: "webhook".to_owned(), tests };
-    let (outlet, outlets) = watch::channel(Arc::new(vec![ops]));
+    let (outlet, outlets) = watch::channel(ops(tests));
+    let (snoozes, quiet) = watch::channel(Arc::default());
+    let (granting, wished) = mpsc::unbounded_channel();
     let (limit, max_series_per_source) = watch::channel(1_000_000);
     let (reload, reloads) = mpsc::channel(1);
     let (orders, ordered) = mpsc::channel(1);
-    let metrics = counted();
     let state = State {
         view: views.clone(),
-        exposition: Arc::new(Exposition::new(Arc::clone(&metrics))),
-        catalog: Catalog::new(views, configs, Arc::clone(&store), Arc::new(Stopped)),
+        exposition: Arc::new(Exposition::new(Arc::new(DaemonMetrics::new(&setup())))),
+        catalog: Catalog::new(views, configs, Arc::clone(&store), Arc::new(Stopped), quiet.clone()),
         store: Arc::clone(&store),
         outlets,
+        snoozes: quiet,
+        snoozing: Arc::new(Wishes(granting)),
         names: Arc::new(Memory::of(known)),
         sources: statuses,
         clock: Arc::new(Stopped),
@@ -132,7 +177,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         orders,
         ready: readiness,
         writable: can_write,
-        access,
+        access: Arc::new(access),
         hosts: known_hosts,
         max_series_per_source,
     };
@@ -157,9 +202,9 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         folder,
         asked,
         ordered,
-        _outlet: outlet,
-        _limit: limit,
-        _config: config,
+        snoozes,
+        wished,
+        _held: (outlet, limit, config),
     }
 }
 
@@ -200,6 +245,13 @@ impl Server {
         UnixStream::connect(self.folder.path().join("c")).await.unwrap()
     }
 
+    /// Sends one request with a body on the control socket and reads the whole answer.
+    pub(super) async fn order(&self, request: &str, kind: &str, body: &str) -> Answer {
+        let mut stream = self.control().await;
+        send_body(&mut stream, request, &[&format!("content-type: {kind}")], body).await;
+        answer(&mut stream).await
+    }
+
     /// Sends one request on the control socket and reads the whole answer.
     pub(super) async fn command(&self, request: &str) -> Answer {
         let mut stream = self.control().await;
@@ -221,6 +273,19 @@ pub(super) async fn send(stream: &mut (impl AsyncWrite + Unpin), request: &str, 
         head.push_str("\r\n");
     }
     stream.write_all((head + "\r\n").as_bytes()).await.unwrap();
+}
+
+/// Sends one request with a body.
+pub(super) async fn send_body(
+    stream: &mut (impl AsyncWrite + Unpin),
+    request: &str,
+    headers: &[&str],
+    body: &str,
+) {
+    let length = format!("content-length: {}", body.len());
+    let headers: Vec<&str> = headers.iter().copied().chain([length.as_str()]).collect();
+    send(stream, request, &headers).await;
+    stream.write_all(body.as_bytes()).await.unwrap();
 }
 
 /// Reads until the server closes, which it must do in time.

@@ -10,3 +10,4 @@ mod doors;
 mod outbox;
 mod pages;
 mod scrapes;
+mod snoozes;

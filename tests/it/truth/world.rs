@@ -196,6 +196,7 @@ impl World {
             sources: watch::Sender::new(Arc::default()),
             outbox: watch::Sender::new(0),
             writable: watch::Sender::new(true),
+            snoozes: watch::Sender::default(),
             troubles: watch::Sender::default(),
             pulse: watch::Sender::new(Instant::now()),
         };
