@@ -93,7 +93,8 @@ impl Plan {
             };
             let (name, kind) = (source.name.clone(), source.kind.value.clone());
             let serves = source::find(&kind).is_some_and(|kind| kind.serves);
-            Watched { name, kind, intervals, scopes: built.scopes(), serves }
+            let tells_use = built.tells_use();
+            Watched { name, kind, intervals, scopes: built.scopes(), serves, tells_use }
         };
         self.config.sources.iter().zip(&self.sources).map(watch).collect()
     }

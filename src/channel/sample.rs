@@ -41,7 +41,8 @@ fn not_deployed(text: &str) -> Topic {
     };
     let served = Facts { source: "endpoints".into(), place: text.into(), ..facts(text, 7) };
     let since = Some(NOW.plus(-20 * DAY));
-    Topic::NotDeployed { facts: served, rung: Rung::Before(7 * 86_400), newer, since }
+    let bound = Vec::new();
+    Topic::NotDeployed { facts: served, rung: Rung::Before(7 * 86_400), newer, since, bound }
 }
 
 /// Returns one of every topic, with `text` wherever somebody else's text stands.

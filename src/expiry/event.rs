@@ -161,9 +161,9 @@ pub enum Topic {
         /// For a CA that is in several places: how many. This is said of all of them.
         places: Option<u64>,
     },
-    /// A certificate crossed a rung and is served still, although a newer one for its names was issued.
+    /// A certificate crossed a rung and is in use still, although a newer one for its names was issued.
     NotDeployed {
-        /// The certificate; its place is where it is served.
+        /// The certificate; its place, if it has one, is where it is served.
         facts: Facts,
         /// The tightest rung crossed.
         rung: Rung,
@@ -171,6 +171,8 @@ pub enum Topic {
         newer: Newer,
         /// When that one began to be valid, if known.
         since: Option<Timestamp>,
+        /// Where its provider uses it, of one that was not looked at in a place.
+        bound: Vec<String>,
     },
     /// A certificate that was warned about has a successor.
     Renewed {

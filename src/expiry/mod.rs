@@ -31,6 +31,7 @@ mod ladders;
 mod inventory;
 mod succession;
 mod endpoint;
+mod bound;
 mod absence;
 mod conditions;
 mod evaluate;
@@ -51,6 +52,7 @@ pub use absence::{
     Absence, Accepted, Coverage, Doubt, Ends, Look, LostPlaces, Missing, Outcome, Part, PlaceState,
     PointReads, Proof, Removal, Span, WindowName,
 };
+pub use bound::Bound;
 pub use certificate::{Fingerprint, Kind, Reason, Rejected, Sighting, Status, Timestamp};
 pub use conditions::{Condition, Conditions, Transition};
 pub use endpoint::{EndpointNews, Invalid, InvalidReason, Looked};

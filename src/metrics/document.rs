@@ -48,7 +48,7 @@ fn counted(setup: &Setup) -> DaemonMetrics {
     }
     metrics.places("s", [PlaceState::Read].into_iter(), 0);
     metrics.clock_offset("s", 1);
-    metrics.not_deployed("s", "all", 1);
+    metrics.not_deployed("s", "all", Some(1));
     let (source, scope) = (Arc::from("s"), Arc::from("all"));
     metrics.alerts_active(vec![ActiveAlerts { source, scope, rung: "7d".to_owned(), count: 1 }]);
     metrics.channel_up("ops", true);

@@ -56,7 +56,7 @@ families! {
         "Certificates that got a successor or a later notAfter, since this process started.";
 
     NOT_DEPLOYED, Gauge, "certificates_not_deployed",
-        "Certificates that an endpoint of the source serves although a newer one for their names is known in some source. Absent for sources that look at no endpoint. Cached: as of the last evaluation.";
+        "Certificates that an endpoint of the source serves, or that its provider says are in use, although a newer one for their names is known in some source. Absent for sources that cannot tell, and while one could not be asked about. Cached: as of the last evaluation.";
 
     SOURCE_UP, Gauge, "source_up",
         "Whether the last poll of the source succeeded (1) or failed (0). Absent before the first poll has ended.";

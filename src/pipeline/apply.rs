@@ -48,6 +48,10 @@ impl Pipeline {
                 let answers = PointReads { absent, present, unasked };
                 self.point_reads(source, &slice, &answers).await?;
             }
+            ScanEvent::MaybeReplaced { asked } => {
+                answer(source, asked, self.maybe_replaced(source).await?);
+            }
+            ScanEvent::Bound { answers } => self.take_bound(answers),
             ScanEvent::Polled { window, started, proven, error, offset, .. } => {
                 self.log_poll(source, window, started, proven);
                 self.checks.observe_offset(source, offset);
@@ -169,6 +173,7 @@ impl Pipeline {
         let mut statuses = Vec::new();
         for row in rows {
             self.close(*row, None);
+            self.forget_bound(*row);
             statuses.extend(self.inventory.remove(*row));
         }
         self.absence.forget(rows);

@@ -180,13 +180,17 @@ impl Pipeline {
         other: Option<&Facts>,
     ) -> Event {
         let leaves = (facts.kind == Kind::Ca).then(|| self.inventory.leaves(row)).flatten();
+        let bound = self.bound_to(row);
+        let known = |newer: Newer| Newer { deployment_unknown: false, ..newer };
         let newer = other.map(|other| newer(&facts, other));
+        let newer = if bound.is_some() { newer.map(known) } else { newer };
         let severity = severity_of(&facts, notified, newer.as_ref());
         let since = other.and_then(|other| other.not_before);
         let rung = notified.rung;
         let topic = match newer {
-            Some(newer) if self.inventory.is_served(row) => {
-                Topic::NotDeployed { facts, rung, newer, since }
+            Some(newer) if self.inventory.is_served(row) || bound.is_some() => {
+                let bound = bound.unwrap_or_default();
+                Topic::NotDeployed { facts, rung, newer, since, bound }
             }
             newer => {
                 let unserved = self.inventory.is_served_nowhere(row, &self.looked);

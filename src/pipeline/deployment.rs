@@ -35,12 +35,16 @@ impl Pipeline {
         for row in undeployed.keys().filter_map(|row| self.inventory.row(*row)) {
             *counts.entry(row.scope).or_default() += 1;
         }
+        let unknown = self.scopes_of_unknown_use();
         let read = self.sources.read_scopes();
-        for source in self.settings.watched.iter().filter(|source| source.serves) {
+        for source in
+            self.settings.watched.iter().filter(|source| source.serves || source.tells_use)
+        {
             for scope in read.get(&source.name).into_iter().flatten() {
                 let id = self.inventory.find_scope(&source.name, scope);
                 let count = id.and_then(|id| counts.get(&id)).copied().unwrap_or_default();
-                self.parts.metrics.not_deployed(&source.name, scope, count);
+                let known = id.is_none_or(|id| !unknown.contains(&id));
+                self.parts.metrics.not_deployed(&source.name, scope, known.then_some(count));
             }
         }
     }

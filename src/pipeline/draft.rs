@@ -119,6 +119,13 @@ impl Draft {
         self.ended.statuses.retain(|(row, _)| stays(row));
     }
 
+    /// The status of certificates follows from something else than a sighting.
+    pub(super) fn restated(&mut self, statuses: Vec<(RowId, Status)>) {
+        self.changed |= !statuses.is_empty();
+        self.commit.statuses.extend(statuses.iter().copied());
+        self.ended.statuses.extend(statuses);
+    }
+
     /// Something was notified of a certificate; `None` forgets.
     pub(super) fn ledger(&mut self, row: RowId, notified: Option<Notified>) {
         self.commit.ledger.push((row, notified));

@@ -7,7 +7,8 @@
 //! Reading order: `apply` (what the events of a scan do), `places` (what a look at places does), `endpoints` (or at what is
 //! served there) and `scopes` (what becomes of a scope that is not listed), `source_status` (how every source is doing),
 //! `poll_counts` (what the log says of a poll), `decide` (what is notified), `authorities` (once for
-//! all places of a CA), `deployment` (what is served and should not be), `reminders` (what is said again), `snoozes` with `quiet` (what is not said for a while),
+//! all places of a CA), `deployment` (what is served and should not be), `bound` (where providers use what may be
+//! replaced), `reminders` (what is said again), `snoozes` with `quiet` (what is not said for a while),
 //! `renewed` (which alerts something new may have ended), `missed` (which are about what was not found), `ended` (which are
 //! over), `open` (what is open when channels change), `orders` (what an
 //! operator does about messages) and `self_checks` (what is wrong with the daemon itself), `draft` (the
@@ -33,6 +34,7 @@ use crate::store::{OutboxRequest, Saved, Store, StoreError};
 
 mod apply;
 mod authorities;
+mod bound;
 mod commit;
 mod completion;
 mod decide;
@@ -81,6 +83,8 @@ pub struct Watched {
     pub scopes: Option<Vec<Arc<str>>>,
     /// Whether its places are endpoints: what it sees at one is what is served there.
     pub serves: bool,
+    /// Whether its provider can say where it uses what it lists.
+    pub tells_use: bool,
 }
 
 impl Watched {
@@ -218,7 +222,8 @@ impl Pipeline {
         outputs: Outputs,
     ) -> Result<Self, StoreError> {
         let saved = parts.store.saved().await?;
-        let inventory = read_back(&*parts.store, &saved).await?;
+        let mut inventory = read_back(&*parts.store, &saved).await?;
+        bound::restore(&saved.conditions, &mut inventory);
         let checks = SelfChecks::new(&saved, moment(&*parts.clock), parts.clock.earliest());
         let ledger: Ledger = saved.ledger.into_iter().collect();
         let stored = saved.conditions.iter().map(|(key, at)| (key.as_str(), *at));

@@ -110,7 +110,7 @@ impl Pipeline {
         Ok(candidates.into_iter().filter_map(|one| Some((scope_of(&one)?, one))).collect())
     }
 
-    fn scopes_of(&self, source: &str) -> Vec<(ScopeId, Arc<str>)> {
+    pub(super) fn scopes_of(&self, source: &str) -> Vec<(ScopeId, Arc<str>)> {
         let of_source = self.inventory.scopes().filter(|(_, name, _)| ***name == *source);
         of_source.map(|(id, _, scope)| (id, Arc::clone(scope))).collect()
     }

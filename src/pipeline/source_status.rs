@@ -358,7 +358,7 @@ mod tests {
 
     fn watched(name: &str) -> Watched {
         let (name, kind) = (name.to_owned(), "tencent-mqtt".to_owned());
-        Watched { name, kind, intervals: Vec::new(), scopes: None, serves: false }
+        Watched { name, kind, intervals: Vec::new(), scopes: None, serves: false, tells_use: false }
     }
 
     fn key(scope: &str, window: WindowName, kind: Kind) -> WindowKey {

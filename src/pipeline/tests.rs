@@ -67,6 +67,7 @@ fn watched(name: &str) -> Watched {
         intervals: vec![("near", 600), ("all", DAY)],
         scopes: None,
         serves: false,
+        tells_use: false,
     }
 }
 

@@ -87,6 +87,8 @@ impl Gathered {
             | ScanEvent::Begin { .. }
             | ScanEvent::Checkpoint { .. }
             | ScanEvent::Asked { .. }
+            | ScanEvent::MaybeReplaced { .. }
+            | ScanEvent::Bound { .. }
             | ScanEvent::Polled { .. } => {}
         }
     }

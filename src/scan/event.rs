@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::checkpoint::Unfinished;
 use super::proof::Report;
 use crate::client::ClockOffset;
-use crate::expiry::{Ends, RowId, Timestamp, View};
+use crate::expiry::{Bound, Ends, RowId, Timestamp, View};
 use crate::source::{Checkpoint, Page, Slice, Source, SourceError, Window};
 
 /// What a scan reports: what the provider lists, its plan, and for each slice in this order: begin, pages, what was
@@ -80,6 +80,16 @@ pub enum ScanEvent {
     End {
         /// How it went.
         report: Report,
+    },
+    /// The poll is done, and the provider can say where it uses a certificate.
+    MaybeReplaced {
+        /// Where the answer goes: certificates that end soon and that another one may have replaced.
+        asked: oneshot::Sender<Vec<Candidate>>,
+    },
+    /// What the provider said of where it uses them.
+    Bound {
+        /// By certificate.
+        answers: Vec<(RowId, Bound)>,
     },
     /// The whole poll is done.
     Polled {

@@ -5,7 +5,8 @@
 //!
 //! Reading order: `event` (what a scan reports), `page_reader` (a list read page by page), `proof` (when a reading is
 //! proven: every rule of it), `ranges` (a slice that is cut by the ends of its certificates), `checkpoint` (what is found
-//! again after a restart), `confirm` (whether what is missing is gone), `collect` (one scan into memory).
+//! again after a restart), `confirm` (whether what is missing is gone), `bound` (where what may be replaced is
+//! in use), `collect` (one scan into memory).
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ mod event;
 mod page_reader;
 mod proof;
 mod confirm;
+mod bound;
 mod ranges;
 mod checkpoint;
 mod collect;
@@ -100,6 +102,7 @@ pub async fn scan(source: &dyn Source, window: Window, feed: &Feed, clock: &dyn 
         offset: source.clock_offset(),
     };
     poll.proven &= feed.give(event).await.is_ok();
+    bound::ask(source, feed).await;
     poll
 }
 

@@ -23,7 +23,7 @@ mod rights;
 #[cfg(test)]
 mod sent;
 
-pub use crate::expiry::{Coverage, Span};
+pub use crate::expiry::{Bound, Coverage, Span};
 pub use slice::{Checkpoint, Page, Places, Slice, Window};
 pub use tls::{check_endpoint, of_endpoints};
 
@@ -80,6 +80,16 @@ pub trait Source: Send + Sync {
     /// of kinds alone that name any.
     async fn endpoints(&self) -> Result<Vec<String>, SourceError> {
         Ok(Vec::new())
+    }
+
+    /// Returns whether its provider can say where it uses the certificates that it lists.
+    fn tells_use(&self) -> bool {
+        false
+    }
+
+    /// Returns where the provider uses certificates of these serials, in their order. What could not be asked is unknown.
+    async fn bound(&self, serials: &[String]) -> Vec<Bound> {
+        serials.iter().map(|_| Bound::Unknown).collect()
     }
 
     /// Takes checkpoints in: those from before a restart or a reload, and those of each page that was handed on.

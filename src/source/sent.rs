@@ -57,6 +57,9 @@ async fn read_twice(kind: &Kind, options: &str, deps: &Deps) {
     let source = source.unwrap_or_else(|| panic!("{}", mistakes.render("x.toml", &text)));
     let near = Window::Near { from: NOW.plus(-86_400), to: NOW.plus(86_400) };
     source.endpoints().await.unwrap();
+    if source.tells_use() {
+        source.bound(&["c".to_owned()]).await;
+    }
     for window in [near, Window::All, near] {
         for slice in source.slices(window).await.unwrap() {
             let page = source.page(&slice, 0).await.unwrap();

@@ -145,12 +145,24 @@ pub(super) fn client_of(
     service: &Service,
     region: Option<&str>,
 ) -> Tencent {
-    let account = Account {
-        endpoint: fake.url("/"),
-        rate: 1e6,
-        keys: Arc::new(|| Ok(Keys { id: "id".into(), key: "hunter2".into(), token: None })),
-    };
-    account.client(service, "test", region.map(str::to_owned), &deps())
+    account_at(fake.url("/")).client(service, "test", region.map(str::to_owned), &deps())
+}
+
+/// Returns a client whose requests end in `script`, so that time may be virtual.
+#[cfg(test)]
+pub(super) fn client_in_process(
+    service: &Service,
+    script: impl Fn(&crate::client::fake::Seen) -> crate::client::fake::Reply + Send + Sync + 'static,
+) -> Tencent {
+    let deps = Deps { http: crate::client::fake::InProcess::http(script), ..deps() };
+    account_at(Url::parse("http://127.0.0.1/").unwrap()).client(service, "test", None, &deps)
+}
+
+#[cfg(test)]
+fn account_at(endpoint: Url) -> Account {
+    let keys: ReadKeys =
+        Arc::new(|| Ok(Keys { id: "id".into(), key: "hunter2".into(), token: None }));
+    Account { endpoint, rate: 1e6, keys }
 }
 
 /// Returns what a source is built with, which asks nobody by itself.

@@ -66,6 +66,8 @@ enum TopicRow<'a> {
         rung: u32,
         newer: NewerRow<'a>,
         since: Option<i64>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        bound: Vec<Cow<'a, str>>,
     },
     Renewed {
         facts: FactsRow<'a>,
@@ -165,8 +167,8 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
             let (leaves, newer) = (*leaves, newer.as_ref().map(newer_row));
             TopicRow::Expiring { facts, rung, leaves, newer, unserved, places }
         }
-        Topic::NotDeployed { facts, rung, newer, since } => {
-            not_deployed_row(facts, *rung, newer, *since)
+        Topic::NotDeployed { facts, rung, newer, since, bound } => {
+            not_deployed_row(facts, *rung, newer, *since, bound)
         }
         Topic::Gone { facts, elsewhere } => {
             TopicRow::Gone { facts: facts_row(facts), elsewhere: elsewhere.as_ref().map(newer_row) }
@@ -226,8 +228,8 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
             let (facts, rung, newer) = (facts(row)?, code::rung(rung), other.map(newer));
             Topic::Expiring { facts, rung, leaves, newer, unserved, places }
         }
-        TopicRow::NotDeployed { facts: row, rung, newer: other, since } => {
-            not_deployed(facts(row)?, rung, newer(other), since)
+        TopicRow::NotDeployed { facts: row, rung, newer: other, since, bound } => {
+            not_deployed(facts(row)?, rung, newer(other), since, bound)
         }
         TopicRow::Gone { facts: row, elsewhere } => {
             Topic::Gone { facts: facts(row)?, elsewhere: elsewhere.map(newer) }
@@ -299,9 +301,11 @@ fn not_deployed_row<'a>(
     rung: Rung,
     newer: &'a Newer,
     since: Option<Timestamp>,
+    bound: &'a [String],
 ) -> TopicRow<'a> {
     let (facts, rung, newer) = (facts_row(facts), code::of_rung(rung), newer_row(newer));
-    TopicRow::NotDeployed { facts, rung, newer, since: since.map(Timestamp::seconds) }
+    let bound = bound.iter().map(Cow::from).collect();
+    TopicRow::NotDeployed { facts, rung, newer, since: since.map(Timestamp::seconds), bound }
 }
 
 fn renewed_row<'a>(facts: &'a Facts, successor: &'a str, end: Timestamp) -> TopicRow<'a> {
@@ -309,9 +313,16 @@ fn renewed_row<'a>(facts: &'a Facts, successor: &'a str, end: Timestamp) -> Topi
     TopicRow::Renewed { facts, successor, successor_not_after: end.seconds() }
 }
 
-fn not_deployed(facts: Facts, rung: u32, newer: Newer, since: Option<i64>) -> Topic {
+fn not_deployed(
+    facts: Facts,
+    rung: u32,
+    newer: Newer,
+    since: Option<i64>,
+    bound: Vec<Cow<'_, str>>,
+) -> Topic {
     let (rung, since) = (code::rung(rung), since.map(Timestamp::from_seconds));
-    Topic::NotDeployed { facts, rung, newer, since }
+    let bound = bound.into_iter().map(Cow::into_owned).collect();
+    Topic::NotDeployed { facts, rung, newer, since, bound }
 }
 
 fn renewed(facts: Facts, successor: Cow<'_, str>, end: i64) -> Topic {

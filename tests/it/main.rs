@@ -6,6 +6,7 @@ mod alertmanager;
 mod architecture;
 mod asking;
 mod backup;
+mod bound;
 mod chats;
 mod commands;
 mod crash;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::harness::{Daemon, Ran};
 
 mod daemon;
-mod deployment;
+pub(crate) mod deployment;
 mod from;
 mod made;
 mod mail_and_database;

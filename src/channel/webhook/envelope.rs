@@ -128,9 +128,12 @@ fn of_alert(topic: &Topic, at: Timestamp) -> Option<Map<String, Value>> {
             });
             of_certificate(facts, at, &["expiring", word.as_str()], own)
         }
-        Topic::NotDeployed { facts, rung, newer, since } => {
+        Topic::NotDeployed { facts, rung, newer, since, bound } => {
             let word = Message::rung_word(*rung);
-            let own = json!({ "rung": word, "newer": of_newer(newer), "since": since.map(iso) });
+            let bound: Vec<String> = bound.iter().map(|place| clean(place)).collect();
+            let own = json!({
+                "rung": word, "newer": of_newer(newer), "since": since.map(iso), "bound": bound,
+            });
             of_certificate(facts, at, &["not_deployed", word.as_str()], own)
         }
         Topic::Gone { facts, elsewhere } => {
@@ -500,7 +503,7 @@ mod tests {
         channel.up: ["channel"]
         notification.dead: ["channel", "code"]
         certificate.gone: ["certificate", "days_left", "dedup_key", "elsewhere", "place", "problem_key", "scope", "seconds_left", "source"]
-        certificate.not_deployed: ["certificate", "days_left", "dedup_key", "newer", "place", "problem_key", "rung", "scope", "seconds_left", "since", "source"]
+        certificate.not_deployed: ["bound", "certificate", "days_left", "dedup_key", "newer", "place", "problem_key", "rung", "scope", "seconds_left", "since", "source"]
         clock.suspect: ["detail"]
         clock.recovered: []
         clock.offset: ["offset_seconds", "source"]

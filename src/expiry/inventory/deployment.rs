@@ -2,14 +2,16 @@
 //!
 //! A source that connects to endpoints sees what is served there. Where a newer certificate for every one of its names is
 //! known, it was issued and not deployed; where a listed certificate is seen at none of the endpoints that its names lead
-//! to, it is served nowhere that is looked at.
+//! to, it is served nowhere that is looked at. A provider that deploys what it lists is asked where it uses what another may
+//! have replaced.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::certificate::{Kind, Status};
+use super::super::bound::Bound;
+use super::super::certificate::{Kind, Status, Timestamp};
 use super::super::endpoint::Looked;
-use super::{Inventory, RowId, Undeployed};
+use super::{Inventory, RowId, ScopeId, Undeployed};
 
 /// Two ends of one certificate may differ by this many seconds, told by a provider and read from the certificate.
 const SAME_END: u64 = 86_400;
@@ -52,12 +54,49 @@ impl Inventory {
         found
     }
 
+    /// Returns the servers' certificates of a scope that end between two times and that another one may have replaced.
+    pub fn maybe_replaced(&self, scope: ScopeId, within: (Timestamp, Timestamp)) -> Vec<RowId> {
+        let rows = self.rows(scope, Some(Kind::Server), Some(within));
+        let rows: Vec<RowId> = rows.filter(|row| self.is_active(*row)).collect();
+        let newer = self.newer(&rows);
+        let has_later = |row: RowId| self.later(row).next().is_some();
+        let replaced = rows.into_iter().zip(newer);
+        replaced
+            .filter(|(row, newer)| newer.is_some() || has_later(*row))
+            .map(|(row, _)| row)
+            .collect()
+    }
+
+    /// Returns where a provider uses a certificate, if it was asked.
+    pub fn bound(&self, row: RowId) -> Option<&Bound> {
+        self.bound.get(&row)
+    }
+
+    /// Returns the certificates about which a provider was asked, with its answers.
+    pub fn all_bound(&self) -> impl Iterator<Item = (RowId, &Bound)> {
+        self.bound.iter().map(|(row, bound)| (*row, bound))
+    }
+
+    /// Takes in where a provider uses a certificate, or forgets it. Returns the status of the certificate, where that changed.
+    pub fn bind(&mut self, row: RowId, bound: Option<Bound>) -> Vec<(RowId, Status)> {
+        self.undeployed = None;
+        match bound {
+            Some(bound) if self.chunks.mark(row).is_some() => self.bound.insert(row, bound),
+            _ => self.bound.remove(&row),
+        };
+        self.restate(vec![row])
+    }
+
+    fn is_active(&self, row: RowId) -> bool {
+        self.provider_status(row) == Some(Status::Active)
+    }
+
     fn find_undeployed(&self) -> Undeployed {
         let served = self.serving.iter().filter_map(|source| self.scopes.get(source));
         let scopes = served.flat_map(BTreeMap::values);
-        let rows = scopes.flat_map(|scope| self.rows(*scope, Some(Kind::Server), None));
-        let in_use = |row: &RowId| self.provider_status(*row) == Some(Status::Active);
-        let rows: Vec<RowId> = rows.filter(in_use).collect();
+        let served = scopes.flat_map(|scope| self.rows(*scope, Some(Kind::Server), None));
+        let bound = self.all_bound().filter(|(_, bound)| bound.is_in_use()).map(|(row, _)| row);
+        let rows: Vec<RowId> = served.chain(bound).filter(|row| self.is_active(*row)).collect();
         let newer = self.newer(&rows);
         rows.into_iter().zip(newer).filter_map(|(row, newer)| Some((row, newer?))).collect()
     }
@@ -98,7 +137,7 @@ impl Newest<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::super::certificate::{Sighting, Timestamp};
+    use super::super::super::certificate::Sighting;
     use super::super::model::{DAY, NOW, Step, Stored, World, device, steps};
     use super::*;
 

@@ -1,5 +1,6 @@
 //! Succession applied: which certificates are superseded as things stand.
 
+use super::super::bound::Bound;
 use super::super::certificate::Status;
 use super::record::{NO_END, Record};
 use super::{Inventory, RowId};
@@ -10,7 +11,25 @@ impl Inventory {
         let mark = self.chunks.mark(row)?;
         let replaceable = matches!(mark.provider()?, Status::Active | Status::Superseded);
         let later = self.later(row).filter(|_| replaceable);
-        later.max_by_key(|(other, end)| (*end, std::cmp::Reverse(*other))).map(|(other, _)| other)
+        let last = later.max_by_key(|(other, end)| (*end, std::cmp::Reverse(*other)));
+        last.map(|(other, _)| other).or_else(|| self.outliving(row).filter(|_| replaceable))
+    }
+
+    /// Returns the certificate for the names of one that is in use nowhere, if it ends later.
+    fn outliving(&self, row: RowId) -> Option<RowId> {
+        self.bound.get(&row).filter(|bound| **bound == Bound::Nowhere)?;
+        let end = self.chunks.record(row)?.end;
+        self.newest_for(row).filter(|(later, _)| *later > end).map(|(_, other)| other)
+    }
+
+    /// Returns whether another certificate has taken the place of `row`. What is still in use, or may be, was not replaced.
+    fn is_replaced(&self, row: RowId) -> bool {
+        let by_list = || self.later(row).next().is_some();
+        match self.bound.get(&row) {
+            None => by_list(),
+            Some(Bound::To(_) | Bound::Unknown) => false,
+            Some(Bound::Nowhere) => by_list() || self.outliving(row).is_some(),
+        }
     }
 
     /// Brings the status of each of `rows` up to date, and returns those that changed.
@@ -33,7 +52,7 @@ impl Inventory {
         let provider = record.mark.provider()?;
         Some(match provider {
             _ if record.end == NO_END => Status::Undated,
-            Status::Active if self.later(row).next().is_some() => Status::Superseded,
+            Status::Active if self.is_replaced(row) => Status::Superseded,
             other => other,
         })
     }
@@ -68,7 +87,7 @@ impl Inventory {
     }
 
     /// Returns the certificates that take the place of `row`, with their ends.
-    fn later(&self, row: RowId) -> impl Iterator<Item = (RowId, i64)> + '_ {
+    pub(super) fn later(&self, row: RowId) -> impl Iterator<Item = (RowId, i64)> + '_ {
         let placed = self.links.placed(row).is_some();
         let record = self.chunks.record(row).filter(|record| record.end != NO_END && !placed);
         record.into_iter().flat_map(move |old| {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+use super::super::bound::Bound;
 use super::super::certificate::{Kind, Sighting, Status, Timestamp};
 use super::super::ladders::Issuers;
 use super::super::sightings::{Digests, Sightings};
@@ -42,6 +43,8 @@ pub struct Inventory {
     issuers: Arc<Issuers>,
     /// Sources whose places are endpoints.
     pub(super) serving: BTreeSet<Arc<str>>,
+    /// Where providers use certificates that others may have replaced, of those that were asked about.
+    pub(super) bound: BTreeMap<RowId, Bound>,
     /// What they serve and should not any more, with the version of the names that it was found in.
     pub(super) undeployed: Option<(u64, Arc<Undeployed>)>,
 }
@@ -196,6 +199,7 @@ impl Inventory {
         self.leave_group(scope, row);
         affected.extend(self.index.members(&self.chunks, record.group));
         self.index.remove(&self.chunks, row);
+        self.bound.remove(&row);
         self.version += 1;
         self.note_end(row, false);
         self.relate(scope, row, Kind::Device, None);

@@ -143,9 +143,11 @@ impl Phrases {
                     (Label::Served, served.to_owned()),
                 ]
             }
-            Topic::NotDeployed { newer, since, .. } => {
-                vec![(Label::Undeployed, self.newer(newer)), (Label::Since, self.time_if(*since))]
-            }
+            Topic::NotDeployed { newer, since, bound, .. } => vec![
+                (Label::Bound, inert(&bound.join(", "), FACT)),
+                (Label::Undeployed, self.newer(newer)),
+                (Label::Since, self.time_if(*since)),
+            ],
             _ => Vec::new(),
         }
     }
@@ -220,11 +222,15 @@ impl Phrases {
     fn not_deployed(self, facts: &Facts) -> String {
         let (name, when) = (certificate_name(facts), self.when(facts.not_after));
         let place = inert(&facts.place, NAME);
-        match self.language {
-            En => {
+        match (self.language, place.is_empty()) {
+            (En, false) => {
                 format!("certificate {name} {when}, {place} still serves it, not the newer one")
             }
-            Zh => format!("证书 {name} {when}，{place} 仍在使用，新证书未部署"),
+            (Zh, false) => format!("证书 {name} {when}，{place} 仍在使用，新证书未部署"),
+            (En, true) => {
+                format!("certificate {name} {when} and is still in use, not the newer one")
+            }
+            (Zh, true) => format!("证书 {name} {when}，仍在使用，新证书未部署"),
         }
     }
 

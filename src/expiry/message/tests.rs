@@ -74,7 +74,8 @@ fn undeployed(days: i64) -> Event {
     let rung = if days > 0 { Rung::Before(7 * 86_400) } else { Rung::Expired };
     let since = (days > 0).then(|| NOW.plus(-20 * DAY));
     let newer = newer("web-certs", "all");
-    event(Severity::Warning, Topic::NotDeployed { facts, rung, newer, since })
+    let bound = Vec::new();
+    event(Severity::Warning, Topic::NotDeployed { facts, rung, newer, since, bound })
 }
 
 fn fact_lines(message: &Message) -> Vec<String> {

@@ -212,6 +212,7 @@ pub(super) enum Label {
     Newer,
     /// The newer certificate that should be served.
     Undeployed,
+    Bound,
     /// Since when that one is valid.
     Since,
     Served,
@@ -255,6 +256,7 @@ impl Label {
             Self::Labels => "Labels",
             Self::Newer => "Newer certificate",
             Self::Undeployed => "Should be served",
+            Self::Bound => "In use at",
             Self::Since => "Not deployed since",
             Self::Served => "Served",
             Self::Issuer | Self::IssuerSerial => "Issuer",
@@ -289,6 +291,7 @@ impl Label {
             Self::Labels => "标签",
             Self::Newer => "较新的证书",
             Self::Undeployed => "应部署的证书",
+            Self::Bound => "使用位置",
             Self::Since => "未部署起始时间",
             Self::Served => "部署情况",
             Self::Issuer => "签发者",

@@ -180,8 +180,8 @@ impl DaemonMetrics {
     }
 
     /// Keeps how many certificates are served although a newer one is known.
-    pub fn not_deployed(&self, source: &str, scope: &str, count: u64) {
-        self.source(source, |source| source.scope(scope, |s| s.not_deployed = Some(count)));
+    pub fn not_deployed(&self, source: &str, scope: &str, count: Option<u64>) {
+        self.source(source, |source| source.scope(scope, |s| s.not_deployed = count));
     }
 
     /// Counts rows that could not be understood.

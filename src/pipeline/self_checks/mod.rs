@@ -8,7 +8,7 @@ mod watch;
 use std::time::Duration;
 
 use super::source_status::SourceStatuses;
-use super::{Health, Settings, Watched, missed};
+use super::{Health, Settings, Watched, bound, missed};
 use crate::client::ClockOffset;
 use crate::expiry::{Condition, Conditions, Renewing, Timestamp, Topic, Transition};
 use crate::store::Saved;
@@ -53,8 +53,10 @@ impl SelfChecks {
     pub(super) fn new(saved: &Saved, started: Moment, earliest: Timestamp) -> Self {
         let mut conditions = Conditions::default();
         let (mut watch, mut failing) = (Watch::default(), Failing::default());
-        let is_ours =
-            |key: &str| key != GOOD_TIME && !Renewing::is_key(key) && !missed::is_key(key);
+        let is_ours = |key: &str| {
+            let of_others = [Renewing::is_key, missed::is_key, bound::is_key];
+            key != GOOD_TIME && !of_others.iter().any(|is_key| is_key(key))
+        };
         let stored = saved.conditions.iter().filter(|(key, _)| is_ours(key));
         for (key, at) in stored {
             let mut beside = || watch.restore(key, *at) || failing.restore(key, *at);
@@ -359,7 +361,7 @@ mod tests {
 
     fn watched(name: &str, intervals: &[(&'static str, i64)]) -> Watched {
         let (name, kind, intervals) = (name.to_owned(), "files".to_owned(), intervals.to_vec());
-        Watched { name, kind, intervals, scopes: None, serves: false }
+        Watched { name, kind, intervals, scopes: None, serves: false, tells_use: false }
     }
 
     fn statuses(sources: &[Watched]) -> SourceStatuses {

@@ -2,7 +2,7 @@
 
 use super::places::look;
 use super::*;
-use crate::expiry::{Look, Newer, PlaceState};
+use crate::expiry::{Bound, Look, Newer, PlaceState};
 use crate::metrics::testing::Memory;
 use crate::metrics::{Format, SourceSetup};
 
@@ -14,6 +14,7 @@ const HERE: &str = "a.test:443/a.test";
 fn serving() -> Settings {
     let mut settings = settings(&["iot", "ssl"]);
     settings.watched[0].serves = true;
+    settings.watched[1].tells_use = true;
     settings
 }
 
@@ -61,6 +62,18 @@ impl Bench {
         self.decide().await;
     }
 
+    /// The other source lists these, and answers for what may be replaced.
+    async fn list(&mut self, sightings: Vec<Sighting>, answer: Option<Bound>) {
+        let endpoints = std::mem::replace(&mut self.source, "ssl".into());
+        let slice = Arc::new(Slice::whole(&"all".into(), Window::All, 100, 10));
+        self.scan(&slice, sightings).await;
+        self.source = endpoints;
+        let asked = self.pipeline.maybe_replaced(&"ssl".into()).await.unwrap();
+        let answers = asked.into_iter().filter_map(|one| Some((one.row, answer.clone()?)));
+        self.pipeline.take_bound(answers.collect());
+        self.decide().await;
+    }
+
     async fn decide(&mut self) {
         self.pipeline.decide().await.unwrap();
         self.save().await;
@@ -75,7 +88,8 @@ impl Bench {
         let view = Arc::clone(&self.view.borrow());
         let moment = exposition.prepare(&view, &Memory::default(), 0, NOW).await;
         let written = exposition.write(&moment, Format::Text, Vec::new()).unwrap();
-        let of_it = |line: &&str| line.starts_with("notafter_certificates_not_deployed{");
+        let of_it =
+            |line: &&str| line.starts_with("notafter_certificates_not_deployed{source=\"iot\"");
         let written = String::from_utf8(written).unwrap();
         written.lines().filter(of_it).map(str::to_owned).collect()
     }
@@ -94,7 +108,9 @@ async fn what_is_served_still_takes_the_place_of_what_expires_rung_for_rung() {
         bench.served(vec![server("1", HERE, days)]).await;
         let said = bench.said().await;
         let [Event { severity: found, topic, .. }] = &said[..] else { panic!("{said:?}") };
-        let Topic::NotDeployed { facts, rung, newer, since } = topic else { panic!("{topic:?}") };
+        let Topic::NotDeployed { facts, rung, newer, since, .. } = topic else {
+            panic!("{topic:?}")
+        };
         assert_eq!((*found, rung.as_label().as_str()), (severity, label));
         assert_eq!((facts.serial.as_str(), facts.place.as_str()), ("1", HERE));
         let expected = Newer {
@@ -111,6 +127,95 @@ async fn what_is_served_still_takes_the_place_of_what_expires_rung_for_rung() {
         bench.served(vec![server("1", HERE, days)]).await;
         assert_eq!(bench.said().await.len(), 1, "it is said once");
     }
+}
+
+fn bound(places: &[&str]) -> Bound {
+    Bound::To(places.iter().map(|place| (*place).to_owned()).collect())
+}
+
+/// Returns what of the old certificate was said, if anything: kind, severity, whether it is known to be in use, and where.
+async fn said_of_the_old(bench: &Bench) -> Vec<(&'static str, Severity, bool, Vec<String>)> {
+    let said = bench.said().await;
+    let of = |event: &Event| match &event.topic {
+        Topic::NotDeployed { bound, newer, .. } => (!newer.deployment_unknown, bound.clone()),
+        Topic::Expiring { newer, .. } => {
+            (newer.as_ref().is_some_and(|newer| !newer.deployment_unknown), Vec::new())
+        }
+        _ => (false, Vec::new()),
+    };
+    let said = said.iter().map(|event| (event.kind(), event.severity, of(event)));
+    said.map(|(kind, severity, (known, bound))| (kind, severity, known, bound)).collect()
+}
+
+#[tokio::test]
+async fn a_provider_decides_by_where_it_uses_what_was_renewed() {
+    let expiring = |severity| vec![("certificate.expiring", severity, false, vec![])];
+    let deployed = ("certificate.not_deployed", Severity::Critical, true, vec!["clb".to_owned()]);
+    for (linked, answer, expected) in [
+        (true, None, vec![]),
+        (true, Some(bound(&["clb"])), vec![deployed.clone()]),
+        (true, Some(Bound::Nowhere), vec![]),
+        (true, Some(Bound::Unknown), expiring(Severity::Warning)),
+        (false, None, expiring(Severity::Warning)),
+        (false, Some(bound(&["clb"])), vec![deployed]),
+        (false, Some(Bound::Nowhere), vec![]),
+        (false, Some(Bound::Unknown), expiring(Severity::Warning)),
+    ] {
+        let mut bench = Bench::with_endpoints().await;
+        let successors = if linked { vec!["2".to_owned()] } else { vec![] };
+        let old = Sighting { successors, ..server("1", "", 2) };
+        bench.list(vec![old, server("2", "", 90)], answer.clone()).await;
+        assert_eq!(said_of_the_old(&bench).await, expected, "{linked} {answer:?}");
+        bench.restart().await;
+        bench.serve();
+        bench.decide().await;
+        assert_eq!(said_of_the_old(&bench).await.len(), expected.len(), "{linked} {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_use_no_more_is_renewed_for_those_who_heard_and_is_counted_till_then() {
+    let mut bench = Bench::with_endpoints().await;
+    let old = || Sighting { successors: vec!["2".to_owned()], ..server("1", "", 2) };
+    let count = |bench: &Bench| bench.undeployed();
+    bench.list(vec![old(), server("2", "", 90)], Some(bound(&["clb"]))).await;
+    assert_eq!(count(&bench), 1);
+    assert_eq!(bench.kinds().await, ["certificate.not_deployed"]);
+    for _ in 0..3 {
+        bench.list(vec![old(), server("2", "", 90)], Some(Bound::Nowhere)).await;
+    }
+    assert_eq!(bench.kinds().await, ["certificate.not_deployed", "certificate.renewed"]);
+    assert_eq!(count(&bench), 0);
+}
+
+#[tokio::test]
+async fn only_what_ends_soon_and_may_be_replaced_is_asked_about() {
+    let mut bench = Bench::with_endpoints().await;
+    let of_names = |serial: &str, days: i64, name: &str| Sighting {
+        names: vec![name.to_owned()],
+        ..server(serial, "", days)
+    };
+    let rows = vec![
+        of_names("ends-soon", 13, "a.test"),
+        of_names("newer", 90, "a.test"),
+        of_names("ends-later", 15, "b.test"),
+        of_names("newer-still", 90, "b.test"),
+        of_names("has-no-newer", 5, "c.test"),
+        of_names("ended-long-ago", -31, "a.test"),
+        of_names("ended", -29, "a.test"),
+    ];
+    bench.issued(rows).await;
+    let asked = bench.pipeline.maybe_replaced(&"ssl".into()).await.unwrap();
+    let mut serials: Vec<_> = asked.iter().map(|one| one.serial.as_str()).collect();
+    serials.sort_unstable();
+    assert_eq!(serials, ["ended", "ends-soon"]);
+    let answers = asked.into_iter().map(|one| (one.row, Bound::Unknown)).collect();
+    bench.pipeline.take_bound(answers);
+    assert_eq!(bench.pipeline.inventory.all_bound().count(), 2);
+    let renewed = vec![of_names("ends-soon", 300, "a.test"), of_names("newer", 90, "a.test")];
+    bench.issued(renewed).await;
+    bench.pipeline.maybe_replaced(&"ssl".into()).await.unwrap();
+    assert_eq!(bench.pipeline.inventory.all_bound().count(), 1, "what was renewed is forgotten");
 }
 
 #[tokio::test]

@@ -9,19 +9,20 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use super::tencent::{Account, PageLimit, Service};
-use super::{Context, Kind, Page, Slice, Source, SourceError, Window};
+use super::{Bound, Context, Kind, Page, Slice, Source, SourceError, Window};
 use crate::client::tencent::{Fault, Tencent};
 use crate::client::{Action, CallError, ClockOffset};
 use crate::config::{Fields, SourceConfig};
 use crate::expiry::Status;
 
+mod bound;
 mod rows;
 
 /// What `kind = "tencent-ssl"` is.
 pub(super) const KIND: Kind = Kind {
     name: "tencent-ssl",
     build,
-    actions: &[LIST],
+    actions: &[LIST, bound::CREATE, bound::RESULT],
     windowed: false,
     full_scan_default: None,
     fixed_scope: Some(SCOPE),
@@ -57,6 +58,7 @@ fn build(
 struct TencentSsl {
     client: Tencent,
     limit: PageLimit,
+    uses: bound::Uses,
 }
 
 #[derive(Serialize)]
@@ -79,6 +81,14 @@ impl Source for TencentSsl {
 
     async fn page(&self, _: &Slice, offset: u64) -> Result<Page, SourceError> {
         Ok(self.limit.read(SCOPE, |limit| self.list(offset, limit)).await?)
+    }
+
+    fn tells_use(&self) -> bool {
+        true
+    }
+
+    async fn bound(&self, serials: &[String]) -> Vec<Bound> {
+        self.uses.of(&self.client, serials).await
     }
 
     /// Returns the domains of every certificate that is in use.
@@ -107,7 +117,7 @@ impl Source for TencentSsl {
 
 impl TencentSsl {
     fn new(client: Tencent) -> Self {
-        Self { client, limit: PageLimit::new(LIMIT) }
+        Self { client, limit: PageLimit::new(LIMIT), uses: bound::Uses::default() }
     }
 
     /// Reads one page in the order of application, newest first, which is what the API does when it is not
@@ -195,7 +205,10 @@ mod tests {
     async fn what_is_sent_is_what_the_kind_states() {
         let options = "secret_id = { env = 'ID' }\nsecret_key = { env = 'KEY' }";
         crate::source::sent::sends_what_it_states(&KIND, options, |_| {
-            Answer::json(&json!({"Response": {"TotalCount": 0, "Certificates": []}}))
+            let task = json!([{"CertId": "c", "TaskId": "t"}]);
+            Answer::json(&json!({
+                "Response": {"TotalCount": 0, "Certificates": [], "CertTaskIds": task},
+            }))
         })
         .await;
     }

@@ -117,9 +117,11 @@ fn topic() -> BoxedStrategy<Topic> {
                 Topic::Expiring { facts, rung, leaves, newer, unserved, places }
             }
         ),
-        (facts(), rung(), newer(), option::of(time())).prop_map(|(facts, rung, newer, since)| {
-            Topic::NotDeployed { facts, rung, newer, since }
-        }),
+        (facts(), rung(), newer(), option::of(time()), vec(text(), 0..3)).prop_map(
+            |(facts, rung, newer, since, bound)| {
+                Topic::NotDeployed { facts, rung, newer, since, bound }
+            }
+        ),
         (facts(), option::of(newer()))
             .prop_map(|(facts, elsewhere)| Topic::Gone { facts, elsewhere }),
         (text(), text()).prop_map(|(channel, code)| Topic::NotificationDead { channel, code }),

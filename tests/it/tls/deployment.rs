@@ -22,11 +22,11 @@ fn event(simulator: &Simulator, kind: &str) -> Option<Value> {
     events.into_iter().find(|event| event["kind"] == kind)
 }
 
-async fn heard_of(simulator: &Simulator, kind: &str) -> Value {
+pub(crate) async fn heard_of(simulator: &Simulator, kind: &str) -> Value {
     eventually(kind, async || event(simulator, kind)).await
 }
 
-fn count(simulator: &Simulator, kind: &str) -> usize {
+pub(crate) fn count(simulator: &Simulator, kind: &str) -> usize {
     heard(simulator).iter().filter(|heard| heard.kind == kind).count()
 }
 

@@ -231,8 +231,14 @@ impl World {
             intervals.push(("near", seconds));
         }
         let (name, kind) = (self.kind.to_owned(), self.kind.to_owned());
-        let watched =
-            Watched { name, kind, intervals, scopes: self.source.scopes(), serves: false };
+        let watched = Watched {
+            name,
+            kind,
+            intervals,
+            scopes: self.source.scopes(),
+            serves: false,
+            tells_use: false,
+        };
         Settings { config: Arc::clone(&self.config), watched: vec![watched] }
     }
 

@@ -1,4 +1,4 @@
-//! The SSL product: one list.
+//! The SSL product: one list, and where its certificates are used.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -16,6 +16,7 @@ use super::tencent::{Answer, Call, Product, Refusal, parameters};
 use item::TAG;
 use rows::{Certificate, Time};
 
+mod bind;
 mod item;
 mod rows;
 
@@ -32,6 +33,7 @@ struct State {
     certificates: Vec<Option<Certificate>>,
     last_offset: u64,
     random: u64,
+    bindings: bind::Bindings,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +71,12 @@ impl Ssl {
     pub fn new(fleet: &Fleet, clock: Clock) -> Self {
         let first = rows::first(fleet.seed, fleet.now, fleet.ssl);
         let certificates = first.into_iter().map(Some).collect();
-        let state = State { certificates, last_offset: 0, random: fleet.seed };
+        let state = State {
+            certificates,
+            last_offset: 0,
+            random: fleet.seed,
+            bindings: bind::Bindings::default(),
+        };
         Self { clock, seed: fleet.seed, now: fleet.now, state: Mutex::new(state) }
     }
 
@@ -241,13 +248,21 @@ impl Product for Ssl {
     const SERVICE: Service = Service::Ssl;
     const NAME: &'static str = "ssl";
     const VERSION: &'static str = "2019-12-05";
-    const ACTIONS: &'static [&'static str] = &["DescribeCertificates"];
+    const ACTIONS: &'static [&'static str] = &[
+        "DescribeCertificates",
+        "CreateCertificateBindResourceSyncTask",
+        "DescribeCertificateBindResourceTaskResult",
+    ];
     const NEEDS_REGION: bool = false;
     const THROTTLE: &'static str = "LimitExceeded.RateLimitExceeded";
     const PREFIX: &'static str = "";
 
     fn act(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
-        self.list(call)
+        match call.action {
+            "CreateCertificateBindResourceSyncTask" => self.create_task(call),
+            "DescribeCertificateBindResourceTaskResult" => self.task_result(call),
+            _ => self.list(call),
+        }
     }
 
     fn shape(&self, _action: &str) -> Shape {
