@@ -78,7 +78,7 @@ impl Observer for Keeper {
                 self.try_again()?;
                 self.remember(channel, batch, update).await
             }
-            Call::Commit(_) | Call::SayAgain(..) => Ok(()),
+            Call::Commit(_) | Call::SayAgain(..) | Call::Saved => Ok(()),
         }
     }
 }

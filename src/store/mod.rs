@@ -8,6 +8,7 @@ use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestam
 
 mod code;
 mod entries;
+mod durability;
 mod event;
 mod memory;
 mod names;

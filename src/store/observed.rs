@@ -1,4 +1,4 @@
-//! A store in memory whose calls somebody sees before they are made, and may refuse: what tests and simulations are
+//! A store whose calls somebody sees before and after they are made, and may refuse: what tests and simulations are
 //! written with.
 
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub enum Call<'a> {
     SayAgain(&'a str, Timestamp),
     /// [`Store::channel_state`].
     ChannelState,
+    /// [`Store::saved`], with which a start begins to read back.
+    Saved,
 }
 
 /// Sees calls before they are made.
@@ -33,20 +35,26 @@ pub enum Call<'a> {
 pub trait Observer: Send + Sync {
     /// Sees one call. With an error that is its answer, and it is not made.
     async fn before(&self, call: Call<'_>) -> Result<(), StoreError>;
+
+    /// Sees that one was made, and may hide that.
+    async fn after(&self, _call: Call<'_>) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
-/// A store in memory with somebody who sees its calls.
+/// A store with somebody who sees its calls; where nothing else is said, one in memory.
 #[derive(Default)]
-pub struct Observed<O> {
+pub struct Observed<O, S = Memory> {
     /// The store.
-    pub memory: Memory,
+    pub memory: S,
     /// Who sees its calls.
     pub observer: O,
 }
 
 #[async_trait]
-impl<O: Observer> Store for Observed<O> {
+impl<O: Observer, S: Store> Store for Observed<O, S> {
     async fn saved(&self) -> Result<Saved, StoreError> {
+        self.observer.before(Call::Saved).await?;
         self.memory.saved().await
     }
 
@@ -59,7 +67,9 @@ impl<O: Observer> Store for Observed<O> {
 
     async fn commit(&self, commit: Arc<Commit>) -> Result<Settled, StoreError> {
         self.observer.before(Call::Commit(&commit)).await?;
-        self.memory.commit(commit).await
+        let settled = self.memory.commit(Arc::clone(&commit)).await?;
+        self.observer.after(Call::Commit(&commit)).await?;
+        Ok(settled)
     }
 
     async fn facts(&self, rows: &[RowId]) -> Result<Vec<Option<Facts>>, StoreError> {
@@ -98,7 +108,9 @@ impl<O: Observer> Store for Observed<O> {
         body: &Body,
     ) -> Result<bool, StoreError> {
         self.observer.before(Call::Freeze(deliveries, batch, body)).await?;
-        self.memory.freeze(deliveries, batch, body).await
+        let frozen = self.memory.freeze(deliveries, batch, body).await?;
+        self.observer.after(Call::Freeze(deliveries, batch, body)).await?;
+        Ok(frozen)
     }
 
     async fn body(&self, channel: &str, batch: &str) -> Result<Option<Body>, StoreError> {
@@ -113,7 +125,8 @@ impl<O: Observer> Store for Observed<O> {
         state: &ChannelState,
     ) -> Result<(), StoreError> {
         self.observer.before(Call::Settle(channel, batch, update, state)).await?;
-        self.memory.settle(channel, batch, update, state).await
+        self.memory.settle(channel, batch, update, state).await?;
+        self.observer.after(Call::Settle(channel, batch, update, state)).await
     }
 
     async fn say_again(

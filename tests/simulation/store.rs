@@ -37,7 +37,7 @@ fn written(call: &Call<'_>) -> Option<String> {
             format!("settles {batch} of {channel}: {update:?} {state:?}")
         }
         Call::SayAgain(channel, at) => format!("says again to {channel} at {at:?}"),
-        Call::Pending | Call::ChannelState => return None,
+        Call::Pending | Call::ChannelState | Call::Saved => return None,
     })
 }
 

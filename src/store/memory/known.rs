@@ -16,7 +16,7 @@ type Key = (String, String, String);
 /// What was notified about certificates, and who was told.
 pub(super) type Ledger = BTreeMap<RowId, (Notified, BTreeSet<String>)>;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Known {
     scopes: BTreeMap<ScopeId, (String, String)>,
     rows: BTreeMap<RowId, RowWrite>,

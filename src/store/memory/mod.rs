@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use super::durability::Durability;
 use super::{
     Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, EntryQuery, Kept, ListQuery,
     NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved, ScanRecord,
@@ -36,15 +37,41 @@ pub struct Memory {
     tables: Arc<Mutex<Tables>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Tables {
     known: Known,
     outbox: Outbox,
     snoozes: Shelf,
     link_key: Option<[u8; 32]>,
+    /// What a power cut leaves, where that is less.
+    lasting: Option<Arc<Self>>,
+}
+
+impl Tables {
+    /// A step begins that survives so much.
+    fn begin(&mut self, durability: Durability) {
+        if durability == Durability::Process && self.lasting.is_none() {
+            self.lasting = Some(Arc::new(self.clone()));
+        }
+    }
+
+    /// The step is written.
+    fn end(&mut self, durability: Durability) {
+        if durability == Durability::Power {
+            self.lasting = None;
+        }
+    }
 }
 
 impl Memory {
+    /// The machine loses its power: what is left is what every store keeps over that.
+    pub fn cut_power(&self) {
+        let mut tables = self.tables();
+        if let Some(lasting) = tables.lasting.take() {
+            *tables = Arc::unwrap_or_clone(lasting);
+        }
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // Every call checks before it changes anything, so a panic leaves whole steps.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
@@ -69,11 +96,14 @@ impl Store for Memory {
 
     async fn commit(&self, commit: Arc<Commit>) -> Result<Settled, StoreError> {
         let mut tables = self.tables();
+        let durability = Durability::of(&commit);
+        tables.begin(durability);
         let Tables { known, outbox, snoozes, .. } = &mut *tables;
         known.add_scopes(&commit.scopes)?;
         let settled = outbox.post(&commit.outbox, &mut known.ledger);
         known.apply(&commit);
         snoozes.write(&commit.snoozes);
+        tables.end(durability);
         Ok(settled)
     }
 
@@ -114,7 +144,10 @@ impl Store for Memory {
         batch: &Batch,
         body: &Body,
     ) -> Result<bool, StoreError> {
-        Ok(self.tables().outbox.freeze(deliveries, batch, body))
+        let mut tables = self.tables();
+        let frozen = tables.outbox.freeze(deliveries, batch, body);
+        tables.end(Durability::Power);
+        Ok(frozen)
     }
 
     async fn body(&self, channel: &str, batch: &str) -> Result<Option<Body>, StoreError> {
@@ -127,7 +160,10 @@ impl Store for Memory {
         given_up_before: Timestamp,
         at: Timestamp,
     ) -> Result<u64, StoreError> {
-        Ok(self.tables().outbox.say_again(channel, given_up_before, at))
+        let mut tables = self.tables();
+        let again = tables.outbox.say_again(channel, given_up_before, at);
+        tables.end(Durability::Power);
+        Ok(again)
     }
 
     async fn entries(&self, query: &EntryQuery) -> Result<Vec<OutboxEntry>, StoreError> {
@@ -144,7 +180,10 @@ impl Store for Memory {
         channels: &[String],
         at: Timestamp,
     ) -> Result<OutboxAnswer, StoreError> {
-        Ok(self.tables().outbox.order(order, channels, at))
+        let mut tables = self.tables();
+        let answer = tables.outbox.order(order, channels, at);
+        tables.end(Durability::Power);
+        Ok(answer)
     }
 
     async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
@@ -179,7 +218,9 @@ impl Store for Memory {
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         let Tables { known, outbox, .. } = &mut *tables;
-        outbox.settle((channel, batch), update, state, &mut known.ledger)
+        outbox.settle((channel, batch), update, state, &mut known.ledger)?;
+        tables.end(Durability::Power);
+        Ok(())
     }
 
     async fn leave_out(
@@ -188,7 +229,10 @@ impl Store for Memory {
         deliveries: &[i64],
         at: Timestamp,
     ) -> Result<u64, StoreError> {
-        Ok(self.tables().outbox.leave_out(channel, deliveries, at))
+        let mut tables = self.tables();
+        let left = tables.outbox.leave_out(channel, deliveries, at);
+        tables.end(Durability::Power);
+        Ok(left)
     }
 
     async fn snoozes(&self) -> Result<Vec<Snooze>, StoreError> {
@@ -196,7 +240,10 @@ impl Store for Memory {
     }
 
     async fn link_key(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
-        Ok(*self.tables().link_key.get_or_insert(fresh))
+        let mut tables = self.tables();
+        let key = *tables.link_key.get_or_insert(fresh);
+        tables.end(Durability::Power);
+        Ok(key)
     }
 
     async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError> {
@@ -218,7 +265,9 @@ impl Store for Memory {
     }
 
     async fn retain_sources(&self, sources: &[String]) -> Result<(), StoreError> {
-        self.tables().known.retain_sources(sources);
+        let mut tables = self.tables();
+        tables.known.retain_sources(sources);
+        tables.end(Durability::Power);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use super::super::{About, Batch, BatchUpdate, Body, ChannelState, Pending, Store
 use super::known::Ledger;
 use crate::expiry::{Event, Timestamp, said_again};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Outbox {
     last: i64,
     pub(super) deliveries: BTreeMap<i64, Delivery>,
@@ -19,6 +19,7 @@ pub(super) struct Outbox {
     states: BTreeMap<String, ChannelState>,
 }
 
+#[derive(Clone)]
 pub(super) struct Delivery {
     pub(super) event: String,
     pub(super) channel: String,

@@ -6,7 +6,7 @@ use super::super::types::KEPT_DEAD;
 use crate::expiry::Snooze;
 
 /// Snoozes by id.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Shelf(BTreeMap<String, Snooze>);
 
 impl Shelf {

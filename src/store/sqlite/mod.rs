@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::Transaction;
 
+use super::durability::Durability;
 use super::{
     Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, EntryQuery, Kept, ListQuery,
     NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved, ScanRecord,
@@ -20,7 +21,6 @@ mod bodies;
 mod certificates;
 mod commit;
 mod connection;
-mod durability;
 mod entries;
 mod failure;
 mod file;
@@ -39,7 +39,6 @@ mod tests;
 #[cfg(test)]
 mod upgrades;
 
-use durability::Durability;
 use failure::Outcome;
 use forget::Staying;
 use readers::Readers;

@@ -10,7 +10,7 @@ use rusqlite::Transaction;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::StoreError;
-use super::durability::Durability;
+use super::super::durability::Durability;
 use super::failure::Outcome;
 use super::writing::Writing;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::super::StoreError;
-use super::durability::Durability;
+use super::super::durability::Durability;
 use super::failure::{Failure, Outcome};
 use super::{connection, file};
 

@@ -1,6 +1,6 @@
 //! What a transaction survives.
 
-use super::super::Commit;
+use super::Commit;
 
 /// What a transaction survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
