@@ -1,10 +1,10 @@
-//! Open alerts about certificates that were not found: what waits about them is held until the next reading tells whether they
-//! are gone, over a restart as well.
+//! Open alerts about certificates that were not found, or that are revoked or retired: what waits about them is held until the
+//! next reading tells whether they are gone, or until they are in use again, over a restart as well.
 
 use std::collections::BTreeSet;
 
 use super::Pipeline;
-use crate::expiry::{Ledger, RowId, Timestamp};
+use crate::expiry::{Inventory, Ledger, RowId, Status, Timestamp};
 use crate::store::Post;
 
 /// Before the number of a certificate in the key under which it is stored that what waits about it is held.
@@ -32,7 +32,27 @@ pub(super) fn restored<'a>(
     rows.filter(|row| ledger.contains(*row)).collect()
 }
 
+/// Returns those of them that were not found: the others are there, and nothing is said of them.
+pub(super) fn not_found<'a>(
+    missed: &'a BTreeSet<RowId>,
+    inventory: &Inventory,
+) -> impl Iterator<Item = &'a RowId> {
+    missed.iter().filter(|row| !is_withdrawn(inventory, **row))
+}
+
+/// Returns whether a certificate is one that is never alerted about, whatever its end.
+fn is_withdrawn(inventory: &Inventory, row: RowId) -> bool {
+    let status = inventory.row(row).map(|known| known.status);
+    matches!(status, Some(Status::Revoked | Status::Retired))
+}
+
 impl Pipeline {
+    /// Of certificates that are revoked or retired nothing is said from now on.
+    pub(super) fn hold_withdrawn(&mut self, rows: impl Iterator<Item = RowId>) {
+        let rows: Vec<RowId> = rows.filter(|row| is_withdrawn(&self.inventory, *row)).collect();
+        self.hold_missed(&rows);
+    }
+
     /// These are not there. Nothing is said of open alerts about them for now.
     pub(super) fn hold_missed(&mut self, rows: &[RowId]) {
         let at = self.parts.clock.now();
@@ -71,6 +91,7 @@ impl Pipeline {
 
     fn is_missed(&self, row: RowId) -> bool {
         let scope = self.inventory.scope_of(row);
-        self.absence.is_missed(row) || scope.is_some_and(|scope| self.absence.is_absent(scope))
+        let is_absent = scope.is_some_and(|scope| self.absence.is_absent(scope));
+        self.absence.is_missed(row) || is_absent || is_withdrawn(&self.inventory, row)
     }
 }

@@ -230,7 +230,7 @@ impl Pipeline {
         let renewing = Renewing::restored(stored, &inventory, &ledger);
         let missed = missed::restored(&saved.conditions, &ledger);
         let mut absence = Absence::default();
-        absence.restore_missed(&missed);
+        absence.restore_missed(missed::not_found(&missed, &inventory));
         let mut sources = SourceStatuses::new(Arc::clone(&parts.metrics));
         sources.restore(saved.scans);
         let mut pipeline = Self {

@@ -3,7 +3,7 @@
 use super::Pipeline;
 use super::decide::routed;
 use super::draft::BATCH;
-use crate::expiry::RowId;
+use crate::expiry::{RowId, Status};
 use crate::store::{About, Post};
 
 /// Whether what is open and what waits fit the channels that are configured.
@@ -74,8 +74,11 @@ impl Pipeline {
     /// Tells of open alerts those who were not told of them.
     pub(super) async fn tell_others(&mut self, rows: &[RowId]) -> anyhow::Result<()> {
         let now = self.parts.clock.now();
-        let events = self.rungs(rows).await?;
-        let told = self.parts.store.told(rows).await?;
+        let status = |row: &RowId| self.inventory.row(*row).map(|known| known.status);
+        let alerts = |row: &RowId| status(row).is_some_and(Status::alerts);
+        let rows: Vec<RowId> = rows.iter().copied().filter(alerts).collect();
+        let events = self.rungs(&rows).await?;
+        let told = self.parts.store.told(&rows).await?;
         for ((row, told), event) in rows.iter().zip(told).zip(events) {
             let Some(event) = event.filter(|event| self.quiet.hushing(event, now).is_none()) else {
                 continue;

@@ -10,6 +10,7 @@ impl Pipeline {
     /// them.
     pub(super) fn note_renewals(&mut self) {
         let AlertChanges { applied, statuses } = self.draft.take_alert_changes();
+        self.hold_withdrawn(applied.iter().map(|applied| applied.row));
         let Renewals { renewed, returned, over } =
             plan_renewed(&applied, &statuses, &self.inventory, &self.ledger, &self.renewing);
         let at = self.parts.clock.now();

@@ -31,6 +31,7 @@ mod rows;
 mod scopes;
 mod snoozes;
 mod truth;
+mod withdrawn;
 
 /// 2027-01-15T08:00:00Z.
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
