@@ -17,7 +17,7 @@ pub mod clock {
 
 /// A checked configuration.
 pub mod config {
-    pub use crate::config::{Config, Environment, Mistakes, load};
+    pub use crate::config::{ChannelConfig, Config, Environment, Mistakes, load};
 }
 
 /// Calls to providers.
@@ -43,7 +43,7 @@ pub mod client {
 /// Where certificates come from.
 pub mod source {
     pub use crate::source::{
-        Context, Page, Slice, Source, SourceError, Window, build, full_scan_default,
+        Context, Page, Presence, Slice, Source, SourceError, Window, build, full_scan_default,
     };
 }
 
@@ -56,7 +56,7 @@ pub mod channel {
 pub mod store {
     pub use crate::store::{
         Batch, BatchUpdate, Body, Call, ChannelState, Checkpoint, Commit, ListQuery, Memory,
-        Observed, Observer, Pending, RowWrite, Saved, ScanRecord, Settled, Sqlite, Store,
+        Observed, Observer, Pending, Post, RowWrite, Saved, ScanRecord, Settled, Sqlite, Store,
         StoreError, Stranded,
     };
 }

@@ -6,6 +6,7 @@
 //!   [`world`] lets it live in them: fast, for many plays;
 //! - [`network`] is what it meets instead of the network: the simulated clouds and chat services answer the daemon's own
 //!   sources and channels, and [`vendors`] lets it live among them.
+//! - [`proof`] lets it live in random worlds where anything may fail, and holds what must hold: a seed a play.
 //!
 //! A play is repeated by its seed alone.
 
@@ -17,6 +18,7 @@ mod fate;
 mod machine;
 mod network;
 mod plays;
+mod proof;
 mod room;
 mod store;
 mod trace;

@@ -1,0 +1,35 @@
+//! 10: after a power cut what was durable is there. 9: what readers see is what is stored.
+
+use notafter::facade::store::Store;
+
+use super::super::config::room_of;
+use super::super::scene::Scene;
+use super::Judge;
+
+/// What of a store survives a power cut: all of it but scopes, certificates, statuses and checkpoints.
+pub(crate) async fn kept(store: &dyn Store, scene: &Scene) -> Vec<String> {
+    let mut kept = Vec::new();
+    for channel in 0..scene.channels.len() {
+        let room = room_of(channel);
+        for one in store.pending(&room, usize::MAX).await.unwrap() {
+            kept.push(format!("{room} waits for {one:?}"));
+        }
+        kept.push(format!("{room} {:?}", store.channel_state(&room).await.unwrap()));
+    }
+    let saved = store.saved().await.unwrap();
+    kept.extend(saved.ledger.iter().map(|entry| format!("{entry:?}")));
+    kept.extend(saved.conditions.iter().map(|entry| format!("{entry:?}")));
+    kept.extend(saved.scans.iter().map(|entry| format!("{entry:?}")));
+    kept
+}
+
+impl Judge {
+    pub(crate) fn power_is_back(&mut self, before: &[String], after: &[String]) {
+        if let Some(lost) = before.iter().find(|one| !after.contains(one)) {
+            self.violates(10, format!("the power took {lost}"));
+        }
+        if let Some(half) = after.iter().find(|one| !before.contains(one)) {
+            self.violates(10, format!("the power brought back {half}"));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Situations that a run has to come to: one at zero means that something is not tested any more.
+
+use std::collections::BTreeMap;
+
+use notafter::facade::expiry::Event;
+
+use super::super::scene::{Act, Lie, RoomFault, StoreFault};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reach {
+    pub(crate) counts: BTreeMap<&'static str, u64>,
+}
+
+impl Reach {
+    pub(super) fn note(&mut self, situation: &'static str) {
+        *self.counts.entry(situation).or_default() += 1;
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (situation, count) in &other.counts {
+            *self.counts.entry(situation).or_default() += count;
+        }
+    }
+
+    /// Returns the situations that were never reached.
+    pub(crate) fn never(&self) -> Vec<&'static str> {
+        ALL.iter().copied().filter(|one| !self.counts.contains_key(one)).collect()
+    }
+}
+
+/// Every situation that a run has to come to.
+pub(crate) const ALL: &[&str] = &[];
+
+pub(super) const fn of_act(act: Act) -> &'static str {
+    match act {
+        Act::Kill { power: false, .. } => "the process is killed",
+        Act::Kill { power: true, .. } => "the power is cut",
+        Act::Restart => "the process is restarted",
+        Act::Reload { .. } => "the configuration is read again",
+        Act::Store { fault: StoreFault::Full, .. } => "the disk is full",
+        Act::Store { fault: StoreFault::UnavailableBefore, .. } => "the store is away",
+        Act::Store { fault: StoreFault::UnavailableAfter, .. } => "the store hides what it wrote",
+        Act::Store { fault: StoreFault::Slow, .. } => "the store is slow",
+        Act::Bend { seconds: 1 | -1, .. } => "the clock is a second off",
+        Act::Bend { seconds: 240 | -240, .. } => "the clock is four minutes off",
+        Act::Bend { seconds: -1_800_000_000, .. } => "the year is 1970",
+        Act::Bend { seconds, .. } if seconds > 0 => "the clock is far ahead",
+        Act::Bend { .. } => "the clock is far behind",
+        Act::Drift { .. } => "the clock drifts",
+        Act::Sleep { .. } => "the machine sleeps",
+        Act::Cloud { .. } => "a provider lies",
+        Act::Room { .. } => "a room fails",
+    }
+}
+
+pub(super) const fn of_lie(lie: Lie) -> &'static str {
+    match lie {
+        Lie::Short => "a list is short",
+        Lie::Hidden => "a list hides rows",
+        Lie::Doubled => "rows are doubled",
+        Lie::Reordered => "rows are reordered",
+        Lie::TotalOff => "a total is wrong",
+        Lie::Repeated => "a page is repeated",
+        Lie::Endless => "rows have no ends",
+        Lie::Empty => "a list is empty",
+        Lie::ClockOff => "a provider's clock is wrong",
+        Lie::Throttled | Lie::Away | Lie::Hangs | Lie::Refused => "no answer",
+    }
+}
+
+pub(super) const fn of_room(fault: RoomFault) -> &'static str {
+    match fault {
+        RoomFault::Fails => "a room fails with an error",
+        RoomFault::Unknown => "a room answers 200 and means no",
+        RoomFault::CutBefore => "a connection is refused",
+        RoomFault::CutAfter => "taken, and the connection is cut",
+        RoomFault::Throttles => "a room asks for a pause",
+        RoomFault::NotFound => "a room is not found",
+        RoomFault::Down => "a room wants a person",
+        RoomFault::Rejects => "a message is rejected",
+        RoomFault::Panics => "a room panics",
+        RoomFault::Hangs => "a room hangs",
+    }
+}
+
+pub(super) fn of_event(event: &Event) -> &'static str {
+    event.kind()
+}

@@ -1,0 +1,310 @@
+//! Everything that a play is made of: what a seed draws, and what a shrinker takes from.
+
+use super::dice::Dice;
+use super::truth::{Certificate, DAY, draw};
+use crate::machine::START;
+
+/// Days without a fault at the end of a play.
+pub(crate) const QUIET: i64 = 7;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Scene {
+    pub(crate) seed: u64,
+    /// Days with acts; quiet ones follow.
+    pub(crate) days: i64,
+    pub(crate) sources: Vec<SourceSpec>,
+    /// The kind of each channel.
+    pub(crate) channels: Vec<&'static str>,
+    /// Which of the routings and ladders is configured at first.
+    pub(crate) settings: Settings,
+    /// Whether the store is a database file.
+    pub(crate) sqlite: bool,
+    /// The most turns by which something that is ready is delayed.
+    pub(crate) disorder: u64,
+    pub(crate) certificates: Vec<Certificate>,
+    /// What happens, and when, in seconds of running time.
+    pub(crate) acts: Vec<Timed>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) routing: u8,
+    pub(crate) ladder: u8,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct SourceSpec {
+    /// Whether it is read by windows.
+    pub(crate) windowed: bool,
+    /// Seconds between two polls.
+    pub(crate) every: i64,
+    /// Whether it can be asked for one certificate.
+    pub(crate) confirms: bool,
+    /// Rows of one page.
+    pub(crate) page: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timed {
+    pub(crate) at: i64,
+    pub(crate) act: Act,
+}
+
+/// What befalls the daemon. What lasts has its seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// The process is killed at so many crossings from now on, and started again; the power may go with it.
+    Kill {
+        crossings: u64,
+        power: bool,
+    },
+    /// The process ends in order and is started again.
+    Restart,
+    /// The configuration is read again, with other routes or another ladder.
+    Reload {
+        routing: u8,
+        ladder: u8,
+    },
+    Store {
+        fault: StoreFault,
+        lasts: i64,
+    },
+    /// The wall clock shows so many seconds more than is right.
+    Bend {
+        seconds: i64,
+        lasts: i64,
+    },
+    /// The wall clock gains so many seconds an hour, and is then set right.
+    Drift {
+        seconds: i64,
+        lasts: i64,
+    },
+    /// The machine sleeps.
+    Sleep {
+        seconds: i64,
+    },
+    /// One source tells untruths, once in so many answers.
+    Cloud {
+        source: usize,
+        lie: Lie,
+        often: u64,
+        lasts: i64,
+    },
+    /// One room fails, once in so many requests.
+    Room {
+        channel: usize,
+        fault: RoomFault,
+        often: u64,
+        lasts: i64,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreFault {
+    Full,
+    UnavailableBefore,
+    UnavailableAfter,
+    Slow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lie {
+    /// Rows are left out, and the total counts them.
+    Short,
+    /// Rows are left out, and the total does not count them.
+    Hidden,
+    Doubled,
+    Reordered,
+    TotalOff,
+    Repeated,
+    Endless,
+    Empty,
+    Throttled,
+    Away,
+    Hangs,
+    Refused,
+    ClockOff,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoomFault {
+    /// An answer with an error.
+    Fails,
+    /// Status 200 that means no.
+    Unknown,
+    CutBefore,
+    /// Taken, and then the connection is cut.
+    CutAfter,
+    Throttles,
+    NotFound,
+    Down,
+    Rejects,
+    Panics,
+    Hangs,
+}
+
+const LIES: [Lie; 13] = [
+    Lie::Short,
+    Lie::Hidden,
+    Lie::Doubled,
+    Lie::Reordered,
+    Lie::TotalOff,
+    Lie::Repeated,
+    Lie::Endless,
+    Lie::Empty,
+    Lie::Throttled,
+    Lie::Away,
+    Lie::Hangs,
+    Lie::Refused,
+    Lie::ClockOff,
+];
+
+const ROOM_FAULTS: [RoomFault; 10] = [
+    RoomFault::Fails,
+    RoomFault::Unknown,
+    RoomFault::CutBefore,
+    RoomFault::CutAfter,
+    RoomFault::Throttles,
+    RoomFault::NotFound,
+    RoomFault::Down,
+    RoomFault::Rejects,
+    RoomFault::Panics,
+    RoomFault::Hangs,
+];
+
+const STORE_FAULTS: [StoreFault; 4] = [
+    StoreFault::Full,
+    StoreFault::UnavailableBefore,
+    StoreFault::UnavailableAfter,
+    StoreFault::Slow,
+];
+
+/// What the wall clock is set to, after the right time.
+const BENDS: [i64; 8] = [1, -1, 240, -240, DAY, -DAY, 400 * DAY, -1_800_000_000];
+
+const KINDS: [&str; 6] = ["webhook", "slack", "feishu", "dingtalk", "wecom", "discord"];
+
+/// The parts of the fault menu; each seed draws which of them there are at all.
+#[derive(Clone, Copy)]
+enum Menu {
+    Kill,
+    Power,
+    Restart,
+    Reload,
+    Store,
+    Clock,
+    Sleep,
+    Cloud,
+    Room,
+}
+
+const MENU: [Menu; 9] = [
+    Menu::Kill,
+    Menu::Power,
+    Menu::Restart,
+    Menu::Reload,
+    Menu::Store,
+    Menu::Clock,
+    Menu::Sleep,
+    Menu::Cloud,
+    Menu::Room,
+];
+
+impl Scene {
+    /// Draws what `seed` decides, for so many days in all.
+    pub(crate) fn draw(seed: u64, days: i64) -> Self {
+        let mut dice = Dice::new(seed);
+        let days = days - QUIET;
+        let sources: Vec<_> = (0..dice.between(1, 4)).map(|_| source(&mut dice)).collect();
+        let channels: Vec<_> = (0..dice.between(1, 5)).map(|_| dice.one_of(&KINDS)).collect();
+        let most = if dice.once_in(8) { 300 } else { 60 };
+        let count = usize::try_from(dice.between(20, most)).unwrap() / sources.len();
+        let mut certificates = Vec::new();
+        for place in 0..sources.len() {
+            certificates.extend(draw(&mut dice, place, count, START.seconds(), days));
+        }
+        let settings = Settings { routing: routing(&mut dice), ladder: ladder(&mut dice) };
+        let (sqlite, disorder) = (dice.once_in(10), if dice.once_in(3) { 4 } else { 0 });
+        let mut scene = Self {
+            seed,
+            days,
+            sources,
+            channels,
+            settings,
+            sqlite,
+            disorder,
+            certificates,
+            acts: Vec::new(),
+        };
+        // Mild ones have no faults: they prove exactness.
+        if !seed.is_multiple_of(7) {
+            scene.draw_acts(&mut dice);
+        }
+        scene
+    }
+
+    fn draw_acts(&mut self, dice: &mut Dice) {
+        let menu: Vec<Menu> = MENU.into_iter().filter(|_| dice.once_in(3)).collect();
+        if menu.is_empty() {
+            return;
+        }
+        let count = dice.one_of(&[3, 8, 20, 40]);
+        for _ in 0..count {
+            let at = dice.between(600, self.days * DAY);
+            let menu = dice.one_of(&menu);
+            let act = self.act(dice, menu);
+            self.acts.push(Timed { at, act });
+        }
+        self.acts.sort_by_key(|timed| timed.at);
+    }
+
+    fn act(&self, dice: &mut Dice, menu: Menu) -> Act {
+        let lasts = dice.one_of(&[60, 600, 3600, 6 * 3600, DAY, 3 * DAY]);
+        let often = dice.one_of(&[1, 2, 4, 20]);
+        let crossings = dice.number() % 200 + 1;
+        match menu {
+            Menu::Kill => Act::Kill { crossings, power: false },
+            Menu::Power => Act::Kill { crossings, power: true },
+            Menu::Restart => Act::Restart,
+            Menu::Reload => Act::Reload { routing: routing(dice), ladder: ladder(dice) },
+            Menu::Store => Act::Store { fault: dice.one_of(&STORE_FAULTS), lasts: lasts.min(DAY) },
+            Menu::Clock if dice.once_in(4) => {
+                Act::Drift { seconds: dice.between(-100, 100), lasts: lasts.min(DAY) }
+            }
+            Menu::Clock => Act::Bend { seconds: dice.one_of(&BENDS), lasts },
+            Menu::Sleep => Act::Sleep { seconds: lasts },
+            Menu::Cloud => {
+                let source = usize::try_from(dice.number()).unwrap() % self.sources.len();
+                Act::Cloud { source, lie: dice.one_of(&LIES), often, lasts }
+            }
+            Menu::Room => {
+                let channel = usize::try_from(dice.number()).unwrap() % self.channels.len();
+                Act::Room { channel, fault: dice.one_of(&ROOM_FAULTS), often, lasts }
+            }
+        }
+    }
+
+    /// Returns the same with only some of its acts and certificates, by their places.
+    pub(crate) fn only(&self, acts: &[usize], certificates: &[usize]) -> Self {
+        let acts = acts.iter().filter_map(|place| self.acts.get(*place).copied()).collect();
+        let certificates = certificates
+            .iter()
+            .filter_map(|place| self.certificates.get(*place).cloned())
+            .collect();
+        Self { certificates, acts, ..self.clone() }
+    }
+}
+
+fn source(dice: &mut Dice) -> SourceSpec {
+    let every = if dice.once_in(50) { 600 } else { dice.between(1, 25) * 3600 };
+    let (windowed, confirms) = (dice.once_in(2), dice.once_in(2));
+    SourceSpec { windowed, every, confirms, page: dice.one_of(&[7, 20, 100]) }
+}
+
+fn routing(dice: &mut Dice) -> u8 {
+    dice.one_of(&[0, 0, 1, 2])
+}
+
+fn ladder(dice: &mut Dice) -> u8 {
+    dice.one_of(&[0, 0, 1, 2])
+}
