@@ -16,6 +16,7 @@ use crate::schedule::Scheduler;
 use crate::store::{Sqlite, Store};
 use crate::web;
 
+mod auditing;
 mod core;
 mod generation;
 mod heartbeat;
@@ -34,6 +35,7 @@ pub use service::asked_to_end;
 pub use wiring::Wiring;
 
 use self::core::{drain, early};
+use auditing::keep_audit;
 use indexing::keep_names;
 use reload::Reload;
 use wiring::StoreNames;
@@ -114,6 +116,7 @@ impl App {
         let (snoozing, catalog) = (Arc::new(wiring.snoozing()), wiring.catalog(config.subscribe()));
         let (reload, reloads) = mpsc::channel(1);
         let (orders, ordered) = mpsc::channel(1);
+        let (standings, asked) = mpsc::channel(1);
         let ready = watch::Sender::new(false);
         let limit = watch::Sender::new(self.plan.config.metrics.max_series_per_source);
         let hosts = watch::Sender::new(Arc::new(self.plan.config.server.hosts.clone()));
@@ -132,6 +135,7 @@ impl App {
             clock: Arc::clone(&parts.clock),
             reload,
             orders,
+            standings,
             ready: ready.subscribe(),
             writable: readers.writable,
             hosts: hosts.subscribe(),
@@ -144,25 +148,35 @@ impl App {
         edges.spawn(async move {
             web::serve(listener, socket, state, web_stop).await.map_err(Into::into)
         });
-        edges.spawn(wiring::pass_on(ordered, readers.commands, stop.clone()));
+        wiring::pass_on_wishes(&mut edges, (ordered, asked), &readers.commands, &stop);
+        edges.spawn(keep_audit(parts.clone(), self.plan.config.audit_max, stop.clone()));
         edges.spawn(keep_names(store, known.clone(), readers.under_way, stop.clone()));
         service::watch(&mut edges, readers.pulse, stop.clone());
         let core = service::extending(Core::start(wiring, &self.plan)).await?;
         ready.send_replace(true);
         service::notify(&[sd_notify::NotifyState::Ready]);
         let (file, started) = (self.file, self.plan.config);
-        tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            configuration = %file.path.display(),
-            %address,
-            sources = started.sources.len(),
-            channels = started.channels.len(),
-            certificates = known.borrow().len(),
-            "notafter has started"
-        );
+        say_started(&file, &started, address, known.borrow().len());
         let watched = Changeable { limit, hosts, config };
         Ok(Daemon { core, parts, edges, stop, reloads, watched, file, started })
     }
+}
+
+fn say_started(
+    file: &ConfigFile,
+    started: &Config,
+    address: std::net::SocketAddr,
+    certificates: usize,
+) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        configuration = %file.path.display(),
+        %address,
+        sources = started.sources.len(),
+        channels = started.channels.len(),
+        certificates,
+        "notafter has started"
+    );
 }
 
 /// What readers follow of the configuration.

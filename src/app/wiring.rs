@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::heartbeat::Vital;
 use super::plan::Plan;
 use super::snoozing::Snoozing;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, StandingRequest};
 use crate::channel::Channel;
 use crate::config::{ChannelConfig, Config};
 use crate::expiry::{Event, Facts, Inventory, Manner, RowId, Snoozes, Timestamp, View};
@@ -301,15 +302,27 @@ pub(super) async fn wake(
     Ok(())
 }
 
-/// Passes on to the pipeline what is wanted of it over HTTP.
-pub(super) async fn pass_on(
-    mut orders: mpsc::Receiver<OutboxRequest>,
-    commands: mpsc::Sender<Command>,
+/// Passes on to the pipeline what is wanted of it over HTTP, and what is asked.
+pub(super) fn pass_on_wishes(
+    edges: &mut JoinSet<anyhow::Result<()>>,
+    (ordered, asked): (mpsc::Receiver<OutboxRequest>, mpsc::Receiver<StandingRequest>),
+    commands: &mpsc::Sender<Command>,
+    stop: &CancellationToken,
+) {
+    let ordering = (commands.clone(), Command::Order as fn(_) -> _);
+    edges.spawn(pass_on(ordered, ordering, stop.clone()));
+    let asking = (commands.clone(), Command::Standing as fn(_) -> _);
+    edges.spawn(pass_on(asked, asking, stop.clone()));
+}
+
+async fn pass_on<T>(
+    mut wishes: mpsc::Receiver<T>,
+    (commands, command): (mpsc::Sender<Command>, fn(T) -> Command),
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let passing = async {
-        while let Some(order) = orders.recv().await {
-            if commands.send(Command::Order(order)).await.is_err() {
+        while let Some(wish) = wishes.recv().await {
+            if commands.send(command(wish)).await.is_err() {
                 break;
             }
         }

@@ -6,7 +6,8 @@
 //!
 //! Reading order: `filter` (what can be asked for), `pattern`, `cursor` (where a page ended), `candidates` (what the index of
 //! names says), `list` (a page), `entry` (one certificate as it is shown), `export` (all pages), `timeline` (how many expire
-//! when), `overview` (how everything stands).
+//! when), `overview` (how everything stands),
+//! `story` (all that is known of one).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ mod filter;
 mod list;
 mod overview;
 mod pattern;
+mod story;
 mod timeline;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,9 @@ pub use entry::Entry;
 pub use filter::PARAMETERS;
 pub use filter::{Mistake, Query};
 pub use list::Page;
+#[cfg(test)]
+pub use story::REASONS;
+pub use story::{Standing, StandingRequest, Story};
 pub use timeline::{By, Count};
 
 /// How long is looked for what nothing narrows down.

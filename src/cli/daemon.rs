@@ -53,6 +53,15 @@ impl Daemon {
         self.ask(Method::GET, path, Bytes::new()).await
     }
 
+    /// Returns what it answers to a GET; `None` where there is nothing.
+    pub(super) async fn get_if_there<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> anyhow::Result<Option<T>> {
+        let (status, body) = self.send(Method::GET, path, Bytes::new()).await?;
+        if status == StatusCode::NOT_FOUND { Ok(None) } else { read(status, &body).map(Some) }
+    }
+
     /// Returns what it answers to a POST without a body.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         self.ask(Method::POST, path, Bytes::new()).await
@@ -78,16 +87,22 @@ impl Daemon {
         path: &str,
         body: Bytes,
     ) -> anyhow::Result<T> {
+        let (status, body) = self.send(method, path, body).await?;
+        read(status, &body)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
         let request = Request::builder().method(method).uri(path).header("host", "localhost");
         let request = request.header("content-type", "application/json");
         let request = request.body(Full::new(body))?;
-        let (status, body) = self.answer(request).await.with_context(|| {
+        self.answer(request).await.with_context(|| {
             format!("the daemon on {} broke off its answer", self.socket.display())
-        })?;
-        if !status.is_success() {
-            bail!("{}", problem(&body).unwrap_or_else(|| format!("the daemon answered {status}")));
-        }
-        serde_json::from_slice(&body).context("the daemon is of another version; restart it")
+        })
     }
 
     async fn answer(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
@@ -105,6 +120,14 @@ impl Daemon {
         ended?;
         Ok(answered)
     }
+}
+
+/// Returns what an answer says, unless it is that something is wrong.
+fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> anyhow::Result<T> {
+    if !status.is_success() {
+        bail!("{}", problem(body).unwrap_or_else(|| format!("the daemon answered {status}")));
+    }
+    serde_json::from_slice(body).context("the daemon is of another version; restart it")
 }
 
 /// Returns a text as it may stand in a path or a query.

@@ -15,6 +15,9 @@ mod online;
 mod scan;
 mod list;
 mod channel;
+mod known;
+mod explain;
+mod audit;
 mod outbox;
 mod snooze;
 mod certificate;
@@ -74,6 +77,10 @@ enum Command {
     Scan(scan::Arguments),
     /// Lists what the daemon knows, soonest first; from its store when none runs.
     List(list::Arguments),
+    /// Tells the whole story of a certificate: when it was seen, what is decided about it and why, what was said to whom.
+    Explain(explain::Arguments),
+    /// Prints what happened: scans, decisions, messages with their verdicts, reloads, starts and stops.
+    Audit(audit::Arguments),
     /// Looks after channels.
     #[command(subcommand)]
     Channel(channel::Command),
@@ -155,6 +162,12 @@ fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> an
             Command::List(arguments) => {
                 list::list(&arguments, (path, socket), environment, console).await
             }
+            Command::Explain(arguments) => {
+                explain::explain(&arguments, (path, socket), environment, console).await
+            }
+            Command::Audit(arguments) => {
+                audit::audit(&arguments, (path, socket), environment, console).await
+            }
             Command::Channel(command) => {
                 channel::run(&command, (path, socket), environment, console).await
             }
@@ -216,6 +229,8 @@ mod tests {
                 "check",
                 "scan",
                 "list",
+                "explain",
+                "audit",
                 "channel",
                 "channel test",
                 "outbox",

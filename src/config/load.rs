@@ -24,7 +24,7 @@ pub fn load(
     let mut mistakes = Mistakes::default();
     let Some(table) = tree::parse(text, &mut mistakes) else { return (None, mistakes) };
     let mut root = Fields::of(&table, 0..0, environment, &mut mistakes);
-    let store = store(&mut root);
+    let (store, audit_max) = store(&mut root);
     let server = server(&mut root, &store);
     let mut names = Names::default();
     let sources = sources(&mut root, &mut names.sources, full_scan);
@@ -35,7 +35,8 @@ pub fn load(
     let heartbeat = heartbeat(&mut root);
     let metrics = metrics(&mut root, names.sources.len());
     root.finish();
-    let config = Config { server, store, sources, alerts, channels, routes, heartbeat, metrics };
+    let config =
+        Config { server, store, audit_max, sources, alerts, channels, routes, heartbeat, metrics };
     (Some(config), mistakes)
 }
 
@@ -105,7 +106,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 58);
+        assert_eq!(switched, 59);
         for kind in EVENT_KINDS {
             assert!(reference.contains(kind.as_str()), "{}", kind.as_str());
         }

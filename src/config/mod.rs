@@ -9,6 +9,7 @@ mod server;
 mod source;
 mod alerts;
 mod channel;
+mod difference;
 mod route;
 mod metrics;
 mod name;
@@ -31,6 +32,7 @@ mod tree;
 mod environment;
 
 pub use address::is_loopback;
+pub use difference::difference;
 pub use duration::duration;
 pub use environment::Environment;
 pub use fields::Fields;
@@ -87,6 +89,8 @@ pub struct Config {
     pub server: Server,
     /// Where state is kept.
     pub store: StoreUrl,
+    /// How many bytes of what happened are kept at most.
+    pub audit_max: u64,
     /// Where certificates come from.
     pub sources: Vec<SourceConfig>,
     /// What is worth saying, and when.

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::address::base;
+use super::size::size;
 use super::spelling::quoted;
 use super::{
     Environment, Fields, Hosts, Placed, Server, Sockets, Span, StoreUrl, WebConfig, hosts,
@@ -98,11 +99,16 @@ fn listen_address(fields: &mut Fields<'_>, text: &Placed<String>) -> Option<Sock
     address
 }
 
-/// Reads `[store]`.
-pub(super) fn store(root: &mut Fields<'_>) -> StoreUrl {
+/// What happened is kept in so many bytes where nobody says.
+const DEFAULT_AUDIT: u64 = 1 << 30;
+
+/// Reads `[store]`: where state is kept, and how many bytes of what happened.
+pub(super) fn store(root: &mut Fields<'_>) -> (StoreUrl, u64) {
     let environment = root.environment();
     let default = || StoreUrl::Sqlite(under_state(DEFAULT_STORE, environment));
-    let Some((table, span)) = root.table("store") else { return default() };
+    let Some((table, span)) = root.table("store") else {
+        return (default(), DEFAULT_AUDIT);
+    };
     let mut fields = root.inside(table, span);
     let mut store = default();
     if let Some(text) = fields.string("url") {
@@ -115,8 +121,20 @@ pub(super) fn store(root: &mut Fields<'_>) -> StoreUrl {
             Err(why) => fields.mistake(text.span, format!("`url`: {why}")),
         }
     }
+    let audit_max = audit_max(&mut fields).unwrap_or(DEFAULT_AUDIT);
     fields.finish();
-    store
+    (store, audit_max)
+}
+
+fn audit_max(fields: &mut Fields<'_>) -> Option<u64> {
+    let text = fields.string("audit_max")?;
+    match size(&text.value) {
+        Ok(bytes) => Some(bytes as u64),
+        Err(why) => {
+            fields.mistake(text.span, format!("`audit_max`: {why}"));
+            None
+        }
+    }
 }
 
 /// Warns where the directory of the store is not there. One that may not be looked at may be there.

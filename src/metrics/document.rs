@@ -54,6 +54,7 @@ fn counted(setup: &Setup) -> DaemonMetrics {
     metrics.channel_up("ops", true);
     metrics.pending("ops", 1, Some(NOW));
     metrics.given_up("ops", 1);
+    metrics.audit(4096, 0);
     metrics.delivered("ops", NOW);
     metrics.heartbeat(NOW);
     metrics.store_up(true);

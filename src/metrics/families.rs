@@ -108,6 +108,10 @@ families! {
 
     STORE_UP, Gauge, "store_up",
         "Whether the store took what was last written (1) or cannot write now (0): a full disk, a lock that another program holds, or no answer for 10 seconds. Nothing is lost meanwhile.";
+    AUDIT_BYTES, Gauge, "audit_bytes",
+        "Bytes of what happened that are kept, by estimate. Cached: as of the last look, every 10 minutes.";
+    AUDIT_DROPPED, Counter, "audit_dropped_total",
+        "Entries of what happened that were dropped before their 400 days, because of audit_max. Cached: as of the last look.";
     BUILD, Info, "build_info",
         "Which build of notafter this is; always 1.";
     RELOAD_OK, Gauge, "config_last_reload_successful",

@@ -55,6 +55,6 @@ impl Worker {
         self.show_health();
         self.shared.watcher.delivered(&self.settings.name, now);
         // There is no such batch, so that only the channel's state is kept.
-        self.record("", &BatchUpdate::Released, stop).await;
+        self.record(("", None), &BatchUpdate::Released, stop).await;
     }
 }

@@ -17,7 +17,7 @@ use super::policy::{Attempt, Decision, Streak, later};
 use super::{DEAD, DELIVERED, Report, Settings, Shared};
 use crate::channel::{Channel, Page, Receipt, SendError, TestAnswer};
 use crate::expiry::{Severity, Timestamp};
-use crate::store::{BatchUpdate, Pending, StoreError};
+use crate::store::{BatchUpdate, Pending, StoreError, Verdict};
 
 /// The most events in one message; more go into the next.
 pub(super) const MOST_EVENTS: usize = 5000;
@@ -206,14 +206,14 @@ impl Worker {
             Ok(_) => attempt.delivered(),
             Err(error) => attempt.failed(error),
         };
-        self.observe(&verdict, &decision);
+        let said = self.observe(&verdict, &decision);
         self.judge(&verdict, &decision, stop).await;
         self.streak = decision.streak;
         self.retry_at = verdict.is_err().then(|| Instant::now() + decision.wait);
         if let Some(pause) = decision.pause {
             self.pacer.close(pause);
         }
-        self.record(&job.batch.id, &decision.update, stop).await;
+        self.record((&job.batch.id, said.as_ref()), &decision.update, stop).await;
         self.given_up_counted = false;
     }
 
@@ -243,7 +243,7 @@ impl Worker {
                 return Some(verdict);
             }
             job.batch.pages += 1;
-            self.record(&job.batch.id, &BatchUpdate::Retry(job.batch.clone()), stop).await;
+            self.record((&job.batch.id, None), &BatchUpdate::Retry(job.batch.clone()), stop).await;
         }
     }
 
@@ -337,7 +337,7 @@ impl Worker {
     /// Records what follows, for as long as the store takes: a delivery that is not recorded would be repeated.
     pub(super) async fn record(
         &mut self,
-        batch: &str,
+        (batch, verdict): (&str, Option<&Verdict>),
         update: &BatchUpdate,
         stop: &CancellationToken,
     ) {
@@ -346,8 +346,9 @@ impl Worker {
             (closed > self.channel.pace().gap).then(|| later(self.shared.clock.now(), closed));
         let state = self.health.state(gate);
         loop {
-            let settled = self.shared.store.settle(&self.settings.name, batch, update, &state);
-            let Err(error) = settled.await else { return };
+            let batch = (self.settings.name.as_str(), batch);
+            let judged = self.shared.store.judge(batch, update, &state, verdict);
+            let Err(error) = judged.await else { return };
             let pause = self.store_trouble(&error);
             tokio::select! {
                 biased;
@@ -357,8 +358,13 @@ impl Worker {
         }
     }
 
-    /// Counts the outcome, and logs it when it differs from the last one.
-    fn observe(&mut self, verdict: &Result<Receipt, SendError>, decision: &Decision) {
+    /// Counts the outcome, and logs it when it differs from the last one. Answers with what is to be written down of it: how
+    /// a message ended, and what is new about one that goes on.
+    fn observe(
+        &mut self,
+        verdict: &Result<Receipt, SendError>,
+        decision: &Decision,
+    ) -> Option<Verdict> {
         let (channel, watcher) = (&self.settings.name, &self.shared.watcher);
         let outcome = verdict.as_ref().map_or_else(SendError::outcome, |_| DELIVERED);
         let code = verdict.as_ref().map_or_else(SendError::code, |_| "");
@@ -372,7 +378,8 @@ impl Worker {
             }
         }
         let said = format!("{outcome} {code}");
-        if self.logged.as_ref() != Some(&said) {
+        let is_new = self.logged.as_ref() != Some(&said);
+        if is_new {
             match verdict {
                 Ok(_) if self.logged.is_some() => {
                     tracing::info!(%channel, "messages are delivered again");
@@ -381,6 +388,17 @@ impl Worker {
                 Err(_) => tracing::warn!(%channel, outcome, code, "a message was not delivered"),
             }
             self.logged = Some(said);
+        }
+        let ends = !matches!(decision.update, BatchUpdate::Retry(_) | BatchUpdate::Released);
+        (is_new || ends).then(|| self.verdict(outcome, code, decision))
+    }
+
+    fn verdict(&self, outcome: &str, code: &str, decision: &Decision) -> Verdict {
+        let is_dead = matches!(decision.update, BatchUpdate::Dead { .. });
+        Verdict {
+            at: self.shared.clock.now(),
+            outcome: if is_dead { DEAD } else { outcome }.to_owned(),
+            code: Some(code.to_owned()).filter(|code| !code.is_empty()),
         }
     }
 

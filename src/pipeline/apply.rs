@@ -13,6 +13,7 @@ use crate::expiry::{
 };
 use crate::scan::{Candidate, Report, ScanEvent};
 use crate::source::{Page, Slice, Window};
+use crate::store::Audited;
 
 impl Pipeline {
     pub(super) async fn apply(
@@ -53,7 +54,7 @@ impl Pipeline {
             }
             ScanEvent::Bound { answers } => self.take_bound(answers),
             ScanEvent::Polled { window, started, proven, error, offset, .. } => {
-                self.log_poll(source, window, started, proven);
+                self.log_poll(source, window, (started, proven), error.clone());
                 self.checks.observe_offset(source, offset);
                 self.polled(source, started, error);
             }
@@ -265,8 +266,14 @@ impl Pipeline {
         }
     }
 
-    /// Says in one line what a poll did.
-    fn log_poll(&mut self, source: &Arc<str>, window: Window, started: Timestamp, proven: bool) {
+    /// Says in one line what a poll did, and writes it down.
+    fn log_poll(
+        &mut self,
+        source: &Arc<str>,
+        window: Window,
+        (started, proven): (Timestamp, bool),
+        error: Option<String>,
+    ) {
         let Counts { rows, new, gone, missing, rejected } = self.polls.take(source, window);
         let seconds = self.parts.clock.now().since(started);
         let window = window.as_str();
@@ -274,6 +281,19 @@ impl Pipeline {
             %source, window, rows, new, gone, missing, rejected, proven, seconds,
             "the poll ended"
         );
+        let (source, window) = (source.to_string(), window.to_owned());
+        self.happened(Audited::Scan {
+            source,
+            window,
+            proven,
+            rows,
+            new,
+            gone,
+            missing,
+            rejected,
+            seconds,
+            error,
+        });
     }
 
     fn polled(&mut self, source: &str, started: Timestamp, error: Option<String>) {

@@ -42,6 +42,14 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Writes down what happened, where nothing else was to be written for a while.
+    pub(super) async fn save_audit(&mut self) -> anyhow::Result<()> {
+        self.settle().await?;
+        let (commit, _) = self.draft.take();
+        self.saver.begin(commit, None);
+        Ok(())
+    }
+
     /// Drafts the last good time, so that the next start can tell whether its clock is right.
     pub(super) fn draft_good_time(&mut self, at_the_end: bool) {
         if let Some((key, at)) = self.checks.good_time(at_the_end) {
@@ -225,9 +233,9 @@ mod tests {
         Topic,
     };
     use crate::store::{
-        Batch, BatchUpdate, Body, ChannelState, Checkpoint, EntryQuery, Kept, ListQuery, NameHits,
-        NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved as Stored, ScanRecord,
-        Stranded,
+        AuditEntry, AuditQuery, AuditSize, Batch, BatchUpdate, Body, ChannelState, Checkpoint,
+        EntryQuery, Kept, ListQuery, NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder,
+        Pending, Saved as Stored, ScanRecord, Stranded, Verdict,
     };
     use async_trait::async_trait;
 
@@ -317,12 +325,12 @@ mod tests {
         async fn unsaid(&self) -> Result<Vec<RowId>, StoreError> {
             unreachable!("it only writes")
         }
-        async fn settle(
+        async fn judge(
             &self,
-            _: &str,
-            _: &str,
+            _: (&str, &str),
             _: &BatchUpdate,
             _: &ChannelState,
+            _: Option<&Verdict>,
         ) -> Result<(), StoreError> {
             unreachable!("it only writes")
         }
@@ -333,6 +341,18 @@ mod tests {
             unreachable!("it only writes")
         }
         async fn link_key(&self, _: [u8; 32]) -> Result<[u8; 32], StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn audit(&self, _: &AuditQuery) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn trim_audit(&self, _: Timestamp, _: u64) -> Result<(AuditSize, bool), StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn former_ends(&self, _: RowId) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn said_of(&self, _: &str) -> Result<Vec<OutboxEntry>, StoreError> {
             unreachable!("it only writes")
         }
         async fn channel_state(&self, _: &str) -> Result<ChannelState, StoreError> {

@@ -307,8 +307,10 @@ impl Pipeline {
             self.event(severity, topic, &Occasion::Since(since))
         });
         let reason = if raised.is_some() { "began" } else { "ended" };
-        let choose = |event: &Event| self.choose(event, reason);
-        let channels = event.as_ref().map(choose).unwrap_or_default();
+        let channels = match &event {
+            Some(event) => self.choose(event, reason),
+            None => Vec::new(),
+        };
         match (raised, event) {
             (None, event) => {
                 let at = self.parts.clock.now();
@@ -331,12 +333,17 @@ impl Pipeline {
 
 impl Pipeline {
     /// Returns the channels that the routes choose for an event that is decided now, and counts it with its reason.
-    fn choose(&self, event: &Event, reason: &'static str) -> Vec<String> {
+    fn choose(&mut self, event: &Event, reason: &'static str) -> Vec<String> {
         self.parts.metrics.event(event.kind(), reason);
         if self.settings.config.goes_by_default(event) {
             self.parts.metrics.default_route();
         }
-        routed(&self.settings.config, event)
+        let channels = routed(&self.settings.config, event);
+        // What is said again was decided before.
+        if !channels.is_empty() && reason != DecisionReason::Reminder(1).as_str() {
+            self.draft.decided(event, reason, &channels);
+        }
+        channels
     }
 }
 

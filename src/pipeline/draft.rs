@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::audit::Decisions;
 use crate::expiry::{
-    Applied, Change, Facts, Notified, RowId, ScopeId, Sighting, Snooze, Status, Timestamp,
+    Applied, Change, Event, Facts, Notified, RowId, ScopeId, Sighting, Snooze, Status, Timestamp,
 };
 use crate::source::Checkpoint;
-use crate::store::{self, Commit, Post, RowWrite, ScanRecord};
+use crate::store::{self, AuditEntry, Commit, Post, RowWrite, ScanRecord};
 
 /// Rows in one transaction while a scan floods in.
 pub(super) const BATCH: usize = 8192;
@@ -22,6 +23,7 @@ pub(super) struct Draft {
     /// Whether something changed that readers do not see yet.
     changed: bool,
     ended: AlertChanges,
+    decisions: Decisions,
 }
 
 /// Changes since the last decision that may end an open alert.
@@ -56,6 +58,7 @@ impl Draft {
 
     /// Returns what was drafted, and whether readers see something new once it is saved. The draft is empty then.
     pub(super) fn take(&mut self) -> (Commit, bool) {
+        self.commit.audit.extend(self.decisions.take());
         (std::mem::take(&mut self.commit), std::mem::take(&mut self.changed))
     }
 
@@ -87,6 +90,9 @@ impl Draft {
             return true;
         }
         let (row, status) = (applied.row, applied.status);
+        if applied.end_moved {
+            self.commit.former_ends.push((row, first_seen));
+        }
         if !self.commit.statuses.is_empty() {
             // Statuses are written after rows: one that was drafted before must not outlast this.
             self.commit.statuses.push((row, status));
@@ -112,6 +118,7 @@ impl Draft {
         commit.rows.retain(|write| stays(&write.row));
         commit.statuses.retain(|(row, _)| stays(row));
         commit.ledger.retain(|(row, _)| stays(row));
+        commit.former_ends.retain(|(row, _)| stays(row));
         commit.inherited.retain(|(_, row)| stays(row));
         commit.removed.extend(rows);
         self.ended.statuses.extend(statuses);
@@ -124,6 +131,21 @@ impl Draft {
         self.changed |= !statuses.is_empty();
         self.commit.statuses.extend(statuses.iter().copied());
         self.ended.statuses.extend(statuses);
+    }
+
+    /// Something happened. It waits for a transaction that there is anyway.
+    pub(super) fn happened(&mut self, entry: AuditEntry) {
+        self.commit.audit.push(entry);
+    }
+
+    /// Something is to be said for the first time.
+    pub(super) fn decided(&mut self, event: &Event, reason: &'static str, channels: &[String]) {
+        self.decisions.add(event, reason, channels);
+    }
+
+    /// Returns whether something happened, and nothing else is to be written.
+    pub(super) fn has_only_audit(&self) -> bool {
+        !self.commit.audit.is_empty() && self.is_empty()
     }
 
     /// Something was notified of a certificate; `None` forgets.
@@ -204,7 +226,7 @@ fn facts(write: &RowWrite, names: &ScopeNames) -> Option<Facts> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expiry::{Event, Kind, Severity, Topic};
+    use crate::expiry::{Kind, Severity, Topic};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
     const SCOPE: ScopeId = ScopeId(1);

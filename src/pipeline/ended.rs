@@ -67,6 +67,7 @@ impl Pipeline {
             let hushed = self.quiet.hushing(&event, at).is_some();
             let reason = if hushed { "snoozed" } else { "closed" };
             self.parts.metrics.event(event.kind(), reason);
+            self.draft.decided(&event, reason, &[]);
             Some(event).filter(|_| !hushed)
         });
         self.draft.post(Post::Closed { row, at, event, channels: self.channel_names() });

@@ -12,7 +12,8 @@
 //! `renewed` (which alerts something new may have ended), `missed` (which are about what was not found), `ended` (which are
 //! over), `open` (what is open when channels change), `orders` (what an
 //! operator does about messages) and `self_checks` (what is wrong with the daemon itself), `draft` (the
-//! commit being written), `commit` (how it becomes durable and is shown), `due` (when the pipeline turns by itself).
+//! commit being written), `audit` (what is written down of what happens), `standing` (how one
+//! certificate stands), `commit` (how it becomes durable and is shown), `due` (when the pipeline turns by itself).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::catalog::StandingRequest;
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::expiry::{
@@ -30,9 +32,10 @@ use crate::expiry::{
 };
 use crate::metrics::{DaemonMetrics, Exposition};
 use crate::scan::{ScanEvent, SourceStatus};
-use crate::store::{OutboxRequest, Saved, Store, StoreError};
+use crate::store::{Audited, OutboxRequest, Saved, Store, StoreError};
 
 mod apply;
+mod audit;
 mod authorities;
 mod bound;
 mod commit;
@@ -55,6 +58,7 @@ mod scopes;
 mod self_checks;
 mod snoozes;
 mod source_status;
+mod standing;
 mod window_key;
 #[cfg(test)]
 mod tests;
@@ -139,6 +143,8 @@ pub enum Command {
     Snooze(Box<Wish>, oneshot::Sender<Result<Snooze, RefusedWish>>),
     /// Somebody wants the snooze with this id to end.
     EndSnooze(String, oneshot::Sender<Option<Snooze>>),
+    /// Somebody asks how a certificate stands.
+    Standing(StandingRequest),
 }
 
 /// Where the pipeline's messages come from.
@@ -257,6 +263,7 @@ impl Pipeline {
             inventory,
             sources,
         };
+        pipeline.started();
         pipeline.follow_settings();
         pipeline.restart_reminders();
         pipeline.publish_troubles();
@@ -286,6 +293,7 @@ impl Pipeline {
             self.apply(&source, event).await?;
         }
         self.draft_good_time(true);
+        self.happened(Audited::Stop);
         self.save().await?;
         self.settle().await
     }
@@ -314,6 +322,9 @@ impl Pipeline {
         }
         if idle || due || self.draft.is_full() {
             self.save().await?;
+        }
+        if due && self.draft.has_only_audit() {
+            self.save_audit().await?;
         }
         if self.saver.is_writing() {
             self.due.come_back();
@@ -350,6 +361,7 @@ impl Pipeline {
                 // Everything comes up again: rungs may have moved, and a first channel was notified of nothing yet.
                 self.evaluator = Evaluator::new(settings.config.alerts.ladders.clone());
                 self.channels = Channels::Changed;
+                self.reloaded(&settings.config);
                 self.settings = *settings;
                 self.follow_settings();
                 self.restart_reminders();
@@ -358,6 +370,7 @@ impl Pipeline {
             Command::Order(request) => self.order(request).await,
             Command::Snooze(wish, answer) => self.snooze(*wish, answer).await?,
             Command::EndSnooze(id, answer) => self.end_snooze(&id, answer).await?,
+            Command::Standing(request) => self.tell_standing(request),
         }
         Ok(())
     }
@@ -384,6 +397,17 @@ impl Pipeline {
 
 fn moment(clock: &dyn Clock) -> Moment {
     Moment { wall: clock.now(), uptime: clock.uptime() }
+}
+
+/// Returns what a store knows, for who looks at it without a daemon. `serving` are the sources whose places are endpoints.
+pub async fn known<'a>(
+    store: &dyn Store,
+    serving: impl Iterator<Item = &'a str>,
+) -> Result<View, StoreError> {
+    let mut inventory = read_back(store, &store.saved().await?).await?;
+    inventory.serve(serving);
+    let undeployed = inventory.undeployed();
+    Ok(inventory.view().with_undeployed(undeployed))
 }
 
 /// Reads every certificate into an inventory.

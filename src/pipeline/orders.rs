@@ -1,7 +1,7 @@
 //! What an operator wants done with messages that wait or were given up.
 
 use super::Pipeline;
-use crate::store::{OutboxAnswer, OutboxRequest, StoreError};
+use crate::store::{Audited, OutboxAnswer, OutboxOrder, OutboxRequest, StoreError};
 
 impl Pipeline {
     /// Does what is wanted, tells how it went, and wakes the channel that has something to send again.
@@ -14,6 +14,9 @@ impl Pipeline {
         if let Ok(OutboxAnswer::Done { channel, events }) = &done {
             tracing::info!(channel, events, ?order, "an operator decided about a message");
             self.outputs.outbox.send_modify(|count| *count += 1);
+            let order = if order == OutboxOrder::Retry { "retry" } else { "drop" };
+            let (order, channel, events) = (order.to_owned(), channel.clone(), *events);
+            self.happened(Audited::Outbox { order, channel, events });
             if let Err(error) = self.count_given_up(&channels).await {
                 tracing::debug!(%error, "what was given up was not counted");
             }

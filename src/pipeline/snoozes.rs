@@ -23,6 +23,7 @@ impl Pipeline {
         let granted = self.grant(wish);
         if let Ok(snooze) = &granted {
             tracing::info!(snooze = snooze.id, until = snooze.until.seconds(), "a snooze began");
+            self.snoozed(snooze);
             self.draft.snooze(snooze.clone());
             self.quiet.add(snooze.clone());
             self.keep_snoozes().await?;
@@ -150,6 +151,7 @@ impl Pipeline {
         let ended = Snooze { ended, ..snooze.clone() };
         tracing::info!(snooze = ended.id, why = end.as_str(), "a snooze ended");
         self.quiet.remove(&ended);
+        self.snoozed(&ended);
         self.draft.snooze(ended.clone());
         ended
     }

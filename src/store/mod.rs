@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
+mod audit;
 mod code;
 mod entries;
 mod durability;
@@ -18,6 +19,7 @@ mod types;
 #[cfg(test)]
 mod conformance;
 
+pub use audit::{AUDIT_KEPT, AuditEntry, AuditQuery, AuditSize, Audited, Decided, SHORT, Verdict};
 pub use entries::{EntryQuery, OutboxAnswer, OutboxEntry, OutboxOrder, OutboxRequest, Standing};
 pub use memory::Memory;
 pub use observed::{Call, Observed, Observer};
@@ -83,13 +85,44 @@ pub trait Store: Send + Sync {
     /// Records how a batch ended or goes on, and the channel's state with it. For a batch that is not there, or has
     /// ended, only the state is recorded. When one ends, what was sent 90 days before is forgotten, and what was given up
     /// 400 days before. With a delivery, what was given up before it is said again.
+    ///
+    /// What became of the attempt is written down with it, where there is a verdict.
+    async fn judge(
+        &self,
+        batch: (&str, &str),
+        update: &BatchUpdate,
+        state: &ChannelState,
+        verdict: Option<&Verdict>,
+    ) -> Result<(), StoreError>;
+
+    /// Does the same without a verdict.
     async fn settle(
         &self,
         channel: &str,
         batch: &str,
         update: &BatchUpdate,
         state: &ChannelState,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), StoreError> {
+        self.judge((channel, batch), update, state, None).await
+    }
+
+    /// Reads what happened, in its order, each with its number.
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<(i64, AuditEntry)>, StoreError>;
+
+    /// Drops some of what happened before a time, and of what is more than so many bytes, the oldest first. Answers how
+    /// much is kept, and whether there is more to drop.
+    async fn trim_audit(
+        &self,
+        before: Timestamp,
+        most: u64,
+    ) -> Result<(AuditSize, bool), StoreError>;
+
+    /// Reads the ends that a certificate had before the present one, the oldest first, each with the time until which it had
+    /// it. Ten at most.
+    async fn former_ends(&self, row: RowId) -> Result<Vec<(Timestamp, Timestamp)>, StoreError>;
+
+    /// Reads what was said of the certificate with this id, the newest first.
+    async fn said_of(&self, id: &str) -> Result<Vec<OutboxEntry>, StoreError>;
 
     /// Puts back into the outbox what was given up for a channel before a time and is about an alert that is still open,
     /// as events of their own that are decided at `at`. Answers how many.

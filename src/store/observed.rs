@@ -6,9 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, EntryQuery, Kept, ListQuery,
-    Memory, NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved,
-    ScanRecord, Settled, Store, StoreError, Stranded,
+    AuditEntry, AuditQuery, AuditSize, Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit,
+    EntryQuery, Kept, ListQuery, Memory, NameHits, NameQuery, OutboxAnswer, OutboxEntry,
+    OutboxOrder, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded, Verdict,
 };
 use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
@@ -117,16 +117,36 @@ impl<O: Observer, S: Store> Store for Observed<O, S> {
         self.memory.body(channel, batch).await
     }
 
-    async fn settle(
+    async fn judge(
         &self,
-        channel: &str,
-        batch: &str,
+        (channel, batch): (&str, &str),
         update: &BatchUpdate,
         state: &ChannelState,
+        verdict: Option<&Verdict>,
     ) -> Result<(), StoreError> {
         self.observer.before(Call::Settle(channel, batch, update, state)).await?;
-        self.memory.settle(channel, batch, update, state).await?;
+        self.memory.judge((channel, batch), update, state, verdict).await?;
         self.observer.after(Call::Settle(channel, batch, update, state)).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
+        self.memory.audit(query).await
+    }
+
+    async fn trim_audit(
+        &self,
+        before: Timestamp,
+        most: u64,
+    ) -> Result<(AuditSize, bool), StoreError> {
+        self.memory.trim_audit(before, most).await
+    }
+
+    async fn former_ends(&self, row: RowId) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
+        self.memory.former_ends(row).await
+    }
+
+    async fn said_of(&self, id: &str) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.memory.said_of(id).await
     }
 
     async fn say_again(

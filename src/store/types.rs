@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::audit::AuditEntry;
 use crate::expiry::{Event, Facts, Notified, RowId, ScopeId, Sighting, Snooze, Status, Timestamp};
 
 /// What was delivered is kept for this long, in seconds, so that it can be explained.
@@ -36,8 +37,8 @@ pub enum StoreError {
 
 /// Everything that one step of the pipeline changes. Written in one transaction, or not at all.
 ///
-/// Applied in this order: scopes, outbox, removals, rows, statuses, ledger, inherited, conditions, unlisted, checkpoints,
-/// scans, snoozes. So a number that is removed and given to another certificate in the same step ends up with the new one, and
+/// Applied in this order: scopes, outbox, former ends, removals, rows, statuses, ledger, inherited, conditions, unlisted,
+/// checkpoints, scans, snoozes. So a number that is removed and given to another certificate in the same step ends up with the new one, and
 /// what closes an alert still finds who was told of it.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
@@ -60,6 +61,10 @@ pub struct Commit {
     pub outbox: Vec<Post>,
     /// Source and scope of those that the provider lists no more: their scans and checkpoints are forgotten.
     pub unlisted: Vec<(String, String)>,
+    /// Certificates whose end is another one from this step on, and when that was seen.
+    pub former_ends: Vec<(RowId, Timestamp)>,
+    /// What happened.
+    pub audit: Vec<AuditEntry>,
     /// What scans want to find again after a restart.
     pub checkpoints: Vec<Checkpoint>,
     /// Scans that ended.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, StandingRequest};
 use crate::channel::TestAnswer;
 use crate::clock::Clock;
 use crate::config::Hosts;
@@ -31,6 +31,7 @@ mod api;
 mod certificate;
 mod control;
 mod door;
+mod explained;
 mod limits;
 mod negotiate;
 mod page;
@@ -51,9 +52,11 @@ use server::Network;
 
 pub use access::Access;
 pub use api::{
-    Certificates, Outbox, OutboxDone, OutboxMessage, SnoozeList, SnoozeObject, SnoozeWish, Tested,
+    Audit, Certificates, Outbox, OutboxDone, OutboxMessage, SnoozeList, SnoozeObject, SnoozeWish,
+    Tested,
 };
 pub use certificate::{Certificate, cell as csv_cell, csv_header, csv_rows};
+pub use explained::{Explained, Other};
 pub use snoozing::{Refused, Snoozing};
 pub use socket::Socket;
 
@@ -81,6 +84,8 @@ pub struct State {
     pub clock: Arc<dyn Clock>,
     /// Takes the wish for a reload, and answers with the mistakes when there are any.
     pub reload: mpsc::Sender<oneshot::Sender<Result<String, String>>>,
+    /// Takes questions how a certificate stands.
+    pub standings: mpsc::Sender<StandingRequest>,
     /// Takes what is wanted of messages.
     pub orders: mpsc::Sender<OutboxRequest>,
     /// Whether the store is open and the first view is published.

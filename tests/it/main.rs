@@ -12,6 +12,7 @@ mod commands;
 mod crash;
 mod daemon;
 mod doors;
+mod explain;
 mod files;
 mod fleet;
 mod rates;

@@ -112,6 +112,14 @@ impl Inventory {
         !served.any(|other| self.is_the_same(row, other))
     }
 
+    /// Returns the certificates in endpoints that are the same as this one.
+    pub fn served_at(&self, row: RowId) -> Vec<RowId> {
+        let sharing = self.links.sharing_a_name(row).filter(|other| *other != row);
+        let served =
+            sharing.filter(|other| self.is_served(*other) && self.is_the_same(row, *other));
+        served.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+
     /// Returns whether two are the same certificate: by the fingerprint, or where one has none by names and end.
     fn is_the_same(&self, row: RowId, other: RowId) -> bool {
         let fingerprint = |row| self.links.placed(row).and_then(|placed| placed.fingerprint);

@@ -80,6 +80,7 @@ struct Counts {
     snoozed: Snoozed,
     heartbeat: Option<Timestamp>,
     store_up: Option<bool>,
+    audit: Option<(u64, u64)>,
     reload: Option<bool>,
     reloaded_at: Option<Timestamp>,
 }
@@ -96,6 +97,7 @@ impl DaemonMetrics {
             snoozed: Snoozed::default(),
             heartbeat: None,
             store_up: None,
+            audit: None,
             reload: None,
             reloaded_at: None,
         };
@@ -294,6 +296,11 @@ impl DaemonMetrics {
     /// Keeps whether the store takes what is written.
     pub fn store_up(&self, up: bool) {
         self.write().store_up = Some(up);
+    }
+
+    /// Keeps how many bytes of what happened are kept, and how many entries were dropped before their time.
+    pub fn audit(&self, bytes: u64, dropped: u64) {
+        self.write().audit = Some((bytes, dropped));
     }
 
     /// Keeps how the last attempt to load the configuration ended, and when.

@@ -181,6 +181,14 @@ fn config<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
     if let Some(up) = counts.store_up {
         out.sample(&[], flag(up))?;
     }
+    out.family(f::AUDIT_BYTES);
+    if let Some((bytes, _)) = counts.audit {
+        out.sample(&[], Value::Count(bytes))?;
+    }
+    out.family(f::AUDIT_DROPPED);
+    if let Some((_, dropped)) = counts.audit {
+        out.sample(&[], Value::Count(dropped))?;
+    }
     out.family(f::RELOAD_OK);
     if let Some(successful) = counts.reload {
         out.sample(&[], flag(successful))?;

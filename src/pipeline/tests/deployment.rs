@@ -167,7 +167,7 @@ async fn a_provider_decides_by_where_it_uses_what_was_renewed() {
         bench.list(vec![old, server("2", "", 90)], answer.clone()).await;
         assert_eq!(said_of_the_old(&bench).await, expected, "{linked} {answer:?}");
         bench.restart().await;
-        bench.serve();
+        bench.serve().await;
         bench.decide().await;
         assert_eq!(said_of_the_old(&bench).await.len(), expected.len(), "{linked} {answer:?}");
     }

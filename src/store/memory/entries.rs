@@ -3,7 +3,7 @@
 use super::super::entries::{Line, by_message};
 use super::super::{About, EntryQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Standing};
 use super::outbox::{Delivery, Outbox, State};
-use crate::expiry::Timestamp;
+use crate::expiry::{Event, Timestamp};
 
 impl State {
     fn standing(self) -> Option<(Standing, Option<Timestamp>)> {
@@ -40,6 +40,27 @@ impl Outbox {
             Some(OutboxEntry::of(found, query.standing, event))
         };
         by_message(lines, query.limit).into_iter().filter_map(entry).collect()
+    }
+
+    /// Returns what was said of a certificate, the newest first.
+    pub(super) fn said_of(&self, id: &str) -> Vec<OutboxEntry> {
+        let is_about = |one: &Delivery| {
+            let event = self.events.get(&one.event);
+            event.and_then(|event| event.facts()).is_some_and(|facts| facts.id() == id)
+        };
+        let found = self.deliveries.iter().rev().filter(|(_, one)| is_about(one));
+        let lines = found.filter_map(|(id, one)| {
+            let (standing, _) = one.state.standing()?;
+            let line = line(*id, one);
+            let event = (standing, self.events.get(&one.event)?.clone());
+            let Line { id, channel, batch, decided, ended, code, replaced, .. } = line;
+            Some(Line { id, event, channel, batch, decided, ended, code, replaced })
+        });
+        let entry = |(line, count): (Line<(Standing, Event)>, u64)| {
+            let (standing, event) = line.event.clone();
+            OutboxEntry::of((line, count), standing, event)
+        };
+        by_message(lines, 200).into_iter().map(entry).collect()
     }
 
     /// Counts what was given up for each channel, and not said again since.

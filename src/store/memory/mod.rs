@@ -9,13 +9,14 @@ use async_trait::async_trait;
 
 use super::durability::Durability;
 use super::{
-    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, EntryQuery, Kept, ListQuery,
-    NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved, ScanRecord,
-    Settled, Store, StoreError, Stranded,
+    AuditEntry, AuditQuery, AuditSize, Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit,
+    EntryQuery, Kept, ListQuery, NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder,
+    Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded, Verdict,
 };
 use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
 mod entries;
+mod history;
 mod known;
 mod outbox;
 mod posts;
@@ -23,6 +24,7 @@ mod snoozes;
 #[cfg(test)]
 mod tests;
 
+use history::History;
 use known::Known;
 use outbox::Outbox;
 use snoozes::Shelf;
@@ -43,6 +45,7 @@ struct Tables {
     outbox: Outbox,
     snoozes: Shelf,
     link_key: Option<[u8; 32]>,
+    history: History,
     /// What a power cut leaves, where that is less.
     lasting: Option<Arc<Self>>,
 }
@@ -98,9 +101,10 @@ impl Store for Memory {
         let mut tables = self.tables();
         let durability = Durability::of(&commit);
         tables.begin(durability);
-        let Tables { known, outbox, snoozes, .. } = &mut *tables;
+        let Tables { known, outbox, history, snoozes, .. } = &mut *tables;
         known.add_scopes(&commit.scopes)?;
         let settled = outbox.post(&commit.outbox, &mut known.ledger);
+        history.apply(&commit, known);
         known.apply(&commit);
         snoozes.write(&commit.snoozes);
         tables.end(durability);
@@ -209,18 +213,41 @@ impl Store for Memory {
         Ok(untold.map(|(row, _)| *row).filter(|row| !tables.outbox.is_about(*row)).collect())
     }
 
-    async fn settle(
+    async fn judge(
         &self,
-        channel: &str,
-        batch: &str,
+        batch: (&str, &str),
         update: &BatchUpdate,
         state: &ChannelState,
+        verdict: Option<&Verdict>,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        let Tables { known, outbox, .. } = &mut *tables;
-        outbox.settle((channel, batch), update, state, &mut known.ledger)?;
+        let Tables { known, outbox, history, .. } = &mut *tables;
+        if let Some(verdict) = verdict {
+            history.sent(outbox, batch, verdict);
+        }
+        outbox.settle(batch, update, state, &mut known.ledger)?;
         tables.end(Durability::Power);
         Ok(())
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
+        Ok(self.tables().history.read(query))
+    }
+
+    async fn trim_audit(
+        &self,
+        before: Timestamp,
+        most: u64,
+    ) -> Result<(AuditSize, bool), StoreError> {
+        Ok((self.tables().history.trim(before, most), false))
+    }
+
+    async fn former_ends(&self, row: RowId) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
+        Ok(self.tables().history.ends(row))
+    }
+
+    async fn said_of(&self, id: &str) -> Result<Vec<OutboxEntry>, StoreError> {
+        Ok(self.tables().outbox.said_of(id))
     }
 
     async fn leave_out(

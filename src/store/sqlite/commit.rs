@@ -6,7 +6,7 @@ use rusqlite::{Transaction, params};
 
 use super::super::{Commit, RowWrite, ScanRecord, Settled, code};
 use super::failure::{Failure, Outcome};
-use super::{checkpoints, names, posts, snoozes};
+use super::{audit, checkpoints, history, names, posts, snoozes};
 use crate::expiry::{Notified, RowId, Sighting, Timestamp};
 
 const SCOPE: &str = "INSERT INTO scope (id, source, scope) VALUES (?1, ?2, ?3)";
@@ -82,7 +82,9 @@ pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<S
         transaction.prepare_cached(SCOPE)?.execute(params![id.0, source, scope])?;
     }
     let settled = posts::post(transaction, &commit.outbox)?;
+    history::keep_ends(transaction, &commit.former_ends)?;
     remove(transaction, &commit.removed)?;
+    history::forget(transaction, &commit.removed)?;
     write_rows(transaction, &commit.rows)?;
     let written = commit.rows.iter().map(|write| write.row);
     names::mark(transaction, written.chain(commit.removed.iter().copied()))?;
@@ -102,6 +104,7 @@ pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<S
     checkpoints::write(transaction, &commit.checkpoints)?;
     commit.scans.iter().try_for_each(|scan| write_scan(transaction, scan))?;
     snoozes::write(transaction, &commit.snoozes)?;
+    audit::write(transaction, &commit.audit)?;
     Ok(settled)
 }
 

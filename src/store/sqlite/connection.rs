@@ -7,8 +7,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::failure::{Failure, Outcome};
 use super::{
-    bodies, certificates, checkpoints, commit, entries, forget, names, outbox, posts, schema,
-    snoozes,
+    audit, bodies, certificates, checkpoints, commit, entries, forget, history, names, outbox,
+    posts, schema, snoozes,
 };
 
 /// How long a statement waits for a lock that another process holds for a moment.
@@ -33,10 +33,12 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
     schema::migrate(&mut connection, found)?;
     // A mistake in a statement is found here and not when it is first needed.
     [
+        audit::STATEMENTS,
         bodies::STATEMENTS,
         certificates::STATEMENTS,
         commit::STATEMENTS,
         forget::STATEMENTS,
+        history::STATEMENTS,
         checkpoints::STATEMENTS,
         entries::STATEMENTS,
         outbox::STATEMENTS,

@@ -33,9 +33,14 @@ const CHECKPOINTS: &str = "
     DELETE FROM note WHERE (source, scope, key) IN
         (SELECT source, scope, key FROM note WHERE source NOT IN (SELECT value FROM json_each(?1)) LIMIT ?2)";
 
+const ENDS: &str = "
+    DELETE FROM former_end WHERE certificate_id BETWEEN ?2 AND ?3 AND certificate_id IN
+        (SELECT id FROM certificate WHERE id BETWEEN ?2 AND ?3 AND scope_id IN
+            (SELECT id FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1))))";
+
 /// Every statement of this part.
 pub(super) const STATEMENTS: &[&str] =
-    &[SCANS, LAST, LEDGER, NAMES, CERTIFICATES, CHECKPOINTS, SCOPES];
+    &[SCANS, LAST, LEDGER, ENDS, NAMES, CERTIFICATES, CHECKPOINTS, SCOPES];
 
 /// Numbers of certificates, or checkpoints, in one step.
 const STEP: i64 = 100_000;
@@ -70,6 +75,7 @@ impl Staying {
     ) -> Outcome<i64> {
         let to = from.saturating_add(STEP - 1);
         transaction.prepare_cached(LEDGER)?.execute(params![self.0, from, to])?;
+        transaction.prepare_cached(ENDS)?.execute(params![self.0, from, to])?;
         transaction.prepare_cached(NAMES)?.execute(params![self.0, from, to])?;
         transaction.prepare_cached(CERTIFICATES)?.execute(params![self.0, from, to])?;
         Ok(to.saturating_add(1))

@@ -11,12 +11,13 @@ use rusqlite::Transaction;
 
 use super::durability::Durability;
 use super::{
-    Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit, EntryQuery, Kept, ListQuery,
-    NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Pending, Saved, ScanRecord,
-    Settled, Store, StoreError, Stranded,
+    AuditEntry, AuditQuery, AuditSize, Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit,
+    EntryQuery, Kept, ListQuery, NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder,
+    Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded, Verdict,
 };
 use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
+mod audit;
 mod bodies;
 mod certificates;
 mod commit;
@@ -25,6 +26,7 @@ mod entries;
 mod failure;
 mod file;
 mod forget;
+mod history;
 mod checkpoints;
 mod names;
 mod outbox;
@@ -251,16 +253,19 @@ impl Store for Sqlite {
         self.readers.read(posts::unsaid).await
     }
 
-    async fn settle(
+    async fn judge(
         &self,
-        channel: &str,
-        batch: &str,
+        (channel, batch): (&str, &str),
         update: &BatchUpdate,
         state: &ChannelState,
+        verdict: Option<&Verdict>,
     ) -> Result<(), StoreError> {
         let (channel, batch) = (channel.to_owned(), batch.to_owned());
-        let (update, state) = (update.clone(), state.clone());
+        let (update, state, verdict) = (update.clone(), state.clone(), verdict.cloned());
         let work = move |transaction: &Transaction<'_>| {
+            if let Some(verdict) = &verdict {
+                audit::sent(transaction, (&channel, &batch), verdict)?;
+            }
             outbox::settle(transaction, (&channel, &batch), &update, &state)
         };
         self.write(Durability::Power, work).await
@@ -286,6 +291,29 @@ impl Store for Sqlite {
     async fn link_key(&self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
         let work = move |transaction: &Transaction<'_>| snoozes::link_key(transaction, fresh);
         self.write(Durability::Power, work).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
+        let query = query.clone();
+        self.readers.read(move |transaction| audit::read(transaction, &query)).await
+    }
+
+    async fn trim_audit(
+        &self,
+        before: Timestamp,
+        most: u64,
+    ) -> Result<(AuditSize, bool), StoreError> {
+        let work = move |transaction: &Transaction<'_>| audit::trim(transaction, before, most);
+        self.write(Durability::Process, work).await
+    }
+
+    async fn former_ends(&self, row: RowId) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
+        self.readers.read(move |transaction| history::ends(transaction, row)).await
+    }
+
+    async fn said_of(&self, id: &str) -> Result<Vec<OutboxEntry>, StoreError> {
+        let id = id.to_owned();
+        self.readers.read(move |transaction| history::said_of(transaction, &id)).await
     }
 
     async fn channel_state(&self, channel: &str) -> Result<ChannelState, StoreError> {

@@ -5,9 +5,10 @@ use rusqlite::{Transaction, params};
 use super::super::{About, Post, Settled, Stranded, event};
 use super::certificates::{collect, said, text};
 use super::failure::{Failure, Outcome};
-use crate::expiry::{Event, Notified, RowId, Timestamp};
+use crate::expiry::{Event, Facts, Notified, RowId, Timestamp};
 
-const EVENT: &str = "INSERT INTO event (id, body) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING";
+const EVENT: &str = "
+    INSERT INTO event (id, body, certificate) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING";
 
 const EVENT_NUMBER: &str = "SELECT number FROM event WHERE id = ?1";
 
@@ -225,7 +226,8 @@ pub(super) fn enqueue(
 
 fn write_event(transaction: &Transaction<'_>, event: &Event) -> Outcome<i64> {
     let body = event::write(event).map_err(Failure::Rule)?;
-    let added = transaction.prepare_cached(EVENT)?.execute([&event.id, &body])?;
+    let certificate = event.facts().map(Facts::id);
+    let added = transaction.prepare_cached(EVENT)?.execute(params![event.id, body, certificate])?;
     if added == 1 {
         return Ok(transaction.last_insert_rowid());
     }

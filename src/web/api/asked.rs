@@ -58,6 +58,20 @@ pub(super) struct ListParameters {
     format: Option<FormatWord>,
 }
 
+/// What the audit can be asked for.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it says what may be asked; what is asked is read one by one")]
+pub(super) struct AuditParameters {
+    /// What happened then or later.
+    #[param(format = DateTime)]
+    since: Option<String>,
+    /// What is about the certificate with this id, or with one of these, with commas between them.
+    certificate: Option<String>,
+    /// What comes after: `next` of the answer before.
+    after: Option<i64>,
+}
+
 /// What the outbox can be asked for.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -11,9 +11,11 @@ use super::problem::Problem;
 use crate::catalog::{CatalogError, Mistake};
 
 mod asked;
+mod audit;
 mod certificates;
 mod channels;
 mod etag;
+mod explain;
 mod export;
 mod openapi;
 mod outbox;
@@ -22,6 +24,7 @@ mod snoozes;
 mod sources;
 mod timeline;
 
+pub use audit::Audit;
 pub use certificates::Certificates;
 pub use channels::Tested;
 pub use outbox::{Outbox, OutboxDone, OutboxMessage};
@@ -32,8 +35,10 @@ pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/api/v1/certificates", get(certificates::list))
         .route("/api/v1/certificates/{id}", get(certificates::one))
+        .route("/api/v1/certificates/{id}/explain", get(explain::story))
         .route("/api/v1/sources", get(sources::list))
         .route("/api/v1/channels", get(channels::list))
+        .route("/api/v1/audit", get(audit::list))
         .route("/api/v1/outbox", get(outbox::list))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/v1/snoozes", get(snoozes::list))

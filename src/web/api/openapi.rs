@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::parameters::{self, Pairs};
-use super::{certificates, channels, outbox, snoozes, sources, timeline};
+use super::{audit, certificates, channels, explain, outbox, snoozes, sources, timeline};
 use crate::web::Shared;
 use crate::web::problem::{Document, Problem};
 
@@ -18,10 +18,12 @@ use crate::web::problem::{Document, Problem};
     paths(
         certificates::list,
         certificates::one,
+        explain::story,
         timeline::timeline,
         sources::list,
         channels::list,
         channels::test,
+        audit::list,
         outbox::list,
         outbox::retry,
         outbox::drop_one,

@@ -4,7 +4,7 @@
 //! comes from elsewhere, and what certificates are called never becomes markup.
 //!
 //! Reading order: `reader` (who asks, in which language), `layout` (what is on every page), `home`, `answer` (its first
-//! sentence), `timeline`, `list`, `filters`, `story`, `sources`, `notifications`, `messages`, `calendar`; `trouble` (what is wrong with a source), `links`, `texts`.
+//! sentence), `timeline`, `list`, `filters`, `story`, `history`, `sources`, `notifications`, `messages`, `calendar`; `trouble` (what is wrong with a source), `links`, `texts`.
 
 use std::sync::Arc;
 
@@ -33,6 +33,7 @@ mod home;
 mod filters;
 mod list;
 mod story;
+mod history;
 mod sources;
 mod notifications;
 mod messages;

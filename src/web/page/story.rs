@@ -15,8 +15,8 @@ use super::links;
 use super::list::{state, urgency};
 use super::reader::Reader;
 use super::texts::{cut, moment, name, shown};
-use crate::catalog::{CatalogError, Entry};
-use crate::expiry::{Language, Rung, Status, Timestamp, text};
+use crate::catalog::Story;
+use crate::expiry::{Language, Status, Timestamp, text};
 use crate::web::Shared;
 
 /// Names that are shown of one that covers hundreds.
@@ -25,16 +25,6 @@ const NAMES: usize = 50;
 /// Letters of a raw fact that are shown.
 const RAW: usize = 300;
 
-/// What is shown.
-struct Story {
-    entry: Entry,
-    steps: Vec<(Rung, Timestamp)>,
-    /// The channels that were told of the open alert.
-    told: Vec<String>,
-    /// What took its place, and what should be served in its place.
-    newer: [Option<Entry>; 2],
-}
-
 /// Answers the story of one certificate.
 pub(super) async fn page(
     State(shared): State<Arc<Shared>>,
@@ -42,7 +32,8 @@ pub(super) async fn page(
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     let id = id.map(|Path(id)| id).unwrap_or_default();
-    match timeout(shared.limits.answer, Story::read(&shared, &id)).await {
+    let told = shared.state.catalog.story(&id, Some(&shared.state.standings));
+    match timeout(shared.limits.answer, told).await {
         Ok(Ok(Some(story))) => {
             let facts = &story.entry.facts;
             let title = shown(name(facts, &story.entry.names));
@@ -63,19 +54,6 @@ fn unknown(reader: &Reader) -> Failure {
 }
 
 impl Story {
-    async fn read(shared: &Shared, id: &str) -> Result<Option<Self>, CatalogError> {
-        let catalog = &shared.state.catalog;
-        let Some(entry) = catalog.one(id).await? else { return Ok(None) };
-        let (steps, told) = (catalog.steps(&entry), catalog.told(&entry).await?);
-        let mut newer = [None, None];
-        for (place, id) in newer.iter_mut().zip([&entry.successor, &entry.not_deployed]) {
-            if let Some(id) = id {
-                *place = catalog.one(id).await?;
-            }
-        }
-        Ok(Some(Self { entry, steps, told, newer }))
-    }
-
     fn whole(&self, reader: &Reader) -> Markup {
         let facts = &self.entry.facts;
         html! {
@@ -83,8 +61,8 @@ impl Story {
             h1 { (cut(name(facts, &self.entry.names), RAW)) }
             (self.first(reader))
             div.columns {
-                div { (self.ladder(reader)) (self.told(reader)) }
-                div { (self.succession(reader)) (self.others(reader)) (self.names(reader)) }
+                div { (self.ladder(reader)) (self.decided(reader)) (self.told(reader)) (self.said(reader)) }
+                div { (self.succession(reader)) (self.others(reader)) (self.seen(reader)) (self.names(reader)) }
             }
             (self.raw(reader))
         }
@@ -182,12 +160,12 @@ impl Story {
                 "仍在使用旧证书，已有更新的证书",
             ),
         ];
-        let known =
-            self.newer.iter().zip(words).filter_map(|(newer, word)| Some((newer.as_ref()?, word)));
+        let newer = [self.successor.as_ref().map(|(entry, _)| entry), self.newer.as_ref()];
+        let known = newer.into_iter().zip(words).filter_map(|(newer, word)| Some((newer?, word)));
         html! {
             section {
                 h2 { (reader.say("What follows it", "后继证书")) }
-                @if self.newer.iter().all(Option::is_none) {
+                @if self.successor.is_none() && self.newer.is_none() {
                     p.empty { (reader.say("No newer certificate for its names or holder is known.", "没有已知的更新证书。")) }
                 }
                 @for (newer, word) in known {
@@ -209,6 +187,7 @@ impl Story {
                 p { a href=(links::source(&facts.source)) { (shown(&facts.source)) }
                     " › " (cut(&facts.scope, 60))
                     @if !facts.place.is_empty() { " › " (cut(&facts.place, RAW)) } }
+                (self.served(reader))
                 ul {
                     li { a href=(links::list(&[("serial", &facts.serial), ("issuer", &facts.issuer)])) {
                         (reader.say("Every place with this serial of this issuer", "同一签发者、同一序列号的所有位置")) } }
@@ -247,7 +226,7 @@ impl Story {
                         dt { (word) } dd { @match at { Some(at) => (moment(at)), None => "–" } }
                     }
                 }
-                p { a href={ "/api/v1/certificates/" (self.entry.facts.id()) } { "JSON" } }
+                p { a href={ "/api/v1/certificates/" (self.entry.facts.id()) "/explain" } { "JSON" } }
             }
         }
     }

@@ -175,6 +175,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         clock: Arc::new(Stopped),
         reload,
         orders,
+        standings: mpsc::channel(1).0,
         ready: readiness,
         writable: can_write,
         access: Arc::new(access),
@@ -183,8 +184,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let mut tasks = JoinSet::new();
+    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     let folder = tempfile::tempdir().unwrap();
     let socket = Socket::bind(&folder.path().join("c")).unwrap();
     tasks.spawn(serve_within(listener, socket, state, limits, stop.clone()));

@@ -7,6 +7,7 @@ mod client;
 mod connections;
 mod control;
 mod doors;
+mod explain;
 mod outbox;
 mod pages;
 mod scrapes;

@@ -9,7 +9,7 @@ use super::failure::{Failure, Outcome};
 /// Every step, in order. A change of the schema is one more file beside these and one more line here; a step is never
 /// edited once it has been released.
 #[rustfmt::skip]
-pub(super) const STEPS: [&str; 13] = [
+pub(super) const STEPS: [&str; 14] = [
     include_str!("0001_initial.sql"),
     include_str!("0002_note.sql"),
     include_str!("0003_place.sql"),
@@ -23,6 +23,7 @@ pub(super) const STEPS: [&str; 13] = [
     include_str!("0011_reminders.sql"),
     include_str!("0012_replaced.sql"),
     include_str!("0013_snooze.sql"),
+    include_str!("0014_audit.sql"),
 ];
 
 /// "ntaf", written by the first step.
