@@ -29,7 +29,7 @@ impl Cursor {
     pub(super) fn of(query: &Query) -> Result<Option<Self>, CatalogError> {
         let unknown = || {
             let detail = "cursor: it is not one of this list; begin again without it";
-            CatalogError::Mistaken(detail.to_owned())
+            CatalogError::NoSuchPage(detail.to_owned())
         };
         let Some(text) = &query.cursor else { return Ok(None) };
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| unknown())?;
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(read(&[("source", "iot"), ("sort", "status"), ("cursor", &text)]), None);
         for broken in ["x", "====", text.split_at(1).1, &format!("{text}AA"), "AAAA"] {
             let asked = query(&[("source", "iot"), ("cursor", broken)]);
-            assert!(matches!(Cursor::of(&asked), Err(CatalogError::Mistaken(_))), "{broken}");
+            assert!(matches!(Cursor::of(&asked), Err(CatalogError::NoSuchPage(_))), "{broken}");
         }
         assert_eq!(Cursor::of(&query(&[])).unwrap(), None);
     }

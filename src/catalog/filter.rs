@@ -369,7 +369,15 @@ fn yes_or_no(name: &str, value: &str) -> Result<bool, Mistake> {
 }
 
 fn length(value: &str) -> Result<i64, Mistake> {
+    // One number and one unit, as the description of the API has it.
+    let is_plain = value.len() <= 7
+        && value.strip_suffix(['s', 'm', 'h', 'd', 'w']).is_some_and(|digits| {
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        });
     let length = config::duration(value).map_err(|error| mistake("within", &error))?;
+    if !is_plain {
+        return Err(mistake("within", "it is a number and one of `s m h d w`, such as `30d`"));
+    }
     Ok(i64::try_from(length.as_secs()).unwrap_or(i64::MAX))
 }
 

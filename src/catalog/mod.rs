@@ -51,6 +51,9 @@ pub enum CatalogError {
     /// The question makes no sense.
     #[error("{0}")]
     Mistaken(String),
+    /// There is no page of a list after what was said to be one.
+    #[error("{0}")]
+    NoSuchPage(String),
     /// The names cannot be read.
     #[error("the names of certificates cannot be read: {0}")]
     Store(#[from] StoreError),

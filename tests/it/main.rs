@@ -9,6 +9,7 @@ mod backup;
 mod bound;
 mod chats;
 mod commands;
+mod contract;
 mod crash;
 mod daemon;
 mod doors;

@@ -1,9 +1,12 @@
 //! What can be asked, for the description of the API.
 
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
+use utoipa::openapi::schema::{
+    KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
+};
 
-/// What a list of certificates can be asked for. Everything that is said must hold; an empty value says nothing.
+/// What a list of certificates can be asked for. Everything that is said must hold; an empty text says nothing.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it says what may be asked; what is asked is read one by one")]
@@ -21,9 +24,11 @@ pub(super) struct ListParameters {
     /// The organizational unit, likewise.
     organizational_unit: Option<String>,
     /// What it is used for.
-    kind: Option<KindWord>,
+    #[param(schema_with = kind)]
+    kind: Option<String>,
     /// Its state.
-    status: Option<StatusWord>,
+    #[param(schema_with = status)]
+    status: Option<String>,
     /// The rung that it stands on.
     #[param(pattern = "^(expired|[1-9][0-9]{0,3}[dhms])$")]
     rung: Option<String>,
@@ -43,19 +48,21 @@ pub(super) struct ListParameters {
     /// Whether nothing is said of it for a while.
     snoozed: Option<bool>,
     /// A label as `NAME:VALUE`; there may be several.
-    #[param(pattern = ":")]
+    #[param(pattern = "^([^:]+:.*)?$")]
     label: Option<String>,
     /// A part of a name, or the first eight or more digits of an id.
     q: Option<String>,
     /// The order; with `-` it is turned round.
-    sort: Option<SortWord>,
+    #[param(schema_with = sort)]
+    sort: Option<String>,
     /// Certificates in a page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// `csv`, or `json`; without `limit` the whole list is one answer.
-    format: Option<FormatWord>,
+    #[param(schema_with = format)]
+    format: Option<String>,
 }
 
 /// What the audit can be asked for.
@@ -78,7 +85,8 @@ pub(super) struct AuditParameters {
 #[expect(dead_code, reason = "it says what may be asked; what is asked is read one by one")]
 pub(super) struct OutboxParameters {
     /// How far messages have come; without it those that wait and those that were given up.
-    state: Option<StandingWord>,
+    #[param(schema_with = state)]
+    state: Option<String>,
     /// Only those for this channel.
     channel: Option<String>,
     /// Messages at most.
@@ -92,33 +100,51 @@ pub(super) struct OutboxParameters {
 #[expect(dead_code, reason = "it says what may be asked; what is asked is read one by one")]
 pub(super) struct TimelineParameters {
     /// Days or months.
-    by: Option<ByWord>,
+    #[param(schema_with = by)]
+    by: Option<String>,
 }
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($word:ident = $text:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Deserialize, ToSchema)]
-        enum $name { $(#[serde(rename = $text)] $word),* }
-    };
+/// Returns one of a few words.
+fn one_of(words: &[&str]) -> Schema {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.to_vec())).into()
 }
 
-words!(KindWord { Device = "device", Ca = "ca", Server = "server", Client = "client" });
-words!(StatusWord {
-    Active = "active", Inactive = "inactive", Pending = "pending", Revoked = "revoked",
-    Superseded = "superseded", Retired = "retired", Undated = "undated",
-});
-words!(SortWord {
-    NotAfter = "not_after", NotAfterDown = "-not_after", Urgency = "urgency", UrgencyDown = "-urgency",
-    Kind = "kind", KindDown = "-kind", Status = "status", StatusDown = "-status", Source = "source",
-    SourceDown = "-source",
-});
-words!(FormatWord { Json = "json", Csv = "csv" });
-words!(StandingWord { Waiting = "waiting", Dead = "dead", Sent = "sent" });
-words!(ByWord { Day = "day", Month = "month" });
+fn kind() -> Schema {
+    one_of(&["device", "ca", "server", "client"])
+}
 
-fn day_or_time() -> utoipa::openapi::schema::Schema {
-    use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+fn status() -> Schema {
+    one_of(&["active", "inactive", "pending", "revoked", "superseded", "retired", "undated"])
+}
+
+fn sort() -> Schema {
+    one_of(&[
+        "not_after",
+        "-not_after",
+        "urgency",
+        "-urgency",
+        "kind",
+        "-kind",
+        "status",
+        "-status",
+        "source",
+        "-source",
+    ])
+}
+
+fn format() -> Schema {
+    one_of(&["json", "csv"])
+}
+
+fn state() -> Schema {
+    one_of(&["waiting", "dead", "sent"])
+}
+
+fn by() -> Schema {
+    one_of(&["day", "month"])
+}
+
+fn day_or_time() -> Schema {
     let text = |format| {
         ObjectBuilder::new()
             .schema_type(Type::String)

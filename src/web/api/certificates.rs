@@ -74,7 +74,7 @@ pub(super) async fn list(
     let query = Query::read(of_list.map(|(name, value)| (name.as_str(), value.as_str())))?;
     let paged = pairs.iter().any(|(name, value)| name == "limit" && !value.is_empty());
     if let Some(format) = format.filter(|_| !paged) {
-        return export::answer(&shared, query, format);
+        return export::answer(&shared, query, format).await;
     }
     let etag = Etag::of(&shared);
     if let Some(known) = etag.unless_changed(&headers) {

@@ -45,8 +45,9 @@ impl Format {
     }
 }
 
-/// Answers everything that is asked for. A few exports at a time: each holds a part of the list in memory.
-pub(super) fn answer(
+/// Answers everything that is asked for. A few exports at a time: each holds a part of the list in memory. What goes wrong
+/// before the first part is there is said; after that the connection breaks off.
+pub(super) async fn answer(
     shared: &Arc<Shared>,
     query: Query,
     format: Format,
@@ -58,10 +59,11 @@ pub(super) fn answer(
     let catalog = shared.state.catalog.clone();
     let reading = Box::pin(async move { catalog.export(&query, taker).await });
     let clock = Arc::clone(&shared.state.clock);
-    let export =
+    let mut export =
         Export { reading: Some(reading), entries, clock, format, count: 0, _permit: permit };
     let begin = format.begin().map_err(|error| Problem::busy(error.to_string()))?;
-    let body = Body::from_stream(export.stream(begin));
+    let first = export.next().await?;
+    let body = Body::from_stream(export.stream(begin, first));
     Ok(named(body.into_response(), format))
 }
 
@@ -99,14 +101,22 @@ struct Export {
 }
 
 impl Export {
-    fn stream(self, begin: Bytes) -> impl Stream<Item = io::Result<Bytes>> + use<> {
-        let rest = futures_util::stream::unfold(Some(self), |export| async move {
-            let mut export = export?;
-            match export.next().await {
+    fn stream(
+        self,
+        begin: Bytes,
+        first: Option<Vec<Entry>>,
+    ) -> impl Stream<Item = io::Result<Bytes>> + use<> {
+        let parts = futures_util::stream::unfold(Some((self, Some(first))), |state| async move {
+            let (mut export, read) = state?;
+            let part = match read {
+                Some(first) => Ok(first),
+                None => export.next().await,
+            };
+            match part {
                 Ok(Some(entries)) => {
                     let bytes = export.written(&entries);
                     let is_over = bytes.is_err();
-                    Some((bytes, (!is_over).then_some(export)))
+                    Some((bytes, (!is_over).then_some((export, None))))
                 }
                 Ok(None) => Some((Ok(export.end()), None)),
                 Err(error) => {
@@ -116,7 +126,7 @@ impl Export {
                 }
             }
         });
-        futures_util::stream::once(async move { Ok(begin) }).chain(rest).fuse()
+        futures_util::stream::once(async move { Ok(begin) }).chain(parts).fuse()
     }
 
     /// Returns what was read next; `None` at the end.

@@ -6,6 +6,20 @@ use axum::http::request::Parts;
 
 use crate::web::problem::Problem;
 
+/// What may be any text, so that an empty one is no mistake; it says nothing.
+const TEXTS: [&str; 10] = [
+    "source",
+    "scope",
+    "place",
+    "issuer",
+    "serial",
+    "organizational_unit",
+    "label",
+    "q",
+    "cursor",
+    "channel",
+];
+
 /// Every parameter, as often as it is there.
 pub(super) struct Pairs(pub(super) Vec<(String, String)>);
 
@@ -13,10 +27,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Pairs {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let pairs = Query::from_request_parts(parts, state).await;
-        pairs.map(|Query(pairs)| Self(pairs)).map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, format!("the query cannot be read: {error}"))
-        })
+        let mistake = |detail| Problem::new(StatusCode::BAD_REQUEST, detail);
+        let Query(pairs) =
+            Query::<Vec<(String, String)>>::from_request_parts(parts, state)
+                .await
+                .map_err(|error| mistake(format!("the query cannot be read: {error}")))?;
+        let is_nothing =
+            |(name, value): &&(String, String)| value.is_empty() && !TEXTS.contains(&name.as_str());
+        match pairs.iter().find(is_nothing) {
+            Some((name, _)) => Err(mistake(format!("{name}: it is empty; leave it out"))),
+            None => Ok(Self(pairs)),
+        }
     }
 }
 

@@ -87,6 +87,7 @@ impl From<CatalogError> for Failure {
     fn from(error: CatalogError) -> Self {
         let status = match error {
             CatalogError::Mistaken(_) => StatusCode::BAD_REQUEST,
+            CatalogError::NoSuchPage(_) => StatusCode::NOT_FOUND,
             CatalogError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             CatalogError::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         };

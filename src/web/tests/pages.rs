@@ -210,7 +210,7 @@ async fn a_mistake_is_answered_by_a_page_that_says_what_may_be_there() {
     for (path, status, part) in [
         ("/certificates?status=x", 400, "status: it is one of `active`"),
         ("/certificates?colour=red", 400, "colour: it is none of"),
-        ("/certificates?cursor=x", 400, "begin again without it"),
+        ("/certificates?cursor=x", 404, "begin again without it"),
         ("/certificates/0000", 404, "No certificate with this id"),
         ("/certificates/%FF", 404, "No certificate with this id"),
         ("/sources/none", 404, "No source of this name"),
