@@ -169,7 +169,13 @@ impl Names for StoreNames {
 
     fn shown(&self) -> Shown {
         let (edition, config) = &*self.config.borrow();
-        Shown { edition: *edition, labels: config.metrics.labels.as_slice().into() }
+        let metrics = &config.metrics;
+        Shown {
+            edition: *edition,
+            labels: metrics.labels.as_slice().into(),
+            not_before: metrics.not_before,
+            x509: metrics.x509_compat,
+        }
     }
 }
 

@@ -106,7 +106,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 59);
+        assert_eq!(switched, 61);
         for kind in EVENT_KINDS {
             assert!(reference.contains(kind.as_str()), "{}", kind.as_str());
         }

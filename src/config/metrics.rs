@@ -13,6 +13,10 @@ const DEFAULT_BYTES: usize = 16 * MEBIBYTE;
 const BYTES_PER_CERTIFICATE: usize = 530;
 /// A label with its name.
 const BYTES_PER_LABEL: usize = 40;
+/// When it begins.
+const BYTES_PER_BEGIN: usize = 230;
+/// The four series of x509-certificate-exporter.
+const BYTES_PER_X509: usize = 4 * 250;
 /// The sums of a source with a few scopes.
 const BYTES_PER_SOURCE: usize = 64 * 1024;
 
@@ -20,33 +24,47 @@ impl Metrics {
     /// Returns about how many bytes a scrape of `sources` sources has, before compression.
     pub const fn estimated_bytes(&self, sources: usize) -> usize {
         self.max_series_per_source
-            .saturating_mul(bytes_each(self.labels.len()))
+            .saturating_mul(self.bytes_each())
             .saturating_add(BYTES_PER_SOURCE)
             .saturating_mul(sources)
     }
-}
 
-/// Returns what one certificate has with so many labels.
-const fn bytes_each(labels: usize) -> usize {
-    BYTES_PER_CERTIFICATE + BYTES_PER_LABEL * labels
+    /// Returns what one certificate has.
+    const fn bytes_each(&self) -> usize {
+        let begin = if self.not_before { BYTES_PER_BEGIN } else { 0 };
+        let x509 = if self.x509_compat { BYTES_PER_X509 } else { 0 };
+        BYTES_PER_CERTIFICATE + BYTES_PER_LABEL * self.labels.len() + begin + x509
+    }
+
+    /// Returns how many series of each source fit.
+    fn most_series(&self, sources: usize) -> usize {
+        (self.max_scrape_bytes / sources.max(1)).saturating_sub(BYTES_PER_SOURCE)
+            / self.bytes_each()
+    }
 }
 
 /// Reads `[metrics]`. The default is lowered for many sources, so that what nobody wrote is never a mistake.
 pub(super) fn metrics(root: &mut Fields<'_>, sources: usize) -> Metrics {
+    let mut metrics = Metrics {
+        max_series_per_source: DEFAULT_SERIES,
+        max_scrape_bytes: DEFAULT_BYTES,
+        labels: Vec::new(),
+        not_before: false,
+        x509_compat: false,
+    };
     let Some((table, span)) = root.table("metrics") else {
-        return Metrics {
-            max_series_per_source: DEFAULT_SERIES.min(most_series(DEFAULT_BYTES, sources, 0)),
-            max_scrape_bytes: DEFAULT_BYTES,
-            labels: Vec::new(),
-        };
+        metrics.max_series_per_source = DEFAULT_SERIES.min(metrics.most_series(sources));
+        return metrics;
     };
     let mut fields = root.inside(table, span);
-    let max_scrape_bytes = scrape_bytes(&mut fields).unwrap_or(DEFAULT_BYTES);
-    let labels = shown(&mut fields);
-    let most = most_series(max_scrape_bytes, sources, labels.len());
+    metrics.max_scrape_bytes = scrape_bytes(&mut fields).unwrap_or(DEFAULT_BYTES);
+    metrics.labels = shown(&mut fields);
+    metrics.not_before = fields.boolean("not_before").unwrap_or_default();
+    metrics.x509_compat = fields.boolean("x509_compat").unwrap_or_default();
+    let most = metrics.most_series(sources);
     let written = fields.count("max_series_per_source");
-    let max_series_per_source = written.as_ref().map_or(DEFAULT_SERIES.min(most), |w| w.value);
-    let metrics = Metrics { max_series_per_source, max_scrape_bytes, labels };
+    metrics.max_series_per_source =
+        written.as_ref().map_or(DEFAULT_SERIES.min(most), |written| written.value);
     if let Some(written) = written.filter(|written| written.value > most) {
         fields.mistake(written.span, too_many(&metrics, sources, most));
     }
@@ -65,11 +83,6 @@ fn scrape_bytes(fields: &mut Fields<'_>) -> Option<usize> {
     }
 }
 
-/// Returns how many series of each source fit.
-fn most_series(bytes: usize, sources: usize, labels: usize) -> usize {
-    (bytes / sources.max(1)).saturating_sub(BYTES_PER_SOURCE) / bytes_each(labels)
-}
-
 fn too_many(metrics: &Metrics, sources: usize, most: usize) -> String {
     let mebibytes = metrics.estimated_bytes(sources).div_ceil(MEBIBYTE);
     let allowed = metrics.max_scrape_bytes / MEBIBYTE;
@@ -86,19 +99,25 @@ mod tests {
     use super::*;
     use crate::config::{Environment, load};
 
+    fn usual(max_series_per_source: usize) -> Metrics {
+        Metrics {
+            max_series_per_source,
+            max_scrape_bytes: DEFAULT_BYTES,
+            labels: Vec::new(),
+            not_before: false,
+            x509_compat: false,
+        }
+    }
+
     #[test]
     fn the_default_fits_three_sources_and_shrinks_for_more() {
         for (sources, most) in
             [(0, 31_531), (1, 31_531), (3, 10_428), (4, 7_790), (100, 192), (1_000, 0)]
         {
-            assert_eq!(most_series(DEFAULT_BYTES, sources, 0), most, "{sources} sources");
+            assert_eq!(usual(0).most_series(sources), most, "{sources} sources");
         }
         for sources in [1, 3, 4, 100] {
-            let fullest = Metrics {
-                max_series_per_source: most_series(DEFAULT_BYTES, sources, 0),
-                max_scrape_bytes: DEFAULT_BYTES,
-                labels: Vec::new(),
-            };
+            let fullest = usual(usual(0).most_series(sources));
             assert!(fullest.estimated_bytes(sources) <= DEFAULT_BYTES, "{sources} sources");
         }
     }
@@ -122,6 +141,8 @@ mod tests {
              of `max_scrape_bytes`: write 31531 or less, or, where your scraper takes it, \
              `max_scrape_bytes = \"51MiB\"`\n"
         );
+        let (metrics, _) = config("not_before = true\nx509_compat = true");
+        assert_eq!(metrics.max_series_per_source, 9_495, "what more is shown weighs more");
         let (metrics, _) = config("max_scrape_bytes = '1MiB'");
         assert_eq!(metrics.max_series_per_source, 1854);
         let (_, mistakes) = config("max_scrape_bytes = '1 fortnight'");

@@ -211,4 +211,8 @@ pub struct Metrics {
     pub max_scrape_bytes: usize,
     /// The labels of certificates that are shown, by name.
     pub labels: Vec<String>,
+    /// Whether it is shown when certificates begin.
+    pub not_before: bool,
+    /// Whether certificates have the names of x509-certificate-exporter as well.
+    pub x509_compat: bool,
 }

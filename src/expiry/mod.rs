@@ -30,6 +30,7 @@ mod ladder;
 mod ladders;
 mod inventory;
 mod succession;
+mod subject;
 mod endpoint;
 mod bound;
 mod absence;
@@ -78,3 +79,4 @@ pub use sightings::{Seen, Sightings, listed_digest};
 pub use snooze::{
     Cover, RefusedWish, Snooze, SnoozeEnd, Snoozed, Snoozes, Wanted, Wish, WishCover,
 };
+pub use subject::attribute_of;

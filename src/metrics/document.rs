@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::parse::{Family, parse};
 use super::testing::{Known, Memory, NOW, view};
 use super::writer::{Format, Shape};
-use super::{ActiveAlerts, DaemonMetrics, Exposition, Setup, SourceSetup, families};
+use super::{ActiveAlerts, DaemonMetrics, Exposition, Setup, Shown, SourceSetup, families};
 use crate::client::{Action, Meter as _};
 use crate::expiry::{Kind, PlaceState};
 
@@ -77,9 +77,12 @@ fn setup() -> Setup {
 async fn scrape() -> Vec<Family> {
     let mut known = Known::new("s", "all", "1").issuer("CN=R").names("cn", "holder", "unit");
     known.0.place = "/a.pem".to_owned();
+    known.0.not_before = Some(NOW.plus(-9));
     let known = [known, Known::new("s", "all", "2").kind(Kind::Ca)];
     let exposition = Exposition::new(Arc::new(counted(&setup())));
-    let moment = exposition.prepare(&view(1, &known), &Memory::of(&known), 9, NOW).await;
+    let mut names = Memory::of(&known);
+    names.shown = Shown { not_before: true, x509: true, ..Shown::default() };
+    let moment = exposition.prepare(&view(1, &known), &names, 9, NOW).await;
     let text = exposition.write(&moment, Format::Text, Vec::new()).unwrap();
     parse(std::str::from_utf8(&text).unwrap(), Format::Text).unwrap()
 }

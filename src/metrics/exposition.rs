@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::series::{Listed, Series};
 use super::writer::{Format, Writer};
-use super::{Activity, DaemonMetrics, Names, aggregates};
+use super::{Activity, DaemonMetrics, Names, aggregates, x509};
 use crate::expiry::{SumsCache, Timestamp, View};
 
 /// The scopes that were read, of every source that is configured.
@@ -78,7 +78,10 @@ impl Exposition {
     pub fn write<W: Write>(&self, moment: &Moment, format: Format, mut out: W) -> io::Result<W> {
         out.write_all(&self.summary(moment, format)?)?;
         let mut out = Writer::new(out, format);
-        moment.listed.write(&moment.sources, &mut out)?;
+        moment.listed.write(&moment.sources, moment.now, &mut out)?;
+        if moment.listed.shows_x509() {
+            x509::write_errors(self.metrics.unread_places(), &mut out)?;
+        }
         out.finish()
     }
 

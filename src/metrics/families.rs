@@ -41,6 +41,8 @@ families! {
         "Active certificates that expire after the certificate authority that signed them, by its serial. Cached: as of the last poll.";
     CERTIFICATE, Gauge, "certificate_not_after_timestamp_seconds",
         "When one certificate expires, in Unix seconds; cert is its serial, with the beginning of its fingerprint where two in one place share it. Only those of each source that expire soonest have one, see notafter_certificate_series_omitted. Cached: as of the last poll.";
+    CERTIFICATE_BEGIN, Gauge, "certificate_not_before_timestamp_seconds",
+        "When one certificate begins to be valid, in Unix seconds; labels as those of notafter_certificate_not_after_timestamp_seconds. Only with `[metrics] not_before`. Cached: as of the last poll.";
     CERTIFICATE_INFO, Info, "certificate_info",
         "What is known of one certificate; always 1. Cached: as of the last poll.";
     SERIES_LIMIT, Gauge, "certificate_series_limit",

@@ -15,6 +15,7 @@ mod families;
 mod series;
 mod daemon;
 mod writer;
+mod x509;
 #[cfg(test)]
 mod document;
 #[cfg(test)]
@@ -43,11 +44,15 @@ pub trait Names: Send + Sync {
 #[error("the names of certificates cannot be read: {0}")]
 pub struct NamesError(pub String);
 
-/// Which labels of certificates are shown.
+/// What of certificates is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shown {
     /// Another one for each configuration: its fixed labels may be other ones.
     pub edition: u64,
     /// Their names.
     pub labels: Arc<[String]>,
+    /// Whether it is shown when certificates begin.
+    pub not_before: bool,
+    /// Whether certificates have the names of x509-certificate-exporter as well.
+    pub x509: bool,
 }

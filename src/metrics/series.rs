@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::families as f;
 use super::writer::{Value, Writer, push_label};
-use super::{Names, NamesError, Shown};
+use super::{Names, NamesError, Shown, x509};
 use crate::expiry::{Facts, Kind, Row, RowId, ScopeId, Status, Timestamp, View};
 
 /// The ranking depends on the time, so it is made again after this many seconds even when nothing changed.
@@ -31,6 +31,7 @@ pub(super) struct Series {
 pub(super) struct Listed {
     sources: BTreeMap<Arc<str>, ListedSource>,
     limit: usize,
+    shown: Shown,
 }
 
 struct ListedSource {
@@ -41,6 +42,7 @@ struct ListedSource {
 struct Entry {
     scope: Arc<str>,
     text: Text,
+    not_before: Option<Timestamp>,
     not_after: Timestamp,
     kind: Kind,
     status: Status,
@@ -52,6 +54,8 @@ struct Text {
     row_digest: u64,
     labels: Arc<str>,
     identity: usize,
+    /// Labels of x509-certificate-exporter, where they are shown and nothing before has them.
+    x509: Option<Arc<str>>,
 }
 
 /// A source and its rows, the most urgent first.
@@ -127,7 +131,7 @@ impl Series {
             let facts = names.facts(&ids).await?;
             for ((id, row_digest), facts) in batch.iter().zip(facts) {
                 if let Some(facts) = facts {
-                    self.texts.insert(*id, Text::of(&facts, *row_digest, &self.shown.labels));
+                    self.texts.insert(*id, Text::of(&facts, *row_digest, &self.shown));
                 }
             }
         }
@@ -154,7 +158,9 @@ impl Series {
             let omitted = view.dated(source).saturating_sub(published);
             sources.insert(Arc::clone(source), ListedSource { entries, omitted });
         }
-        Listed { sources, limit }
+        let entries = sources.values_mut().flat_map(|source| &mut source.entries);
+        distinct_x509(entries);
+        Listed { sources, limit, shown: self.shown.clone() }
     }
 
     fn entry(&self, id: RowId, row: &Row, prefixes: &HashMap<ScopeId, Arc<str>>) -> Option<Entry> {
@@ -162,6 +168,7 @@ impl Series {
         Some(Entry {
             scope: Arc::clone(prefixes.get(&row.scope)?),
             text: text.clone(),
+            not_before: row.not_before,
             not_after: row.not_after?,
             kind: row.kind,
             status: row.status,
@@ -178,7 +185,7 @@ impl Built {
 }
 
 impl Text {
-    fn of(facts: &Facts, row_digest: u64, shown: &[String]) -> Self {
+    fn of(facts: &Facts, row_digest: u64, shown: &Shown) -> Self {
         let mut labels = String::new();
         push("place", &facts.place, &mut labels);
         push("issuer", &facts.issuer, &mut labels);
@@ -187,10 +194,12 @@ impl Text {
         push("cn", cut(&facts.common_name), &mut labels);
         push("holder", cut(&facts.holder), &mut labels);
         push("unit", cut(&facts.unit), &mut labels);
-        for (name, value) in shown.iter().filter_map(|name| facts.labels.get_key_value(name)) {
+        for (name, value) in shown.labels.iter().filter_map(|name| facts.labels.get_key_value(name))
+        {
             push(&format!("label_{name}"), cut(value), &mut labels);
         }
-        Self { row_digest, labels: Arc::from(labels), identity }
+        let x509 = if shown.x509 { x509::labels(facts).map(Arc::from) } else { None };
+        Self { row_digest, labels: Arc::from(labels), identity, x509 }
     }
 
     fn parts(&self) -> (&str, &str) {
@@ -203,6 +212,7 @@ impl Listed {
     pub(super) fn write<W: Write>(
         &self,
         configured: &[String],
+        now: Timestamp,
         out: &mut Writer<W>,
     ) -> io::Result<()> {
         let entries = || self.sources.values().flat_map(|source| &source.entries);
@@ -210,6 +220,15 @@ impl Listed {
         for entry in entries() {
             let (identity, _) = entry.text.parts();
             out.prepared(&[&entry.scope, identity], Value::Int(entry.not_after.seconds()))?;
+        }
+        if self.shown.not_before {
+            out.family(f::CERTIFICATE_BEGIN);
+            for entry in entries() {
+                let (identity, _) = entry.text.parts();
+                if let Some(begin) = entry.not_before {
+                    out.prepared(&[&entry.scope, identity], Value::Int(begin.seconds()))?;
+                }
+            }
         }
         let kinds = Kind::ALL.map(|kind| format!(",kind=\"{kind}\""));
         let statuses = Status::ALL.map(|status| format!(",status=\"{status}\""));
@@ -220,7 +239,13 @@ impl Listed {
             let status = &statuses[entry.status as usize];
             out.prepared(&[&entry.scope, identity, kind, names, status], Value::Count(1))?;
         }
+        x509::write(|| entries().filter_map(Entry::x509), now, out)?;
         self.write_limits(configured, out)
+    }
+
+    /// Returns whether the names of x509-certificate-exporter are shown.
+    pub(super) const fn shows_x509(&self) -> bool {
+        self.shown.x509
     }
 
     fn write_limits<W: Write>(&self, configured: &[String], out: &mut Writer<W>) -> io::Result<()> {
@@ -237,6 +262,23 @@ impl Listed {
             out.sample(&[("source", name)], Value::Count(source.omitted))?;
         }
         Ok(())
+    }
+}
+
+impl Entry {
+    fn x509(&self) -> Option<x509::Sample<'_>> {
+        let labels = self.text.x509.as_deref()?;
+        Some(x509::Sample { labels, not_before: self.not_before, not_after: self.not_after })
+    }
+}
+
+/// Two sources may look at one file: its series come once.
+fn distinct_x509<'a>(entries: impl Iterator<Item = &'a mut Entry>) {
+    let mut seen = HashSet::new();
+    for entry in entries {
+        if entry.text.x509.as_ref().is_some_and(|labels| !seen.insert(Arc::clone(labels))) {
+            entry.text.x509 = None;
+        }
     }
 }
 
@@ -290,7 +332,7 @@ mod tests {
 
     fn read(listed: &Listed) -> Vec<Family> {
         let mut out = Writer::new(Vec::new(), Format::Text);
-        listed.write(&["idle".to_owned()], &mut out).unwrap();
+        listed.write(&["idle".to_owned()], NOW, &mut out).unwrap();
         parse(std::str::from_utf8(&out.finish().unwrap()).unwrap(), Format::Text).unwrap()
     }
 
@@ -354,7 +396,7 @@ mod tests {
         let listed = series.refresh(&view, &names, 9, NOW).await;
         assert_eq!(label(&listed, "label_team"), None);
         let labels: Arc<[String]> = ["absent", "team"].map(str::to_owned).into();
-        names.shown = Shown { edition: 1, labels };
+        names.shown = Shown { edition: 1, labels, ..Shown::default() };
         let listed = series.refresh(&view, &names, 9, NOW).await;
         assert_eq!(label(&listed, "label_team").as_deref(), Some("iot"));
         assert_eq!((label(&listed, "label_env"), label(&listed, "label_absent")), (None, None));
@@ -434,7 +476,7 @@ mod tests {
         ];
         let listed = Series::default().refresh(&view(1, &known), &Memory::of(&known), 9, NOW).await;
         let mut out = Writer::new(Vec::new(), Format::Text);
-        listed.write(&[], &mut out).unwrap();
+        listed.write(&[], NOW, &mut out).unwrap();
         let text = String::from_utf8(out.finish().unwrap()).unwrap();
         for labels in [
             r#"source="s",scope="all",place="/etc/a.pem",cert="1""#,
@@ -452,7 +494,8 @@ mod tests {
     fn of_entries_with_one_identity_the_first_stays() {
         let entry = |serial: &str, scope: &str, seconds| Entry {
             scope: Arc::from(scope),
-            text: Text::of(&Known::new("s", scope, serial).0, 0, &[]),
+            text: Text::of(&Known::new("s", scope, serial).0, 0, &Shown::default()),
+            not_before: None,
             not_after: NOW.plus(seconds),
             kind: Kind::Device,
             status: Status::Active,

@@ -207,6 +207,17 @@ impl DaemonMetrics {
         });
     }
 
+    /// Returns how many places could not be read, or hold no certificate that can be.
+    pub fn unread_places(&self) -> u64 {
+        let unread = |counts: &BTreeMap<PlaceState, u64>| {
+            let of = |state| counts.get(&state).copied().unwrap_or_default();
+            of(PlaceState::Unreadable) + of(PlaceState::Broken)
+        };
+        let counts = self.read();
+        let sources = counts.sources.values();
+        sources.filter_map(|source| source.lock().places.as_ref().map(unread)).sum()
+    }
+
     /// Counts a timer that fired in vain because the last scan was still running.
     pub fn skipped(&self, source: &str) {
         self.source(source, Source::skipped);

@@ -5,9 +5,10 @@
 use serde_json::Value;
 
 use super::devices::Device;
-use super::subject;
 use crate::client::time;
-use crate::expiry::{Kind, Reason, Rejected, Sighting, Status, Timestamp, listed_digest};
+use crate::expiry::{
+    Kind, Reason, Rejected, Sighting, Status, Timestamp, attribute_of, listed_digest,
+};
 use crate::x509;
 
 const VALID: i64 = 0;
@@ -149,9 +150,9 @@ fn sighting(device: &Device, row: &Row<'_>, serial: String, status: Status) -> S
         not_before: begin.ok().flatten(),
         not_after: row.end.ok().flatten(),
         end_unlisted: false,
-        common_name: subject::attribute(subject, "CN"),
+        common_name: attribute_of(subject, "CN"),
         holder: device.name(),
-        unit: subject::attribute(subject, "OU"),
+        unit: attribute_of(subject, "OU"),
         names: Vec::new(),
         successors: Vec::new(),
         labels: Vec::new(),

@@ -32,7 +32,6 @@ use devices::{Device, PAGE};
 mod certificates;
 mod checks;
 mod devices;
-mod subject;
 
 /// What `kind = "enos"` is. One call for each device: the whole is read seldom.
 pub(super) const KIND: super::Kind = super::Kind {

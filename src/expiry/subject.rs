@@ -1,9 +1,9 @@
-//! Distinguished names as EnOS writes them: `EMAILADDRESS=x, OU=EnOS, CN=device, O=EnOS`.
+//! Distinguished names as text, the attributes in any order: `EMAILADDRESS=x, OU=EnOS, CN=device, O=EnOS`.
 
 /// Returns the first value of `attribute`, or nothing.
 ///
 /// Commas within a value are escaped with a backslash or stand between quotes (RFC 2253).
-pub(super) fn attribute(name: &str, attribute: &str) -> String {
+pub fn attribute_of(name: &str, attribute: &str) -> String {
     parts(name)
         .iter()
         .filter_map(|part| part.split_once('='))
@@ -57,7 +57,7 @@ mod tests {
             ("", "CN", ""),
             (r"CN=x\", "CN", "x"),
         ] {
-            assert_eq!(attribute(name, wanted), expected, "{name}");
+            assert_eq!(attribute_of(name, wanted), expected, "{name}");
         }
     }
 
@@ -66,7 +66,7 @@ mod tests {
 
         #[test]
         fn never_panics(name in "\\PC{0,40}") {
-            prop_assert!(attribute(&name, "CN").len() <= name.len());
+            prop_assert!(attribute_of(&name, "CN").len() <= name.len());
         }
     }
 }
