@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::generation::Generation;
 use super::plan::Plan;
 use super::wiring::{Wires, Wiring};
+use crate::channel::LinkKey;
+use crate::clock::Random;
 use crate::pipeline::{Command, Pipeline};
 
 /// How long each part of the daemon has to end by itself.
@@ -26,6 +28,8 @@ impl Core {
     /// Reads the store back and starts the sources and channels of `plan`.
     pub async fn start(wiring: Wiring, plan: &Plan) -> anyhow::Result<Self> {
         let Wiring { wires, outputs, inbox } = wiring;
+        let key = wires.parts.store.link_key(fresh_key(&*wires.parts.random)).await;
+        wires.link_key.send_replace(Some(key.context("the store cannot be used")?));
         let settings = plan.settings(&*wires.parts.clock);
         let restored = Pipeline::restore(wires.parts.clone(), settings, outputs)
             .await
@@ -75,6 +79,15 @@ impl Core {
         self.pipeline_stop.cancel();
         drain(&mut self.pipeline, "what it had not saved will be read again").await;
     }
+}
+
+/// Returns a key that nobody knows.
+fn fresh_key(random: &dyn Random) -> LinkKey {
+    let mut key = LinkKey::default();
+    for part in key.chunks_exact_mut(8) {
+        part.copy_from_slice(&random.number().to_be_bytes());
+    }
+    key
 }
 
 /// Waits for tasks that were asked to stop; `late` says what follows from one that does not.

@@ -128,6 +128,7 @@ impl App {
             outlets: readers.outlets,
             access,
             snoozes: readers.snoozes,
+            link_key: readers.link_key,
             snoozing,
             exposition: readers.exposition,
             names,
@@ -144,10 +145,8 @@ impl App {
         let address = listener.local_addr()?;
         let (known, mut edges) = (state.view.clone(), JoinSet::new());
         let stop = CancellationToken::new();
-        let web_stop = stop.clone();
-        edges.spawn(async move {
-            web::serve(listener, socket, state, web_stop).await.map_err(Into::into)
-        });
+        let served = web::serve(listener, socket, state, stop.clone());
+        edges.spawn(async move { served.await.map_err(Into::into) });
         wiring::pass_on_wishes(&mut edges, (ordered, asked), &readers.commands, &stop);
         edges.spawn(keep_audit(parts.clone(), self.plan.config.audit_max, stop.clone()));
         edges.spawn(keep_names(store, known.clone(), readers.under_way, stop.clone()));

@@ -12,7 +12,7 @@ use super::heartbeat::Vital;
 use super::plan::Plan;
 use super::snoozing::Snoozing;
 use crate::catalog::{Catalog, StandingRequest};
-use crate::channel::Channel;
+use crate::channel::{Channel, LinkKey};
 use crate::config::{ChannelConfig, Config};
 use crate::expiry::{Event, Facts, Inventory, Manner, RowId, Snoozes, Timestamp, View};
 use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError, Shown};
@@ -37,6 +37,8 @@ pub(super) struct Wires {
     pub(super) commands: mpsc::Sender<Command>,
     /// Grows with every commit that put something into the outbox.
     pub(super) commits: watch::Receiver<u64>,
+    /// What links to snoozes are signed with, once it is known.
+    pub(super) link_key: watch::Sender<Option<LinkKey>>,
     /// What is snoozed.
     pub(super) snoozes: watch::Receiver<Arc<Snoozes>>,
     /// How many scans are under way.
@@ -73,6 +75,8 @@ pub struct Readers {
     pub outlets: watch::Receiver<Arc<Vec<Outlet>>>,
     /// What is snoozed.
     pub snoozes: watch::Receiver<Arc<Snoozes>>,
+    /// What links to snoozes are signed with, once it is known.
+    pub link_key: watch::Receiver<Option<LinkKey>>,
     /// When the pipeline last turned round.
     pub pulse: watch::Receiver<Instant>,
     /// Takes what somebody wants done.
@@ -112,6 +116,7 @@ impl Wiring {
                 commands,
                 commits,
                 snoozes: outputs.snoozes.subscribe(),
+                link_key: watch::Sender::default(),
                 vital,
                 under_way: watch::Sender::default(),
                 outlets: watch::Sender::default(),
@@ -144,6 +149,7 @@ impl Wiring {
             under_way: self.wires.under_way.subscribe(),
             outlets: self.wires.outlets.subscribe(),
             snoozes: self.outputs.snoozes.subscribe(),
+            link_key: self.wires.link_key.subscribe(),
             pulse: self.outputs.pulse.subscribe(),
             commands: self.wires.commands.clone(),
         }
@@ -237,6 +243,7 @@ pub(super) fn shared(wires: &Wires, reports: &mpsc::Sender<Report>) -> Shared {
         reports: reports.clone(),
         commits: wires.commits.clone(),
         snoozes: wires.snoozes.clone(),
+        link_key: *wires.link_key.borrow(),
     }
 }
 

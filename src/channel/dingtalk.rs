@@ -115,7 +115,7 @@ fn markdown(page: &Page<'_>) -> String {
     let mut paragraphs = vec![format!("### {}", page.marked_title())];
     paragraphs.extend((!items.is_empty()).then(|| items.join("\n")));
     paragraphs.extend(page.left_out.clone());
-    paragraphs.extend(page.link.map(|link| format!("[{}]({link})", page.link_label)));
+    paragraphs.extend(page.links().map(|(label, link)| format!("[{label}]({link})")));
     paragraphs.push(page.footer.clone());
     paragraphs.join("\n\n")
 }

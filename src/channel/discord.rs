@@ -115,7 +115,7 @@ fn render(page: &Page<'_>) -> Value {
         "fields": fields.collect::<Vec<_>>(),
         "footer": { "text": page.footer },
     });
-    if let Some(items) = markdown::items(page) {
+    if let Some(items) = markdown::items_and_snooze(page) {
         embed["description"] = json!(items);
     }
     if let Some(link) = page.link {

@@ -106,9 +106,12 @@ fn render(page: &Page<'_>) -> Value {
     elements.extend(entries(page));
     elements
         .extend(page.left_out.as_deref().map(|text| json!({ "tag": "div", "text": plain(text) })));
-    elements.extend(page.link.map(
-        |link| json!({ "tag": "action", "actions": [button(page.link_label, link, "primary")] }),
-    ));
+    let kinds = ["primary", "default"].into_iter();
+    let buttons = page.links().zip(kinds).map(|((label, link), kind)| button(label, link, kind));
+    let buttons: Vec<Value> = buttons.collect();
+    if !buttons.is_empty() {
+        elements.push(json!({ "tag": "action", "actions": buttons }));
+    }
     elements.push(json!({ "tag": "note", "elements": [plain(&page.footer)] }));
     let header = json!({ "template": template(page.tone), "title": plain(&page.title) });
     json!({

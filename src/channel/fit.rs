@@ -21,6 +21,8 @@ pub(super) struct Page<'a> {
     pub(super) link: Option<&'a str>,
     /// The text of links.
     pub(super) link_label: &'static str,
+    /// Where to snooze it, and the text of that link.
+    snooze: Option<(&'static str, &'a str)>,
     /// The message's id, so that a reader recognizes a duplicate. A configured keyword stands in front of it.
     pub(super) footer: String,
     /// Whether the service is to be asked for plain text.
@@ -29,7 +31,13 @@ pub(super) struct Page<'a> {
     pub(super) language: Language,
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    /// Returns every link of the whole message, with its text.
+    pub(super) fn links(&self) -> impl Iterator<Item = (&'static str, &'a str)> + use<'a> {
+        let open = self.link.map(|link| (self.link_label, link));
+        open.into_iter().chain(self.snooze)
+    }
+
     /// Returns the title behind a marker of its colour.
     pub(super) fn marked_title(&self) -> String {
         format!("{} {}", self.tone.marker(), self.title)
@@ -129,6 +137,11 @@ fn page<'a>(message: &'a Message, keyword: Option<&str>, count: usize) -> Page<'
             .then(|| message.left_out(left_out)),
         link: message.link.as_deref().filter(|_| message.detail != Detail::Plain),
         link_label: message.link_label(),
+        snooze: message
+            .snooze
+            .as_deref()
+            .filter(|_| !plain)
+            .map(|link| (message.snooze_label(), link)),
         footer: prefixed(keyword, format!("id {}", inert(&message.id, 64))),
         plain,
         language: message.language,

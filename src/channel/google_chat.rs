@@ -102,9 +102,10 @@ fn render(page: &Page<'_>) -> Value {
     let mut widgets: Vec<Value> = page.facts.chunks(2).map(columns).collect();
     widgets.extend(page.entries.chunks(LINES).map(|lines| paragraph(lines, page.link_label)));
     widgets.extend(page.left_out.as_deref().map(text));
-    if let Some(link) = page.link {
-        let open = json!({ "text": page.link_label, "onClick": { "openLink": { "url": link } } });
-        widgets.push(json!({ "buttonList": { "buttons": [open] } }));
+    let open = |(label, link)| json!({ "text": label, "onClick": { "openLink": { "url": link } } });
+    let buttons: Vec<Value> = page.links().map(open).collect();
+    if !buttons.is_empty() {
+        widgets.push(json!({ "buttonList": { "buttons": buttons } }));
     }
     let small = format!("<font color=\"#5f6368\">{}</font>", escaped(&page.footer));
     widgets.push(text(&small));

@@ -36,6 +36,14 @@ pub(super) fn items(page: &Page<'_>) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
+/// Returns the same, with the link to the form for a snooze behind it.
+pub(super) fn items_and_snooze(page: &Page<'_>) -> Option<String> {
+    let snooze = page.links().skip(usize::from(page.link.is_some()));
+    let snooze = snooze.map(|(label, link)| format!("[{label}]({link})"));
+    let lines: Vec<String> = items(page).into_iter().chain(snooze).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
 /// Returns the value of a fact, an end in bold.
 pub(super) fn value(fact: &Fact) -> String {
     let mark = if fact.is_end { "**" } else { "" };

@@ -64,7 +64,7 @@ fn render(page: &Page<'_>) -> Value {
         "fields": fields.collect::<Vec<_>>(),
         "footer": page.footer,
     });
-    if let Some(items) = markdown::items(page) {
+    if let Some(items) = markdown::items_and_snooze(page) {
         attachment["text"] = json!(items);
     }
     if let Some(link) = page.link {

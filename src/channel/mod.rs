@@ -37,9 +37,12 @@ mod sign;
 mod slack;
 mod teams;
 mod telegram;
+mod ticket;
 mod verdict;
 mod webhook;
 mod wecom;
+
+pub use ticket::{BadTicket, LinkKey, Ticket, token_hash};
 
 /// A chat service, or one robot of it.
 ///

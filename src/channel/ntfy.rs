@@ -132,7 +132,8 @@ fn render(page: &Page<'_>) -> Value {
     });
     if let Some(link) = page.link.filter(|_| !page.plain) {
         body["click"] = json!(link);
-        body["actions"] = json!([{ "action": "view", "label": page.link_label, "url": link }]);
+        let action = |(label, link)| json!({ "action": "view", "label": label, "url": link });
+        body["actions"] = page.links().map(action).collect();
     }
     body
 }

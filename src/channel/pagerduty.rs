@@ -179,13 +179,13 @@ fn incident(page: &Page<'_>, key: &str, mut payload: Value) -> Value {
     if page.plain {
         payload["custom_details"] = Value::Null;
     }
-    let links = page.link.map(|link| json!({ "href": link, "text": page.link_label }));
+    let links = page.links().map(|(label, link)| json!({ "href": link, "text": label }));
     json!({
         "event_action": "trigger",
         "dedup_key": key,
         "client": "notafter",
         "client_url": page.link,
-        "links": links.into_iter().collect::<Vec<_>>(),
+        "links": links.collect::<Vec<_>>(),
         "payload": payload,
     })
 }

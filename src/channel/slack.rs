@@ -83,9 +83,10 @@ fn render(page: &Page<'_>) -> Value {
     let mut blocks = facts(page.facts);
     blocks.extend(lists(page));
     blocks.extend(page.left_out.as_deref().map(|text| section(&json!({ "text": plain(text) }))));
-    if let Some(link) = page.link {
-        let button = json!({ "type": "button", "text": plain(page.link_label), "url": link });
-        blocks.push(json!({ "type": "actions", "elements": [button] }));
+    let button = |(label, link)| json!({ "type": "button", "text": plain(label), "url": link });
+    let buttons: Vec<Value> = page.links().map(button).collect();
+    if !buttons.is_empty() {
+        blocks.push(json!({ "type": "actions", "elements": buttons }));
     }
     blocks.push(json!({ "type": "context", "elements": [plain(&page.footer)] }));
     let color = format!("#{:06x}", page.tone.rgb());

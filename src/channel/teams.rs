@@ -79,7 +79,7 @@ fn is_robot(url: &Url) -> bool {
 
 fn render(page: &Page<'_>) -> Value {
     if page.plain {
-        return posted(&[block(&markdown::plain(page))], None);
+        return posted(&[block(&markdown::plain(page))], &[]);
     }
     let mut body = vec![heading(page)];
     body.extend(facts(page));
@@ -87,10 +87,8 @@ fn render(page: &Page<'_>) -> Value {
     body.push(json!({
         "type": "TextBlock", "wrap": true, "isSubtle": true, "size": "Small", "text": page.footer,
     }));
-    let open = page
-        .link
-        .map(|link| json!({ "type": "Action.OpenUrl", "title": page.link_label, "url": link }));
-    posted(&body, open)
+    let open = |(label, link)| json!({ "type": "Action.OpenUrl", "title": label, "url": link });
+    posted(&body, &page.links().map(open).collect::<Vec<_>>())
 }
 
 /// Returns the title on a bar of its colour.
@@ -120,14 +118,14 @@ fn block(text: &str) -> Value {
     json!({ "type": "TextBlock", "wrap": true, "text": text })
 }
 
-fn posted(body: &[Value], action: Option<Value>) -> Value {
+fn posted(body: &[Value], actions: &[Value]) -> Value {
     let card = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "msteams": { "width": "Full" },
         "body": body,
-        "actions": action.into_iter().collect::<Vec<_>>(),
+        "actions": actions,
     });
     let attachment = json!({
         "contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": null, "content": card,

@@ -113,7 +113,7 @@ fn render(page: &Page<'_>) -> String {
     lines.extend(page.facts.iter().map(line_of));
     lines.extend(page.entries.iter().map(|line| entry(line, page.link_label)));
     lines.extend(page.left_out.clone());
-    lines.extend(page.link.map(|link| anchor(page.link_label, link)));
+    lines.extend(page.links().map(|(label, link)| anchor(label, link)));
     lines.push(format!("<i>{}</i>", escaped(&page.footer)));
     lines.join("\n")
 }

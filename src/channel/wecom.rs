@@ -78,7 +78,7 @@ fn markdown(page: &Page<'_>) -> String {
         None => format!("- {}", spans(line)),
     }));
     lines.extend(page.left_out.clone());
-    lines.extend(page.link.map(|link| format!("\n[{}]({link})", page.link_label)));
+    lines.extend(page.links().map(|(label, link)| format!("\n[{label}]({link})")));
     lines.push(format!("\n{}", page.footer));
     lines.join("\n")
 }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::channel::Channel;
+use crate::channel::{Channel, LinkKey, Ticket};
 use crate::expiry::{Detail, Message, Timestamp, batch_id};
 use crate::store::{Batch, Body, Pending, Store, StoreError};
 
@@ -48,7 +48,7 @@ impl Job {
     /// Takes up what was said before, or says it in words. Answers whether these are new.
     pub(super) async fn word(
         &mut self,
-        settings: &Settings,
+        (settings, key): (&Settings, Option<&LinkKey>),
         channel: &dyn Channel,
         store: &dyn Store,
     ) -> Result<bool, StoreError> {
@@ -62,7 +62,7 @@ impl Job {
             // The service of before has seen pages of its own; this one has seen none.
             self.batch.pages = 0;
         }
-        let message = self.compose(settings);
+        let message = self.compose(settings, key);
         // Who cannot say it says nothing, which costs an attempt.
         let pages = catch_unwind(AssertUnwindSafe(|| channel.encode(&message)));
         self.body = Body { kind: settings.kind.clone(), pages: pages.unwrap_or_default() };
@@ -70,7 +70,7 @@ impl Job {
     }
 
     /// Returns the message: the same each time, for as long as batch and settings are the same.
-    fn compose(&self, settings: &Settings) -> Message {
+    fn compose(&self, settings: &Settings, key: Option<&LinkKey>) -> Message {
         let events = self.members.iter().map(|pending| pending.event.clone()).collect();
         let mut message = Message::compose(
             self.batch.id.clone(),
@@ -80,6 +80,7 @@ impl Job {
             settings.external_url.as_deref(),
         );
         message.detail = Detail::from_index(self.batch.detail);
+        message.snooze = snooze_link(&message, settings, key);
         message
     }
 
@@ -87,6 +88,13 @@ impl Job {
     pub(super) fn deliveries(&self) -> Vec<i64> {
         self.members.iter().map(|pending| pending.delivery).collect()
     }
+}
+
+/// Returns where the only certificate of a message may be snoozed, by whoever reads it.
+fn snooze_link(message: &Message, settings: &Settings, key: Option<&LinkKey>) -> Option<String> {
+    let (base, key) = settings.external_url.as_deref().zip(key)?;
+    let token = Ticket::of(message.only_alert()?, message.at)?.sign(key)?;
+    Some(format!("{base}/snooze?token={token}"))
 }
 
 fn only(pending: Vec<Pending>, which: impl Fn(&Pending) -> bool) -> Vec<Pending> {

@@ -34,6 +34,7 @@ pub use pace::Pacers;
 pub use rounds::Rounds;
 pub use worker::Worker;
 
+use crate::channel::LinkKey;
 use crate::clock::{Clock, Random};
 use crate::expiry::{Manner, Snoozes, Timestamp};
 use crate::store::Store;
@@ -131,6 +132,8 @@ pub struct Shared {
     pub reports: mpsc::Sender<Report>,
     /// Grows with every commit that put something into the outbox.
     pub commits: watch::Receiver<u64>,
+    /// What links to snoozes are signed with, once it is known.
+    pub link_key: Option<LinkKey>,
     /// What is snoozed.
     pub snoozes: watch::Receiver<Arc<Snoozes>>,
 }

@@ -257,6 +257,7 @@ impl Bench {
             pacers: Pacers::default(),
             reports: reports_sender,
             commits: commits_seen,
+            link_key: Some([7; 32]),
             snoozes: snoozes_seen,
         };
         let (stop, tasks) = (CancellationToken::new(), JoinSet::new());

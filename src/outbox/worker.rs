@@ -148,7 +148,9 @@ impl Worker {
         let newest = pending.last().map_or(0, |one| one.delivery);
         let mut job = Job::of(pending, self.shared.clock.now());
         let store = &*self.shared.store;
-        let is_new = job.word(&self.settings, &*self.channel, store).await?;
+        let is_new = job
+            .word((&self.settings, self.shared.link_key.as_ref()), &*self.channel, store)
+            .await?;
         // Something was settled meanwhile: look again.
         if !is_new || store.freeze(&job.deliveries(), &job.batch, &job.body).await? {
             self.tried = Some((Instant::now(), newest));

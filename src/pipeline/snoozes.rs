@@ -82,6 +82,10 @@ impl Pipeline {
         if self.quiet.is_full() {
             return Err(RefusedWish::TooMany);
         }
+        let same = |snooze: &Arc<Snooze>| snooze.link.is_some() && snooze.link == wish.link;
+        if self.quiet.snoozes().iter().any(same) {
+            return Err(RefusedWish::LinkUsed);
+        }
         let now = self.parts.clock.now();
         let cover = match &wish.cover {
             WishCover::Match(wanted) => Cover::Match(wanted.clone()),

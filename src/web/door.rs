@@ -22,6 +22,9 @@ const LOGGED: usize = 32;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// The form behind the link of a message: its token is all that is asked for.
+pub(super) const LINK: &str = "/snooze";
+
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entrance {
@@ -85,6 +88,11 @@ fn unknown_user() -> Response {
     response
 }
 
+/// Returns whether a path asks for no user: the form behind the link of a message, and what it looks like.
+fn is_for_all(path: &str) -> bool {
+    [LINK, "/style.css", "/page.js"].contains(&path)
+}
+
 /// Looks at every request before its handler does.
 pub(super) struct Door {
     hosts: watch::Receiver<Arc<Hosts>>,
@@ -111,11 +119,12 @@ pub(super) async fn guard(
         let detail = "more requests than `rate_limit` of the web configuration allows";
         return Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).into_response();
     }
-    if !gate.users.is_empty() && !gate.users.know(request.headers()).await {
+    let is_user = !gate.users.is_empty() && gate.users.know(request.headers()).await;
+    if !gate.users.is_empty() && !is_user && !is_for_all(request.uri().path()) {
         return unknown_user();
     }
-    let is_known = verified || !gate.users.is_empty();
-    let name = (!gate.users.is_empty()).then(|| name_of(request.headers())).flatten();
+    let is_known = verified || is_user;
+    let name = is_user.then(|| name_of(request.headers())).flatten();
     request.extensions_mut().insert(Asker { is_known, name });
     let mut response = match shared.door.admit(&request, is_known) {
         Ok(()) => next.run(request).await,
@@ -139,7 +148,8 @@ impl Door {
             }
         }
         let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
-        if is_change && is_cross_site(request.headers(), &hosts) {
+        // Whoever has the token of a link may use it from anywhere: a page without a referrer sends no origin.
+        if is_change && request.uri().path() != LINK && is_cross_site(request.headers(), &hosts) {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "a page of another site may not ask for a change",

@@ -17,7 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::catalog::{Catalog, StandingRequest};
-use crate::channel::TestAnswer;
+use crate::channel::{LinkKey, TestAnswer};
 use crate::clock::Clock;
 use crate::config::Hosts;
 use crate::expiry::{Snoozes, View};
@@ -74,6 +74,8 @@ pub struct State {
     pub outlets: watch::Receiver<Arc<Vec<Outlet>>>,
     /// What is snoozed.
     pub snoozes: watch::Receiver<Arc<Snoozes>>,
+    /// What links to snoozes are signed with, once it is known.
+    pub link_key: watch::Receiver<Option<LinkKey>>,
     /// Makes and ends snoozes.
     pub snoozing: Arc<dyn Snoozing>,
     /// What certificates are called.

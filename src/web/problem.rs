@@ -40,6 +40,11 @@ impl Problem {
         &self.detail
     }
 
+    /// Returns its status.
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// Returns a problem that will have passed in a moment.
     pub(super) fn busy(detail: impl Into<String>) -> Self {
         Self { retry: true, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
@@ -71,7 +76,7 @@ pub(super) async fn not_found(uri: Uri) -> Problem {
 }
 
 /// Where something is changed.
-const POSTED: [&str; 3] = ["/api/v1/channels/", "/api/v1/outbox/", "/notifications/"];
+const POSTED: [&str; 4] = ["/api/v1/channels/", "/api/v1/outbox/", "/notifications/", "/snoozes/"];
 
 /// Answers for a path that is served with another method.
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
@@ -79,7 +84,7 @@ pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
         "/-/reload" => "POST, PUT",
         path if path.starts_with("/api/v1/outbox/") && !path.ends_with("/retry") => "DELETE",
         path if POSTED.iter().any(|start| path.starts_with(start)) => "POST",
-        "/api/v1/snoozes" => "GET, HEAD, POST",
+        "/api/v1/snoozes" | "/snoozes" | "/snooze" => "GET, HEAD, POST",
         path if path.starts_with("/api/v1/snoozes/") => "DELETE",
         _ => "GET, HEAD",
     };

@@ -104,7 +104,8 @@ fn html(page: &Page<'_>) -> String {
         page.facts.iter().map(|fact| row(&fact.label, &fact.value, fact.is_end)).collect();
     let items: String = page.entries.iter().map(|line| entry(line, page.link_label)).collect();
     let left_out = page.left_out.as_deref().map(|text| format!("<p>{}</p>", escaped(text)));
-    let link = page.link.map(|link| format!("<p>{}</p>", anchor(page.link_label, link)));
+    let paragraph = |(label, link)| ["<p>", &anchor(label, link), "</p>"].concat();
+    let links = page.links().map(paragraph).collect::<Vec<_>>().concat();
     format!(
         "<div style=\"border-left:6px solid #{:06x};padding:4px 16px;font-family:sans-serif\">\
          <h2 style=\"font-size:18px\">{}</h2><table>{rows}</table><ul style=\"padding-left:16px\">{items}</ul>{}{}\
@@ -112,7 +113,7 @@ fn html(page: &Page<'_>) -> String {
         page.tone.rgb(),
         escaped(&page.title),
         left_out.unwrap_or_default(),
-        link.unwrap_or_default(),
+        links,
         escaped(&page.footer),
     )
 }

@@ -177,3 +177,19 @@ fn several_requests_of_one_message_are_numbered() {
     assert_eq!(id("0193", 1, 3).as_deref(), Some("0193-2"));
     assert_eq!(id("0193", 3, 3), None);
 }
+
+#[tokio::test]
+async fn a_message_about_one_certificate_leads_to_the_form_that_snoozes_it() {
+    let link = "https://certs.example.com/snooze?token=AAAA-_";
+    for robot in robots() {
+        let channel = robot.channel(&robot.willing().await);
+        let has_link = |detail| {
+            let snooze = Some(link.to_owned());
+            channel.encode(&Message { snooze, detail, ..sample::single() }).concat().contains(link)
+        };
+        // Programs ask the API.
+        let is_for_people = !["webhook", "pigeon"].contains(&robot.kind);
+        let found = [Detail::Full, Detail::Shorter, Detail::Plain].map(has_link);
+        assert_eq!(found, [is_for_people, is_for_people, false], "{}", robot.kind);
+    }
+}

@@ -149,6 +149,8 @@ pub struct Message {
     pub entries: Vec<Entry>,
     /// Where to see everything, when an external URL is configured.
     pub link: Option<String>,
+    /// Where whoever reads it may snooze the only certificate that it is about.
+    pub snooze: Option<String>,
     /// How much of it to send.
     pub detail: Detail,
     /// The events themselves, for channels that speak to programs.
@@ -214,6 +216,7 @@ impl Message {
             facts,
             entries,
             link,
+            snooze: None,
             detail: Detail::Full,
             events,
         }
@@ -236,6 +239,12 @@ impl Message {
         self.events.iter().map(alone).collect()
     }
 
+    /// Returns the only alert that it tells of, with its facts.
+    pub fn only_alert(&self) -> Option<&Event> {
+        let [event] = self.events.as_slice() else { return None };
+        (self.entries.is_empty() && is_alert(event)).then_some(event)
+    }
+
     /// Returns how it looks: by its severity, but for good news.
     pub fn tone(&self) -> Tone {
         Tone::of(self.severity, &self.events)
@@ -249,6 +258,11 @@ impl Message {
     /// Returns the line that says how many entries are left out.
     pub fn left_out(&self, count: usize) -> String {
         words::and_more(count, self.language)
+    }
+
+    /// Returns the text of the link to the form for a snooze.
+    pub const fn snooze_label(&self) -> &'static str {
+        words::snooze(self.language)
     }
 
     /// Returns the text of a link.

@@ -21,6 +21,13 @@ pub(super) const fn open(language: Language) -> &'static str {
     }
 }
 
+pub(super) const fn snooze(language: Language) -> &'static str {
+    match language {
+        En => "Snooze",
+        Zh => "暂停提醒",
+    }
+}
+
 pub(super) fn and_more(count: usize, language: Language) -> String {
     match language {
         En => format!("…and {count} more"),

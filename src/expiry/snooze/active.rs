@@ -97,11 +97,21 @@ impl Snoozes {
         if self.is_empty() {
             return None;
         }
+        self.covering(facts, rung, now).map(|snooze| snooze.until).max()
+    }
+
+    /// Returns those that cover a certificate that stands on this rung, if on any.
+    fn covering(
+        &self,
+        facts: &Facts,
+        rung: Option<Rung>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &Arc<Snooze>> {
         let event = rung.map(|rung| event(facts, rung, now));
-        let covers = |snooze: &&Arc<Snooze>| {
+        let covers = move |snooze: &&Arc<Snooze>| {
             snooze.is_active(now) && snooze.covers_facts(facts, event.as_ref())
         };
-        self.about(Some(facts)).filter(covers).map(|snooze| snooze.until).max()
+        self.about(Some(facts)).filter(covers)
     }
 
     /// Returns when the next one ends by itself.

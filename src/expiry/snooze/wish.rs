@@ -53,6 +53,8 @@ pub enum RefusedWish {
     Unknown,
     /// There are too many snoozes.
     TooMany,
+    /// The link that it was asked for with has been used.
+    LinkUsed,
 }
 
 impl Wish {

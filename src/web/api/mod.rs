@@ -29,6 +29,7 @@ pub use certificates::Certificates;
 pub use channels::Tested;
 pub use outbox::{Outbox, OutboxDone, OutboxMessage};
 pub use snoozes::{SnoozeList, SnoozeObject, SnoozeWish};
+pub(in crate::web) use snoozes::{end_snooze, grant};
 
 /// Returns the paths of the API.
 pub(super) fn router() -> Router<Arc<Shared>> {

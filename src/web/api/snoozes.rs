@@ -182,18 +182,23 @@ pub(super) async fn end(
 ) -> Result<Response, Problem> {
     parameters::none(&pairs)?;
     let id = id.map(|Path(id)| id).unwrap_or_default();
-    let ended = timeout(shared.limits.answer, shared.state.snoozing.end_snooze(&id)).await;
-    let ended = ended.map_err(|_| late())?.map_err(refused)?;
-    let snooze = ended.ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "no snooze with this id holds; it may have ended")
-    })?;
+    let snooze = end_snooze(&shared, &id).await?;
     Ok(fresh(Json(SnoozeObject::of(&snooze, shared.state.clock.now()))))
 }
 
 /// Makes a snooze, or says why not.
-async fn grant(shared: &Shared, wish: Wish) -> Result<Snooze, Problem> {
+pub(in crate::web) async fn grant(shared: &Shared, wish: Wish) -> Result<Snooze, Problem> {
     let granted = timeout(shared.limits.answer, shared.state.snoozing.snooze(wish)).await;
     granted.map_err(|_| late())?.map_err(refused)
+}
+
+/// Ends a snooze, or says why not.
+pub(in crate::web) async fn end_snooze(shared: &Shared, id: &str) -> Result<Snooze, Problem> {
+    let ended = timeout(shared.limits.answer, shared.state.snoozing.end_snooze(id)).await;
+    let ended = ended.map_err(|_| late())?.map_err(refused)?;
+    ended.ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "no snooze with this id holds; it may have ended")
+    })
 }
 
 /// Reads a wish. `user`: who asks, where that is known.
@@ -231,6 +236,9 @@ fn refused(refused: Refused) -> Problem {
         Refused::Wish(RefusedWish::TooMany) => {
             let detail = "1000 snoozes hold, which is the most; end some, or route what nobody wants to nobody";
             Problem::new(StatusCode::CONFLICT, detail)
+        }
+        Refused::Wish(RefusedWish::LinkUsed) => {
+            Problem::new(StatusCode::CONFLICT, "this link has been used")
         }
         Refused::Stopping => Problem::busy("the daemon is stopping"),
     }

@@ -30,7 +30,7 @@ const TYPED: [Typed; 8] = [
 pub(super) fn form(shared: &Shared, pairs: &Pairs, reader: &Reader) -> Markup {
     let folded = |name: &str| {
         TYPED.iter().any(|(typed, ..)| *typed == name)
-            || ["undated", "not_deployed"].contains(&name)
+            || ["undated", "not_deployed", "snoozed"].contains(&name)
     };
     let is_open = pairs.iter().any(|(name, _)| folded(name));
     html! {
@@ -65,6 +65,7 @@ fn more(pairs: &Pairs, reader: &Reader) -> Markup {
             }
             (chosen("undated", ("Without an end", "无到期日"), &yes_or_no(reader), pairs, reader))
             (chosen("not_deployed", ("Newer not deployed", "新证书未部署"), &yes_or_no(reader), pairs, reader))
+            (chosen("snoozed", ("Snoozed", "已暂停提醒"), &yes_or_no(reader), pairs, reader))
         }
         p.dim { (reader.say(
             "Texts are matched whole; * and ? stand for anything.",

@@ -302,6 +302,9 @@ pub(super) fn state(entry: &Entry, reader: &Reader) -> Markup {
         @if let Some(rung) = entry.rung {
             span.chip.(of_rung(rung).class()) { (reader.rung(&rung.as_label())) } " "
         }
+        @if let Some(until) = entry.snoozed_until {
+            span.chip { (reader.say("snoozed", "已暂停提醒")) " " (reader.distance(until)) } " "
+        }
         @if let Some(newer) = &entry.not_deployed {
             a.chip.soon href={ "/certificates/" (newer) } { (reader.say("newer not deployed", "新证书未部署")) }
         }

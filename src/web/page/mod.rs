@@ -21,6 +21,7 @@ use axum::routing::{get, post};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Shared;
+use super::door::LINK;
 
 mod reader;
 mod layout;
@@ -37,6 +38,8 @@ mod history;
 mod sources;
 mod notifications;
 mod messages;
+mod snoozes;
+mod snooze_link;
 mod calendar;
 
 pub(super) use home::Cache;
@@ -59,6 +62,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/sources", get(sources::all))
         .route("/sources/{name}", get(sources::one))
         .route("/notifications", get(notifications::page))
+        .route("/snoozes", get(snoozes::page))
+        .route("/snooze", get(snooze_link::page).post(snooze_link::act))
         .layer(from_fn_with_state(Arc::clone(shared), views))
         .route("/language", get(reader::change_language))
         .route("/calendar.ics", get(calendar::calendar))
@@ -69,6 +74,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
 /// Returns the paths of the page's own forms.
 pub(super) fn changes() -> Router<Arc<Shared>> {
     Router::new()
+        .route("/snoozes", post(snoozes::add))
+        .route("/snoozes/{id}/end", post(snoozes::end))
         .route("/notifications/{id}/retry", post(messages::retry))
         .route("/notifications/{id}/drop", post(messages::drop_one))
 }
@@ -80,6 +87,7 @@ async fn views(
     request: Request,
     next: Next,
 ) -> Response {
+    let is_link = request.uri().path() == LINK;
     let tag = tag(&shared, &reader, request.uri().path());
     let known = request.headers().get_all(IF_NONE_MATCH).iter();
     let is_known = known
@@ -91,7 +99,9 @@ async fn views(
     let is_good = matches!(response.status(), StatusCode::OK | StatusCode::NOT_MODIFIED);
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // What a form of the page sends has to say where it comes from; the address of a link is a secret.
+    let referrer = if is_link { "no-referrer" } else { "same-origin" };
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static(referrer));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(VARY, HeaderValue::from_static("accept-language, cookie"));
     if let Some(tag) = HeaderValue::from_str(&tag).ok().filter(|_| is_good) {

@@ -45,6 +45,7 @@ pub(super) async fn page(
     let title = reader.say("Notifications", "通知");
     let body = html! {
         h1 { (title) }
+        p { a href="/snoozes" { (reader.say("What is snoozed", "暂停的提醒")) } }
         section #list data-live aria-label=(title) {
             @if channels.is_empty() { (none(&reader)) } @else { (table(&channels, &reader)) }
         }

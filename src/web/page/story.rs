@@ -14,10 +14,12 @@ use super::layout::{self, Failure, Part};
 use super::links;
 use super::list::{state, urgency};
 use super::reader::Reader;
+use super::snoozes;
 use super::texts::{cut, moment, name, shown};
 use crate::catalog::Story;
 use crate::expiry::{Language, Status, Timestamp, text};
 use crate::web::Shared;
+use crate::web::door::Asker;
 
 /// Names that are shown of one that covers hundreds.
 const NAMES: usize = 50;
@@ -29,6 +31,7 @@ const RAW: usize = 300;
 pub(super) async fn page(
     State(shared): State<Arc<Shared>>,
     reader: Reader,
+    asker: Asker,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
     let id = id.map(|Path(id)| id).unwrap_or_default();
@@ -37,7 +40,7 @@ pub(super) async fn page(
         Ok(Ok(Some(story))) => {
             let facts = &story.entry.facts;
             let title = shown(name(facts, &story.entry.names));
-            layout::answer(&reader, Part::Certificates, &title, &story.whole(&reader))
+            layout::answer(&reader, Part::Certificates, &title, &story.whole(&asker, &reader))
         }
         Ok(Ok(None)) => unknown(&reader).answer(&reader, Part::Certificates),
         Ok(Err(error)) => Failure::from(error).answer(&reader, Part::Certificates),
@@ -54,14 +57,15 @@ fn unknown(reader: &Reader) -> Failure {
 }
 
 impl Story {
-    fn whole(&self, reader: &Reader) -> Markup {
+    fn whole(&self, asker: &Asker, reader: &Reader) -> Markup {
         let facts = &self.entry.facts;
         html! {
             p.crumbs { a href="/certificates" { (reader.say("Certificates", "证书")) } " › " (reader.kind(facts.kind)) }
             h1 { (cut(name(facts, &self.entry.names), RAW)) }
             (self.first(reader))
             div.columns {
-                div { (self.ladder(reader)) (self.decided(reader)) (self.told(reader)) (self.said(reader)) }
+                div { (self.ladder(reader)) (self.decided(reader)) (self.told(reader)) (self.said(reader))
+                    (snoozes::section(&self.entry, &self.snoozes, asker, reader)) }
                 div { (self.succession(reader)) (self.others(reader)) (self.seen(reader)) (self.names(reader)) }
             }
             (self.raw(reader))

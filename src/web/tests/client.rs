@@ -160,8 +160,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
     let (snoozes, quiet) = watch::channel(Arc::default());
     let (granting, wished) = mpsc::unbounded_channel();
     let (limit, max_series_per_source) = watch::channel(1_000_000);
-    let (reload, reloads) = mpsc::channel(1);
-    let (orders, ordered) = mpsc::channel(1);
+    let ((reload, reloads), (orders, ordered)) = (mpsc::channel(1), mpsc::channel(1));
     let state = State {
         view: views.clone(),
         exposition: Arc::new(Exposition::new(Arc::new(DaemonMetrics::new(&setup())))),
@@ -169,6 +168,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         store: Arc::clone(&store),
         outlets,
         snoozes: quiet,
+        link_key: watch::channel(Some([7; 32])).1,
         snoozing: Arc::new(Wishes(granting)),
         names: Arc::new(Memory::of(known)),
         sources: statuses,

@@ -8,6 +8,7 @@ mod connections;
 mod control;
 mod doors;
 mod explain;
+mod links;
 mod outbox;
 mod pages;
 mod scrapes;

@@ -52,7 +52,7 @@ const views = async (page) => {
   return {
     overview: "/", list: "/certificates", hostile: "/certificates?source=hostile", hostile_story: hostile, story,
     filtered: "/certificates?status=active&ends_from=2020-01-01&q=d0", none: "/certificates?q=nothing-like-it",
-    undated: "/certificates?undated=true", sources: "/sources", source: "/sources/iot", notifications: "/notifications", unknown: "/certificates/none",
+    undated: "/certificates?undated=true", sources: "/sources", source: "/sources/iot", notifications: "/notifications", snoozes: "/snoozes", link: "/snooze?token=none", unknown: "/certificates/none",
     mistaken: "/certificates?status=odd",
   };
 };
