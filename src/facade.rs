@@ -78,10 +78,15 @@ pub mod schedule {
     pub use crate::schedule::ComputedTimers;
 }
 
+/// What there is, for who looks.
+pub mod catalog {
+    pub use crate::catalog::{Catalog, Outlook, PlanQuery};
+}
+
 /// The only writer.
 pub mod pipeline {
     pub use crate::pipeline::{
-        Command, Health, Inbox, Outputs, Parts, Pipeline, Settings, Watched,
+        Command, Health, Inbox, Outputs, Parts, Pipeline, Settings, Watched, known,
     };
 }
 

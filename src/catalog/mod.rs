@@ -7,7 +7,7 @@
 //! Reading order: `filter` (what can be asked for), `pattern`, `cursor` (where a page ended), `candidates` (what the index of
 //! names says), `list` (a page), `entry` (one certificate as it is shown), `export` (all pages), `timeline` (how many expire
 //! when), `overview` (how everything stands),
-//! `story` (all that is known of one).
+//! `story` (all that is known of one), `alerts` (what is open), `forecast` (what will be said), `routing` (to whom).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,24 +19,30 @@ use crate::config::Config;
 use crate::expiry::{IdPrefix, RowId, Snoozes, Timestamp, View};
 use crate::store::{Kept, Store, StoreError};
 
+mod alerts;
 mod candidates;
 mod cursor;
 mod entry;
 mod export;
 mod filter;
+mod forecast;
 mod list;
 mod overview;
 mod pattern;
+mod routing;
 mod story;
 mod timeline;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::{OpenAlert, OpenAlerts};
 pub use entry::Entry;
 #[cfg(test)]
 pub use filter::PARAMETERS;
 pub use filter::{Mistake, Query};
+pub use forecast::{Line as PlannedLine, Outlook, PlanQuery, Planned};
 pub use list::Page;
+pub use routing::{RouteQuery, Routing};
 #[cfg(test)]
 pub use story::REASONS;
 pub use story::{Standing, StandingRequest, Story};

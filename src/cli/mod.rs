@@ -18,6 +18,8 @@ mod channel;
 mod known;
 mod explain;
 mod audit;
+mod plan;
+mod route;
 mod outbox;
 mod snooze;
 mod certificate;
@@ -81,6 +83,11 @@ enum Command {
     Explain(explain::Arguments),
     /// Prints what happened: scans, decisions, messages with their verdicts, reloads, starts and stops.
     Audit(audit::Arguments),
+    /// Tells who will be told what and when, if nothing changes; sends nothing.
+    Plan(plan::Arguments),
+    /// Looks at routes.
+    #[command(subcommand)]
+    Route(route::Command),
     /// Looks after channels.
     #[command(subcommand)]
     Channel(channel::Command),
@@ -168,6 +175,12 @@ fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> an
             Command::Audit(arguments) => {
                 audit::audit(&arguments, (path, socket), environment, console).await
             }
+            Command::Plan(arguments) => {
+                plan::plan(&arguments, (path, socket), environment, console).await
+            }
+            Command::Route(command) => {
+                route::run(&command, (path, socket), environment, console).await
+            }
             Command::Channel(command) => {
                 channel::run(&command, (path, socket), environment, console).await
             }
@@ -231,6 +244,9 @@ mod tests {
                 "list",
                 "explain",
                 "audit",
+                "plan",
+                "route",
+                "route explain",
                 "channel",
                 "channel test",
                 "outbox",

@@ -41,6 +41,7 @@ pub use hosts::{HostName, Hosts};
 pub use load::{load, load_file};
 pub use mistakes::Mistakes;
 pub use mute::Mute;
+pub use route::RouteTrial;
 pub use schedule::Schedule;
 pub use secret::{Open, Secret, SecretRef};
 pub use socket::{Sockets, store_of_the_service};

@@ -58,6 +58,24 @@ impl Config {
         ends?.into_iter().min()
     }
 
+    /// Returns what every route makes of `event`, in their order.
+    pub fn try_routes(&self, event: &Event) -> Vec<RouteTrial> {
+        let mut is_taken = false;
+        let trial = |(number, route): (u64, &Route)| {
+            let (why_not, is_tried) = (route.matcher.why_not(event), !is_taken);
+            is_taken |= why_not.is_none() && !route.continues;
+            RouteTrial {
+                number,
+                asks: route.matcher.to_string(),
+                why_not,
+                is_tried,
+                continues: route.continues,
+                channels: route.channels.clone(),
+            }
+        };
+        (1..).zip(&self.routes).map(trial).collect()
+    }
+
     /// Returns the routes that choose `event`: the first that matches, and others where it says `continue`.
     fn chosen(&self, event: &Event) -> Vec<&Route> {
         let mut chosen = Vec::new();
@@ -69,6 +87,23 @@ impl Config {
         }
         chosen
     }
+}
+
+/// What a route makes of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteTrial {
+    /// Its place; the first is 1.
+    pub number: u64,
+    /// What it asks for, in words; nothing for one that takes everything.
+    pub asks: String,
+    /// What the event does not have of it.
+    pub why_not: Option<String>,
+    /// Whether it is tried: no route above it took the event for good.
+    pub is_tried: bool,
+    /// Whether routes below it are tried as well.
+    pub continues: bool,
+    /// Where it leads.
+    pub channels: Vec<String>,
 }
 
 /// Reads every `[[route]]` and checks that each event has a way and each channel an event.
@@ -294,6 +329,20 @@ channels = ["ops"]
             (down("ops"), vec!["all", "plant", "cas"]),
         ] {
             assert_eq!(config.route(&event), expected, "{event:?}");
+            let tried = config.try_routes(&event);
+            let taking = tried.iter().filter(|it| it.is_tried && it.why_not.is_none());
+            let chosen: Vec<_> = taking.map(|it| it.number).collect();
+            assert_eq!(chosen.len(), config.chosen(&event).len(), "{tried:?}");
         }
+        let why = config.try_routes(&expiring(Warning, Kind::Device, "plant-17", "a"));
+        let why: Vec<_> = why.into_iter().map(|it| it.why_not.unwrap_or_default()).collect();
+        let expected = [
+            "severity is `warning`, and `critical` is asked for",
+            "organizational_unit is `plant-17`, and `plant-?` is asked for",
+            "kind is `device`, and `ca` is asked for",
+            "scope is `a`, and `quiet` is asked for",
+            "",
+        ];
+        assert_eq!(why, expected);
     }
 }

@@ -1,6 +1,7 @@
 //! What an event or a certificate must be like: for routes, ladders and snoozes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::glob;
 
@@ -105,6 +106,15 @@ impl Patterns {
     }
 }
 
+impl fmt::Display for Patterns {
+    /// Shows them as they are configured.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let none = self.none.iter().map(|pattern| format!("`!{pattern}`"));
+        let any = self.any.iter().map(|pattern| format!("`{pattern}`"));
+        f.write_str(&any.chain(none).collect::<Vec<_>>().join(" or "))
+    }
+}
+
 /// What an event must be like. What is not asked for matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matcher {
@@ -139,5 +149,14 @@ impl Matcher {
             value(*field).is_some_and(|found| patterns.matches(found))
         };
         self.labels.is_empty() && self.fields.iter().all(fits)
+    }
+}
+
+impl fmt::Display for Matcher {
+    /// Shows what is asked for; nothing where that is nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.fields.iter().map(|(field, it)| format!("{} {it}", field.as_str()));
+        let labels = self.labels.iter().map(|(name, it)| format!("label {name} {it}"));
+        f.write_str(&fields.chain(labels).collect::<Vec<_>>().join(", "))
     }
 }

@@ -20,6 +20,32 @@ impl Matcher {
     }
 }
 
+impl Matcher {
+    /// Returns the first thing that is asked for and that `event` does not have; `None` where it has everything.
+    pub fn why_not(&self, event: &Event) -> Option<String> {
+        for (field, patterns) in &self.fields {
+            let word = field.as_str();
+            match field.of(event) {
+                None => return Some(format!("an event of this kind has no {word}")),
+                Some(found) if !patterns.matches(&found) => {
+                    return Some(format!("{word} is `{found}`, and {patterns} is asked for"));
+                }
+                Some(_) => {}
+            }
+        }
+        for (name, patterns) in &self.labels {
+            match label(event, name) {
+                None => return Some("an event of this kind has no labels".to_owned()),
+                Some(found) if !patterns.matches(found) => {
+                    return Some(format!("label {name} is `{found}`, and {patterns} is asked for"));
+                }
+                Some(_) => {}
+            }
+        }
+        None
+    }
+}
+
 impl Field {
     /// Returns what an event has in it; `None`: an event of this kind has nothing of the kind.
     fn of(self, event: &Event) -> Option<Cow<'_, str>> {

@@ -72,8 +72,8 @@ pub use ladders::Ladders;
 pub use matcher::{Field, Matcher, Patterns};
 pub use message::{Detail, Entry, Fact, Language, Manner, Message, Tone, days_left};
 pub use plan::{
-    DecisionReason, Ledger, Notice, Notified, Reminders, Reminding, Renewals, Renewing,
-    has_long_ended, plan, plan_renewed, severity,
+    DecisionReason, Forecast, Ledger, Notice, Notified, Prospect, Reminders, Reminding, Renewals,
+    Renewing, has_long_ended, plan, plan_renewed, severity,
 };
 pub use sightings::{Seen, Sightings, listed_digest};
 pub use snooze::{

@@ -319,6 +319,13 @@ mod tests {
         async fn open_for(&self, _: &str) -> Result<Vec<(RowId, Notified)>, StoreError> {
             unreachable!("it only writes")
         }
+        async fn open_alerts(
+            &self,
+            _: Option<RowId>,
+            _: usize,
+        ) -> Result<Vec<(RowId, Notified, Vec<String>)>, StoreError> {
+            unreachable!("it only writes")
+        }
         async fn stranded(&self, _: &[String]) -> Result<Vec<Stranded>, StoreError> {
             unreachable!("it only writes")
         }

@@ -153,6 +153,14 @@ pub trait Store: Send + Sync {
     /// Reads the open alerts that a channel was told of, as they were last said.
     async fn open_for(&self, channel: &str) -> Result<Vec<(RowId, Notified)>, StoreError>;
 
+    /// Reads some of the open alerts about certificates with larger numbers than `after`, in their order: as they were last
+    /// said, and who was told.
+    async fn open_alerts(
+        &self,
+        after: Option<RowId>,
+        limit: usize,
+    ) -> Result<Vec<(RowId, Notified, Vec<String>)>, StoreError>;
+
     /// Reads what waits for channels that are not among these, each event once.
     async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError>;
 

@@ -184,6 +184,14 @@ impl<O: Observer, S: Store> Store for Observed<O, S> {
         self.memory.open_for(channel).await
     }
 
+    async fn open_alerts(
+        &self,
+        after: Option<RowId>,
+        limit: usize,
+    ) -> Result<Vec<(RowId, Notified, Vec<String>)>, StoreError> {
+        self.memory.open_alerts(after, limit).await
+    }
+
     async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {
         self.memory.stranded(channels).await
     }

@@ -51,9 +51,11 @@ use limits::Limits;
 use server::Network;
 
 pub use access::Access;
+#[cfg(test)]
+pub use api::PlannedCertificate;
 pub use api::{
-    Audit, Certificates, Outbox, OutboxDone, OutboxMessage, SnoozeList, SnoozeObject, SnoozeWish,
-    Tested,
+    Audit, Certificates, Outbox, OutboxDone, OutboxMessage, PlanAnswer, PlannedGroup,
+    PlannedMessage, Routed, SnoozeList, SnoozeObject, SnoozeWish, Tested,
 };
 pub use certificate::{Certificate, cell as csv_cell, csv_header, csv_rows};
 pub use explained::{Explained, Other};

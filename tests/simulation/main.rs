@@ -17,6 +17,7 @@ mod cloud;
 mod fate;
 mod machine;
 mod network;
+mod planned;
 mod plays;
 mod proof;
 mod room;

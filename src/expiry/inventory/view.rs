@@ -69,6 +69,14 @@ impl View {
         &self.issuers
     }
 
+    /// Returns what the issuer of a certificate is called, as far as that is known.
+    pub fn issuer_name(&self, row: RowId) -> Option<&str> {
+        let (number, offset) = place(row);
+        let chunk = self.chunks.get(number)?;
+        let slot = chunk.slot(offset)?;
+        self.issuers.get(&chunk.issuer(slot.offset)).map(|name| &**name)
+    }
+
     /// Returns the source and the name of a scope.
     pub(in super::super) fn names_of(&self, scope: ScopeId) -> (&str, &str) {
         self.names.get(&scope).map_or(("", ""), |(source, name)| (source, name))

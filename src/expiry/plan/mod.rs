@@ -8,6 +8,7 @@
 //! Verdicts that were planned have to be committed. When that fails, the evaluator has to look at everything
 //! again ([`Evaluator::revisit`](super::Evaluator::revisit)).
 
+mod forecast;
 mod ledger;
 mod reminders;
 mod renewal;
@@ -22,6 +23,7 @@ use super::event::Severity;
 use super::inventory::View;
 use super::ladder::Rung;
 
+pub use forecast::{Forecast, Prospect};
 pub use ledger::Ledger;
 pub use reminders::{Reminders, Reminding};
 pub use renewal::{Renewals, plan_renewed};
@@ -152,15 +154,25 @@ pub fn severity(status: Status, rung: Rung) -> Severity {
 
 /// Returns why a verdict is notified, or is not.
 fn reason(verdict: &Verdict, now: Timestamp, ledger: &Ledger) -> DecisionReason {
-    let in_use = verdict.status == Status::Active;
-    match ledger.last(verdict.row) {
-        None if has_long_ended(verdict.not_after, now) => DecisionReason::LongEnded,
+    let certificate = (verdict.not_after, verdict.lifetime, verdict.status);
+    reason_of((verdict.rung, verdict.crossed), certificate, now, ledger.last(verdict.row))
+}
+
+/// Returns why a rung, crossed at a time, is notified of a certificate, with its end, lifetime and status; `last` is what was
+/// notified: the rung, when, and whether mildly.
+fn reason_of(
+    (rung, crossed): (Rung, Timestamp),
+    (not_after, lifetime, status): (Timestamp, Option<u32>, Status),
+    now: Timestamp,
+    last: Option<(Rung, Timestamp, bool)>,
+) -> DecisionReason {
+    let in_use = status == Status::Active;
+    match last {
+        None if has_long_ended(not_after, now) => DecisionReason::LongEnded,
         None => DecisionReason::FirstSight,
         Some((_, at, _)) if at > now.plus(TRUSTED_ERROR) => DecisionReason::FromTheFuture,
-        Some((rung, ..)) if verdict.rung.is_tighter_for(verdict.lifetime, rung) => {
-            DecisionReason::TighterRung
-        }
-        Some((_, at, _)) if at < verdict.crossed => DecisionReason::EndChanged,
+        Some((said, ..)) if rung.is_tighter_for(lifetime, said) => DecisionReason::TighterRung,
+        Some((_, at, _)) if at < crossed => DecisionReason::EndChanged,
         Some((.., mild)) if mild && in_use => DecisionReason::InUse,
         Some(_) => DecisionReason::AlreadySaid,
     }

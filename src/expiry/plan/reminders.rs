@@ -36,7 +36,7 @@ impl Default for Reminding {
 
 impl Reminding {
     /// Returns when a certificate that ends at `end` is due again after this was said of it.
-    fn next(self, notified: Notified, end: Timestamp) -> Option<Timestamp> {
+    pub(super) fn next(self, notified: Notified, end: Timestamp) -> Option<Timestamp> {
         if notified.mild || notified.rung.seconds() > self.from {
             return None;
         }

@@ -184,6 +184,10 @@ impl Pair {
         }
         let asked: Vec<_> = (0..ROWS).map(RowId).collect();
         assert_eq!(store.told(&asked).await.unwrap(), memory.told(&asked).await.unwrap());
+        for after in [None, Some(RowId(2))] {
+            let open = memory.open_alerts(after, 3).await.unwrap();
+            assert_eq!(store.open_alerts(after, 3).await.unwrap(), open);
+        }
         assert_eq!(store.unsaid().await.unwrap(), memory.unsaid().await.unwrap());
         let there = ["ops".to_owned()];
         let stranded = memory.stranded(&there).await.unwrap();

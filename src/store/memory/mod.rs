@@ -203,6 +203,20 @@ impl Store for Memory {
         Ok(open.map(|(row, (said, _))| (*row, *said)).collect())
     }
 
+    async fn open_alerts(
+        &self,
+        after: Option<RowId>,
+        limit: usize,
+    ) -> Result<Vec<(RowId, Notified, Vec<String>)>, StoreError> {
+        let tables = self.tables();
+        let later = tables.known.ledger.iter().filter(|(row, _)| after.is_none_or(|it| **row > it));
+        let alert =
+            |(row, (said, told)): (&RowId, &(Notified, std::collections::BTreeSet<String>))| {
+                (*row, *said, told.iter().cloned().collect())
+            };
+        Ok(later.take(limit).map(alert).collect())
+    }
+
     async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {
         Ok(self.tables().outbox.stranded(channels))
     }

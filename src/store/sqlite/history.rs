@@ -4,9 +4,9 @@ use rusqlite::{Transaction, params};
 
 use super::super::entries::{Line, by_message};
 use super::super::{OutboxEntry, Standing, event};
-use super::certificates::{collect, maybe_time, text, time};
+use super::certificates::{collect, maybe_time, said, text, time};
 use super::failure::{Failure, Outcome};
-use crate::expiry::{Event, RowId, Timestamp};
+use crate::expiry::{Event, Notified, RowId, Timestamp};
 
 /// Ends that are kept of a certificate.
 pub(super) const ENDS: i64 = 10;
@@ -32,8 +32,12 @@ const SAID_OF: &str = "
     FROM event e CROSS JOIN delivery d ON d.event = e.number
     WHERE e.certificate = ?1 AND d.state <> 'settled' ORDER BY d.id DESC LIMIT ?2";
 
+const OPEN: &str = "
+    SELECT certificate_id, rung, at, mild, reminders, told FROM ledger
+    WHERE certificate_id > ?1 ORDER BY certificate_id LIMIT ?2";
+
 /// Every statement of this part.
-pub(super) const STATEMENTS: &[&str] = &[MOVE, KEEP_TEN, ENDS_OF, FORGET, SAID_OF];
+pub(super) const STATEMENTS: &[&str] = &[MOVE, KEEP_TEN, ENDS_OF, FORGET, SAID_OF, OPEN];
 
 /// Keeps the ends of certificates that are about to get other ones. To be called before they do.
 pub(super) fn keep_ends(
@@ -61,6 +65,23 @@ pub(super) fn ends(
 ) -> Outcome<Vec<(Timestamp, Timestamp)>> {
     let mut statement = transaction.prepare_cached(ENDS_OF)?;
     collect(statement.query([row.0])?, |row| Ok((time(row, 0)?, time(row, 1)?)))
+}
+
+/// Reads open alerts about certificates with larger numbers, as they were last said, and who was told.
+pub(super) fn open(
+    transaction: &Transaction<'_>,
+    after: Option<RowId>,
+    limit: usize,
+) -> Outcome<Vec<(RowId, Notified, Vec<String>)>> {
+    let after = after.map_or(-1, |row| i64::from(row.0));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = transaction.prepare_cached(OPEN)?;
+    collect(statement.query([after, limit])?, |row| {
+        let (number, notified) = said(row)?;
+        let told = serde_json::from_str(row.get_ref(5)?.as_str()?);
+        let told = told.map_err(|error| Failure::Rule(format!("who was told: {error}")))?;
+        Ok((number, notified, told))
+    })
 }
 
 /// Reads what was said of a certificate, the newest first.

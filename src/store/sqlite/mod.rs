@@ -244,6 +244,14 @@ impl Store for Sqlite {
         self.readers.read(move |transaction| posts::open_for(transaction, &channel)).await
     }
 
+    async fn open_alerts(
+        &self,
+        after: Option<RowId>,
+        limit: usize,
+    ) -> Result<Vec<(RowId, Notified, Vec<String>)>, StoreError> {
+        self.readers.read(move |transaction| history::open(transaction, after, limit)).await
+    }
+
     async fn stranded(&self, channels: &[String]) -> Result<Vec<Stranded>, StoreError> {
         let channels = channels.to_vec();
         self.readers.read(move |transaction| posts::stranded(transaction, &channels)).await

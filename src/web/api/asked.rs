@@ -65,6 +65,49 @@ pub(super) struct ListParameters {
     format: Option<String>,
 }
 
+/// What the alerts can be asked for.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it says what may be asked; what is asked is read one by one")]
+pub(super) struct AlertParameters {
+    /// Alerts in a page.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<u32>,
+}
+
+/// What the plan can be asked for.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it says what may be asked; what is asked is read one by one")]
+pub(super) struct PlanParameters {
+    /// How many days to look ahead.
+    #[param(minimum = 1, maximum = 400, default = 30)]
+    days: Option<u32>,
+    /// Only what this channel will be told.
+    channel: Option<String>,
+}
+
+/// What a route can be asked for: one of `certificate` and `event`.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it says what may be asked; what is asked is read one by one")]
+pub(super) struct RouteParameters {
+    /// The id of a certificate: what is said of it now, or at its next rung.
+    certificate: Option<String>,
+    /// A kind of event that is not about a certificate.
+    event: Option<String>,
+    /// The source that it is about.
+    source: Option<String>,
+    /// The scope that it is about.
+    scope: Option<String>,
+    /// The place that it is about.
+    place: Option<String>,
+    /// The channel that it is about.
+    channel: Option<String>,
+}
+
 /// What the audit can be asked for.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

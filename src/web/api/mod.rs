@@ -10,6 +10,7 @@ use super::Shared;
 use super::problem::Problem;
 use crate::catalog::{CatalogError, Mistake};
 
+mod alerts;
 mod asked;
 mod audit;
 mod certificates;
@@ -20,6 +21,8 @@ mod export;
 mod openapi;
 mod outbox;
 mod parameters;
+mod plan;
+mod routing;
 mod snoozes;
 mod sources;
 mod timeline;
@@ -28,6 +31,10 @@ pub use audit::Audit;
 pub use certificates::Certificates;
 pub use channels::Tested;
 pub use outbox::{Outbox, OutboxDone, OutboxMessage};
+#[cfg(test)]
+pub use plan::PlannedCertificate;
+pub use plan::{PlanAnswer, PlannedGroup, PlannedMessage};
+pub use routing::Routed;
 pub use snoozes::{SnoozeList, SnoozeObject, SnoozeWish};
 pub(in crate::web) use snoozes::{end_snooze, grant};
 
@@ -39,6 +46,9 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/certificates/{id}/explain", get(explain::story))
         .route("/api/v1/sources", get(sources::list))
         .route("/api/v1/channels", get(channels::list))
+        .route("/api/v1/alerts", get(alerts::list))
+        .route("/api/v1/plan", get(plan::plan))
+        .route("/api/v1/route", get(routing::explain))
         .route("/api/v1/audit", get(audit::list))
         .route("/api/v1/outbox", get(outbox::list))
         .route("/api/v1/openapi.json", get(openapi::document))

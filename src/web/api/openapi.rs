@@ -8,7 +8,10 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::parameters::{self, Pairs};
-use super::{audit, certificates, channels, explain, outbox, snoozes, sources, timeline};
+use super::{
+    alerts, audit, certificates, channels, explain, outbox, plan, routing, snoozes, sources,
+    timeline,
+};
 use crate::web::Shared;
 use crate::web::problem::{Document, Problem};
 
@@ -23,6 +26,9 @@ use crate::web::problem::{Document, Problem};
         sources::list,
         channels::list,
         channels::test,
+        alerts::list,
+        plan::plan,
+        routing::explain,
         audit::list,
         outbox::list,
         outbox::retry,

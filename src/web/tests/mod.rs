@@ -1,6 +1,7 @@
 //! The server over real sockets.
 
 mod access;
+mod ahead;
 mod api;
 mod calendar;
 mod client;

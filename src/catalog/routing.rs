@@ -1,0 +1,157 @@
+//! Which route an event takes, to which channels, and why not to the others.
+
+use super::{Catalog, CatalogError, Entry};
+use crate::config::{Config, RouteTrial};
+use crate::expiry::{
+    Accepted, EndpointNews, Event, EventKind, Invalid, InvalidReason, Newer, Rung, Severity,
+    Timestamp, Topic, severity,
+};
+
+/// What is asked: a certificate, or an event about something else.
+#[derive(Clone, Debug)]
+pub enum RouteQuery {
+    /// What will be said of the certificate with this id next.
+    Certificate(String),
+    /// An event of this kind.
+    Event {
+        /// Its kind.
+        kind: EventKind,
+        /// The source that it is about.
+        source: String,
+        /// The scope.
+        scope: String,
+        /// The place.
+        place: String,
+        /// The channel.
+        channel: String,
+    },
+}
+
+/// Where an event goes.
+#[derive(Clone, Debug)]
+pub struct Routing {
+    /// The event.
+    pub event: Event,
+    /// What each route makes of it.
+    pub trials: Vec<RouteTrial>,
+    /// The channels that it goes to, each with the time until which it waits there.
+    pub channels: Vec<(String, Option<Timestamp>)>,
+    /// The other channels, and why it does not go there.
+    pub others: Vec<(String, String)>,
+}
+
+impl Catalog {
+    /// Tells where an event goes; `None` where there is no such certificate.
+    pub async fn routing(&self, query: &RouteQuery) -> Result<Option<Routing>, CatalogError> {
+        let moment = self.moment();
+        let event = match query {
+            RouteQuery::Certificate(id) => match self.one(id).await? {
+                Some(entry) => self.next_event(&entry, moment.now),
+                None => return Ok(None),
+            },
+            RouteQuery::Event { kind, source, scope, place, channel } => {
+                let names = [source, scope, place, channel].map(String::clone);
+                let Some((severity, topic)) = topic(*kind, names) else {
+                    let detail = format!("`{}` is about a certificate: name one", kind.as_str());
+                    return Err(CatalogError::Mistaken(detail));
+                };
+                Event { id: String::new(), at: moment.now, severity, topic }
+            }
+        };
+        Ok(Some(routing(&moment.config, event, moment.now)))
+    }
+
+    /// Returns what is said of a certificate now, or at the next rung.
+    fn next_event(&self, entry: &Entry, now: Timestamp) -> Event {
+        let ahead = self.steps(entry).into_iter().find(|(_, at)| *at > now);
+        let rung = entry.rung.or(ahead.map(|(rung, _)| rung)).unwrap_or(Rung::Expired);
+        let facts = entry.facts.clone();
+        let severity = severity(facts.status, rung);
+        let topic = if entry.not_deployed.is_some() {
+            let newer = Newer {
+                source: String::new(),
+                place: String::new(),
+                serial: String::new(),
+                not_after: None,
+                deployment_unknown: false,
+            };
+            Topic::NotDeployed { facts, rung, newer, since: None, bound: Vec::new() }
+        } else {
+            let (leaves, newer, unserved, places) = (None, None, false, None);
+            Topic::Expiring { facts, rung, leaves, newer, unserved, places }
+        };
+        Event { id: String::new(), at: now, severity, topic }
+    }
+}
+
+fn routing(config: &Config, event: Event, now: Timestamp) -> Routing {
+    let trials = config.try_routes(&event);
+    let chosen: Vec<String> = config.route(&event).into_iter().map(str::to_owned).collect();
+    let others = config.channels.iter().filter(|channel| !chosen.contains(&channel.name));
+    let others = others.map(|channel| (channel.name.clone(), why_not(&channel.name, &trials)));
+    let others = others.collect();
+    let muted = |name: String| {
+        let until = config.muted_until(&event, &name, now);
+        (name, until)
+    };
+    let channels = chosen.into_iter().map(muted).collect();
+    Routing { event, trials, channels, others }
+}
+
+fn why_not(channel: &str, trials: &[RouteTrial]) -> String {
+    let leading = trials.iter().filter(|trial| trial.channels.iter().any(|one| one == channel));
+    let reasons: Vec<String> = leading
+        .map(|trial| match &trial.why_not {
+            Some(why) => format!("route {}: {why}", trial.number),
+            None if !trial.is_tried => format!(
+                "route {}: one above it took the event and does not `continue`",
+                trial.number
+            ),
+            None => format!("route {}: what is said of a channel is not said to it", trial.number),
+        })
+        .collect();
+    if reasons.is_empty() { "no route leads there".to_owned() } else { reasons.join("; ") }
+}
+
+/// Returns an event of a kind that is not about a certificate, with its severity.
+fn topic(
+    kind: EventKind,
+    [source, scope, place, channel]: [String; 4],
+) -> Option<(Severity, Topic)> {
+    use EventKind as K;
+    use Severity::{Critical, Info, Warning};
+    let text = String::new;
+    let invalid = || Invalid { reason: InvalidReason::Untrusted, detail: String::new() };
+    let endpoint = |news| {
+        let (source, place) = (source.clone(), place.clone());
+        Topic::Endpoint { source, place, news }
+    };
+    Some(match kind {
+        K::EndpointInvalid => (Critical, endpoint(EndpointNews::Invalid(invalid()))),
+        K::EndpointUnreachable => (Warning, endpoint(EndpointNews::Unreachable { error: text() })),
+        K::EndpointReachable => (Info, endpoint(EndpointNews::Reachable)),
+        K::PlaceUnreadable => (Warning, Topic::PlaceUnreadable { source, place, error: text() }),
+        K::PlaceReadable => (Info, Topic::PlaceReadable { source, place }),
+        K::SourceStale => (Critical, Topic::SourceStale { source, last_proven: None, error: None }),
+        K::SourceRecovered => (Info, Topic::SourceRecovered { source }),
+        K::InventoryShrunk => {
+            (Critical, Topic::InventoryShrunk { source, scope, known: 0, missing: 0 })
+        }
+        K::InventoryRestored => {
+            let accepted: Option<Accepted> = None;
+            (Info, Topic::InventoryRestored { source, scope, accepted })
+        }
+        K::InventoryContradicts => {
+            (Critical, Topic::InventoryContradicts { source, scope, unlisted: 0 })
+        }
+        K::InventoryConsistent => (Info, Topic::InventoryConsistent { source, scope }),
+        K::ChannelDown => (Critical, Topic::ChannelDown { channel, code: text(), hint: text() }),
+        K::ChannelUp => (Info, Topic::ChannelUp { channel }),
+        K::NotificationDead => (Critical, Topic::NotificationDead { channel, code: text() }),
+        K::ClockSuspect => (Critical, Topic::ClockSuspect { detail: text() }),
+        K::ClockOffset => (Critical, Topic::ClockOffset { source, seconds: 0 }),
+        K::ClockRecovered => (Info, Topic::ClockRecovered),
+        K::Test => (Info, Topic::Test),
+        _ => return None,
+    })
+}

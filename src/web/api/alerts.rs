@@ -1,0 +1,98 @@
+//! `/api/v1/alerts`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use super::asked::AlertParameters;
+use super::parameters::{self, Pairs};
+use super::sources::fresh;
+use crate::catalog::{OpenAlert, OpenAlerts};
+use crate::expiry::{Timestamp, severity};
+use crate::web::Shared;
+use crate::web::certificate::{Certificate, rfc3339};
+use crate::web::problem::{Document, Problem};
+
+/// Alerts of one answer, where nobody says and at most.
+const USUAL: usize = 100;
+const MOST: usize = 1000;
+
+/// The alerts about certificates that are open.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Alerts {
+    /// The alerts, in the order in which the certificates became known.
+    items: Vec<Alert>,
+    /// What to pass as `cursor` for the page after it; `null` when it was the last.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+/// An alert that is open: what was last said of a certificate.
+#[derive(Serialize, ToSchema)]
+struct Alert {
+    /// The certificate.
+    certificate: Certificate,
+    /// The tightest rung that was said.
+    rung: String,
+    /// How much that asked of the reader.
+    #[schema(pattern = "^(info|warning|critical)$")]
+    severity: String,
+    /// When it was decided.
+    #[schema(required, format = DateTime)]
+    decided_at: Option<String>,
+    /// How often that rung was said again.
+    reminders: u32,
+    /// The channels that were told since it was opened.
+    told: Vec<String>,
+}
+
+impl Alert {
+    fn of(alert: &OpenAlert, now: Timestamp) -> Self {
+        let said = alert.notified;
+        Self {
+            certificate: Certificate::of(&alert.entry, now),
+            rung: said.rung.as_label(),
+            severity: severity(alert.entry.facts.status, said.rung).as_str().to_owned(),
+            decided_at: rfc3339(said.at),
+            reminders: u32::from(said.count),
+            told: alert.told.clone(),
+        }
+    }
+}
+
+/// Answers the alerts about certificates that are open.
+#[utoipa::path(
+    get,
+    path = "/api/v1/alerts",
+    params(AlertParameters),
+    responses(
+        (status = 200, description = "A page of them.", body = Alerts),
+        (status = "default", description = "Why not.", body = Document, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Pairs(pairs): Pairs,
+) -> Result<Response, Problem> {
+    let [limit, cursor] = parameters::some(&pairs, ["limit", "cursor"])?;
+    let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let limit = match limit.map(str::parse) {
+        None => USUAL,
+        Some(Ok(limit @ 1..=MOST)) => limit,
+        Some(_) => return Err(bad("limit: it is a number from 1 to 1000")),
+    };
+    let after = cursor.map(str::parse::<u32>).transpose();
+    let after = after.map_err(|_| bad("cursor: it is the `next` of the page before"))?;
+    let found = timeout(shared.limits.answer, shared.state.catalog.open_alerts(after, limit)).await;
+    let found = found.map_err(|_| Problem::busy("the store did not answer in time"))??;
+    let OpenAlerts { items, next } = found;
+    let now = shared.state.clock.now();
+    let items = items.iter().map(|alert| Alert::of(alert, now)).collect();
+    Ok(fresh(Json(Alerts { items, next: next.map(|next| next.to_string()) })))
+}
