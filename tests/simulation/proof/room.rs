@@ -12,8 +12,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::scene::RoomFault;
 use super::stage::Stage;
 
-/// How long a service asks to be left alone.
-pub(crate) const PAUSE: Duration = Duration::from_secs(97);
+/// How long a service may ask to be left alone: less than two messages are apart, and longer than it counts.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(97)];
 
 /// Longer than the daemon waits for anybody.
 const FOR_EVER: Duration = Duration::from_hours(2);
@@ -56,7 +56,7 @@ pub(crate) struct Part {
 }
 
 impl ProofRoom {
-    fn refuse(fault: RoomFault) -> Result<Receipt, SendError> {
+    fn refuse((fault, pause): (RoomFault, Duration)) -> Result<Receipt, SendError> {
         let code = || "http 500".to_owned();
         Err(match fault {
             RoomFault::Fails => SendError::Retry { after: None, code: code() },
@@ -65,7 +65,7 @@ impl ProofRoom {
                 SendError::Retry { after: None, code: format!("{}200 no", SendError::UNKNOWN) }
             }
             RoomFault::Throttles => {
-                SendError::Throttled { after: PAUSE, code: "http 429".to_owned() }
+                SendError::Throttled { after: pause, code: "http 429".to_owned() }
             }
             RoomFault::NotFound => SendError::ChannelDown {
                 code: "http 404".to_owned(),
@@ -108,10 +108,12 @@ impl Channel for ProofRoom {
             stage.judge().taken(self.index, part);
         }
         stage.cross("room", || format!("{} answers {} {fault:?}", self.index, page.id)).await;
-        if let (Some(fault), Some(part)) = (fault, &part) {
-            stage.judge().refused(self.index, part, fault);
+        let Some(fault) = fault else { return Ok(Receipt::default()) };
+        let pause = PAUSES[usize::from(stage.fate.happens("room pause", 2))];
+        if let Some(part) = &part {
+            stage.judge().refused(self.index, part, (fault, pause));
         }
-        fault.map_or_else(|| Ok(Receipt::default()), Self::refuse)
+        Self::refuse((fault, pause))
     }
 
     fn pace(&self) -> Pace {

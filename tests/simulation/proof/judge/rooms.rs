@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::config::Step;
-use super::super::room::{PAUSE, Part};
+use super::super::room::Part;
 use super::super::scene::RoomFault;
 use super::super::truth::DAY;
 use super::rungs::{length, step};
@@ -271,7 +271,12 @@ impl Judge {
     }
 
     /// The room answers that it failed.
-    pub(crate) fn refused(&mut self, room: usize, part: &Part, fault: RoomFault) {
+    pub(crate) fn refused(
+        &mut self,
+        room: usize,
+        part: &Part,
+        (fault, pause): (RoomFault, Duration),
+    ) {
         self.reach(super::reach::of_room(fault));
         let now = Instant::now();
         let book = &mut self.books[room];
@@ -279,7 +284,7 @@ impl Judge {
         match fault {
             RoomFault::Unknown | RoomFault::Panics => *unknown += 1,
             RoomFault::Rejects => *rejected += 1,
-            RoomFault::Throttles => book.closed_until = Some(now + PAUSE),
+            RoomFault::Throttles => book.closed_until = Some(now + pause),
             _ => {}
         }
     }
@@ -289,6 +294,9 @@ impl Judge {
         let room: usize = channel.strip_prefix("room-").and_then(|room| room.parse().ok()).unwrap();
         let events = self.books[room].messages.get(batch).cloned().unwrap_or_default();
         match update {
+            BatchUpdate::Delivered { .. } if events.is_empty() => {
+                self.violates(LIVENESS, format!("{batch} is delivered, and was never sent"));
+            }
             BatchUpdate::Delivered { .. } => self.delivered(room, batch, &events),
             BatchUpdate::Dead { at, code } => {
                 self.reach("given up");

@@ -143,20 +143,23 @@ impl Judge {
     ) {
         let lifetime = self.certificate(place).lifetime(end);
         let decided = event.at.seconds();
-        let mut ladders = self.times.settings_around(decided);
-        // What was said by a ladder of before, and is said again, is said as it was, until a tighter rung is crossed.
-        ladders.extend(self.times.settings.iter().map(|(_, settings)| *settings));
+        let ladders = self.times.settings_around(decided);
+        let own = length(step(rung), lifetime);
+        // What was said by a ladder of before, and is said again, is said as it was: no rung of this one is tighter.
+        let may_be_former = self.times.has_another_ladder();
         let fits = |settings: &Settings| {
             [-ROUNDING, 0, ROUNDING].into_iter().any(|rounding| {
                 let tightest = tightest(settings.ladder, end, lifetime, decided + rounding);
-                tightest.is_some_and(|(tightest, _)| tightest == step(rung))
+                let is_it = tightest.is_some_and(|(tightest, _)| tightest == step(rung));
+                let looser =
+                    tightest.is_none_or(|(_, length)| own.is_some_and(|own| length >= own));
+                is_it || may_be_former && looser
             })
         };
         if !ladders.iter().any(fits) {
             return self.violates(3, format!("another rung is the tightest: {event:?}"));
         }
         // What waits is replaced when a tighter one is crossed.
-        let own = length(step(rung), lifetime);
         let same_all_along = self.times.settings.len() == 1;
         let now = tightest(ladders[0].ladder, end, lifetime, settled - ROUNDING);
         if same_all_along

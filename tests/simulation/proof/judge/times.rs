@@ -112,6 +112,11 @@ impl Times {
         }
     }
 
+    /// Returns whether ladders have changed.
+    pub(super) fn has_another_ladder(&self) -> bool {
+        self.settings.windows(2).any(|pair| pair[0].1.ladder != pair[1].1.ladder)
+    }
+
     /// Returns whether routes have changed.
     pub(super) fn has_rerouted(&self) -> bool {
         self.settings.windows(2).any(|pair| pair[0].1.routing != pair[1].1.routing)

@@ -8,8 +8,8 @@ use notafter::facade::store::{Commit, Post, ScanRecord};
 use super::Judge;
 use super::times::TRUSTED;
 
-/// A clock that was set is noticed within a minute, and a store may take as long.
-const NOTICED: i64 = 180;
+/// A right time that was shown is taken in by then, and what was decided before is written.
+const TAKEN_IN: i64 = 180;
 
 #[derive(Default)]
 pub(super) struct Written {
@@ -70,14 +70,14 @@ impl Judge {
             return;
         }
         let since = self.times.bent_since();
-        let ran_before = self.times.started < since && now > since + NOTICED;
-        let was_told = self.times.answered_by_honest && now > self.times.started + NOTICED;
+        let ran_before = self.times.started < since;
+        let was_told = self.times.answered_by_honest && now > self.times.started + TAKEN_IN;
         let lied_to = self.times.is_lied_to(now);
         let slow = self.times.store_fault.is_some();
         // What was decided before the clock was set is about the time before.
         let fresh = rungs
             .iter()
-            .filter(|event| (event.at.seconds() - (now + bend)).abs() < NOTICED)
+            .filter(|event| (event.at.seconds() - (now + bend)).abs() < TAKEN_IN)
             .count();
         if fresh == 0 {
             return;
