@@ -33,7 +33,7 @@ fn daemon(simulator: &Simulator) -> Daemon {
     let config = format!(
         "[server]\nlisten = \"127.0.0.1:{}\"\nweb_config_file = {:?}\n[store]\nurl = \"sqlite:{}\"\n{}{}{}",
         daemon.port,
-        folder.join("web.yml"),
+        folder.join("web.yml").display().to_string(),
         folder.join("notafter.db").display(),
         ssl(simulator, "web", "every 1m", "requests_per_second = 1000"),
         webhook("ops", "WEBHOOK_URL", SIGNED),
