@@ -74,6 +74,7 @@ pub(super) struct AlertParameters {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
     /// `next` of the page before.
+    #[param(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64)]
     cursor: Option<u32>,
 }
 

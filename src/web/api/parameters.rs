@@ -7,7 +7,9 @@ use axum::http::request::Parts;
 use crate::web::problem::Problem;
 
 /// What may be any text, so that an empty one is no mistake; it says nothing.
-const TEXTS: [&str; 10] = [
+const TEXTS: [&str; 12] = [
+    "certificate",
+    "event",
     "source",
     "scope",
     "place",

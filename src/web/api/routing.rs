@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::asked::RouteParameters;
 use super::parameters::{self, Pairs};
 use super::sources::fresh;
-use crate::catalog::{RouteQuery, Routing};
+use crate::catalog::{CatalogError, RouteQuery, Routing};
 use crate::expiry::{EventKind, Facts};
 use crate::web::Shared;
 use crate::web::certificate::rfc3339;
@@ -122,7 +122,11 @@ pub(super) async fn explain(
 ) -> Result<Response, Problem> {
     let query = query(&pairs)?;
     let routing = timeout(shared.limits.answer, shared.state.catalog.routing(&query)).await;
-    let routing = routing.map_err(|_| Problem::busy("the store did not answer in time"))??;
+    let routing = routing.map_err(|_| Problem::busy("the store did not answer in time"))?;
+    let routing = routing.map_err(|error| match error {
+        CatalogError::Mistaken(detail) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
+        other => other.into(),
+    })?;
     let unknown = "no certificate with this id is known";
     let routing = routing.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, unknown))?;
     Ok(fresh(Json(Routed::of(routing))))
@@ -131,7 +135,7 @@ pub(super) async fn explain(
 fn query(pairs: &[(String, String)]) -> Result<RouteQuery, Problem> {
     let names = ["certificate", "event", "source", "scope", "place", "channel"];
     let [certificate, event, rest @ ..] = parameters::some(pairs, names)?;
-    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let bad = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
     match (certificate, event) {
         (Some(id), None) => Ok(RouteQuery::Certificate(id.to_owned())),
         (None, Some(word)) => {

@@ -79,11 +79,11 @@ async fn a_plan_and_a_route_are_answered_and_what_cannot_be_asked_is_refused() {
     for (path, status) in [
         ("plan?days=0", 400),
         ("plan?days=401", 400),
-        ("route", 400),
-        ("route?event=nothing", 400),
-        ("route?event=certificate.expiring", 400),
+        ("route", 422),
+        ("route?event=nothing", 422),
+        ("route?event=certificate.expiring", 422),
         ("route?certificate=00", 404),
-        ("route?event=test&certificate=00", 400),
+        ("route?event=test&certificate=00", 422),
     ] {
         assert_eq!(server.get(&format!("/api/v1/{path}")).await.status, status, "{path}");
     }
