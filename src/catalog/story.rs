@@ -4,8 +4,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Catalog, CatalogError, Entry, Moment};
 use crate::expiry::{
-    Cover, Event, Facts, Kind, Notified, RowId, Rung, Snooze, Status, Timestamp, Topic, View,
-    has_long_ended, severity,
+    Bound, Cover, Event, Facts, Kind, Notified, RowId, Rung, Snooze, Status, Timestamp, Topic,
+    View, has_long_ended, severity,
 };
 use crate::store::{AuditQuery, Audited, Decided, OutboxEntry, ScanRecord};
 
@@ -48,6 +48,8 @@ pub struct Standing {
     pub served_at: Vec<RowId>,
     /// Whether its names lead to endpoints that are looked at, and none serves it.
     pub served_nowhere: bool,
+    /// Where its provider uses it, if it was asked.
+    pub bound: Option<Bound>,
 }
 
 /// Asks how a certificate stands.

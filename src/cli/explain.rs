@@ -132,6 +132,11 @@ fn deployment(
         ("served_nowhere", None) => line("deployment", "served nowhere we look".to_owned())?,
         _ => {}
     }
+    match deployment.bound.as_deref() {
+        Some([]) => line("in use", "nowhere, says the provider".to_owned())?,
+        Some(places) => line("in use", printable(&places.join(", ")))?,
+        None => {}
+    }
     for other in &deployment.served_at {
         line("served at", format!("{} ({})", printable(&other.place), text(&other.source)))?;
     }

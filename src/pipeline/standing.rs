@@ -18,6 +18,7 @@ impl Pipeline {
             held,
             is_served: self.inventory.is_served(row),
             served_at: self.inventory.served_at(row),
+            bound: self.inventory.bound(row).cloned(),
             served_nowhere: self.inventory.is_served_nowhere(row, &self.looked),
         };
         if request.answer.send(standing).is_err() {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::SnoozeObject;
 use super::certificate::{Certificate, rfc3339};
 use crate::catalog::{Entry, Story};
-use crate::expiry::{Rung, Timestamp, Topic};
+use crate::expiry::{Bound, Rung, Timestamp, Topic};
 use crate::store::{Decided, OutboxEntry, ScanRecord};
 
 /// The story of one certificate. What is not known is `null`.
@@ -173,6 +173,9 @@ pub struct Deployment {
     pub state: String,
     /// Where it is served.
     pub served_at: Vec<Other>,
+    /// Where its provider uses it, product and region; nowhere, or unknown.
+    #[schema(required)]
+    pub bound: Option<Vec<String>>,
     /// The one that should be served in its place.
     #[schema(required)]
     pub newer: Option<Other>,
@@ -289,10 +292,18 @@ impl Deployment {
             (None, false, true) => "served_nowhere",
             (None, false, false) => "unknown",
         };
-        let own = Some(&story.entry).filter(|_| standing.is_served || story.newer.is_some());
+        let is_placed = !story.entry.facts.place.is_empty();
+        let own = standing.is_served || story.newer.is_some() && is_placed;
+        let own = Some(&story.entry).filter(|_| own);
+        let bound = standing.bound.as_ref().and_then(|bound| match bound {
+            Bound::To(places) => Some(places.to_vec()),
+            Bound::Nowhere => Some(Vec::new()),
+            Bound::Unknown => None,
+        });
         Self {
             state: state.to_owned(),
             served_at: own.into_iter().chain(&story.served_at).map(Other::of).collect(),
+            bound,
             newer: story.newer.as_ref().map(Other::of),
             since: story.newer.as_ref().and_then(|newer| newer.facts.not_before).and_then(rfc3339),
             older: story.older.iter().map(Other::of).collect(),

@@ -32,6 +32,16 @@ async fn a_renewed_certificate_that_is_still_bound_is_said_until_it_is_not() {
     daemon.until(undeployed, |value| (value - 1.0).abs() < 0.5).await;
     daemon.drained("ops").await;
 
+    let serial = said["certificate"]["serial"].as_str().unwrap();
+    let ran = daemon.run(&["explain", "--format", "json", serial]).await;
+    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let deployment = &told[0]["deployment"];
+    assert_eq!(
+        (&deployment["state"], &deployment["bound"]),
+        (&"not_deployed".into(), &said["bound"])
+    );
+    assert_eq!(deployment["newer"]["serial"], said["newer"]["serial"]);
+
     // Somebody binds the new one, while the daemon is gone.
     daemon.kill();
     simulator.ssl().bind(RENEWED, None);

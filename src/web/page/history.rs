@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::reader::Reader;
 use super::texts::{cut, moment, shown};
 use crate::catalog::Story;
-use crate::expiry::Timestamp;
+use crate::expiry::{Bound, Timestamp};
 use crate::store::{Decided, OutboxEntry, Standing as Progress};
 
 impl Story {
@@ -70,6 +70,9 @@ impl Story {
                     "其域名所在的端点均未使用该证书。",
                 )) }
             }
+            @if let Some(bound) = &self.standing.bound {
+                p { (reader.say("The provider uses it", "云端使用位置")) " " (in_use(bound, reader)) }
+            }
             @for served in &self.served_at {
                 p { (reader.say("Served at", "部署于")) " "
                     a href={ "/certificates/" (served.facts.id()) } { (cut(&served.facts.place, 80)) } }
@@ -78,6 +81,16 @@ impl Story {
                 p { (reader.say("An older one is served still at", "旧证书仍部署于")) " "
                     a href={ "/certificates/" (older.facts.id()) } { (cut(&older.facts.place, 80)) } }
             }
+        }
+    }
+}
+
+fn in_use(bound: &Bound, reader: &Reader) -> Markup {
+    match bound {
+        Bound::To(places) => cut(&places.join(", "), 200),
+        Bound::Nowhere => html! { (reader.say("nowhere", "无")) },
+        Bound::Unknown => {
+            html! { (reader.say("perhaps: it could not be asked", "未知：无法查询")) }
         }
     }
 }
