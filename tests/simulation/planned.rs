@@ -52,7 +52,7 @@ fn planned(outlook: &Outlook) -> Times {
     let mut times = Times::new();
     for message in &outlook.messages {
         for line in &message.lines {
-            assert_eq!(line.count as usize, line.first.len(), "every one of them is named");
+            assert_eq!(line.count, line.first.len() as u64, "every one of them is named");
             for facts in &line.first {
                 add(&mut times, (facts.serial.clone(), line.rung.as_label()), message.at);
             }
