@@ -100,6 +100,9 @@ impl ProofCloud {
             Some(Lie::Empty) => (rows, total) = (Vec::new(), 0),
             _ => {}
         }
+        // A wrong total that is right by chance is no lie.
+        let is_true = lie == Some(Lie::TotalOff) && total == rows.len() as u64;
+        let lie = lie.filter(|_| !is_true);
         let take = usize::try_from(slice.limit).unwrap();
         let mut page: Vec<Row> = rows.iter().copied().skip(offset).take(take).collect();
         if lie == Some(Lie::Doubled) {

@@ -123,7 +123,7 @@ impl Judge {
     pub(crate) fn starts(&mut self) {
         let now = self.right();
         self.times.started = now;
-        self.times.answered_by_honest = false;
+        self.times.answered_by_honest = None;
         self.books.iter_mut().for_each(Book::restart);
     }
 
@@ -171,10 +171,10 @@ impl Judge {
     }
 
     pub(crate) fn clock_shown(&mut self, honest: bool) {
-        self.times.answered_by_honest |= honest;
-        if !honest {
-            let now = self.right();
-            self.times.liar(now);
+        if honest {
+            self.times.answered_by_honest = Some(self.right());
+        } else {
+            self.times.liar(self.right());
         }
     }
 

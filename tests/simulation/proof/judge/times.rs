@@ -8,14 +8,18 @@ const SETTLES: i64 = 600;
 /// A clock that is off by more is found suspect, within an hour of trust.
 pub(super) const TRUSTED: i64 = 3700;
 
+/// A clock that nobody contradicts is trusted again when it moved evenly for so long, and an answer counts for so long.
+pub(super) const EVEN: i64 = 600;
+pub(super) const COUNTS: i64 = 3600;
+
 /// After the clock was set right it takes so long at most until it is trusted again, and what was held is decided.
 const AGREEMENT: i64 = 1800;
 
 pub(super) struct Times {
     /// When the process started, by the right time.
     pub(super) started: i64,
-    /// Whether it was shown the right time since.
-    pub(super) answered_by_honest: bool,
+    /// When it was last shown the right time since.
+    pub(super) answered_by_honest: Option<i64>,
     pub(super) store_fault: Option<StoreFault>,
     pub(super) faults_ended: Option<i64>,
     /// From and to.
@@ -34,7 +38,7 @@ impl Times {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
             started: i64::MIN,
-            answered_by_honest: false,
+            answered_by_honest: None,
             store_fault: None,
             faults_ended: None,
             disturbances: Vec::new(),

@@ -6,7 +6,7 @@ use notafter::facade::expiry::{Event, RowId, ScopeId, Topic};
 use notafter::facade::store::{Commit, Post, ScanRecord};
 
 use super::Judge;
-use super::times::TRUSTED;
+use super::times::{COUNTS, EVEN, TRUSTED};
 
 /// A right time that was shown is taken in by then, and what was decided before is written.
 const TAKEN_IN: i64 = 180;
@@ -62,16 +62,18 @@ impl Judge {
         }
     }
 
-    /// Nothing is decided by a clock that is known to be wrong: the process ran before it was set, or was shown the right
-    /// time since it started.
+    /// Nothing is decided by a clock that is known to be wrong: it was set a moment ago, or a provider showed the right time
+    /// within the last hour. Where none does, ten even minutes are enough to be trusted.
     fn judge_clock(&mut self, rungs: &[&Event]) {
         let (now, bend) = (self.right(), self.times.bend());
         if bend.abs() <= TRUSTED || rungs.is_empty() {
             return;
         }
         let since = self.times.bent_since();
-        let ran_before = self.times.started < since;
-        let was_told = self.times.answered_by_honest && now > self.times.started + TAKEN_IN;
+        let ran_before = self.times.started < since && now < since + EVEN;
+        let lately = |at: i64| at >= since && now - at <= COUNTS;
+        let was_told = self.times.answered_by_honest.is_some_and(lately)
+            && now > self.times.started + TAKEN_IN;
         let lied_to = self.times.is_lied_to(now);
         let slow = self.times.store_fault.is_some();
         // What was decided before the clock was set is about the time before.
