@@ -21,7 +21,8 @@ pub(super) async fn ask(source: &dyn Source, feed: &Feed) {
     }
     let (rows, serials): (Vec<_>, Vec<_>) =
         candidates.into_iter().map(|candidate| (candidate.row, candidate.serial)).unzip();
-    let answers = rows.into_iter().zip(source.bound(&serials).await).collect();
+    let answers = rows.into_iter().zip(source.bound(&serials).await);
+    let answers = answers.filter_map(|(row, answer)| Some((row, answer?))).collect();
     if feed.give(ScanEvent::Bound { answers }).await.is_err() {
         tracing::debug!(source = %feed.source, "stopped while it was asked where certificates are in use");
     }

@@ -87,9 +87,10 @@ pub trait Source: Send + Sync {
         false
     }
 
-    /// Returns where the provider uses certificates of these serials, in their order. What could not be asked is unknown.
-    async fn bound(&self, serials: &[String]) -> Vec<Bound> {
-        serials.iter().map(|_| Bound::Unknown).collect()
+    /// Returns where the provider uses certificates of these serials, in their order; nothing of those of which the answer is
+    /// to come. What could not be asked is unknown.
+    async fn bound(&self, serials: &[String]) -> Vec<Option<Bound>> {
+        serials.iter().map(|_| Some(Bound::Unknown)).collect()
     }
 
     /// Takes checkpoints in: those from before a restart or a reload, and those of each page that was handed on.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::client::tencent::{ApiError, Reply, Tencent, decode};
 use crate::client::{Action, CallError};
@@ -27,87 +27,122 @@ const FRESH: Duration = Duration::from_hours(6);
 /// How long an answer stands while the provider cannot be asked.
 const STALE: Duration = Duration::from_hours(24);
 
-/// Pauses before a task is asked for its result: most are done within seconds.
-const PAUSES: [u64; 6] = [1, 2, 4, 8, 15, 30];
+/// How long a task that has not ended is waited for. Then it is begun anew.
+const PATIENCE: Duration = Duration::from_hours(1);
+
+/// Looks at a task in one poll, each after a pause: most are done at once. The next poll looks again, so that none waits.
+const LOOKS: [Duration; 2] = [Duration::ZERO, Duration::from_millis(500)];
+
+/// How long one poll asks at most: the next one must not be late.
+const WITHIN: Duration = Duration::from_secs(10);
 
 /// A task that has come to its end.
 const DONE: i64 = 1;
 const FAILED: i64 = 2;
 
-/// The answers, by certificate, with when they were given.
+/// The answers, and the tasks that have not ended.
 #[derive(Default)]
-pub(super) struct Uses(Mutex<BTreeMap<String, (Instant, Bound)>>);
+pub(super) struct Uses(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// By certificate, with when they were given.
+    answers: BTreeMap<String, (Instant, Bound)>,
+    /// By task: the certificate, and when it was begun.
+    tasks: BTreeMap<String, (String, Instant)>,
+}
 
 impl Uses {
     /// Returns where certificates are used, asking about those of which it is not known or was long ago.
-    pub(super) async fn of(&self, client: &Tencent, serials: &[String]) -> Vec<Bound> {
-        self.forget_old();
-        let missing: Vec<&str> =
-            serials.iter().map(String::as_str).filter(|serial| !self.is_fresh(serial)).collect();
+    pub(super) async fn of(&self, client: &Tencent, serials: &[String]) -> Vec<Option<Bound>> {
+        self.lock().forget_old();
+        let asked = timeout(WITHIN, self.ask(client, serials)).await;
+        let asked = asked.map_err(|_| format!("no answer within {WITHIN:?}"));
+        let asked = asked.and_then(|asked| asked.map_err(|error| error.to_string()));
+        if let Err(error) = asked {
+            tracing::warn!(%error, "it is not known where certificates are in use that were renewed");
+            self.lock().tasks.clear();
+        }
+        let known = self.lock();
+        serials.iter().map(|serial| known.of(serial)).collect()
+    }
+
+    /// Begins a task for each certificate that has none, and looks at those that there are.
+    async fn ask(&self, client: &Tencent, serials: &[String]) -> Result<(), CallError> {
+        let missing = self.lock().missing(serials);
         for some in missing.chunks(AT_ONCE) {
-            match ask(client, some).await {
-                Ok(answers) => self.keep(answers),
-                Err(error) => tracing::warn!(
-                    certificates = some.len(), %error,
-                    "it is not known where certificates are in use that were renewed"
-                ),
+            let request = Create { certificate_ids: some, is_cache: 1 };
+            let begun = client.call(CREATE, &request, |body| decode::<Begun>(body)).await?;
+            self.lock().begin(begun.cert_task_ids.unwrap_or_default());
+        }
+        for pause in LOOKS {
+            let tasks: Vec<String> = self.lock().tasks.keys().cloned().collect();
+            if tasks.is_empty() {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            for some in tasks.chunks(AT_ONCE) {
+                let request = Ask { task_ids: some };
+                let results = client.call(RESULT, &request, |body| decode::<Results>(body)).await?;
+                self.lock().end(&results.sync_task_bind_resource_result.unwrap_or_default());
             }
         }
-        let answers = self.lock();
-        let known = |serial: &String| answers.get(serial).map(|(_, bound)| bound.clone());
-        serials.iter().map(|serial| known(serial).unwrap_or(Bound::Unknown)).collect()
+        Ok(())
     }
 
-    fn is_fresh(&self, serial: &str) -> bool {
-        self.lock().get(serial).is_some_and(|(at, _)| at.elapsed() < FRESH)
-    }
-
-    fn forget_old(&self) {
-        self.lock().retain(|_, (at, _)| at.elapsed() < STALE);
-    }
-
-    /// An answer that says nothing is asked for again, and takes the place of none.
-    fn keep(&self, answers: BTreeMap<String, Bound>) {
-        let known = answers.into_iter().filter(|(_, bound)| *bound != Bound::Unknown);
-        let now = Instant::now();
-        self.lock().extend(known.map(|(serial, bound)| (serial, (now, bound))));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, Bound)>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Begins a task for each certificate and waits for what they find. One that does not end in time is left out.
-async fn ask(client: &Tencent, serials: &[&str]) -> Result<BTreeMap<String, Bound>, CallError> {
-    let request = Create { certificate_ids: serials, is_cache: 1 };
-    let begun = client.call(CREATE, &request, |body| decode::<Begun>(body)).await?;
-    let tasks = begun.cert_task_ids.unwrap_or_default();
-    let mut tasks: BTreeMap<String, String> =
-        tasks.into_iter().filter_map(|task| Some((task.task_id?, task.cert_id?))).collect();
-    let mut found = BTreeMap::new();
-    for pause in PAUSES {
-        if tasks.is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_secs(pause)).await;
-        let request = Ask { task_ids: tasks.keys().map(String::as_str).collect() };
-        let results = client.call(RESULT, &request, |body| decode::<Results>(body)).await?;
-        for result in results.sync_task_bind_resource_result.unwrap_or_default() {
-            if let Some((id, bound)) = result.bound()
-                && let Some(serial) = tasks.remove(id)
-            {
-                found.insert(serial, bound);
+impl Known {
+    fn forget_old(&mut self) {
+        self.answers.retain(|_, (at, _)| at.elapsed() < STALE);
+    }
+
+    /// Returns which of them are to be asked about.
+    fn missing(&self, serials: &[String]) -> Vec<String> {
+        let is_fresh =
+            |serial: &str| self.answers.get(serial).is_some_and(|(at, _)| at.elapsed() < FRESH);
+        let missing = serials.iter().filter(|one| !is_fresh(one) && !self.is_asked(one));
+        missing.cloned().collect()
+    }
+
+    fn is_asked(&self, serial: &str) -> bool {
+        self.tasks.values().any(|(one, _)| one == serial)
+    }
+
+    fn begin(&mut self, tasks: Vec<Task>) {
+        let now = Instant::now();
+        let begun = tasks.into_iter().filter_map(|task| Some((task.task_id?, task.cert_id?)));
+        self.tasks.extend(begun.map(|(task, serial)| (task, (serial, now))));
+    }
+
+    /// Takes in what tasks found. One that failed, or does not end, says nothing, which takes the place of no answer.
+    fn end(&mut self, findings: &[Finding]) {
+        let now = Instant::now();
+        for (task, bound) in findings.iter().filter_map(Finding::bound) {
+            let Some((serial, _)) = self.tasks.remove(task) else { continue };
+            if bound != Bound::Unknown {
+                self.answers.insert(serial, (now, bound));
             }
         }
+        self.tasks.retain(|_, (_, begun)| begun.elapsed() < PATIENCE);
     }
-    Ok(found)
+
+    fn of(&self, serial: &str) -> Option<Bound> {
+        match self.answers.get(serial) {
+            Some((_, bound)) => Some(bound.clone()),
+            None if self.is_asked(serial) => None,
+            None => Some(Bound::Unknown),
+        }
+    }
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Create<'a> {
-    certificate_ids: &'a [&'a str],
+    certificate_ids: &'a [String],
     /// Whether a result of the last half hour will do.
     is_cache: u8,
 }
@@ -115,7 +150,7 @@ struct Create<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Ask<'a> {
-    task_ids: Vec<&'a str>,
+    task_ids: &'a [String],
 }
 
 #[derive(Deserialize)]
@@ -311,17 +346,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_is_waited_for_and_its_answer_holds_for_six_hours() {
+    async fn a_task_holds_up_no_poll_and_its_answer_holds_for_six_hours() {
         let provider = Arc::new(Provider::default());
         let source = provider.source();
         let serials = ["good".to_owned(), "bad".to_owned()];
         let used = to(&["clb ap-guangzhou"]);
+        let known = [Some(used.clone())];
         assert!(source.tells_use());
-        assert_eq!(source.bound(&serials).await, [used.clone(), Bound::Unknown]);
-        assert_eq!(source.bound(&serials[..1]).await, std::slice::from_ref(&used));
+        assert_eq!(source.bound(&serials).await, [None, None], "the next poll looks again");
+        assert_eq!(source.bound(&serials).await, [Some(used.clone()), Some(Bound::Unknown)]);
+        assert_eq!(source.bound(&serials[..1]).await, known);
         assert_eq!(provider.created.load(SeqCst), 1);
         tokio::time::advance(FRESH).await;
-        assert_eq!(source.bound(&serials[..1]).await, [used]);
+        assert_eq!(source.bound(&serials[..1]).await, known);
         assert_eq!(provider.created.load(SeqCst), 2);
     }
 
@@ -329,12 +366,13 @@ mod tests {
     async fn without_the_right_nothing_is_known_and_the_last_answer_stands_for_a_day() {
         let provider = Arc::new(Provider::default());
         let source = provider.source();
-        let (serials, used) = (["good".to_owned()], to(&["clb ap-guangzhou"]));
-        assert_eq!(source.bound(&serials).await, std::slice::from_ref(&used));
+        let (serials, known) = (["good".to_owned()], [Some(to(&["clb ap-guangzhou"]))]);
+        assert_eq!(source.bound(&serials).await, [None]);
+        assert_eq!(source.bound(&serials).await, known);
         provider.refuses.store(true, SeqCst);
         tokio::time::advance(FRESH * 2).await;
-        assert_eq!(source.bound(&serials).await, [used]);
+        assert_eq!(source.bound(&serials).await, known);
         tokio::time::advance(STALE).await;
-        assert_eq!(source.bound(&serials).await, [Bound::Unknown]);
+        assert_eq!(source.bound(&serials).await, [Some(Bound::Unknown)]);
     }
 }

@@ -87,7 +87,7 @@ impl Source for TencentSsl {
         true
     }
 
-    async fn bound(&self, serials: &[String]) -> Vec<Bound> {
+    async fn bound(&self, serials: &[String]) -> Vec<Option<Bound>> {
         self.uses.of(&self.client, serials).await
     }
 
