@@ -22,7 +22,7 @@ use crate::scan::{Feed, ScanEvent, SourceStatus};
 use crate::schedule::Timers;
 use crate::source::{Checkpoint, Source};
 use crate::store::{self, OutboxRequest, Store, StoreError};
-use crate::web::Outlet;
+use crate::web::{DigestRequest, Outlet};
 
 /// Events of scans that may wait for the pipeline: backpressure, so that memory holds a few pages.
 const EVENTS: usize = 16;
@@ -223,6 +223,10 @@ impl Watcher for Counted {
         self.0.settled(channel, count);
     }
 
+    fn told_daily(&self, channel: &str, at: Timestamp) {
+        self.0.told_daily(channel, at);
+    }
+
     fn delivered(&self, channel: &str, at: Timestamp) {
         self.0.delivered(channel, at);
     }
@@ -288,6 +292,8 @@ fn settings(config: &Arc<Config>, channel: &ChannelConfig) -> Settings {
         group_wait: config.alerts.group_wait,
         hold: Hold::new(muted),
         external_url: external_url.map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        daily_language: config.digest.as_ref().and_then(|digest| digest.language),
+        gathers: config.digest.as_ref().is_some_and(|digest| digest.goes_to(&channel.name)),
     }
 }
 
@@ -318,7 +324,11 @@ pub(super) async fn wake(
 /// Passes on to the pipeline what is wanted of it over HTTP, and what is asked.
 pub(super) fn pass_on_wishes(
     edges: &mut JoinSet<anyhow::Result<()>>,
-    (ordered, asked): (mpsc::Receiver<OutboxRequest>, mpsc::Receiver<StandingRequest>),
+    (ordered, asked, wanted): (
+        mpsc::Receiver<OutboxRequest>,
+        mpsc::Receiver<StandingRequest>,
+        mpsc::Receiver<DigestRequest>,
+    ),
     commands: &mpsc::Sender<Command>,
     stop: &CancellationToken,
 ) {
@@ -326,6 +336,8 @@ pub(super) fn pass_on_wishes(
     edges.spawn(pass_on(ordered, ordering, stop.clone()));
     let asking = (commands.clone(), Command::Standing as fn(_) -> _);
     edges.spawn(pass_on(asked, asking, stop.clone()));
+    let wanting = (commands.clone(), Command::Digest as fn(_) -> _);
+    edges.spawn(pass_on(wanted, wanting, stop.clone()));
 }
 
 async fn pass_on<T>(

@@ -3,8 +3,8 @@
 use super::{Catalog, CatalogError, Entry};
 use crate::config::{Config, RouteTrial};
 use crate::expiry::{
-    Accepted, EndpointNews, Event, EventKind, Invalid, InvalidReason, Newer, Rung, Severity,
-    Timestamp, Topic, severity,
+    Accepted, DailyDigest, EndpointNews, Event, EventKind, Invalid, InvalidReason, Newer, Rung,
+    Severity, Timestamp, Topic, severity,
 };
 
 /// What is asked: a certificate, or an event about something else.
@@ -151,6 +151,10 @@ fn topic(
         K::ClockSuspect => (Critical, Topic::ClockSuspect { detail: text() }),
         K::ClockOffset => (Critical, Topic::ClockOffset { source, seconds: 0 }),
         K::ClockRecovered => (Info, Topic::ClockRecovered),
+        K::DigestDaily => {
+            let digest = DailyDigest::new(channel, Timestamp::from_seconds(0));
+            (Info, Topic::DailyDigest(Box::new(digest)))
+        }
         K::Test => (Info, Topic::Test),
         _ => return None,
     })

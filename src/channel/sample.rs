@@ -83,6 +83,7 @@ pub(super) fn topics(text: &str) -> Vec<Topic> {
         Topic::ClockSuspect { detail: text() },
         Topic::ClockRecovered,
         Topic::ClockOffset { source: text(), seconds: -75 },
+        Topic::DailyDigest(Box::new(sample::daily(&text()))),
         Topic::Test,
     ];
     others.into_iter().chain(news.map(endpoint)).collect()

@@ -11,7 +11,9 @@ use serde_json::Value;
 
 mod alertmanager;
 mod cloudevents;
+mod daily;
 mod envelope;
+mod fields;
 mod scheme;
 
 use super::options::Credential;

@@ -17,6 +17,7 @@ pub fn difference(old: &Config, new: &Config) -> Vec<String> {
         (old.alerts.ladders != new.alerts.ladders, "the ladders differ"),
         (alerts(&old.alerts) != alerts(&new.alerts), "the alerts differ"),
         (old.metrics != new.metrics, "the metrics differ"),
+        (old.digest != new.digest, "the digest differs"),
         (heartbeat(old) != heartbeat(new), "the heartbeat differs"),
         (server(old) != server(new), "the server differs"),
     ];

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::alerts::{alerts, ladders};
 use super::channel::channels;
+use super::digest::digest;
 use super::heartbeat::heartbeat;
 use super::metrics::metrics;
 use super::name::Names;
@@ -32,11 +33,22 @@ pub fn load(
     alerts.ladders = ladders(&mut root, &names.sources, &alerts.ladders);
     let channels = channels(&mut root, &mut names.channels, &alerts);
     let routes = routes(&mut root, &names, &channels);
+    let digest = digest(&mut root, &names.channels, alerts.timezone);
     let heartbeat = heartbeat(&mut root);
     let metrics = metrics(&mut root, names.sources.len());
     root.finish();
-    let config =
-        Config { server, store, audit_max, sources, alerts, channels, routes, heartbeat, metrics };
+    let config = Config {
+        server,
+        store,
+        audit_max,
+        sources,
+        alerts,
+        channels,
+        routes,
+        digest,
+        heartbeat,
+        metrics,
+    };
     (Some(config), mistakes)
 }
 
@@ -106,7 +118,7 @@ mod tests {
             })
             .collect();
         assert_eq!(rendered(&text.join("\n")), "");
-        assert_eq!(switched, 61);
+        assert_eq!(switched, 63);
         for kind in EVENT_KINDS {
             assert!(reference.contains(kind.as_str()), "{}", kind.as_str());
         }
@@ -294,7 +306,7 @@ max_series_per_source = 2000000
     #[test]
     fn every_mistake_is_reported_at_once_with_its_place() {
         insta::assert_snapshot!(rendered(MISTAKEN), @r#"
-        x.toml:1:1: unknown key `sources`; did you mean `source`? (known: alerts, channel, heartbeat, ladder, metrics, route, server, source, store)
+        x.toml:1:1: unknown key `sources`; did you mean `source`? (known: alerts, channel, digest, heartbeat, ladder, metrics, route, server, source, store)
         x.toml:3:10: `listen`: not an IP address with a port, such as `127.0.0.1:10793` or `[::1]:10793`
         x.toml:4:16: `external_url` must not hold a user name or a password
         x.toml:5:19: `web_config_file`: No such file or directory (os error 2)

@@ -19,6 +19,7 @@ mod fields;
 mod address;
 mod duration;
 mod size;
+mod digest;
 mod heartbeat;
 mod labels;
 mod matcher;
@@ -33,6 +34,7 @@ mod environment;
 
 pub use address::is_loopback;
 pub use difference::difference;
+pub use digest::Digest;
 pub use duration::duration;
 pub use environment::Environment;
 pub use fields::Fields;
@@ -100,6 +102,8 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     /// Which events go to which channels.
     pub routes: Vec<Route>,
+    /// Who hears how everything stands, and when.
+    pub digest: Option<Digest>,
     /// Whom the daemon tells that all is well.
     pub heartbeat: Option<Heartbeat>,
     /// Per-certificate series.

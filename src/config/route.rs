@@ -11,11 +11,15 @@ use super::{ChannelConfig, Config, Fields, Placed, Route};
 use crate::expiry::{Event, Field, Severity, Timestamp, Topic};
 
 impl Config {
-    /// Returns the channels that `event` goes to, each once.
+    /// Returns the channels that `event` goes to, each once. The daily digest goes to those that it names.
     ///
     /// The first route that matches wins, unless it says `continue`. What a channel does is never said to that
     /// channel; when its route leads nowhere else, every other channel is told, since somebody must be.
     pub fn route(&self, event: &Event) -> Vec<&str> {
+        if event.daily().is_some() {
+            let named = self.digest.iter().flat_map(|digest| &digest.channels);
+            return named.map(String::as_str).collect();
+        }
         let mut channels: Vec<&str> = Vec::new();
         for route in self.chosen(event) {
             for name in &route.channels {
@@ -39,15 +43,18 @@ impl Config {
 
     /// Returns whether no route but the last chooses `event`.
     pub fn goes_by_default(&self, event: &Event) -> bool {
+        if event.daily().is_some() {
+            return false;
+        }
         let chosen = self.chosen(event);
         let ends = chosen.first().zip(self.routes.last());
         ends.is_some_and(|(first, last)| std::ptr::eq(*first, last))
     }
 
     /// Returns until when `event` waits before it goes to a channel: every route that leads there is muted. What is critical
-    /// never waits.
+    /// never waits, nor does the daily digest.
     pub fn muted_until(&self, event: &Event, channel: &str, now: Timestamp) -> Option<Timestamp> {
-        if event.severity == Severity::Critical {
+        if event.severity == Severity::Critical || event.daily().is_some() {
             return None;
         }
         let leading = self

@@ -4,11 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::TimeZone as _;
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 
 use super::duration;
 use super::spelling::quoted;
+use crate::expiry::Timestamp;
 
 /// A year: more is surely a slip, and timers stay far from their limits.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
@@ -60,6 +63,34 @@ impl Schedule {
         Some((last - first).to_std().ok()? / TICKS)
     }
 
+    /// Returns its first instant after a time; `None` where there is none any more.
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Every(interval) => Some(after.plus(whole_seconds(*interval))),
+            Self::Cron { expression, timezone } => {
+                let next =
+                    cron_of(expression)?.find_next_occurrence(&local(after, *timezone)?, false);
+                next.ok().map(|at| Timestamp::from_seconds(at.timestamp()))
+            }
+        }
+    }
+
+    /// Returns its latest instant after a time and not after another one. An interval is counted from the first.
+    pub fn latest_within(&self, after: Timestamp, until: Timestamp) -> Option<Timestamp> {
+        let latest = match self {
+            Self::Every(interval) => {
+                let every = whole_seconds(*interval);
+                after.plus(until.since(after) / every * every)
+            }
+            Self::Cron { expression, timezone } => {
+                let until = local(until, *timezone)?;
+                let latest = cron_of(expression)?.find_previous_occurrence(&until, true);
+                Timestamp::from_seconds(latest.ok()?.timestamp())
+            }
+        };
+        (latest > after).then_some(latest)
+    }
+
     /// Returns what is legal and surely not meant.
     pub(super) fn surprise(&self) -> Option<&'static str> {
         let Self::Cron { expression, .. } = self else { return None };
@@ -102,6 +133,19 @@ fn cron(text: &str, timezone: Tz) -> Result<Schedule, String> {
         Some(Err(_)) => Err("this time never comes".to_owned()),
         _ => Ok(Schedule::Cron { expression, timezone }),
     }
+}
+
+fn whole_seconds(interval: Duration) -> i64 {
+    i64::try_from(interval.as_secs()).unwrap_or(i64::MAX).max(1)
+}
+
+fn cron_of(expression: &str) -> Option<Cron> {
+    parser().parse(expression).ok()
+}
+
+fn local(time: Timestamp, timezone: Tz) -> Option<DateTime<Tz>> {
+    let time: DateTime<Utc> = DateTime::from_timestamp(time.seconds(), 0)?;
+    Some(time.with_timezone(&timezone))
 }
 
 /// Parses as the scheduler itself does, so that what is accepted here runs there.
@@ -195,6 +239,24 @@ mod tests {
         ] {
             check(text, Err(&format!("{field}, {how}")));
         }
+    }
+
+    #[test]
+    fn instants_before_and_after_a_time() {
+        let at = |text: &str| {
+            Timestamp::from_seconds(DateTime::parse_from_rfc3339(text).unwrap().timestamp())
+        };
+        let weekdays = Schedule::parse("30 9 * * 1-5", Tz::Asia__Shanghai).unwrap();
+        let (friday, monday) = (at("2026-11-27T01:30:00Z"), at("2026-11-30T01:30:00Z"));
+        assert_eq!(weekdays.next_after(friday), Some(monday));
+        assert_eq!(weekdays.next_after(friday.plus(-1)), Some(friday));
+        assert_eq!(weekdays.latest_within(friday.plus(-1), friday), Some(friday));
+        assert_eq!(weekdays.latest_within(friday, monday.plus(-1)), None);
+        assert_eq!(weekdays.latest_within(friday.plus(-9_000_000), monday.plus(-1)), Some(friday));
+        let hourly = Schedule::parse("every 1h", Tz::UTC).unwrap();
+        assert_eq!(hourly.next_after(friday), Some(friday.plus(3600)));
+        assert_eq!(hourly.latest_within(friday, friday.plus(3599)), None);
+        assert_eq!(hourly.latest_within(friday, friday.plus(7300)), Some(friday.plus(7200)));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::certificate::Timestamp;
 use super::endpoint::EndpointNews;
-use super::event::{Event, Facts, Severity, Topic};
+use super::event::{Event, Severity, Topic};
+use super::facts::Facts;
 use super::ladder::Rung;
 
 /// Of the digest, 128 bits are kept.
@@ -87,6 +88,7 @@ fn subject(topic: &Topic) -> Vec<String> {
         Topic::ChannelDown { channel, .. }
         | Topic::ChannelUp { channel }
         | Topic::NotificationDead { channel, .. } => vec![channel.clone()],
+        Topic::DailyDigest(digest) => vec![digest.channel.clone()],
         _ => vec![source],
     }
 }

@@ -48,12 +48,14 @@ pub enum EventKind {
     ClockOffset,
     /// The clock can be trusted again.
     ClockRecovered,
+    /// How everything stands, once a day.
+    DigestDaily,
     /// A test that somebody asked for.
     Test,
 }
 
 /// The closed list.
-pub const EVENT_KINDS: [EventKind; 23] = [
+pub const EVENT_KINDS: [EventKind; 24] = [
     EventKind::CertificateExpiring,
     EventKind::CertificateExpired,
     EventKind::CertificateNotDeployed,
@@ -76,6 +78,7 @@ pub const EVENT_KINDS: [EventKind; 23] = [
     EventKind::ClockSuspect,
     EventKind::ClockOffset,
     EventKind::ClockRecovered,
+    EventKind::DigestDaily,
     EventKind::Test,
 ];
 
@@ -105,6 +108,7 @@ impl EventKind {
             Self::ClockSuspect => "clock.suspect",
             Self::ClockOffset => "clock.offset",
             Self::ClockRecovered => "clock.recovered",
+            Self::DigestDaily => "digest.daily",
             Self::Test => "test",
         }
     }
@@ -134,6 +138,7 @@ impl EventKind {
             | Self::ClockSuspect
             | Self::ClockOffset
             | Self::ClockRecovered
+            | Self::DigestDaily
             | Self::Test => true,
         }
     }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::event::{Event, Facts, Topic};
+use super::event::{Event, Topic};
+use super::facts::Facts;
 use super::matcher::{Field, Matcher, Patterns};
 
 impl Matcher {

@@ -15,6 +15,7 @@
 //! - [`plan`](fn@plan) holds verdicts against the [`Ledger`] and decides what is notified, and why; [`plan_renewed`] tells which open
 //!   alerts something new may have ended, [`Renewing`] when that is believed.
 //! - [`Conditions`] are what can be wrong with sources, channels and the clock, each reported once.
+//! - [`DailyDigest`] is how everything stands, once a day.
 //! - [`Snooze`] tells of what nothing is said for a while.
 //! - [`Event`] is one thing worth saying, [`Message`] is what a channel is given; `text` makes names inert.
 //!
@@ -35,11 +36,13 @@ mod endpoint;
 mod bound;
 mod absence;
 mod conditions;
+mod digest;
 mod evaluate;
 mod plan;
 mod event;
 mod event_id;
 mod event_kind;
+mod facts;
 pub mod glob;
 mod matcher;
 mod matching;
@@ -56,15 +59,17 @@ pub use absence::{
 pub use bound::Bound;
 pub use certificate::{Fingerprint, Kind, Reason, Rejected, Sighting, Status, Timestamp};
 pub use conditions::{Condition, Conditions, Transition};
+pub use digest::{DailyDigest, DigestSnooze, Ending, News, SourceCount, Unproven};
 pub use endpoint::{EndpointNews, Invalid, InvalidReason, Looked};
 pub use evaluate::{Evaluator, Verdict};
-pub use event::{Event, Facts, Newer, Severity, Topic};
+pub use event::{Event, Newer, Severity, Topic};
 pub use event_id::{Occasion, batch_id, event_id, said_again};
 pub use event_kind::{EVENT_KINDS, EventKind};
+pub use facts::Facts;
 pub use inventory::{
-    Applied, BUCKETS, Change, IdPrefix, Inventory, KindSums, Order, Overview, Position, Row, RowId,
-    ScopeId, Selected, Selection, SortBy, StoredParts, StoredRow, Sums, SumsCache, Undeployed,
-    View,
+    Applied, Asked, BUCKETS, Change, IdPrefix, Inventory, KindSums, Order, Overview, Position, Row,
+    RowId, ScopeId, Selected, Selection, SortBy, Stand, StoredParts, StoredRow, Sums, SumsCache,
+    Undeployed, View,
 };
 pub use labels::{Labels, MOST_LABELS, label_name, labels_of, with_fixed};
 pub use ladder::{Ladder, Rung};

@@ -56,6 +56,7 @@ fn counted(setup: &Setup) -> DaemonMetrics {
     metrics.given_up("ops", 1);
     metrics.audit(4096, 0);
     metrics.delivered("ops", NOW);
+    metrics.told_daily("ops", NOW);
     metrics.heartbeat(NOW);
     metrics.store_up(true);
     metrics.reload(true, NOW);

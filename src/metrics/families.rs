@@ -105,6 +105,8 @@ families! {
         "Messages to the channel that were given up and need somebody: neither said again since, nor sent again or dropped by hand.";
     DELIVERED, Gauge, "notifications_last_success_timestamp_seconds",
         "When the channel last delivered a message, in Unix seconds.";
+    DAILY, Gauge, "digest_last_success_timestamp_seconds",
+        "When the channel last delivered a daily digest, in Unix seconds.";
     CHANNEL_UP, Gauge, "channel_up",
         "Whether the channel delivers (1) or is down (0). Absent before the first verdict.";
 

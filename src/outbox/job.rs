@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::channel::{Channel, LinkKey, Ticket};
-use crate::expiry::{Detail, Message, Timestamp, batch_id};
+use crate::expiry::{Detail, Manner, Message, Timestamp, batch_id};
 use crate::store::{Batch, Body, Pending, Store, StoreError};
 
 use super::Settings;
@@ -72,10 +72,13 @@ impl Job {
     /// Returns the message: the same each time, for as long as batch and settings are the same.
     fn compose(&self, settings: &Settings, key: Option<&LinkKey>) -> Message {
         let events = self.members.iter().map(|pending| pending.event.clone()).collect();
+        let is_daily = self.members.iter().any(|pending| pending.event.daily().is_some());
+        let language = settings.daily_language.filter(|_| is_daily);
+        let language = language.unwrap_or(settings.manner.language);
         let mut message = Message::compose(
             self.batch.id.clone(),
             self.batch.composed_at,
-            settings.manner,
+            Manner { language, ..settings.manner },
             events,
             settings.external_url.as_deref(),
         );

@@ -6,7 +6,7 @@
 //! service's verdict is final, byte for byte, whatever the configuration says by then. The batch and the channel's health are in the store, so a restart goes on where the last
 //! process stopped, with the same id. One message is in flight at a time, which keeps order.
 //!
-//! Reading order: `worker` (the loop), `job` (what is sent next), `policy` (what follows from an attempt), `health` (what
+//! Reading order: `worker` (the loop), `daily` (what goes together), `job` (what is sent next), `policy` (what follows from an attempt), `health` (what
 //! is said of the channel), `quiet` (what is snoozed), `trial` (a test that somebody asks for), `pace` (how fast a destination may be used), `rounds` (what is told
 //! again to those who forget).
 
@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 mod asked;
 mod counts;
+mod daily;
 mod health;
 mod hold;
 mod job;
@@ -36,7 +37,7 @@ pub use worker::Worker;
 
 use crate::channel::LinkKey;
 use crate::clock::{Clock, Random};
-use crate::expiry::{Manner, Snoozes, Timestamp};
+use crate::expiry::{Language, Manner, Snoozes, Timestamp};
 use crate::store::Store;
 
 /// Every outcome of an attempt, for [`Watcher::notification`].
@@ -60,6 +61,9 @@ pub trait Watcher: Send + Sync {
 
     /// Counts events that were not to be said any more when they would have been.
     fn settled(&self, channel: &str, count: u64);
+
+    /// Keeps the time of the last delivery of a daily digest.
+    fn told_daily(&self, channel: &str, at: Timestamp);
 
     /// Keeps the time of the last delivery.
     fn delivered(&self, channel: &str, at: Timestamp);
@@ -113,6 +117,10 @@ pub struct Settings {
     pub hold: Hold,
     /// The base of links in messages.
     pub external_url: Option<String>,
+    /// Whether it hears the daily digest: what is only good to know waits for it.
+    pub gathers: bool,
+    /// The language of that, where it is another one.
+    pub daily_language: Option<Language>,
 }
 
 /// What all workers share.

@@ -10,8 +10,8 @@ use super::*;
 use crate::channel::{Channel, Pace, Page, Receipt, SendError, TestAnswer};
 use crate::clock::BentClock;
 use crate::expiry::{
-    Cover, Detail, Event, Facts, Kind, Language, Message, Notified, RowId, Rung, Severity, Snooze,
-    Status, Topic, Wanted, batch_id,
+    Cover, DailyDigest, Detail, Event, Facts, Kind, Language, Message, Notified, RowId, Rung,
+    Severity, Snooze, Status, Topic, Wanted, batch_id,
 };
 use crate::store::{
     Batch, BatchUpdate, Call, ChannelState, Commit, Memory, Observed, Observer, Post, StoreError,
@@ -216,6 +216,10 @@ impl Watcher for Notes {
         self.0.lock().unwrap().push(format!("{channel} settled {count}"));
     }
 
+    fn told_daily(&self, channel: &str, at: Timestamp) {
+        self.0.lock().unwrap().push(format!("{channel} told daily at {}", at.since(NOW)));
+    }
+
     fn delivered(&self, channel: &str, at: Timestamp) {
         self.0.lock().unwrap().push(format!("{channel} delivered at {}", at.since(NOW)));
     }
@@ -268,6 +272,8 @@ impl Bench {
             hold: Hold::default(),
             group_wait: Duration::from_secs(30),
             external_url: None,
+            gathers: false,
+            daily_language: None,
         };
         let composed = Composed::default();
         Self {
@@ -357,9 +363,13 @@ impl Bench {
         self.step(Commit { outbox, ..Commit::default() }).await;
     }
 
-    /// An event; one for the digest only, or critical, when its id says so.
+    /// An event; one for the digest only, a digest, or critical, when its id says so.
     fn event(&self, id: &str) -> Event {
         let at = self.clock.now();
+        if id.starts_with("daily") {
+            let topic = Topic::DailyDigest(Box::new(DailyDigest::new("ops".into(), at)));
+            return Event { id: id.into(), at, severity: Severity::Info, topic };
+        }
         if !id.starts_with("info") {
             let critical = id.starts_with("critical");
             let severity = if critical { Severity::Critical } else { Severity::Warning };

@@ -119,6 +119,7 @@ impl Worker {
         if let Some(at) = self.health.last_success() {
             self.shared.watcher.delivered(&self.settings.name, at);
         }
+        self.restore_daily().await?;
         if let Some(fault) = self.health.said_down() {
             self.say_down(fault, stop).await;
         }
@@ -168,6 +169,7 @@ impl Worker {
             let (all, now) = (pending.len(), self.shared.clock.now());
             let first = self.settings.hold.take_out(&mut pending, now);
             let first = self.leave_out(&mut pending, now).await?.into_iter().chain(first).min();
+            self.choose(&mut pending);
             if !pending.is_empty() || all < limit {
                 self.count(&pending, all).await?;
                 pending.truncate(MOST_EVENTS);
@@ -217,6 +219,7 @@ impl Worker {
         }
         self.record((&job.batch.id, said.as_ref()), &decision.update, stop).await;
         self.given_up_counted = false;
+        self.note_daily(&job, &decision.update);
     }
 
     /// Sends the pages that were not sent yet, up to the first that fails; `None` when `stop` cut it off.
@@ -413,20 +416,8 @@ impl Worker {
         STORE_PAUSE
     }
 
-    /// Returns how much longer events wait for others. Those that are for the digest only wait until there
-    /// is something else to say, and for a day at most; with more of them than fit, others may be behind them.
-    fn gather(&mut self, pending: &[Pending]) -> Duration {
-        let wait = self.settings.group_wait;
-        let Some(first) = pending.first() else { return wait };
-        match pending.iter().find(|pending| !pending.event.is_for_the_digest()) {
-            Some(oldest) => self.left(oldest, wait),
-            None if pending.len() < MOST_EVENTS => self.left(first, DIGEST_WAIT),
-            None => self.left(first, wait),
-        }
-    }
-
     /// Returns what is left of the time that an event waits for others.
-    fn left(&mut self, oldest: &Pending, wait: Duration) -> Duration {
+    pub(super) fn left(&mut self, oldest: &Pending, wait: Duration) -> Duration {
         let seen = match self.oldest {
             Some((delivery, seen)) if delivery == oldest.delivery => seen,
             _ => self.oldest.insert((oldest.delivery, Instant::now())).1,

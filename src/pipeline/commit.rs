@@ -35,6 +35,7 @@ impl Pipeline {
         if self.checks.clock_is_trusted() {
             self.notify_renewed(self.parts.clock.now()).await?;
         }
+        self.count_news();
         self.draft_good_time(false);
         let (commit, changed) = self.draft.take();
         let view = changed.then(|| Arc::new(self.inventory.view()));

@@ -41,7 +41,8 @@ impl Pipeline {
         self.tell_found().await?;
         self.notify_rungs(now).await?;
         self.notify_snoozed(now).await?;
-        self.notify_reminders(now).await
+        self.notify_reminders(now).await?;
+        self.notify_digest(now).await
     }
 
     /// Ladders may ask who issued a certificate, and a start reads no issuers back: looks up one of each, once.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::audit::Decisions;
 use crate::expiry::{
-    Applied, Change, Event, Facts, Notified, RowId, ScopeId, Sighting, Snooze, Status, Timestamp,
+    Applied, Change, Event, Facts, News, Notified, RowId, ScopeId, Sighting, Snooze, Status,
+    Timestamp,
 };
 use crate::source::Checkpoint;
 use crate::store::{self, AuditEntry, Commit, Post, RowWrite, ScanRecord};
@@ -24,6 +25,8 @@ pub(super) struct Draft {
     changed: bool,
     ended: AlertChanges,
     decisions: Decisions,
+    /// What is new, for the digest.
+    news: News,
 }
 
 /// Changes since the last decision that may end an open alert.
@@ -85,10 +88,16 @@ impl Draft {
             return false;
         }
         self.changed = true;
+        self.note_renewed(&applied.restated);
         self.commit.statuses.extend(applied.restated.iter().copied());
         if applied.change == Change::Unchanged {
             return true;
         }
+        let is_renewed = matches!(applied.change, Change::Changed { renewed_from: Some(_) });
+        self.news.renewed += u64::from(is_renewed);
+        let sighting = sighting();
+        let is_added = applied.change == Change::Added && sighting.not_after.is_none();
+        self.news.undated += u64::from(is_added);
         let (row, status) = (applied.row, applied.status);
         if applied.end_moved {
             self.commit.former_ends.push((row, first_seen));
@@ -97,7 +106,7 @@ impl Draft {
             // Statuses are written after rows: one that was drafted before must not outlast this.
             self.commit.statuses.push((row, status));
         }
-        self.commit.rows.push(RowWrite { row, scope, sighting: sighting(), status, first_seen });
+        self.commit.rows.push(RowWrite { row, scope, sighting, status, first_seen });
         true
     }
 
@@ -129,8 +138,25 @@ impl Draft {
     /// The status of certificates follows from something else than a sighting.
     pub(super) fn restated(&mut self, statuses: Vec<(RowId, Status)>) {
         self.changed |= !statuses.is_empty();
+        self.note_renewed(&statuses);
         self.commit.statuses.extend(statuses.iter().copied());
         self.ended.statuses.extend(statuses);
+    }
+
+    fn note_renewed(&mut self, statuses: &[(RowId, Status)]) {
+        let renewed = statuses.iter().filter(|(_, status)| *status == Status::Superseded);
+        self.news.renewed += renewed.count() as u64;
+    }
+
+    /// A certificate is there no more: something took its place, or nothing.
+    pub(super) fn note_gone(&mut self, is_replaced: bool) {
+        let count = if is_replaced { &mut self.news.renewed } else { &mut self.news.gone };
+        *count += 1;
+    }
+
+    /// Returns what is new since the last call.
+    pub(super) fn take_news(&mut self) -> News {
+        std::mem::take(&mut self.news)
     }
 
     /// Something happened. It waits for a transaction that there is anyway.

@@ -2,7 +2,7 @@
 
 use super::Pipeline;
 use crate::expiry::{
-    Event, Facts, Newer, Occasion, Renewing, RowId, Severity, Timestamp, Topic, event_id,
+    Event, Facts, Newer, Occasion, Renewing, RowId, Severity, Status, Timestamp, Topic, event_id,
 };
 use crate::store::Post;
 
@@ -10,6 +10,7 @@ impl Pipeline {
     /// Closes the alerts about certificates that are gone: as renewed where something took their place. They are still
     /// known, and are forgotten after this.
     pub(super) async fn close_gone(&mut self, rows: &[RowId]) -> anyhow::Result<()> {
+        self.count_gone(rows);
         self.hand_over(rows).await?;
         let alerted: Vec<RowId> =
             rows.iter().copied().filter(|row| self.ledger.contains(*row)).collect();
@@ -38,6 +39,17 @@ impl Pipeline {
             }
         }
         Ok(())
+    }
+
+    /// Counts those that are gone, for the digest. What was superseded before was counted as renewed then.
+    fn count_gone(&mut self, rows: &[RowId]) {
+        for row in rows {
+            let status = self.inventory.row(*row).map(|known| known.status);
+            if status != Some(Status::Superseded) {
+                let is_replaced = self.inventory.replacement(*row).is_some();
+                self.draft.note_gone(is_replaced);
+            }
+        }
     }
 
     pub(super) fn close_renewed(&mut self, row: RowId, facts: Facts, new: &Facts, now: Timestamp) {

@@ -8,7 +8,7 @@
 //! served there) and `scopes` (what becomes of a scope that is not listed), `source_status` (how every source is doing),
 //! `poll_counts` (what the log says of a poll), `decide` (what is notified), `authorities` (once for
 //! all places of a CA), `deployment` (what is served and should not be), `bound` (where providers use what may be
-//! replaced), `reminders` (what is said again), `snoozes` with `quiet` (what is not said for a while),
+//! replaced), `reminders` (what is said again), `digest` (how everything stands, once a day), `snoozes` with `quiet` (what is not said for a while),
 //! `renewed` (which alerts something new may have ended), `missed` (which are about what was not found), `ended` (which are
 //! over), `open` (what is open when channels change), `orders` (what an
 //! operator does about messages) and `self_checks` (what is wrong with the daemon itself), `draft` (the
@@ -27,8 +27,8 @@ use crate::catalog::StandingRequest;
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::expiry::{
-    Absence, Evaluator, Inventory, Ledger, Looked, RefusedWish, Reminders, Renewing, RowId,
-    ScopeId, Snooze, Snoozes, StoredRow, Timestamp, Undeployed, View, Wish,
+    Absence, DailyDigest, Evaluator, Inventory, Ledger, Looked, RefusedWish, Reminders, Renewing,
+    RowId, ScopeId, Snooze, Snoozes, StoredRow, Timestamp, Undeployed, View, Wish,
 };
 use crate::metrics::{DaemonMetrics, Exposition};
 use crate::scan::{ScanEvent, SourceStatus};
@@ -41,6 +41,7 @@ mod bound;
 mod commit;
 mod completion;
 mod decide;
+mod digest;
 mod draft;
 mod due;
 mod places;
@@ -66,6 +67,7 @@ mod tests;
 pub use source_status::last_reads;
 
 use commit::{Saver, Witness};
+use digest::Bell;
 use draft::Draft;
 use due::Due;
 use open::Channels;
@@ -145,6 +147,8 @@ pub enum Command {
     EndSnooze(String, oneshot::Sender<Option<Snooze>>),
     /// Somebody asks how a certificate stands.
     Standing(StandingRequest),
+    /// Somebody asks what the daily digest would say now, and when it is due.
+    Digest(oneshot::Sender<(Option<Timestamp>, DailyDigest)>),
 }
 
 /// Where the pipeline's messages come from.
@@ -203,6 +207,7 @@ pub struct Pipeline {
     renewing: Renewing,
     reminders: Reminders,
     quiet: Quiet,
+    bell: Bell,
     /// Certificates that were not found, and of whose alerts nothing is said meanwhile.
     missed: BTreeSet<RowId>,
     checks: SelfChecks,
@@ -247,6 +252,7 @@ impl Pipeline {
             renewing,
             reminders: Reminders::default(),
             quiet: Quiet::restored(saved.snoozes),
+            bell: Bell::restored(&saved.conditions),
             missed,
             absence,
             draft: Draft::default(),
@@ -344,7 +350,8 @@ impl Pipeline {
         let stale = self.checks.next_deadline(&self.settings.watched, &self.sources, now);
         let reminder = self.reminders.next();
         let snooze = self.quiet.snoozes().next_end();
-        let at = [crossing, stale, reminder, snooze].into_iter().flatten().min()?;
+        let digest = self.bell.next();
+        let at = [crossing, stale, reminder, snooze, digest].into_iter().flatten().min()?;
         let millis = at.seconds().saturating_mul(1000).saturating_sub(self.parts.clock.millis());
         let wait = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
         Instant::now().checked_add(wait)
@@ -371,6 +378,7 @@ impl Pipeline {
             Command::Snooze(wish, answer) => self.snooze(*wish, answer).await?,
             Command::EndSnooze(id, answer) => self.end_snooze(&id, answer).await?,
             Command::Standing(request) => self.tell_standing(request),
+            Command::Digest(answer) => self.tell_daily(answer).await?,
         }
         Ok(())
     }
@@ -391,6 +399,7 @@ impl Pipeline {
         for (key, at) in watch.into_iter().chain(self.checks.take_failing_changes()) {
             self.draft.condition(key, at);
         }
+        self.follow_digest();
         self.publish_sources();
     }
 }

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::expiry::{Event, RowId, Rung, Snooze, Snoozes, Timestamp};
+use crate::expiry::{DigestSnooze, Event, RowId, Rung, Snooze, Snoozes, Timestamp};
 
 /// So many snoozes hold at a time: whoever wants more wants a route.
 const MOST: usize = 1000;
 
 /// After so many seconds it is looked again what snoozes by match cover.
 const LOOK_AGAIN: i64 = 3600;
+
+/// A snooze that ends within so many seconds is worth a line in the digest.
+const ENDS_SOON: i64 = 3 * 86_400;
 
 /// The snoozes that hold, and what they hush.
 #[derive(Debug, Default)]
@@ -90,6 +93,30 @@ impl Quiet {
         let active = self.snoozes.iter().filter(is_active).count() as u64;
         let idle = (self.snoozes.len() as u64).saturating_sub(active);
         (self.hushed.len() as u64, [active, idle])
+    }
+
+    /// Returns whether nothing is said of a certificate for a while.
+    pub(super) fn is_hushed(&self, row: RowId) -> bool {
+        self.hushed.contains_key(&row)
+    }
+
+    /// Returns the snoozes that end soon or hush nothing, the first to end first.
+    pub(super) fn noteworthy(&self, now: Timestamp) -> Vec<DigestSnooze> {
+        let note = |snooze: &Arc<Snooze>| {
+            let is_active =
+                snooze.is_about_notafter() || self.counts.contains_key(snooze.id.as_str());
+            let ends_soon = snooze.until <= now.plus(ENDS_SOON);
+            (ends_soon || !is_active).then(|| DigestSnooze {
+                id: snooze.id.clone(),
+                author: snooze.author.clone(),
+                reason: snooze.reason.clone(),
+                until: snooze.until,
+                idle: !is_active,
+            })
+        };
+        let mut notes: Vec<_> = self.snoozes.iter().filter_map(note).collect();
+        notes.sort_by(|one, other| (one.until, &one.id).cmp(&(other.until, &other.id)));
+        notes
     }
 
     /// Returns the snooze that hushes an event.

@@ -21,6 +21,7 @@ mod authorities;
 mod clock;
 mod decisions;
 mod deployment;
+mod digest;
 mod doubt;
 mod endpoints;
 mod labels;

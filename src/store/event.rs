@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+mod daily;
 mod rows;
 
 use super::code;
@@ -14,6 +15,7 @@ use crate::expiry::{
     Accepted, EndpointNews, Event, Facts, Invalid, InvalidReason, Newer, Rung, Severity, Timestamp,
     Topic,
 };
+use daily::{DailyRow, daily, daily_row};
 use rows::{FactsRow, NewerRow, facts, facts_row, newer, newer_row};
 
 /// Returns the event as text.
@@ -142,6 +144,7 @@ enum TopicRow<'a> {
         source: Cow<'a, str>,
         seconds: i64,
     },
+    DailyDigest(Box<DailyRow<'a>>),
     Test,
 }
 
@@ -182,11 +185,10 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
             TopicRow::SourceStale { source: source.into(), last_proven, error }
         }
         Topic::SourceRecovered { source } => TopicRow::SourceRecovered { source: source.into() },
-        Topic::PlaceUnreadable { source, place, error } => TopicRow::PlaceUnreadable {
-            source: source.into(),
-            place: place.into(),
-            error: error.into(),
-        },
+        Topic::PlaceUnreadable { source, place, error } => {
+            let (source, place) = (source.into(), place.into());
+            TopicRow::PlaceUnreadable { source, place, error: error.into() }
+        }
         Topic::PlaceReadable { source, place } => {
             TopicRow::PlaceReadable { source: source.into(), place: place.into() }
         }
@@ -218,6 +220,7 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
         Topic::ClockOffset { source, seconds } => {
             TopicRow::ClockOffset { source: source.into(), seconds: *seconds }
         }
+        Topic::DailyDigest(digest) => TopicRow::DailyDigest(Box::new(daily_row(digest))),
         Topic::Test => TopicRow::Test,
     }
 }
@@ -240,11 +243,9 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
         TopicRow::Renewed { facts: row, successor, successor_not_after: end } => {
             renewed(facts(row)?, successor, end)
         }
-        TopicRow::SourceStale { source, last_proven, error } => Topic::SourceStale {
-            source: source.into_owned(),
-            last_proven: last_proven.map(Timestamp::from_seconds),
-            error: error.map(Cow::into_owned),
-        },
+        TopicRow::SourceStale { source, last_proven, error } => {
+            stale(source.into_owned(), last_proven, error.map(Cow::into_owned))
+        }
         TopicRow::SourceRecovered { source } => {
             Topic::SourceRecovered { source: source.into_owned() }
         }
@@ -281,8 +282,14 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
         TopicRow::ClockOffset { source, seconds } => {
             Topic::ClockOffset { source: source.into_owned(), seconds }
         }
+        TopicRow::DailyDigest(row) => Topic::DailyDigest(Box::new(daily(*row)?)),
         TopicRow::Test => Topic::Test,
     })
+}
+
+fn stale(source: String, last_proven: Option<i64>, error: Option<String>) -> Topic {
+    let last_proven = last_proven.map(Timestamp::from_seconds);
+    Topic::SourceStale { source, last_proven, error }
 }
 
 fn endpoint_row<'a>(source: &'a str, place: &'a str, news: &'a EndpointNews) -> TopicRow<'a> {

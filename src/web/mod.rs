@@ -20,7 +20,7 @@ use crate::catalog::{Catalog, StandingRequest};
 use crate::channel::{LinkKey, TestAnswer};
 use crate::clock::Clock;
 use crate::config::Hosts;
-use crate::expiry::{Snoozes, View};
+use crate::expiry::{DailyDigest, Snoozes, Timestamp, View};
 use crate::metrics::{Exposition, Names};
 use crate::scan::SourceStatus;
 use crate::store::{OutboxRequest, Store};
@@ -62,6 +62,9 @@ pub use explained::{Explained, Other};
 pub use snoozing::{Refused, Snoozing};
 pub use socket::Socket;
 
+/// Asks what the daily digest would say now, and when it is due.
+pub type DigestRequest = oneshot::Sender<(Option<Timestamp>, DailyDigest)>;
+
 /// What the pages are made from.
 pub struct State {
     /// The newest state of the inventory.
@@ -90,6 +93,8 @@ pub struct State {
     pub reload: mpsc::Sender<oneshot::Sender<Result<String, String>>>,
     /// Takes questions how a certificate stands.
     pub standings: mpsc::Sender<StandingRequest>,
+    /// Takes questions what the daily digest would say now.
+    pub digests: mpsc::Sender<DigestRequest>,
     /// Takes what is wanted of messages.
     pub orders: mpsc::Sender<OutboxRequest>,
     /// Whether the store is open and the first view is published.

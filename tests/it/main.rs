@@ -13,6 +13,7 @@ mod commands;
 mod contract;
 mod crash;
 mod daemon;
+mod digest;
 mod doors;
 mod explain;
 mod files;

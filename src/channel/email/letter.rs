@@ -6,10 +6,10 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message as Mail};
 
-use crate::channel::fit::{self, Line, Page, fit};
+use crate::channel::fit::{self, Page, fit};
 use crate::channel::keys;
 use crate::expiry::text::{cut_chars, iso};
-use crate::expiry::{Message, Severity};
+use crate::expiry::{Event, EventKind, Facts, Message, Rung, Severity, severity};
 
 const LARGEST_SUBJECT: usize = 200;
 /// Of each of both forms; the list beside them has no limit but the servers' own.
@@ -118,7 +118,7 @@ fn html(page: &Page<'_>) -> String {
     )
 }
 
-fn entry(line: &Line<'_>, label: &str) -> String {
+fn entry(line: &fit::Line<'_>, label: &str) -> String {
     let open = line.link.map(|link| format!(" {}", anchor(label, link))).unwrap_or_default();
     format!("<li><b>{}</b>{}{open}</li>", escaped(line.name), escaped(line.rest))
 }
@@ -134,7 +134,8 @@ fn escaped(text: &str) -> String {
 
 /// Returns what a list is about as CSV, every line of it; nothing for a single event.
 fn table(message: &Message) -> Option<Vec<u8>> {
-    if message.events.len() < 2 {
+    let daily = message.events.iter().find_map(Event::daily);
+    if message.events.len() < 2 && daily.is_none_or(|daily| daily.soonest.is_empty()) {
         return None;
     }
     let mut csv = csv::Writer::from_writer(Vec::new());
@@ -151,25 +152,41 @@ fn table(message: &Message) -> Option<Vec<u8>> {
         "not_after",
     ];
     csv.write_record(head).ok()?;
-    for event in &message.events {
-        let facts = event.facts();
-        let of = |read: fn(&crate::expiry::Facts) -> &str| facts.map_or("", read).to_owned();
-        let end = facts.and_then(|facts| facts.not_after).map(iso).unwrap_or_default();
-        let cells = [
-            event.severity.as_str().to_owned(),
-            event.kind().to_owned(),
-            of(|facts| &facts.common_name),
-            of(|facts| &facts.holder),
-            event.source().unwrap_or_default().to_owned(),
-            of(|facts| &facts.scope),
-            of(|facts| &facts.place),
-            of(|facts| &facts.issuer),
-            of(|facts| &facts.serial),
-            end,
-        ];
-        csv.write_record(cells.map(|cell| inert_cell(&cell))).ok()?;
+    for ending in daily.iter().flat_map(|daily| &daily.soonest) {
+        let severity = severity(ending.facts.status, ending.rung).as_str();
+        let kind = match ending.rung {
+            Rung::Expired => EventKind::CertificateExpired,
+            _ => EventKind::CertificateExpiring,
+        };
+        let line = ((severity, kind.as_str()), Some(&ending.facts), &*ending.facts.source);
+        csv.write_record(cells(line)).ok()?;
+    }
+    for event in message.events.iter().filter(|event| event.daily().is_none()) {
+        let said = (event.severity.as_str(), event.kind());
+        let line = (said, event.facts(), event.source().unwrap_or_default());
+        csv.write_record(cells(line)).ok()?;
     }
     csv.into_inner().ok()
+}
+
+type Line<'a> = ((&'a str, &'a str), Option<&'a Facts>, &'a str);
+
+fn cells(((severity, kind), facts, source): Line<'_>) -> [String; 10] {
+    let of = |read: fn(&Facts) -> &str| facts.map_or("", read).to_owned();
+    let end = facts.and_then(|facts| facts.not_after).map(iso).unwrap_or_default();
+    let cells = [
+        severity.to_owned(),
+        kind.to_owned(),
+        of(|facts| &facts.common_name),
+        of(|facts| &facts.holder),
+        source.to_owned(),
+        of(|facts| &facts.scope),
+        of(|facts| &facts.place),
+        of(|facts| &facts.issuer),
+        of(|facts| &facts.serial),
+        end,
+    ];
+    cells.map(|cell| inert_cell(&cell))
 }
 
 /// A cell that begins as a formula does is one to a program that shows tables.

@@ -217,3 +217,15 @@ fn what_is_no_server_or_address_is_a_mistake() {
         assert!(!said.contains("s3cr3t"), "{said}");
     }
 }
+
+#[test]
+fn a_daily_digest_comes_with_the_table_of_those_that_end() {
+    let digest = crate::expiry::sample::daily("=edge");
+    let topic = crate::expiry::Topic::DailyDigest(Box::new(digest));
+    let severity = crate::expiry::Severity::Info;
+    let event = crate::expiry::Event { id: "d".into(), at: sample::NOW, severity, topic };
+    let text = letter(&sample::compose(crate::expiry::Language::En, vec![event]));
+    let table = text.split("certificates.csv").nth(1).unwrap();
+    assert!(table.contains("warning,certificate.expiring,'=3Dedge,,web-certs"), "{table}");
+    assert_eq!(table.matches("certificate.expiring").count(), 2, "{table}");
+}

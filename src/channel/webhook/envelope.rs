@@ -5,6 +5,8 @@
 //! Several events: `{"type": "digest", "timestamp": when, "data": batch}`, with `"schema": "notafter.batch/1"`,
 //! `batch_id`, `page`, `pages`, `total`, `counts` by kind over all pages, `severity`, `link` and up to 100 `events`.
 //!
+//! The daily digest: `{"type": "digest.daily", "timestamp": when, "data": digest}`, with `"schema": "notafter.digest/1"`.
+//!
 //! Times are UTC. `seconds_left` and `days_left` (whole days, negative after the end) are counted from `composed_at`, when
 //! the message was composed; one that may have arrived is repeated as it was.
 
@@ -12,21 +14,29 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::channel::keys;
-use crate::expiry::text::{cut_chars, inert, iso};
-use crate::expiry::{
-    Detail, EndpointNews, Event, Facts, Message, Newer, Timestamp, Topic, days_left,
-};
+use super::daily;
+use super::fields::{clean, object, of_certificate};
+use crate::expiry::text::iso;
+use crate::expiry::{Detail, EndpointNews, Event, Message, Newer, Timestamp, Topic};
 
 const LARGEST_BODY: usize = 256 * 1024;
 /// What the envelope takes around its events.
 const ENVELOPE: usize = 4 * 1024;
 const MOST_EVENTS: usize = 100;
-/// The most characters of one value: providers set no limit of their own.
-const VALUE: usize = 1024;
 
 /// Returns the request bodies, one a page.
 pub(super) fn pages(message: &Message) -> Vec<Value> {
+    let daily = message.events.iter().find_map(|event| Some((event, event.daily()?)));
+    if let Some((event, digest)) = daily.filter(|_| message.detail != Detail::OneLine) {
+        let others = message.events.iter().filter(|other| other.daily().is_none());
+        let link = shown(message.link.as_deref(), message);
+        let waited = others.clone().map(|other| of_event(other, None, message.at));
+        let (page, taken) = daily::page((message, link), (event, digest), waited);
+        let events: Vec<Event> = others.skip(taken).cloned().collect();
+        let rest = Message { events, entries: Vec::new(), ..message.clone() };
+        let rest = if rest.events.is_empty() { Vec::new() } else { batch(&rest) };
+        return [vec![page], rest].concat();
+    }
     match message.events.as_slice() {
         [event] if message.detail != Detail::OneLine => {
             let link = message
@@ -113,6 +123,9 @@ fn of_event(event: &Event, link: Option<&str>, at: Timestamp) -> Value {
 }
 
 fn of_topic(event: &Event, at: Timestamp) -> Map<String, Value> {
+    if let Some(digest) = event.daily() {
+        return daily::fields(digest, at);
+    }
     of_alert(&event.topic, at).unwrap_or_else(|| object(of_condition(&event.topic)))
 }
 
@@ -195,6 +208,7 @@ fn of_condition(topic: &Topic) -> Value {
         | Topic::Gone { .. }
         | Topic::Renewed { .. }
         | Topic::ClockRecovered
+        | Topic::DailyDigest(_)
         | Topic::Test => json!({}),
     }
 }
@@ -212,13 +226,6 @@ fn of_endpoint(source: &str, place: &str, news: &EndpointNews) -> Value {
     fields
 }
 
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
-}
-
 fn of_newer(newer: &Newer) -> Value {
     json!({
         "source": clean(&newer.source),
@@ -229,63 +236,11 @@ fn of_newer(newer: &Newer) -> Value {
     })
 }
 
-/// Returns what is said about every certificate, and what is this event's `own`.
-fn of_certificate(
-    facts: &Facts,
-    at: Timestamp,
-    trigger: &[&str],
-    own: Value,
-) -> Map<String, Value> {
-    let identity = [&facts.source, &facts.scope, &facts.issuer, &facts.serial].map(String::as_str);
-    let fingerprint = facts.fingerprint.map(hex::encode);
-    let names = [&facts.common_name, &facts.holder, &facts.serial];
-    let name = names.into_iter().find(|name| !name.is_empty()).map_or("", String::as_str);
-    let labels: BTreeMap<&str, String> =
-        facts.labels.iter().map(|(name, value)| (name.as_str(), clean(value))).collect();
-    let fields = json!({
-        "source": clean(&facts.source),
-        "scope": clean(&facts.scope),
-        "place": clean(&facts.place),
-        "certificate": {
-            "kind": facts.kind.as_str(),
-            "status": facts.status.as_str(),
-            "display_name": inert(name, 64),
-            "subject_cn": clean(&facts.common_name),
-            "common_name": clean(&facts.common_name),
-            "holder": clean(&facts.holder),
-            "organizational_unit": clean(&facts.unit),
-            "issuer": clean(&facts.issuer),
-            "serial": clean(&facts.serial),
-            "place": clean(&facts.place),
-            "fingerprint": fingerprint,
-            "not_before": facts.not_before.map(iso),
-            "not_after": facts.not_after.map(iso),
-            "labels": labels,
-        },
-        "seconds_left": facts.not_after.map(|end| end.since(at)),
-        "days_left": facts.not_after.map(|end| days_left(end, at)),
-        "dedup_key": keys::key(&[&trigger[..1], &identity, &trigger[1..]].concat()),
-        "problem_key": keys::of_certificate(facts),
-    });
-    let mut fields = object(fields);
-    fields.append(&mut object(own));
-    fields
-}
-
-/// Returns the value as it is, without what can hide or reorder text, and not endless.
-fn clean(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
-    };
-    cut_chars(&text.replace(hidden, ""), VALUE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::sample::{self, NOW, expiring};
     use super::*;
-    use crate::expiry::{Language, Severity};
+    use crate::expiry::{Facts, Language, Severity};
 
     fn shown(message: &Message) -> String {
         serde_json::to_string_pretty(&pages(message)[0]).unwrap()
@@ -507,6 +462,7 @@ mod tests {
         clock.suspect: ["detail"]
         clock.recovered: []
         clock.offset: ["offset_seconds", "source"]
+        digest.daily: ["channel", "dead", "events", "left_out", "long_ended", "news", "next", "rungs", "scheduled_at", "since", "snoozed", "snoozes", "soonest", "sources", "total", "undated", "unproven"]
         test: []
         endpoint.invalid: ["detail", "place", "reason", "source"]
         endpoint.unreachable: ["error", "place", "source"]

@@ -31,6 +31,7 @@ mod view;
 mod select;
 mod lookup;
 mod overview;
+mod stand;
 mod chunk_sums;
 mod sums;
 
@@ -49,6 +50,7 @@ pub use overview::Overview;
 pub use record::{StoredParts, StoredRow};
 pub(super) use record::{id_of, identity_of};
 pub use select::{Order, Position, Selected, Selection, SortBy};
+pub use stand::{Asked, Stand};
 pub use sums::{BUCKETS, KindSums, Sums, SumsCache};
 pub use view::View;
 pub use writer::Inventory;

@@ -19,6 +19,7 @@ enum Sort {
     Gone,
     Fault,
     Recovery,
+    Digest,
     Test,
 }
 
@@ -86,6 +87,7 @@ const fn sort(topic: &Topic) -> Sort {
         | Topic::ChannelUp { .. }
         | Topic::ClockRecovered
         | Topic::Endpoint { news: EndpointNews::Reachable, .. } => Sort::Recovery,
+        Topic::DailyDigest(_) => Sort::Digest,
         Topic::Test => Sort::Test,
     }
 }
@@ -109,6 +111,8 @@ impl Sort {
             (Self::Fault, Zh) => format!("{count} 个故障"),
             (Self::Recovery, En) => format!("{count} recovered"),
             (Self::Recovery, Zh) => format!("{count} 个恢复"),
+            (Self::Digest, En) => words::counted(count, "daily digest"),
+            (Self::Digest, Zh) => format!("{count} 个每日摘要"),
             (Self::Test, En) => words::counted(count, "test"),
             (Self::Test, Zh) => format!("{count} 个测试"),
         }

@@ -6,7 +6,8 @@ use super::phrases::{FACT, Phrases, SENTENCE, WHOLE, number};
 use super::words::Label;
 use crate::expiry::certificate::Kind;
 use crate::expiry::endpoint::EndpointNews;
-use crate::expiry::event::{Event, Facts, Topic};
+use crate::expiry::event::{Event, Topic};
+use crate::expiry::facts::Facts;
 use crate::expiry::text::inert;
 
 /// What the name of an MQTT instance begins with.
@@ -31,6 +32,7 @@ impl Phrases {
                 ];
                 self.told([&new, &self.identity(facts)[..]].concat())
             }
+            Topic::DailyDigest(digest) => self.daily_facts(digest),
             topic => self.told(self.own_facts(topic)),
         }
     }
@@ -76,6 +78,20 @@ impl Phrases {
         ]
     }
 
+    fn shrunk_facts(
+        self,
+        source: &str,
+        scope: &str,
+        counts: Option<(u64, u64)>,
+    ) -> Vec<(Label, String)> {
+        vec![
+            (Label::Source, inert(source, FACT)),
+            self.scope(scope),
+            (Label::Known, number(counts.map(|(known, _)| known))),
+            (Label::Missing, number(counts.map(|(_, missing)| missing))),
+        ]
+    }
+
     /// Returns the facts of an event that is about the daemon itself.
     fn own_facts(self, topic: &Topic) -> Vec<(Label, String)> {
         match topic {
@@ -98,18 +114,13 @@ impl Phrases {
             Topic::PlaceReadable { source, place } => {
                 vec![(Label::Source, inert(source, FACT)), (Label::Place, inert(place, FACT))]
             }
-            Topic::InventoryShrunk { source, scope, known, missing } => vec![
-                (Label::Source, inert(source, FACT)),
-                self.scope(scope),
-                (Label::Known, known.to_string()),
-                (Label::Missing, missing.to_string()),
-            ],
-            Topic::InventoryRestored { source, scope, accepted } => vec![
-                (Label::Source, inert(source, FACT)),
-                self.scope(scope),
-                (Label::Known, number(accepted.map(|accepted| accepted.known))),
-                (Label::Missing, number(accepted.map(|accepted| accepted.missing))),
-            ],
+            Topic::InventoryShrunk { source, scope, known, missing } => {
+                self.shrunk_facts(source, scope, Some((*known, *missing)))
+            }
+            Topic::InventoryRestored { source, scope, accepted } => {
+                let accepted = accepted.map(|accepted| (accepted.known, accepted.missing));
+                self.shrunk_facts(source, scope, accepted)
+            }
             Topic::InventoryContradicts { source, scope, unlisted } => vec![
                 (Label::Source, inert(source, FACT)),
                 self.scope(scope),
@@ -136,6 +147,7 @@ impl Phrases {
             | Topic::Renewed { .. }
             | Topic::Gone { .. }
             | Topic::ClockRecovered
+            | Topic::DailyDigest(_)
             | Topic::Test => Vec::new(),
         }
     }

@@ -9,6 +9,7 @@ use super::event::{Event, Severity, Topic};
 use super::ladder::Rung;
 
 mod counts;
+mod daily;
 mod facts;
 mod manner;
 mod phrases;
@@ -170,6 +171,10 @@ impl Message {
         external_url: Option<&str>,
     ) -> Self {
         let manner = manner.into();
+        if let Some(index) = events.iter().position(|event| event.daily().is_some()) {
+            let digest = events.remove(index);
+            return Self::compose_daily(id.into(), at, manner, (digest, events), external_url);
+        }
         let language = manner.language;
         events.sort_by_cached_key(|event| urgency(event, at));
         let severity = events.iter().map(|event| event.severity).max().unwrap_or(Severity::Info);

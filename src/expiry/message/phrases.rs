@@ -8,11 +8,12 @@ use super::words::{self, Label};
 use crate::expiry::absence::Accepted;
 use crate::expiry::certificate::{Kind, Status, Timestamp};
 use crate::expiry::endpoint::{EndpointNews, Invalid};
-use crate::expiry::event::{Event, Facts, Newer, Topic};
+use crate::expiry::event::{Event, Newer, Topic};
+use crate::expiry::facts::Facts;
 use crate::expiry::text::inert;
 
 /// The most characters of a name in a headline or an entry.
-const NAME: usize = 64;
+pub(super) const NAME: usize = 64;
 /// The most characters of a fact.
 pub(super) const FACT: usize = 128;
 /// The most characters of somebody else's sentence.
@@ -30,6 +31,7 @@ pub(super) fn name(event: &Event) -> String {
             | Topic::ChannelUp { channel }
             | Topic::NotificationDead { channel, .. },
         ) => inert(channel, NAME),
+        (None, Topic::DailyDigest(digest)) => inert(&digest.channel, NAME),
         (None, _) => inert(event.source().unwrap_or_default(), NAME),
     }
 }
@@ -101,6 +103,7 @@ impl Phrases {
             }
             (Topic::ClockRecovered, Zh) => "本机时钟恢复可信".to_owned(),
             (Topic::ClockOffset { seconds, .. }, _) => self.offset(&name, *seconds),
+            (Topic::DailyDigest(digest), _) => self.daily_headline(digest),
             (Topic::Test, En) => "test message, this channel works".to_owned(),
             (Topic::Test, Zh) => "测试消息，此通道工作正常".to_owned(),
         }
@@ -176,7 +179,7 @@ impl Phrases {
         parts.join(", ")
     }
 
-    fn wall(self, time: Timestamp) -> String {
+    pub(super) fn wall(self, time: Timestamp) -> String {
         manner::wall(time, self.zone)
     }
 
@@ -194,7 +197,7 @@ impl Phrases {
     }
 
     /// Returns a source, already inert, and its scope. The scope of a source that has one only says nothing.
-    fn place(self, source: &str, scope: &str) -> String {
+    pub(super) fn place(self, source: &str, scope: &str) -> String {
         match (self.language, scope) {
             (Zh, WHOLE) => source.to_owned(),
             _ => format!("{source} / {}", inert(scope, NAME)),
@@ -235,7 +238,7 @@ impl Phrases {
     }
 
     /// Returns when the end is or was, as a verb phrase.
-    fn when(self, end: Option<Timestamp>) -> String {
+    pub(super) fn when(self, end: Option<Timestamp>) -> String {
         let Some(end) = end else { return words::no_known_end(self.language).to_owned() };
         let seconds = end.since(self.at);
         let span = words::span(seconds.unsigned_abs(), self.language);
@@ -264,7 +267,7 @@ impl Phrases {
         }
     }
 
-    fn stale(self, name: &str, last_proven: Option<Timestamp>) -> String {
+    pub(super) fn stale(self, name: &str, last_proven: Option<Timestamp>) -> String {
         match (self.language, last_proven.map(|time| self.wall(time))) {
             (En, Some(time)) => format!("source {name} has no proven scan since {time}"),
             (En, None) => format!("source {name} has never had a proven scan"),
@@ -319,7 +322,7 @@ impl Phrases {
 }
 
 /// Returns the first of common name, holder and serial that is there, inert.
-fn certificate_name(facts: &Facts) -> String {
+pub(super) fn certificate_name(facts: &Facts) -> String {
     let known = [&facts.common_name, &facts.holder, &facts.serial];
     let name = known.into_iter().find(|name| !name.trim().is_empty());
     inert(name.map_or("", |name| name.as_str()), NAME)

@@ -1,7 +1,8 @@
 use super::*;
 use crate::expiry::absence::Accepted;
 use crate::expiry::certificate::Kind;
-use crate::expiry::event::{Facts, Newer};
+use crate::expiry::event::Newer;
+use crate::expiry::facts::Facts;
 use crate::expiry::sample::facts;
 
 mod certificates;

@@ -179,6 +179,7 @@ const fn kind_words(kind: EventKind) -> (&'static str, &'static str) {
         EventKind::ClockSuspect => ("clock not trusted", "时钟不可信"),
         EventKind::ClockRecovered => ("clock trusted again", "时钟已恢复"),
         EventKind::ClockOffset => ("clocks differ", "时钟有偏差"),
+        EventKind::DigestDaily => ("daily digest", "每日摘要"),
         EventKind::Test => ("test", "测试"),
     }
 }

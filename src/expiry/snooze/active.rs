@@ -7,7 +7,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Cover, Snooze, Snoozed};
 use crate::expiry::certificate::Timestamp;
-use crate::expiry::event::{Event, Facts, Severity, Topic};
+use crate::expiry::event::{Event, Severity, Topic};
+use crate::expiry::facts::Facts;
 use crate::expiry::ladder::Rung;
 
 /// All snoozes that hold, by what they cover. A clone shares them.

@@ -9,7 +9,8 @@ mod wish;
 mod tests;
 
 use super::certificate::Timestamp;
-use super::event::{Event, Facts, Topic};
+use super::event::{Event, Topic};
+use super::facts::Facts;
 use super::inventory::RowId;
 use super::ladder::Rung;
 

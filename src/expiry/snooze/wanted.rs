@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::is_alert;
 use crate::expiry::certificate::{Kind, Status, Timestamp};
-use crate::expiry::event::{Event, Facts, Severity, Topic};
+use crate::expiry::event::{Event, Severity, Topic};
 use crate::expiry::event_kind::{EVENT_KINDS, EventKind};
+use crate::expiry::facts::Facts;
 use crate::expiry::glob;
 use crate::expiry::ladder::Rung;
 use crate::expiry::matcher::{Field, Matcher, Patterns};

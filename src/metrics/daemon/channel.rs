@@ -23,6 +23,7 @@ pub(super) struct Known {
     pub(super) oldest: Option<Timestamp>,
     pub(super) given_up: Option<u64>,
     pub(super) delivered: Option<Timestamp>,
+    pub(super) daily: Option<Timestamp>,
 }
 
 impl Channel {

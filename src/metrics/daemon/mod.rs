@@ -294,6 +294,11 @@ impl DaemonMetrics {
         self.channel(channel, |channel| channel.lock().given_up = Some(count));
     }
 
+    /// Keeps when a channel last delivered a daily digest.
+    pub fn told_daily(&self, channel: &str, at: Timestamp) {
+        self.channel(channel, |channel| channel.lock().daily = Some(at));
+    }
+
     /// Keeps when a channel last delivered.
     pub fn delivered(&self, channel: &str, at: Timestamp) {
         self.channel(channel, |channel| channel.lock().delivered = Some(at));
@@ -369,6 +374,7 @@ fn every_event() -> impl Iterator<Item = (&'static str, &'static str)> {
             | EventKind::CertificateNotDeployed => &RUNGS,
             EventKind::CertificateRenewed | EventKind::CertificateGone => &["closed", "snoozed"],
             EventKind::NotificationDead => &["given_up"],
+            EventKind::DigestDaily => &["scheduled"],
             EventKind::Test => &[],
             EventKind::EndpointReachable
             | EventKind::PlaceReadable

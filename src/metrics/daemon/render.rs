@@ -152,12 +152,13 @@ fn alerts<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
 }
 
 fn channels<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
-    let gauges: [Gauge<channel::Known>; 5] = [
+    let gauges: [Gauge<channel::Known>; 6] = [
         (f::CHANNEL_UP, |known| known.up.map(flag)),
         (f::PENDING, |known| known.pending.map(Value::Count)),
         (f::OLDEST_PENDING, |known| known.oldest.map(time)),
         (f::GIVEN_UP, |known| known.given_up.map(Value::Count)),
         (f::DELIVERED, |known| known.delivered.map(time)),
+        (f::DAILY, |known| known.daily.map(time)),
     ];
     for (family, read) in gauges {
         out.family(family);

@@ -77,6 +77,7 @@ fn what_is_unknown_has_no_sample() {
         "notifications_pending",
         "notifications_oldest_pending_timestamp_seconds",
         "notifications_last_success_timestamp_seconds",
+        "digest_last_success_timestamp_seconds",
         "store_up",
         "config_last_reload_successful",
         "config_last_reload_success_timestamp_seconds",
@@ -168,6 +169,7 @@ fn what_a_channel_and_the_configuration_do_is_told() {
     metrics.notification("ops", "no such word");
     metrics.pending("ops", 4, Some(AT));
     metrics.delivered("ops", AT.plus(1));
+    metrics.told_daily("ops", AT.plus(2));
     metrics.channel_up("ops", false);
     metrics.reload(true, AT);
     metrics.reload(false, AT.plus(9));
@@ -187,6 +189,7 @@ fn what_a_channel_and_the_configuration_do_is_told() {
         ("notifications_pending", &channel, "4"),
         ("notifications_oldest_pending_timestamp_seconds", &channel, "1795305600"),
         ("notifications_last_success_timestamp_seconds", &channel, "1795305601"),
+        ("digest_last_success_timestamp_seconds", &channel, "1795305602"),
         ("channel_up", &channel, "0"),
         ("store_up", &[], "0"),
         ("config_last_reload_successful", &[], "0"),

@@ -89,6 +89,23 @@ async fn what_is_for_the_digest_only_goes_by_itself_after_a_day() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_the_daily_digest_is_heard_what_is_for_it_waits_for_it() {
+    let mut bench = Bench::new();
+    bench.settings.gathers = true;
+    let ops = bench.start("ops", []);
+    bench.commit(&["info-1"], &["ops"]).await;
+    bench.pass(100_000).await;
+    bench.commit(&["a"], &["ops"]).await;
+    bench.pass(100).await;
+    assert_eq!(ops.sent(), sent(&[(100_030, "a", 1)]), "longer than a day, and not with others");
+    bench.commit(&["daily-1"], &["ops"]).await;
+    bench.pass(100).await;
+    assert_eq!(ops.sent()[1..], sent(&[(100_130, &batch(&["info-1", "daily-1"]), 2)]));
+    let notes = bench.notes.0.lock().unwrap();
+    assert!(notes.contains(&"ops told daily at 100131".to_owned()), "{notes:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_for_the_digest_hides_nothing_behind_it() {
     let mut bench = Bench::new();
     let ids: Vec<String> = (0..5001).map(|number| format!("info-{number}")).collect();

@@ -8,7 +8,7 @@ mod watch;
 use std::time::Duration;
 
 use super::source_status::SourceStatuses;
-use super::{Health, Settings, Watched, bound, missed};
+use super::{Health, Settings, Watched, bound, digest, missed};
 use crate::client::ClockOffset;
 use crate::expiry::{Condition, Conditions, Renewing, Timestamp, Topic, Transition};
 use crate::store::Saved;
@@ -54,7 +54,7 @@ impl SelfChecks {
         let mut conditions = Conditions::default();
         let (mut watch, mut failing) = (Watch::default(), Failing::default());
         let is_ours = |key: &str| {
-            let of_others = [Renewing::is_key, missed::is_key, bound::is_key];
+            let of_others = [Renewing::is_key, missed::is_key, bound::is_key, digest::is_key];
             key != GOOD_TIME && !of_others.iter().any(|is_key| is_key(key))
         };
         let stored = saved.conditions.iter().filter(|(key, _)| is_ours(key));

@@ -57,6 +57,10 @@ impl Remembered {
         deliver(&self.store, "ops").await
     }
 
+    pub(super) fn set(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     pub(super) async fn restart(&mut self) {
         self.pipeline = start(&self.store, &self.clock, &self.settings).await;
     }

@@ -5,8 +5,9 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::expiry::{
-    Accepted, EndpointNews, Event, Facts, Invalid, InvalidReason, Kind, Newer, Rung, Severity,
-    Sighting, Status, Timestamp, Topic,
+    Accepted, DailyDigest, DigestSnooze, Ending, EndpointNews, Event, Facts, Invalid,
+    InvalidReason, Kind, Newer, News, Rung, Severity, Sighting, SourceCount, Status, Timestamp,
+    Topic, Unproven,
 };
 
 const AWKWARD: [&str; 9] =
@@ -110,6 +111,58 @@ fn endpoint() -> BoxedStrategy<Topic> {
     parts.prop_map(|(source, place, news)| Topic::Endpoint { source, place, news }).boxed()
 }
 
+fn daily() -> BoxedStrategy<DailyDigest> {
+    let ending = (facts(), rung()).prop_map(|(facts, rung)| Ending { facts, rung });
+    let snooze = (text(), text(), text(), time(), any::<bool>()).prop_map(
+        |(id, author, reason, until, idle)| DigestSnooze { id, author, reason, until, idle },
+    );
+    let unproven = (text(), option::of(time()), option::of(text()))
+        .prop_map(|(source, last_proven, error)| Unproven { source, last_proven, error });
+    let source = (text(), any::<[u64; 2]>()).prop_map(|(source, [total, on_a_rung])| SourceCount {
+        source,
+        total,
+        on_a_rung,
+    });
+    let lists = (
+        vec((rung(), any::<u64>()), 0..3),
+        vec(source, 0..3),
+        vec(ending, 0..3),
+        vec(snooze, 0..3),
+        vec((text(), any::<u64>()), 0..3),
+        vec(unproven, 0..3),
+    );
+    let news = any::<[u64; 4]>().prop_map(|[inside, renewed, gone, undated]| News {
+        inside,
+        renewed,
+        gone,
+        undated,
+    });
+    let rest = (text(), time(), option::of(time()), any::<[u64; 4]>(), news);
+    (rest, lists, option::of(facts()))
+        .prop_map(|(rest, (rungs, sources, soonest, snoozes, dead, unproven), next)| {
+            let (channel, scheduled, since, counts, news) = rest;
+            let [total, long_ended, undated, snoozed] = counts;
+            DailyDigest {
+                channel,
+                scheduled,
+                since,
+                total,
+                next,
+                rungs,
+                long_ended,
+                undated,
+                snoozed,
+                sources,
+                news,
+                soonest,
+                snoozes,
+                dead,
+                unproven,
+            }
+        })
+        .boxed()
+}
+
 fn topic() -> BoxedStrategy<Topic> {
     prop_oneof![
         (facts(), rung(), option::of(newer()), any::<bool>(), any::<[Option<u64>; 2]>()).prop_map(
@@ -161,6 +214,7 @@ fn topic() -> BoxedStrategy<Topic> {
         text().prop_map(|detail| Topic::ClockSuspect { detail }),
         Just(Topic::ClockRecovered),
         (text(), any::<i64>()).prop_map(|(source, seconds)| Topic::ClockOffset { source, seconds }),
+        daily().prop_map(|digest| Topic::DailyDigest(Box::new(digest))),
         Just(Topic::Test),
     ]
     .boxed()

@@ -15,6 +15,7 @@ mod asked;
 mod audit;
 mod certificates;
 mod channels;
+mod digest;
 mod etag;
 mod explain;
 mod export;
@@ -47,6 +48,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/sources", get(sources::list))
         .route("/api/v1/channels", get(channels::list))
         .route("/api/v1/alerts", get(alerts::list))
+        .route("/api/v1/digest", get(digest::now))
         .route("/api/v1/plan", get(plan::plan))
         .route("/api/v1/route", get(routing::explain))
         .route("/api/v1/audit", get(audit::list))

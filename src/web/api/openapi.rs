@@ -9,8 +9,8 @@ use utoipa::OpenApi;
 
 use super::parameters::{self, Pairs};
 use super::{
-    alerts, audit, certificates, channels, explain, outbox, plan, routing, snoozes, sources,
-    timeline,
+    alerts, audit, certificates, channels, digest, explain, outbox, plan, routing, snoozes,
+    sources, timeline,
 };
 use crate::web::Shared;
 use crate::web::problem::{Document, Problem};
@@ -27,6 +27,7 @@ use crate::web::problem::{Document, Problem};
         channels::list,
         channels::test,
         alerts::list,
+        digest::now,
         plan::plan,
         routing::explain,
         audit::list,

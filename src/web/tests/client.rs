@@ -37,6 +37,7 @@ pub(super) struct Server {
     folder: tempfile::TempDir,
     pub(super) asked: mpsc::Receiver<TestAnswer>,
     pub(super) ordered: mpsc::Receiver<OutboxRequest>,
+    pub(super) digests: mpsc::Receiver<DigestRequest>,
     pub(super) snoozes: watch::Sender<Arc<Snoozes>>,
     pub(super) wished: mpsc::UnboundedReceiver<Wish>,
     _held: (watch::Sender<Arc<Vec<Outlet>>>, watch::Sender<usize>, watch::Sender<Edition>),
@@ -146,6 +147,14 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     start_behind(Access::new(None, true).unwrap(), known, limits).await
 }
 
+/// Returns where a server listens, and the folder of its socket.
+async fn doors() -> (TcpListener, tempfile::TempDir, Socket) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = Socket::bind(&folder.path().join("c")).unwrap();
+    (listener, folder, socket)
+}
+
 /// Starts a server that those reach whom `access` lets in.
 pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits) -> Server {
     let (view, views) = watch::channel(Arc::new(view(1, known)));
@@ -155,7 +164,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
     let (hosts, known_hosts) = watch::channel(Arc::default());
     let (config, configs) = configured();
     let store = stored(known).await;
-    let (tests, asked) = mpsc::channel(1);
+    let ((tests, asked), (digests, wanted)) = (mpsc::channel(1), mpsc::channel(1));
     let (outlet, outlets) = watch::channel(ops(tests));
     let (snoozes, quiet) = watch::channel(Arc::default());
     let (granting, wished) = mpsc::unbounded_channel();
@@ -176,17 +185,16 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         reload,
         orders,
         standings: mpsc::channel(1).0,
+        digests,
         ready: readiness,
         writable: can_write,
         access: Arc::new(access),
         hosts: known_hosts,
         max_series_per_source,
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (listener, folder, socket) = doors().await;
     let address = listener.local_addr().unwrap();
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-    let folder = tempfile::tempdir().unwrap();
-    let socket = Socket::bind(&folder.path().join("c")).unwrap();
     tasks.spawn(serve_within(listener, socket, state, limits, stop.clone()));
     Server {
         address,
@@ -202,6 +210,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         folder,
         asked,
         ordered,
+        digests: wanted,
         snoozes,
         wished,
         _held: (outlet, limit, config),

@@ -7,6 +7,7 @@ mod calendar;
 mod client;
 mod connections;
 mod control;
+mod digest;
 mod doors;
 mod explain;
 mod links;

@@ -1,6 +1,8 @@
 //! Several events in one message: lists, digests, and their titles.
 
 use super::*;
+use crate::expiry::sample;
+use crate::expiry::{DailyDigest, Ending};
 
 #[test]
 fn up_to_five_events_are_a_list() {
@@ -145,4 +147,80 @@ fn the_title_counts_what_the_list_counts() {
     let message = Message::compose("id", NOW, Language::En, events, None);
     assert_eq!(message.title, "[notafter] 4 events: 1 expired, 1 expiring, 2 inactive or pending");
     assert_eq!(fact_lines(&message), ["expired: 1", "within 7d: 1", "inactive or pending: 2"]);
+}
+
+#[test]
+fn a_daily_digest_says_how_everything_stands() {
+    let digest = sample::daily("edge");
+    let topic = Topic::DailyDigest(Box::new(digest));
+    insta::assert_snapshot!(said(&[event(Severity::Info, topic)]), @r"
+    [notafter] watching 12 003 certificates, 3 near or past the end, the next ends 2026-01-04 (edge) (info)
+    expired: 1
+    within 7d: 2
+    ended more than 30 days ago: 4
+    without a known end: 5
+    snoozed: 1
+    new since 2025-12-31 00:00 (UTC): 2 crossed a threshold, 9 renewed, 1 gone, 0 without a known end
+    edge: 12 003, 3 near or past the end
+    - source edge has never had a proven scan · edge
+    - 2 messages to edge given up
+    - edge · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all
+    - edge · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs / all
+    - snooze by edge ends 2026-01-03 00:00 (UTC) · edge
+    <https://certs.example.com/>
+
+    [notafter] 正在监控 12 003 张证书，3 张临近或已过期，下一张于 2026-01-04 到期（edge） (info)
+    已过期：1
+    7 天内到期：2
+    30 天前已过期：4
+    到期时间未知：5
+    已暂停提醒：1
+    自 2025-12-31 00:00 (UTC) 以来：2 张跨过阈值，9 张已续期，1 张已移除，0 张到期时间未知
+    edge：12 003 张，3 张临近或已过期
+    - 来源 edge 从未能完整读取 · edge
+    - 发往 edge 的 2 条消息已放弃投递
+    - edge · 将在 3 天后到期 · 2026-01-04 00:00 (UTC) · web-certs
+    - edge · 将在 5 天后到期 · 2026-01-06 00:00 (UTC) · web-certs
+    - edge 的暂停提醒于 2026-01-03 00:00 (UTC) 结束 · edge
+    <https://certs.example.com/>
+    ");
+}
+
+#[test]
+fn a_daily_digest_is_said_when_there_is_nothing_to_report_and_takes_what_waited_along() {
+    let mut digest = DailyDigest::new("ops".into(), NOW);
+    (digest.total, digest.next) = (12_003, Some(sample::facts("www.example.com", 7)));
+    let alone = event(Severity::Info, Topic::DailyDigest(Box::new(digest.clone())));
+    let message = Message::compose("1", NOW, Language::Zh, vec![alone.clone()], None);
+    assert_eq!(
+        message.title,
+        "[notafter] 正在监控 12 003 张证书，下一张于 2026-01-08 到期（www.example.com）"
+    );
+    assert!(message.entries.is_empty());
+    let topic = Topic::DailyDigest(Box::new(digest));
+    let events = vec![inactive("spare.example.com"), Event { topic, ..alone }];
+    let message = Message::compose("1", NOW, Language::En, events, None);
+    assert_eq!(
+        message.title,
+        "[notafter] watching 12 003 certificates, the next ends 2026-01-08 (www.example.com)"
+    );
+    assert_eq!(message.entries.len(), 1);
+    assert!(message.events[0].daily().is_some());
+    assert_eq!(message.tone(), Tone::Info);
+}
+
+#[test]
+fn forty_thousand_that_expire_are_one_message_that_names_the_first() {
+    let ending = |n: i64| Ending {
+        facts: sample::facts(&format!("d{n}"), n % 7),
+        rung: Rung::Before(7 * 86_400),
+    };
+    let mut digest = DailyDigest::new("ops".into(), NOW);
+    digest.rungs = vec![(Rung::Before(7 * 86_400), 40_000)];
+    (digest.total, digest.soonest) = (50_000, (0..500).map(ending).collect());
+    let topic = Topic::DailyDigest(Box::new(digest));
+    let message =
+        Message::compose("1", NOW, Language::En, vec![event(Severity::Info, topic)], None);
+    assert_eq!(message.entries.len(), 21);
+    assert_eq!(message.entries[20].text, "…and 39980 more");
 }
