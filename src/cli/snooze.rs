@@ -8,21 +8,19 @@ use clap::{Args, Subcommand};
 
 use super::certificate::Named;
 use super::daemon::{Daemon, escaped};
-use super::file::File;
+use super::file::{File, NO_DAEMON, now, open_store};
 use super::output::{self, Format, printable, table};
 use super::{Console, Exit};
-use crate::config::Environment;
+use crate::config::{Config, Environment};
 use crate::expiry::Wanted;
+use crate::store::Store as _;
 use crate::web::{Certificate, SnoozeList, SnoozeObject, SnoozeWish};
-
-const NO_DAEMON: &str = "no daemon answers on its control socket, and only the daemon keeps snoozes: start it, or name its \
-                         socket with `--socket`";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Keeps quiet about one certificate until a tighter rung, or about whatever matches until its end.
     Add(Box<Add>),
-    /// Lists the snoozes that hold.
+    /// Lists the snoozes that hold; from the store when no daemon runs.
     List {
         /// Those that ended as well.
         #[arg(long)]
@@ -75,23 +73,36 @@ pub(super) async fn run(
     let file = File::read(path, environment, console)?;
     // Sources and channels are not built: their secrets are for the daemon.
     file.approve(console)?;
-    let Some(daemon) = Daemon::find(socket, &file.config.server.sockets.candidates).await? else {
-        bail!(NO_DAEMON);
-    };
-    match command {
-        Command::Add(add) => add.run(&daemon, environment, console).await,
-        Command::List { ended, format } => {
-            let list: SnoozeList = daemon.get(&format!("/api/v1/snoozes?ended={ended}")).await?;
-            print(&list.items, *format, console.out)?;
+    let daemon = Daemon::find(socket, &file.config.server.sockets.candidates).await?;
+    match (command, daemon) {
+        (Command::List { ended, format }, daemon) => {
+            let listed = match daemon {
+                Some(daemon) => from_daemon(&daemon, *ended).await?,
+                None => from_store(&file.config, *ended).await?,
+            };
+            print(&listed, *format, console.out)?;
             Ok(Exit::Done)
         }
-        Command::End { id } => {
+        (_, None) => bail!(NO_DAEMON),
+        (Command::Add(add), Some(daemon)) => add.run(&daemon, environment, console).await,
+        (Command::End { id }, Some(daemon)) => {
             let path = format!("/api/v1/snoozes/{}", escaped(id));
             let ended: SnoozeObject = daemon.delete(&path).await?;
             writeln!(console.out, "the snooze {} has ended", printable(&ended.id))?;
             Ok(Exit::Done)
         }
     }
+}
+
+async fn from_daemon(daemon: &Daemon, ended: bool) -> anyhow::Result<Vec<SnoozeObject>> {
+    let path = format!("/api/v1/snoozes?ended={ended}");
+    Ok(daemon.get::<SnoozeList>(&path).await?.items)
+}
+
+async fn from_store(config: &Config, ended: bool) -> anyhow::Result<Vec<SnoozeObject>> {
+    let (found, now) = (open_store(config)?.snoozes().await?, now());
+    let shown = found.iter().filter(|snooze| ended || snooze.is_active(now));
+    Ok(shown.map(|snooze| SnoozeObject::of(snooze, now)).collect())
 }
 
 impl Add {

@@ -62,9 +62,12 @@ async fn a_snooze_is_made_listed_kept_over_a_kill_and_ended_and_says_what_stands
     assert!(made.out.starts_with("quiet until "), "{}", made.out);
     daemon.until("notafter_snoozed_certificates", |count| count > 0.0).await;
     daemon.kill();
+    let alone = daemon.run(&["snooze", "list", "--format", "json"]).await;
+    assert_eq!(alone.code, Some(0), "{}", alone.err);
     daemon.start();
     daemon.ready().await;
     let list = daemon.run(&["snooze", "list", "--format", "json"]).await;
+    assert_eq!(list.out, alone.out, "the store says what the daemon says");
     let snoozes: Value = serde_json::from_str(&list.out).unwrap();
     let snooze = &snoozes[0];
     assert_eq!((&snooze["author"], &snooze["reason"]), (&"ann".into(), &"moving".into()));
@@ -89,9 +92,13 @@ async fn a_snooze_is_made_listed_kept_over_a_kill_and_ended_and_says_what_stands
 #[tokio::test]
 async fn what_is_not_clear_changes_nothing_and_without_a_daemon_it_says_so() {
     let (_simulator, mut daemon) = prepared().await;
-    let list = daemon.run(&["snooze", "list"]).await;
-    assert_eq!(list.code, Some(1));
-    assert!(list.err.contains("only the daemon keeps snoozes"), "{}", list.err);
+    for writes in
+        [&["snooze", "end", "x"][..], &["snooze", "add", "0b01", "--for", "7d", "--reason", "r"]]
+    {
+        let ran = daemon.run(writes).await;
+        assert_eq!(ran.code, Some(1));
+        assert!(ran.err.contains("only a daemon that runs may change something"), "{}", ran.err);
+    }
     daemon.start();
     daemon.until("notafter_source_up{source=\"machine\"}", |up| up > 0.0).await;
     let more = ["--for", "7d", "--reason", "moving"];
