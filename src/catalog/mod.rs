@@ -63,6 +63,9 @@ pub enum CatalogError {
     /// The names cannot be read.
     #[error("the names of certificates cannot be read: {0}")]
     Store(#[from] StoreError),
+    /// Who knows how a certificate stands answers no more.
+    #[error("the daemon is stopping")]
+    Stopping,
     /// A look through the certificates broke off.
     #[error("a look through the certificates broke off with a bug; please report it")]
     Broken,

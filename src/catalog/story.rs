@@ -107,7 +107,7 @@ impl Catalog {
         let Some(entry) = self.one(id).await? else { return Ok(None) };
         let moment = self.moment();
         let standing = match standings {
-            Some(standings) => ask(standings, entry.row).await,
+            Some(standings) => ask(standings, entry.row).await.ok_or(CatalogError::Stopping)?,
             None => self.stored_standing(entry.row).await?,
         };
         let scans = self.scans_of(&entry.facts, moment.now).await?;
@@ -231,12 +231,11 @@ impl Catalog {
     }
 }
 
-async fn ask(standings: &mpsc::Sender<StandingRequest>, row: RowId) -> Standing {
+/// Returns how a certificate stands; nothing when nobody answers any more.
+async fn ask(standings: &mpsc::Sender<StandingRequest>, row: RowId) -> Option<Standing> {
     let (answer, answered) = oneshot::channel();
-    if standings.send(StandingRequest { row, answer }).await.is_err() {
-        return Standing::default();
-    }
-    answered.await.unwrap_or_default()
+    standings.send(StandingRequest { row, answer }).await.ok()?;
+    answered.await.ok()
 }
 
 fn decided(entries: Vec<(i64, crate::store::AuditEntry)>) -> Vec<(Timestamp, Decided)> {

@@ -193,6 +193,18 @@ async fn a_certificate_is_found_by_its_id_and_the_first_digits_of_it() {
 }
 
 #[tokio::test]
+async fn a_story_without_what_only_the_pipeline_knows_is_not_told_as_if_nothing_were() {
+    let mut world = World::new(PATIENCE);
+    world.learn("iot", "a", vec![device("one", 5)]).await;
+    let id = world.page(&[]).await.items[0].facts.id();
+    let (gone, answers) = tokio::sync::mpsc::channel(1);
+    drop(answers);
+    let told = world.catalog.story(&id, Some(&gone)).await;
+    assert!(matches!(told, Err(CatalogError::Stopping)), "{told:?}");
+    assert!(world.catalog.story(&id, None).await.unwrap().is_some(), "from the store alone");
+}
+
+#[tokio::test]
 async fn the_successor_is_what_the_provider_links() {
     let mut world = World::new(PATIENCE);
     let server = |serial: &str, days, links: &[&str]| Sighting {

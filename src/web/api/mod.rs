@@ -73,7 +73,7 @@ impl From<CatalogError> for Problem {
         match error {
             CatalogError::Mistaken(detail) => Self::new(StatusCode::BAD_REQUEST, detail),
             CatalogError::NoSuchPage(detail) => Self::new(StatusCode::NOT_FOUND, detail),
-            CatalogError::Store(_) => Self::busy(error.to_string()),
+            CatalogError::Store(_) | CatalogError::Stopping => Self::busy(error.to_string()),
             CatalogError::Broken => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
     }

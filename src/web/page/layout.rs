@@ -88,7 +88,7 @@ impl From<CatalogError> for Failure {
         let status = match error {
             CatalogError::Mistaken(_) => StatusCode::BAD_REQUEST,
             CatalogError::NoSuchPage(_) => StatusCode::NOT_FOUND,
-            CatalogError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            CatalogError::Store(_) | CatalogError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             CatalogError::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())

@@ -9,6 +9,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 
 use super::super::*;
+use crate::catalog::Standing;
 use crate::config;
 use crate::expiry::{
     Cover, RefusedWish, RowId, Sighting, Snooze, SnoozeEnd, Snoozed, Wanted, Wish, WishCover,
@@ -155,6 +156,17 @@ async fn doors() -> (TcpListener, tempfile::TempDir, Socket) {
     (listener, folder, socket)
 }
 
+/// Answers that nothing is known of how certificates stand.
+fn standings(tasks: &mut JoinSet<()>) -> mpsc::Sender<StandingRequest> {
+    let (ask, mut asked) = mpsc::channel::<StandingRequest>(1);
+    tasks.spawn(async move {
+        while let Some(request) = asked.recv().await {
+            drop(request.answer.send(Standing::default()));
+        }
+    });
+    ask
+}
+
 /// Starts a server that those reach whom `access` lets in.
 pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits) -> Server {
     let (view, views) = watch::channel(Arc::new(view(1, known)));
@@ -170,6 +182,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
     let (granting, wished) = mpsc::unbounded_channel();
     let (limit, max_series_per_source) = watch::channel(1_000_000);
     let ((reload, reloads), (orders, ordered)) = (mpsc::channel(1), mpsc::channel(1));
+    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     let state = State {
         view: views.clone(),
         exposition: Arc::new(Exposition::new(Arc::new(DaemonMetrics::new(&setup())))),
@@ -184,7 +197,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         clock: Arc::new(Stopped),
         reload,
         orders,
-        standings: mpsc::channel(1).0,
+        standings: standings(&mut tasks),
         digests,
         ready: readiness,
         writable: can_write,
@@ -194,7 +207,6 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
     };
     let (listener, folder, socket) = doors().await;
     let address = listener.local_addr().unwrap();
-    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     tasks.spawn(serve_within(listener, socket, state, limits, stop.clone()));
     Server {
         address,
