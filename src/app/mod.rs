@@ -37,7 +37,7 @@ pub use wiring::Wiring;
 use self::core::{drain, early};
 use auditing::keep_audit;
 use indexing::keep_names;
-use reload::Reload;
+use reload::{Reload, rehearsal};
 use wiring::StoreNames;
 
 /// What the daemon gets from outside.
@@ -131,6 +131,7 @@ impl App {
             snoozes: readers.snoozes,
             link_key: readers.link_key,
             snoozing,
+            rehearsal: rehearsal(self.file.clone(), Arc::clone(&self.plan.config)),
             exposition: readers.exposition,
             names,
             sources: readers.sources,

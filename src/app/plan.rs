@@ -9,7 +9,7 @@ use crate::client::http::{Http, Transport};
 use crate::client::limiter::Limiters;
 use crate::client::{Deps, Meter};
 use crate::clock::{Clock, Random};
-use crate::config::{Config, Environment, Mistakes, load_file};
+use crate::config::{Config, Environment, Mistakes, load};
 use crate::metrics::{DaemonMetrics, Setup, SourceSetup};
 use crate::pipeline::{Settings, Watched};
 use crate::schedule;
@@ -30,6 +30,7 @@ pub struct Plan {
 }
 
 /// Where the configuration is read, at the start and at each reload, and what its sources and channels are built with.
+#[derive(Clone)]
 pub struct ConfigFile {
     /// The file.
     pub path: PathBuf,
@@ -49,9 +50,14 @@ impl ConfigFile {
     /// Reads and checks the file, every mistake at once, rendered with its place.
     pub fn read(&self) -> Result<Plan, String> {
         let shown = self.path.display().to_string();
-        let (text, config, mut mistakes) =
-            load_file(&self.path, &self.environment, source::full_scan_default)
-                .map_err(|error| format!("{shown}: {error}\n"))?;
+        let text = std::fs::read_to_string(&self.path);
+        let text = text.map_err(|error| format!("{shown}: {error}\n"))?;
+        self.read_text(&shown, &text)
+    }
+
+    /// Checks the text of such a file, which is called `shown` where it has mistakes.
+    pub fn read_text(&self, shown: &str, text: &str) -> Result<Plan, String> {
+        let (config, mut mistakes) = load(text, &self.environment, source::full_scan_default);
         let deps = Deps {
             http: self
                 .transport
@@ -63,7 +69,7 @@ impl ConfigFile {
             meter: Arc::clone(&self.metrics) as Arc<dyn Meter>,
         };
         let built = config.map(|config| build(config, &deps, &mut mistakes));
-        let rendered = mistakes.render(&shown, &text);
+        let rendered = mistakes.render(shown, text);
         match built {
             Some(mut plan) if mistakes.errors.is_empty() => {
                 plan.warnings = rendered;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::{Changeable, Daemon};
-use crate::config::{Config, StoreUrl};
+use super::{Changeable, ConfigFile, Daemon};
+use crate::config::{Config, until_restart};
+use crate::web::{Rehearsal, Rehearsed};
 
 /// A request to read the configuration again, and where the answer goes: what was done, or the mistakes.
 pub(super) type Reload = oneshot::Sender<Result<String, String>>;
@@ -18,7 +19,7 @@ impl Daemon {
             self.parts.metrics.reload(false, now);
             tracing::error!("the configuration has mistakes and was not loaded:\n{mistakes}");
         })?;
-        let left = unchangeable(&self.started, &plan.config);
+        let left = until_restart(&self.started, &plan.config).join("; ");
         self.watched.follow(&plan.config);
         self.core.reload(&plan).await.map_err(|error| format!("{error:#}"))?;
         self.parts.metrics.reload(true, now);
@@ -47,32 +48,11 @@ impl Changeable {
     }
 }
 
-/// Says which settings a running daemon cannot change, although the file has other ones than it `started` with; empty
-/// when there are none.
-fn unchangeable(started: &Config, wanted: &Config) -> String {
-    let StoreUrl::Sqlite(store) = &started.store;
-    let access = |config: &Config| (config.server.web_config_file.clone(), config.server.is_open());
-    let fixed = [
-        (
-            access(started) != access(wanted),
-            "`server.web_config_file` and `allow_unauthenticated` stay as they are until the next start".to_owned(),
-        ),
-        (
-            started.server.listen != wanted.server.listen,
-            format!("`server.listen` stays {} until the next start", started.server.listen),
-        ),
-        (
-            started.store == wanted.store && started.server.sockets != wanted.server.sockets,
-            format!(
-                "`server.socket` stays {} until the next start",
-                started.server.sockets.own.display()
-            ),
-        ),
-        (
-            started.store != wanted.store,
-            format!("`store.url` stays sqlite:{} until the next start", store.display()),
-        ),
-    ];
-    let left = fixed.into_iter().filter(|(differs, _)| *differs).map(|(_, text)| text);
-    left.collect::<Vec<_>>().join("; ")
+/// Returns what reads another configuration as a reload would, with the secrets that this daemon has. Nothing is changed.
+pub(super) fn rehearsal(file: ConfigFile, started: Arc<Config>) -> Rehearsal {
+    Arc::new(move |name, text| {
+        let plan = file.read_text(name, text)?;
+        let until_restart = until_restart(&started, &plan.config);
+        Ok(Rehearsed { config: plan.config, until_restart })
+    })
 }

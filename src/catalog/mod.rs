@@ -7,7 +7,8 @@
 //! Reading order: `filter` (what can be asked for), `pattern`, `cursor` (where a page ended), `candidates` (what the index of
 //! names says), `list` (a page), `entry` (one certificate as it is shown), `export` (all pages), `timeline` (how many expire
 //! when), `overview` (how everything stands),
-//! `story` (all that is known of one), `alerts` (what is open), `forecast` (what will be said), `routing` (to whom).
+//! `story` (all that is known of one), `alerts` (what is open), `forecast` (what will be said), `routing` (to whom),
+//! `comparison` (what another configuration would change).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::store::{Kept, Store, StoreError};
 
 mod alerts;
 mod candidates;
+mod comparison;
 mod cursor;
 mod entry;
 mod export;
@@ -36,6 +38,7 @@ mod timeline;
 mod tests;
 
 pub use alerts::{OpenAlert, OpenAlerts};
+pub use comparison::{Comparison, Rerouted};
 pub use entry::Entry;
 #[cfg(test)]
 pub use filter::PARAMETERS;

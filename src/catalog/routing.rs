@@ -3,8 +3,8 @@
 use super::{Catalog, CatalogError, Entry};
 use crate::config::{Config, RouteTrial};
 use crate::expiry::{
-    Accepted, DailyDigest, EndpointNews, Event, EventKind, Invalid, InvalidReason, Newer, Rung,
-    Severity, Timestamp, Topic, severity,
+    Accepted, DailyDigest, EVENT_KINDS, EndpointNews, Event, EventKind, Invalid, InvalidReason,
+    Newer, Rung, Severity, Timestamp, Topic, severity,
 };
 
 /// What is asked: a certificate, or an event about something else.
@@ -111,6 +111,32 @@ fn why_not(channel: &str, trials: &[RouteTrial]) -> String {
         })
         .collect();
     if reasons.is_empty() { "no route leads there".to_owned() } else { reasons.join("; ") }
+}
+
+/// Returns an event of every kind that is not about a certificate: one for each source or channel where it is about one. How
+/// everything stands goes to those that the digest names, and by no route.
+pub(super) fn general_events<'a>(
+    sources: impl Iterator<Item = &'a str>,
+    channels: impl Iterator<Item = &'a str>,
+    now: Timestamp,
+) -> Vec<Event> {
+    let each = sources.map(|source| (source, "")).chain(channels.map(|channel| ("", channel)));
+    let mut found = Vec::new();
+    for (source, channel) in each.chain([("", "")]) {
+        for kind in EVENT_KINDS.into_iter().filter(|kind| *kind != EventKind::DigestDaily) {
+            let names = [source, "", "", channel].map(str::to_owned);
+            let Some((severity, topic)) = topic(kind, names) else { continue };
+            let event = Event { id: String::new(), at: now, severity, topic };
+            let is_wanted = match event.source() {
+                Some(of) => of == source && !source.is_empty(),
+                None => source.is_empty() && event.about() == channel,
+            };
+            if is_wanted {
+                found.push(event);
+            }
+        }
+    }
+    found
 }
 
 /// Returns an event of a kind that is not about a certificate, with its severity.

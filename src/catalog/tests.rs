@@ -31,7 +31,7 @@ struct World {
     inventory: Inventory,
     store: Memory,
     view: watch::Sender<Arc<View>>,
-    _config: watch::Sender<(u64, Arc<Config>)>,
+    config: watch::Sender<(u64, Arc<Config>)>,
     snoozes: watch::Sender<Arc<Snoozes>>,
     catalog: Catalog,
 }
@@ -47,7 +47,7 @@ impl World {
         let catalog =
             Catalog::new(views, configs, Arc::new(store.clone()), Arc::new(Stopped), quiet);
         let catalog = Catalog { patience, ..catalog };
-        Self { inventory: Inventory::new(), store, view, _config: config, snoozes, catalog }
+        Self { inventory: Inventory::new(), store, view, config, snoozes, catalog }
     }
 
     /// Brings in certificates of a source and scope, and publishes them.
@@ -348,4 +348,46 @@ async fn what_is_snoozed_is_listed_by_itself() {
     assert_eq!((world.all(&yes).await.len(), world.all(&no).await.len()), (3, 0));
     let first = world.page(&[]).await.items.remove(0);
     assert_eq!(first.snoozed_until, Some(Timestamp::from_seconds(NOW + DAY)));
+}
+
+/// A configuration with these lines, and who is told of what.
+fn routed(lines: &str) -> Arc<Config> {
+    let text = format!(
+        "{lines}\n[[source]]\nname = 'iot'\nkind = 'files'\nschedule = 'every 1h'\n\
+         [[channel]]\nname = 'ops'\nkind = 'slack'\n[[channel]]\nname = 'room'\nkind = 'slack'\n\
+         [[route]]\nmatch = {{ severity = 'critical', event = 'certificate.*' }}\nchannels = ['room']\n\
+         [[route]]\nchannels = ['ops']\n"
+    );
+    let (config, mistakes) = config::load(&text, &config::Environment::of([]), |_| None);
+    assert_eq!(mistakes.render("x", &text), "");
+    Arc::new(config.unwrap())
+}
+
+#[tokio::test]
+async fn another_configuration_is_held_against_what_is_known() {
+    let mut world = World::new(PATIENCE);
+    let revoked = Sighting { status: Status::Revoked, ..device("r", 50) };
+    world.learn("iot", "a", vec![device("a", 20), device("b", 2), device("c", 500), revoked]).await;
+    world.learn("web", "all", vec![device("w", 20)]).await;
+    world.config.send_replace((1, routed("")));
+    let same = world.catalog.compare(&routed("# nothing")).await.unwrap();
+    assert_eq!((same.differences.len(), same.rerouted.len(), same.other_ladder), (0, 0, 0));
+    assert_eq!((same.known, same.looked_at, same.forgotten), (5, 3, 1), "web is gone already");
+    let ladders = "[[ladder]]\nmatch = { kind = 'device' }\nrungs = ['40d']";
+    let other = world.catalog.compare(&routed(ladders)).await.unwrap();
+    assert_eq!((other.differences, other.other_ladder), (vec!["the ladders differ".to_owned()], 4));
+    let wanted = routed("");
+    let mut wanted = Config::clone(&wanted);
+    wanted.routes.remove(0);
+    wanted.routes[0].channels = vec!["room".to_owned()];
+    let turned = world.catalog.compare(&Arc::new(wanted)).await.unwrap();
+    let [way] = &turned.rerouted[..] else { panic!("{:?}", turned.rerouted) };
+    assert_eq!((&way.now[..], &way.then[..]), (&["ops".to_owned()][..], &["room".to_owned()][..]));
+    assert_eq!(way.certificates, 2, "b is past the rungs that are warnings");
+    assert!(way.events.contains(&"source.stale of iot".to_owned()), "{:?}", way.events);
+    assert!(way.events.contains(&"clock.suspect".to_owned()), "{:?}", way.events);
+    assert!(!way.events.iter().any(|event| event.starts_with("channel.down of ops")));
+    let whole = way.events.len();
+    let single: BTreeSet<_> = way.events.iter().collect();
+    assert_eq!(whole, single.len(), "each once: {:?}", way.events);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::against::against;
 use super::file::{File, deps};
 use super::online::{Rights, ask};
 use super::output::printable;
@@ -19,16 +20,24 @@ pub(super) struct Arguments {
     /// Makes one signed call for each right that a source needs as well, and prints what it may see.
     #[arg(long)]
     online: bool,
+    /// Asks the running daemon what a reload with this configuration would change, and prints it. The daemon opens the
+    /// secrets; nothing changes.
+    #[arg(long, conflicts_with = "online")]
+    against_running: bool,
 }
 
 /// Reports every mistake, or sums up what would run.
 pub(super) async fn check(
     arguments: &Arguments,
-    path: &Path,
+    (path, socket): (&Path, Option<&Path>),
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
     let mut file = File::read(path, environment, console)?;
+    if arguments.against_running {
+        file.approve(console)?;
+        return against(&file, socket, console).await;
+    }
     let rights = Arc::new(Rights::default());
     let meter = Arc::clone(&rights) as Arc<dyn Meter>;
     let sources = file.build_all(&Deps { meter, ..deps()? });

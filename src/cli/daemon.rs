@@ -16,6 +16,14 @@ use tokio::net::UnixStream;
 /// Longer answers are no answers to a command.
 const LONGEST: usize = 64 * 1024 * 1024;
 
+/// What a daemon says to a wish.
+pub(super) enum Asked<T> {
+    /// What it answers.
+    Answered(T),
+    /// It does not do it: the status, and why.
+    Refused(u16, String),
+}
+
 /// A daemon that answers on its socket.
 pub(super) struct Daemon {
     socket: PathBuf,
@@ -74,6 +82,21 @@ impl Daemon {
         object: &(impl Serialize + Sync),
     ) -> anyhow::Result<T> {
         self.ask(Method::POST, path, serde_json::to_vec(object)?.into()).await
+    }
+
+    /// Returns what it answers to a POST of an object, or why it does not do it.
+    pub(super) async fn try_post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        object: &(impl Serialize + Sync),
+    ) -> anyhow::Result<Asked<T>> {
+        let body = serde_json::to_vec(object)?.into();
+        let (status, body) = self.send(Method::POST, path, body).await?;
+        match read(status, &body) {
+            Ok(answer) => Ok(Asked::Answered(answer)),
+            Err(error) if status.is_success() => Err(error),
+            Err(error) => Ok(Asked::Refused(status.as_u16(), error.to_string())),
+        }
     }
 
     /// Returns what it answers to a DELETE.

@@ -105,6 +105,16 @@ impl File {
         if self.mistakes.errors.is_empty() { Ok(()) } else { Err(Mistaken.into()) }
     }
 
+    /// Returns what the file is called.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Returns what stands in it.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Returns how many warnings there are.
     pub(super) const fn warnings(&self) -> usize {
         self.mistakes.warnings.len()

@@ -11,6 +11,7 @@ mod arguments;
 mod run;
 mod sample;
 mod check;
+mod against;
 mod online;
 mod scan;
 mod list;
@@ -164,7 +165,9 @@ fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> an
     runtime.block_on(async {
         match cli.command {
             Command::Run => run::run(path, environment, console).await,
-            Command::Check(arguments) => check::check(&arguments, path, environment, console).await,
+            Command::Check(arguments) => {
+                check::check(&arguments, (path, socket), environment, console).await
+            }
             Command::Scan(arguments) => scan::scan(&arguments, path, environment, console).await,
             Command::List(arguments) => {
                 list::list(&arguments, (path, socket), environment, console).await

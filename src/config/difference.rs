@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::ExposeSecret as _;
+
 use super::tree::{Node, Table, Value};
-use super::{Alerts, ChannelConfig, Config, Route, SourceConfig};
+use super::{Alerts, ChannelConfig, Config, Heartbeat, Route, SourceConfig, StoreUrl};
 
 /// Returns what differs between two configurations; nothing of what is secret.
 pub fn difference(old: &Config, new: &Config) -> Vec<String> {
@@ -20,9 +22,38 @@ pub fn difference(old: &Config, new: &Config) -> Vec<String> {
         (old.digest != new.digest, "the digest differs"),
         (heartbeat(old) != heartbeat(new), "the heartbeat differs"),
         (server(old) != server(new), "the server differs"),
+        (store(old) != store(new), "the store differs"),
     ];
     found.extend(parts.into_iter().filter(|(differs, _)| *differs).map(|(_, it)| it.to_owned()));
     found
+}
+
+/// Says which settings a daemon that runs cannot change, although `wanted` has other ones than it `started` with.
+pub fn until_restart(started: &Config, wanted: &Config) -> Vec<String> {
+    let StoreUrl::Sqlite(store) = &started.store;
+    let access = |config: &Config| (config.server.web_config_file.clone(), config.server.is_open());
+    let fixed = [
+        (
+            access(started) != access(wanted),
+            "`server.web_config_file` and `allow_unauthenticated` stay as they are until the next start".to_owned(),
+        ),
+        (
+            started.server.listen != wanted.server.listen,
+            format!("`server.listen` stays {} until the next start", started.server.listen),
+        ),
+        (
+            started.store == wanted.store && started.server.sockets != wanted.server.sockets,
+            format!(
+                "`server.socket` stays {} until the next start",
+                started.server.sockets.own.display()
+            ),
+        ),
+        (
+            started.store != wanted.store,
+            format!("`store.url` stays sqlite:{} until the next start", store.display()),
+        ),
+    ];
+    fixed.into_iter().filter(|(differs, _)| *differs).map(|(_, text)| text).collect()
 }
 
 fn named<T>(
@@ -59,8 +90,9 @@ fn source(source: &SourceConfig) -> String {
 fn channel(channel: &ChannelConfig) -> String {
     let ChannelConfig { kind, language, timezone, ca_file, timeout, options, .. } = channel;
     let ca_file = ca_file.as_ref().map(|placed| &placed.value);
+    let proxy = channel.proxy.as_ref().map(|proxy| proxy.value.expose_secret());
     let options = shape(&options.table);
-    format!("{} {language:?} {timezone} {ca_file:?} {timeout:?} {options}", kind.value)
+    format!("{} {language:?} {timezone} {proxy:?} {ca_file:?} {timeout:?} {options}", kind.value)
 }
 
 fn routes(routes: &[Route]) -> String {
@@ -73,12 +105,17 @@ fn alerts(alerts: &Alerts) -> String {
 }
 
 fn heartbeat(config: &Config) -> String {
-    config.heartbeat.as_ref().map(|it| format!("{:?} {:?}", it.every, it.url)).unwrap_or_default()
+    let text = |it: &Heartbeat| format!("{:?} {:?} {:?}", it.every, it.url, it.fail_url);
+    config.heartbeat.as_ref().map(text).unwrap_or_default()
 }
 
 fn server(config: &Config) -> String {
     let server = &config.server;
-    format!("{} {:?} {:?}", server.listen, server.external_url, server.hosts)
+    format!("{server:?}")
+}
+
+fn store(config: &Config) -> String {
+    format!("{:?} {}", config.store, config.audit_max)
 }
 
 /// Returns a text that is another one where a table says something else, wherever it stands. Nobody is shown it.
@@ -138,8 +175,28 @@ channels = ["ops"]
             &["source machine is gone", "source other is new"],
         );
         check(&TEXT.replace("\"A\"", "\"B\""), &["channel ops differs"]);
+        let proxy = TEXT.replace("\"slack\"\n", "\"slack\"\nproxy = \"http://p:1\"\n");
+        check(&proxy, &["channel ops differs"]);
         check(&TEXT.replace("channels = [\"ops\"]", "channels = []"), &["the routes differ"]);
         check(&format!("alerts.ladder = [\"9d\"]\n{TEXT}"), &["the ladders differ"]);
         check(&format!("alerts.group_wait = \"9s\"\n{TEXT}"), &["the alerts differ"]);
+        check(&format!("store.audit_max = \"2GiB\"\n{TEXT}"), &["the store differs"]);
+        let open = "server.allow_unauthenticated = true\n";
+        check(&format!("{open}{TEXT}"), &["the server differs"]);
+    }
+
+    #[test]
+    fn what_waits_for_the_next_start_is_named() {
+        let started = read(TEXT);
+        let listen = "server.listen = \"127.0.0.1:1\"\n";
+        let moved = read(&format!("{listen}store.url = \"sqlite:other.db\"\n{TEXT}"));
+        assert_eq!(
+            until_restart(&started, &moved),
+            [
+                "`server.listen` stays 127.0.0.1:10793 until the next start",
+                "`store.url` stays sqlite:notafter.db until the next start"
+            ]
+        );
+        assert_eq!(until_restart(&started, &started), [""; 0]);
     }
 }

@@ -1,7 +1,5 @@
 //! Reads the whole file.
 
-use std::path::Path;
-
 use super::alerts::{alerts, ladders};
 use super::channel::channels;
 use super::digest::digest;
@@ -52,17 +50,6 @@ pub fn load(
     (Some(config), mistakes)
 }
 
-/// Reads a configuration from a file; the text is for [`Mistakes::render`].
-pub fn load_file(
-    path: &Path,
-    environment: &Environment,
-    full_scan: FullScanDefault,
-) -> std::io::Result<(String, Option<Config>, Mistakes)> {
-    let text = std::fs::read_to_string(path)?;
-    let (config, mistakes) = load(&text, environment, full_scan);
-    Ok((text, config, mistakes))
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -93,8 +80,8 @@ mod tests {
         let mut loaded = Vec::new();
         for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/config")).unwrap() {
             let path = file.unwrap().path();
-            let (text, config, mistakes) =
-                load_file(&path, &Environment::of([]), full_scan).unwrap();
+            let text = fs::read_to_string(&path).unwrap();
+            let (config, mistakes) = load(&text, &Environment::of([]), full_scan);
             assert_eq!(mistakes.render(&path.to_string_lossy(), &text), "");
             assert!(!config.unwrap().sources.is_empty());
             loaded.push(path.file_name().unwrap().to_string_lossy().into_owned());

@@ -33,14 +33,14 @@ mod tree;
 mod environment;
 
 pub use address::is_loopback;
-pub use difference::difference;
+pub use difference::{difference, until_restart};
 pub use digest::Digest;
 pub use duration::duration;
 pub use environment::Environment;
 pub use fields::Fields;
 pub use heartbeat::Heartbeat;
 pub use hosts::{HostName, Hosts};
-pub use load::{load, load_file};
+pub use load::load;
 pub use mistakes::Mistakes;
 pub use mute::Mute;
 pub use route::RouteTrial;

@@ -37,6 +37,7 @@ mod negotiate;
 mod page;
 mod write_timeout;
 mod problem;
+mod rehearsal;
 mod scrape;
 mod seats;
 mod server;
@@ -54,11 +55,13 @@ pub use access::Access;
 #[cfg(test)]
 pub use api::PlannedCertificate;
 pub use api::{
-    Audit, Certificates, Outbox, OutboxDone, OutboxMessage, PlanAnswer, PlannedGroup,
-    PlannedMessage, Routed, SnoozeList, SnoozeObject, SnoozeWish, Tested,
+    Audit, Certificates, Compared, OtherWay, Outbox, OutboxDone, OutboxMessage, PlanAnswer,
+    PlannedGroup, PlannedMessage, Routed, SnoozeList, SnoozeObject, SnoozeWish, Tested,
+    WouldChange,
 };
 pub use certificate::{Certificate, cell as csv_cell, csv_header, csv_rows};
 pub use explained::{Explained, Other};
+pub use rehearsal::{Rehearsal, Rehearsed};
 pub use snoozing::{Refused, Snoozing};
 pub use socket::Socket;
 
@@ -83,6 +86,8 @@ pub struct State {
     pub link_key: watch::Receiver<Option<LinkKey>>,
     /// Makes and ends snoozes.
     pub snoozing: Arc<dyn Snoozing>,
+    /// Reads what a reload would.
+    pub rehearsal: Rehearsal,
     /// What certificates are called.
     pub names: Arc<dyn Names>,
     /// How the sources are.

@@ -15,6 +15,7 @@ mod asked;
 mod audit;
 mod certificates;
 mod channels;
+mod comparison;
 mod digest;
 mod etag;
 mod explain;
@@ -31,6 +32,7 @@ mod timeline;
 pub use audit::Audit;
 pub use certificates::Certificates;
 pub use channels::Tested;
+pub use comparison::{Compared, OtherWay, WouldChange};
 pub use outbox::{Outbox, OutboxDone, OutboxMessage};
 #[cfg(test)]
 pub use plan::PlannedCertificate;
@@ -62,6 +64,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 pub(super) fn changes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/api/v1/channels/{name}/test", post(channels::test))
+        .route("/api/v1/comparison", post(comparison::compare))
         .route("/api/v1/outbox/{id}", delete(outbox::drop_one))
         .route("/api/v1/outbox/{id}/retry", post(outbox::retry))
         .route("/api/v1/snoozes", post(snoozes::make))

@@ -211,3 +211,26 @@ async fn the_timeline_counts_days_and_months() {
     assert_eq!(months["items"].as_array().unwrap().len(), 36);
     assert_eq!(of(&months, 0)["count"], Value::from(1));
 }
+
+#[tokio::test]
+async fn a_configuration_is_compared_by_who_may_and_its_mistakes_are_named() {
+    let server = start(&fleet(), Limits::default()).await;
+    let ask = async |text: &str| {
+        let body = serde_json::json!({ "configuration": text, "file": "new.toml" }).to_string();
+        server.order("POST /api/v1/comparison", "application/json", &body).await
+    };
+    let good = "[[source]]\nname = 'x'\nkind = 'files'\nschedule = 'every 1h'\n";
+    let answer = ask(good).await;
+    let expected = serde_json::json!({
+        "differences": ["source x is new"], "until_restart": [], "known": 3, "forgotten": 3,
+        "other_ladder": 0, "looked_at": 0, "rerouted": [],
+    });
+    assert_eq!(json(&answer), expected);
+    let answer = ask("[[source]]\nnam = 'x'").await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text().contains("new.toml:2:1: unknown key `nam`"), "{}", answer.text());
+    let other = server.get("/api/v1/comparison").await;
+    assert_eq!((other.status, other.header("allow")), (405, Some("POST")));
+    let stranger = server.ask("POST /api/v1/comparison", &[]).await;
+    assert_eq!(stranger.status, 403);
+}

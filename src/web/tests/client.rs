@@ -148,6 +148,15 @@ pub(super) async fn start(known: &[Known], limits: Limits) -> Server {
     start_behind(Access::new(None, true).unwrap(), known, limits).await
 }
 
+/// Reads a configuration without what it names.
+fn rehearse(name: &str, text: &str) -> Result<Rehearsed, String> {
+    let (config, mistakes) = config::load(text, &config::Environment::of([]), |_| None);
+    match config.filter(|_| mistakes.errors.is_empty()) {
+        Some(config) => Ok(Rehearsed { config: Arc::new(config), until_restart: Vec::new() }),
+        None => Err(mistakes.render(name, text)),
+    }
+}
+
 /// Returns where a server listens, and the folder of its socket.
 async fn doors() -> (TcpListener, tempfile::TempDir, Socket) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -171,8 +180,7 @@ fn standings(tasks: &mut JoinSet<()>) -> mpsc::Sender<StandingRequest> {
 pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits) -> Server {
     let (view, views) = watch::channel(Arc::new(view(1, known)));
     let (sources, statuses) = watch::channel(Arc::default());
-    let (ready, readiness) = watch::channel(false);
-    let (writable, can_write) = watch::channel(true);
+    let ((ready, readiness), (writable, can_write)) = (watch::channel(false), watch::channel(true));
     let (hosts, known_hosts) = watch::channel(Arc::default());
     let (config, configs) = configured();
     let store = stored(known).await;
@@ -192,6 +200,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         snoozes: quiet,
         link_key: watch::channel(Some([7; 32])).1,
         snoozing: Arc::new(Wishes(granting)),
+        rehearsal: Arc::new(rehearse),
         names: Arc::new(Memory::of(known)),
         sources: statuses,
         clock: Arc::new(Stopped),
