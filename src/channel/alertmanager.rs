@@ -22,7 +22,7 @@ use super::options::Credential;
 use super::post::Draft;
 use super::verdict::{self, down, unknown};
 use super::{Channel, Pace, Page, Receipt, SendError, address, keys, labels};
-use crate::config::{Fields, Open};
+use crate::config::{Fields, Key, Open, Shape};
 use crate::expiry::text::{cut_bytes, iso};
 use crate::expiry::{Event, Message, Rung, Severity, Topic};
 
@@ -43,6 +43,22 @@ const STEPS: [(&str, Severity); 3] = [
     ("CertificateExpiring", Severity::Warning),
     ("CertificateExpiring", Severity::Critical),
     ("CertificateExpired", Severity::Critical),
+];
+
+pub(super) const ABOUT: &str =
+    "Alertmanager, API v2: what is open is told again for as long as it is open, to every peer.";
+
+pub(super) const OPTIONS: &[Key] = &[
+    Key::required(
+        "urls",
+        Shape::SomeTexts,
+        "Every peer, never a load balancer. Plain http for loopback alone.",
+    ),
+    Key::new("user", Shape::SecretOrText, "For basic authentication, with `password`."),
+    Key::new("password", Shape::Secret, "The password of `user`."),
+    Key::new("token", Shape::Secret, "A bearer token, in the place of these two."),
+    Key::new("resend", Shape::Duration, "How often what is open is told again, from 1s to 1h.")
+        .or("\"2m\""),
 ];
 
 /// Builds the channel, or reports what is wrong with its options.

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::address::{Vendor, has_token};
 use super::fit::{self, Page, fit, with_bold_name};
-use super::options::Guards;
+use super::options::{Guards, KEYWORD, SECRET};
 use super::post::Draft;
 #[cfg(test)]
 use super::robot::Example;
@@ -18,7 +18,7 @@ use super::verdict::{self, down, rejected, throttled, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
 use crate::clock::Clock;
-use crate::config::Fields;
+use crate::config::{Fields, Key, Shape};
 use crate::expiry::{Message, Timestamp};
 
 /// The service documents no number; robots of others stop at 18 000 to 19 960 bytes of serialised body.
@@ -36,6 +36,16 @@ const VENDOR: Vendor = Vendor {
 pub(super) struct DingTalk(Guards);
 
 impl Robot for DingTalk {
+    const ABOUT: &'static str = "A robot of DingTalk.";
+    const OPTIONS: &'static [Key] = &[
+        Key::required(
+            "url",
+            Shape::Secret,
+            "https://oapi.dingtalk.com/robot/send?access_token=… It is a secret: who has it can write there.",
+        ),
+        SECRET,
+        KEYWORD,
+    ];
     /// 20 a minute are allowed, and one more blocks the robot for ten minutes.
     const PACE: Pace = Pace { gap: Duration::from_secs(4), per_minute: 12 };
     const VENDOR: Option<&'static Vendor> = Some(&VENDOR);

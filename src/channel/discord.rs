@@ -16,7 +16,7 @@ use super::verdict::{self, down, rejected, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
 use crate::clock::Clock;
-use crate::config::Fields;
+use crate::config::{Fields, Key, Shape};
 use crate::expiry::text::cut_chars;
 use crate::expiry::{Detail, Message, Timestamp};
 
@@ -38,6 +38,12 @@ const VENDOR: Vendor = Vendor {
 pub(super) struct Discord;
 
 impl Robot for Discord {
+    const ABOUT: &'static str = "Discord, incoming webhook.";
+    const OPTIONS: &'static [Key] = &[Key::required(
+        "url",
+        Shape::Secret,
+        "https://discord.com/api/webhooks/…; for a forum with ?thread_id=… It is a secret: who has it can write there.",
+    )];
     /// Discord names no number and tells in each answer; five in two seconds are known to pass.
     const PACE: Pace = Pace { gap: Duration::from_millis(2500), per_minute: 24 };
     const VENDOR: Option<&'static Vendor> = Some(&VENDOR);

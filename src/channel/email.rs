@@ -18,11 +18,29 @@ use super::means::Means;
 use super::options::Credential;
 use super::verdict::{down, passing, rejected, unknown};
 use super::{Channel, Pace, Page, Receipt, SendError};
-use crate::config::{Fields, Open};
+use crate::config::{Fields, Key, Open, Shape};
 use crate::expiry::Message;
 use crate::expiry::text::cut_chars;
 
 mod letter;
+
+pub(super) const ABOUT: &str = "Mail, by SMTP over TLS: a letter to each address.";
+
+pub(super) const OPTIONS: &[Key] = &[
+    Key::required(
+        "server",
+        Shape::Like("^\\s*smtps?://"),
+        "smtps:// (port 465), or smtp:// with STARTTLS (port 587); never without TLS.",
+    ),
+    Key::required("from", Shape::Text, "Who sends, such as notafter@example.com."),
+    Key::required("to", Shape::SomeTexts, "Who gets a letter each: addresses."),
+    Key::new(
+        "user",
+        Shape::SecretOrText,
+        "For servers that ask who sends, together with `password`.",
+    ),
+    Key::new("password", Shape::Secret, "The password of `user`."),
+];
 
 /// Builds the channel, or reports what is wrong with its options.
 pub(super) fn build(mut fields: Fields<'_>, means: &Means) -> Option<Arc<dyn Channel>> {

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::address::{Vendor, is_token};
 use super::fit::{self, Line, Page, fit};
-use super::options::Guards;
+use super::options::{Guards, KEYWORD, SECRET};
 use super::post::Draft;
 #[cfg(test)]
 use super::robot::Example;
@@ -18,7 +18,7 @@ use super::verdict::{self, down, passing, rejected, throttled, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
 use crate::clock::Clock;
-use crate::config::Fields;
+use crate::config::{Fields, Key, Shape};
 use crate::expiry::{Fact, Message, Timestamp, Tone};
 
 /// The service takes 20 KB of serialised body; timestamp and signature are added to this.
@@ -36,6 +36,16 @@ const VENDOR: Vendor = Vendor {
 pub(super) struct Feishu(Guards);
 
 impl Robot for Feishu {
+    const ABOUT: &'static str = "A robot of Feishu or Lark.";
+    const OPTIONS: &'static [Key] = &[
+        Key::required(
+            "url",
+            Shape::Secret,
+            "https://open.feishu.cn/open-apis/bot/v2/hook/… or https://open.larksuite.com/… It is a secret: who has it can write there.",
+        ),
+        SECRET,
+        KEYWORD,
+    ];
     /// 100 a minute and 5 a second are allowed for all robots of a tenant together.
     const PACE: Pace = Pace { gap: Duration::from_secs(1), per_minute: 60 };
     const VENDOR: Option<&'static Vendor> = Some(&VENDOR);

@@ -16,7 +16,7 @@ use super::verdict::{self, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
 use crate::clock::Clock;
-use crate::config::Fields;
+use crate::config::{Fields, Key, Shape};
 use crate::expiry::text::cut_chars;
 use crate::expiry::{Fact, Message, Timestamp};
 
@@ -36,6 +36,12 @@ const VENDOR: Vendor = Vendor {
 pub(super) struct GoogleChat;
 
 impl Robot for GoogleChat {
+    const ABOUT: &'static str = "A space of Google Chat.";
+    const OPTIONS: &'static [Key] = &[Key::required(
+        "url",
+        Shape::Secret,
+        "https://chat.googleapis.com/v1/spaces/…/messages?key=…&token=… It is a secret: who has it can write there.",
+    )];
     /// About one a second for all webhooks of a space together.
     const PACE: Pace = Pace { gap: Duration::from_millis(1500), per_minute: 40 };
     const VENDOR: Option<&'static Vendor> = Some(&VENDOR);

@@ -12,7 +12,7 @@ use super::robot::Robot;
 use super::verdict::{self, down, rejected, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
-use crate::config::Fields;
+use crate::config::{Fields, Key, Shape};
 use crate::expiry::{Message, Timestamp};
 
 /// A post may have 16 383 characters; attachments may have more, and nobody reads that.
@@ -21,6 +21,12 @@ const LARGEST_BODY: usize = 16_000;
 pub(super) struct Mattermost;
 
 impl Robot for Mattermost {
+    const ABOUT: &'static str = "Mattermost, incoming webhook, on any host.";
+    const OPTIONS: &'static [Key] = &[Key::required(
+        "url",
+        Shape::Secret,
+        "https://mattermost.example.com/hooks/… It is a secret: who has it can write there.",
+    )];
     /// Servers allow ten a second by default, and rooms are for people.
     const PACE: Pace = Pace { gap: Duration::from_secs(1), per_minute: 60 };
     #[cfg(test)]

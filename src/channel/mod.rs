@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::client::Deps;
-use crate::config::{ChannelConfig, Fields, Mistakes};
+use crate::config::{ChannelConfig, Fields, Key, KindKeys, Mistakes, one_of, quoted};
 use crate::expiry::Message;
 
 use means::Means;
@@ -210,6 +210,10 @@ impl SendError {
 pub struct Kind {
     /// The word after `kind =`.
     pub name: &'static str,
+    /// What it is, in one sentence.
+    about: &'static str,
+    /// What may stand in its options, beside what every channel can be told.
+    options: &'static [Key],
     /// Reads the options, reporting every mistake, and builds the channel when there is none.
     build: fn(Fields<'_>, &Means) -> Option<Arc<dyn Channel>>,
     /// What the tests of every webhook service configure.
@@ -222,6 +226,8 @@ impl Kind {
     const fn robot<R: robot::Robot>(name: &'static str) -> Self {
         Self {
             name,
+            about: R::ABOUT,
+            options: R::OPTIONS,
             build: robot::build::<R>,
             #[cfg(test)]
             example: Some(R::EXAMPLE),
@@ -233,6 +239,8 @@ impl Kind {
 pub const KINDS: &[Kind] = &[
     Kind {
         name: "alertmanager",
+        about: alertmanager::ABOUT,
+        options: alertmanager::OPTIONS,
         build: alertmanager::build,
         #[cfg(test)]
         example: None,
@@ -241,6 +249,8 @@ pub const KINDS: &[Kind] = &[
     Kind::robot::<discord::Discord>("discord"),
     Kind {
         name: "email",
+        about: email::ABOUT,
+        options: email::OPTIONS,
         build: email::build,
         #[cfg(test)]
         example: None,
@@ -256,6 +266,16 @@ pub const KINDS: &[Kind] = &[
     Kind::robot::<webhook::Webhook>("webhook"),
     Kind::robot::<wecom::WeCom>("wecom"),
 ];
+
+/// Returns what may stand in the options of each kind, beside what every channel can be told.
+pub fn keys() -> Vec<KindKeys> {
+    let of = |kind: &Kind| KindKeys {
+        name: kind.name,
+        about: kind.about,
+        options: kind.options.to_vec(),
+    };
+    KINDS.iter().map(of).collect()
+}
 
 /// Kinds that exist in tests only.
 #[cfg(test)]
@@ -277,10 +297,11 @@ fn build_of(
     mistakes: &mut Mistakes,
 ) -> Option<Arc<dyn Channel>> {
     let Some(kind) = kinds.iter().find(|kind| kind.name == config.kind.value) else {
+        let word = &config.kind.value;
         let known: Vec<_> = kinds.iter().map(|kind| kind.name).collect();
         mistakes.push(
             config.kind.span.clone(),
-            format!("unknown channel kind `{}` (known: {})", config.kind.value, known.join(", ")),
+            format!("unknown channel kind {}; {}", quoted(word), one_of(word, &known)),
         );
         return None;
     };
@@ -295,15 +316,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_kind_names_the_known_ones() {
-        let (channel, mistakes) = built("opsgenie", "http://127.0.0.1:1/x", "");
+    fn an_unknown_kind_names_the_known_ones_and_the_nearest() {
+        let (channel, mistakes) = built("slak", "http://127.0.0.1:1/x", "");
         assert!(channel.is_none());
-        assert!(
-            mistakes[0].contains(
-                "known: alertmanager, dingtalk, discord, email, feishu, google-chat, mattermost, "
-            ),
-            "{mistakes:?}"
-        );
+        let said = "unknown channel kind `slak`; did you mean `slack`? (known: alertmanager, dingtalk, discord, email, feishu, \
+                    google-chat, mattermost, ";
+        assert!(mistakes[0].contains(said), "{mistakes:?}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::verdict::{self, down, rejected, throttled, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
 use crate::clock::Clock;
-use crate::config::Fields;
+use crate::config::{Fields, Key, Shape};
 use crate::expiry::text::{cut_bytes, cut_chars};
 use crate::expiry::{Message, Timestamp, Tone};
 
@@ -36,6 +36,20 @@ pub(super) struct Ntfy {
 }
 
 impl Robot for Ntfy {
+    const ABOUT: &'static str = "ntfy: the root of a server, and a topic.";
+    const OPTIONS: &'static [Key] = &[
+        Key::required(
+            "url",
+            Shape::SecretOrText,
+            "The root of the server, such as https://ntfy.sh.",
+        ),
+        Key::required(
+            "topic",
+            Shape::Secret,
+            "Whoever knows the topic of an open server reads along: it is a secret.",
+        ),
+        Key::new("token", Shape::Secret, "For servers that ask who publishes."),
+    ];
     /// A bucket of 60, filled by one in 5 s.
     const PACE: Pace = Pace { gap: Duration::from_secs(5), per_minute: 10 };
     #[cfg(test)]

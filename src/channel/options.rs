@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::SendError;
 use super::verdict::down;
-use crate::config::{Fields, Secret};
+use crate::config::{Fields, Key, Secret, Shape};
 
 /// A secret of a channel, read again for each message so that it can be changed while notafter runs.
 pub(super) struct Credential {
@@ -28,6 +28,16 @@ impl Credential {
         self.secret.read().map_err(|why| down(self.name, why))
     }
 }
+
+/// The robot's signature check.
+pub(super) const SECRET: Key =
+    Key::new("secret", Shape::Secret, "The robot's signature check, if it is on.");
+/// The robot's keyword.
+pub(super) const KEYWORD: Key = Key::new(
+    "keyword",
+    Shape::Like("^.{1,64}$"),
+    "The robot's keyword, if it has one: 1 to 64 letters, digits, spaces, dots, `-` or `_`.",
+);
 
 /// What a robot can be set to ask for: a signature, and a word in every message.
 #[derive(Default)]

@@ -18,7 +18,7 @@ use super::verdict::{self, down, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
 use crate::clock::Clock;
-use crate::config::Fields;
+use crate::config::{Fields, Key, Shape};
 use crate::expiry::text::{cut_chars, inert, iso};
 use crate::expiry::{Event, Message, Severity, Timestamp, Topic};
 
@@ -44,6 +44,21 @@ pub(super) struct PagerDuty {
 }
 
 impl Robot for PagerDuty {
+    const ABOUT: &'static str =
+        "PagerDuty, Events API v2: an incident for each problem, resolved when it is over.";
+    const OPTIONS: &'static [Key] = &[
+        Key::required(
+            "routing_key",
+            Shape::Secret,
+            "The key of the integration, 32 letters and digits.",
+        ),
+        Key::new("region", Shape::Word(&["us", "eu"]), "Where the account is.").or("\"us\""),
+        Key::new(
+            "url",
+            Shape::Secret,
+            "Instead of the service itself, a stand-in on this machine.",
+        ),
+    ];
     /// About 120 a minute for one key.
     const PACE: Pace = Pace { gap: Duration::from_millis(500), per_minute: 60 };
     const VENDOR: Option<&'static Vendor> = Some(&VENDOR);

@@ -15,7 +15,7 @@ use super::verdict::{self, down, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
 use crate::clock::Clock;
-use crate::config::Fields;
+use crate::config::{Fields, Key};
 use crate::expiry::{Message, Timestamp};
 
 const VENDOR: Vendor = Vendor {
@@ -32,6 +32,8 @@ pub(super) struct Pigeon {
 }
 
 impl Robot for Pigeon {
+    const ABOUT: &'static str = "A service for tests.";
+    const OPTIONS: &'static [Key] = &[];
     const PACE: Pace = Pace { gap: Duration::from_millis(1), per_minute: 60 };
     const EXAMPLE: Example = Example {
         path: "/v1/send?",

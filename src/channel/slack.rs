@@ -13,7 +13,7 @@ use super::robot::Robot;
 use super::verdict::{self, down, passing, rejected, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
-use crate::config::Fields;
+use crate::config::{Fields, Key, Shape};
 use crate::expiry::{Fact, Message, Timestamp};
 
 /// Slack refuses somewhere above 13 000 characters over all blocks with `msg_blocks_too_long`; it documents no number.
@@ -32,6 +32,12 @@ const VENDOR: Vendor = Vendor {
 pub(super) struct Slack;
 
 impl Robot for Slack {
+    const ABOUT: &'static str = "Slack, incoming webhook.";
+    const OPTIONS: &'static [Key] = &[Key::required(
+        "url",
+        Shape::Secret,
+        "https://hooks.slack.com/services/… It is a secret: who has it can write there.",
+    )];
     /// One message a second and channel is tolerated, in short bursts more.
     const PACE: Pace = Pace { gap: Duration::from_millis(1200), per_minute: 50 };
     const VENDOR: Option<&'static Vendor> = Some(&VENDOR);

@@ -14,7 +14,7 @@ use super::robot::Robot;
 use super::verdict::{self, down, rejected};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
-use crate::config::Fields;
+use crate::config::{Fields, Key, Shape};
 use crate::expiry::{Message, Timestamp, Tone};
 
 /// Teams takes about 28 KB, and the flow that posts more fails where nobody sees it.
@@ -37,6 +37,12 @@ const VENDOR: Vendor = Vendor {
 pub(super) struct Teams;
 
 impl Robot for Teams {
+    const ABOUT: &'static str = "Microsoft Teams, by a flow of Power Automate.";
+    const OPTIONS: &'static [Key] = &[Key::required(
+        "url",
+        Shape::Secret,
+        "The address that the flow shows when it was saved. It is a secret: who has it can write there.",
+    )];
     /// What a plan allows is not said; connectors allowed four a second.
     const PACE: Pace = Pace { gap: Duration::from_secs(2), per_minute: 30 };
     const VENDOR: Option<&'static Vendor> = Some(&VENDOR);

@@ -14,7 +14,7 @@ use super::robot::Robot;
 use super::verdict::{self, down, rejected, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
-use crate::config::Fields;
+use crate::config::{Fields, Key, Shape};
 use crate::expiry::text::cut_chars;
 use crate::expiry::{Fact, Message, Severity, Timestamp};
 
@@ -28,6 +28,18 @@ pub(super) struct Telegram {
 }
 
 impl Robot for Telegram {
+    const ABOUT: &'static str = "A bot of Telegram that is in the chat.";
+    const OPTIONS: &'static [Key] = &[
+        Key::required("token", Shape::Secret, "The token of the bot."),
+        Key::required(
+            "chat_id",
+            Shape::NameOrNumber,
+            "The number of the chat, or the @name of a public channel.",
+        ),
+        Key::new("topic", Shape::Integer, "The topic of a group that has topics."),
+        Key::new("api", Shape::Url, "A Bot API server of one's own.")
+            .or("\"https://api.telegram.org\""),
+    ];
     /// One a second in a chat, twenty a minute in a group.
     const PACE: Pace = Pace { gap: Duration::from_millis(3500), per_minute: 17 };
     #[cfg(test)]

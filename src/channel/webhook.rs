@@ -25,7 +25,7 @@ use super::verdict::{self, down, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
 use crate::clock::Clock;
-use crate::config::{Fields, Placed, Secret};
+use crate::config::{Fields, Key, Placed, Secret, Shape};
 use crate::expiry::{Message, Timestamp};
 
 use scheme::Scheme;
@@ -38,6 +38,27 @@ pub(super) struct Webhook {
 }
 
 impl Robot for Webhook {
+    const ABOUT: &'static str = "Anything that takes JSON.";
+    const OPTIONS: &'static [Key] = &[
+        Key::required("url", Shape::Secret, "Where it is posted. It is a secret."),
+        Key::new(
+            "secret",
+            Shape::Secret,
+            "Signs what is sent: for the scheme `standard` whsec_ and the key in base64, for the others any text.",
+        ),
+        Key::new(
+            "scheme",
+            Shape::Word(&["standard", "github", "stripe"]),
+            "How it is signed: as Standard Webhooks say, or as GitHub or Stripe sign theirs.",
+        )
+        .or("\"standard\""),
+        Key::new(
+            "format",
+            Shape::Word(&["alertmanager", "cloudevents"]),
+            "In the place of notafter's own JSON: what Alertmanager sends to webhooks, or CloudEvents 1.0.",
+        ),
+        Key::new("headers", Shape::Secrets, "More headers; their values are secrets."),
+    ];
     const PACE: Pace = Pace { gap: Duration::from_millis(200), per_minute: 300 };
     #[cfg(test)]
     const EXAMPLE: Example = Example {

@@ -12,7 +12,7 @@ use super::robot::Robot;
 use super::verdict::{self, down, passing, rejected, throttled, unknown};
 use super::{Pace, Receipt, SendError};
 use crate::client::http::Response;
-use crate::config::Fields;
+use crate::config::{Fields, Key, Shape};
 use crate::expiry::text::cut_bytes;
 use crate::expiry::{Detail, Fact, Message, Timestamp};
 
@@ -30,6 +30,12 @@ const VENDOR: Vendor = Vendor {
 pub(super) struct WeCom;
 
 impl Robot for WeCom {
+    const ABOUT: &'static str = "A group robot of WeCom.";
+    const OPTIONS: &'static [Key] = &[Key::required(
+        "url",
+        Shape::Secret,
+        "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=… It is a secret: who has it can write there.",
+    )];
     /// 20 a minute are allowed.
     const PACE: Pace = Pace { gap: Duration::from_secs(4), per_minute: 12 };
     const VENDOR: Option<&'static Vendor> = Some(&VENDOR);

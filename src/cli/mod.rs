@@ -26,6 +26,7 @@ mod snooze;
 mod certificate;
 mod daemon;
 mod generate;
+mod schema;
 mod init;
 mod file;
 mod logging;
@@ -100,6 +101,8 @@ enum Command {
     Snooze(snooze::Command),
     /// Writes a first configuration, from flags or from answers; never a secret.
     Init(init::Arguments),
+    /// Prints the JSON Schema of the configuration, for editors: what may be written, with units and defaults.
+    Schema,
     /// Prints a completion script for a shell.
     Completions(generate::Arguments),
     /// Prints the manual page.
@@ -194,6 +197,7 @@ fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> an
                 snooze::run(&command, (path, socket), environment, console).await
             }
             Command::Init(arguments) => init::init(&arguments, path, environment, console),
+            Command::Schema => schema::print(console),
             Command::Completions(arguments) => generate::completions(&arguments, console),
             Command::Man => generate::manual(console),
         }
@@ -261,6 +265,7 @@ mod tests {
                 "snooze list",
                 "snooze end",
                 "init",
+                "schema",
                 "completions",
                 "man"
             ]

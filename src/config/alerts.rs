@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use super::matcher::matcher;
+use super::matcher::{match_keys, matcher};
 use super::source::timezone;
 use super::spelling::{known, quoted};
-use super::{Alerts, Fields, Placed, duration};
+use super::{Alerts, Fields, Key, Placed, Shape, duration};
 use crate::expiry::{Field, Ladder, Ladders, Language, Reminding, Rung};
 
 const DEFAULT_GROUP_WAIT: Duration = Duration::from_secs(30);
@@ -21,6 +21,66 @@ const LONGEST_RUNG: u32 = u32::MAX - 101;
 const SHORTEST_REMINDER: u32 = 60;
 /// An alert that waits longer for company is late.
 const LONGEST_GROUP_WAIT: Duration = Duration::from_hours(1);
+
+pub(super) const LANGUAGES: Shape = Shape::Word(&["en", "zh"]);
+
+/// What may stand in `[alerts]`.
+pub(super) const ALERTS: &[Key] = &[
+    Key::new(
+        "ladder",
+        Shape::Rungs,
+        "How long before a certificate expires. Only the tightest rung crossed is said, once; for short lifetimes rungs shrink. \
+         `expired` is always the last rung and may be left out.",
+    )
+    .or(r#"["30d", "14d", "7d", "3d", "1d"]"#),
+    Key::new(
+        "group_wait",
+        Shape::Duration,
+        "How long the first event for a channel waits for others; at most 1h. More than 5 become one message.",
+    )
+    .or("\"30s\""),
+    Key::new(
+        "language",
+        LANGUAGES,
+        "The language of messages where a channel does not say: en or zh.",
+    )
+    .or("\"en\""),
+    Key::new(
+        "timezone",
+        Shape::Timezone,
+        "The zone of the times in messages where a channel does not say.",
+    )
+    .or("\"UTC\""),
+    Key::new(
+        "remind_from",
+        Shape::Duration,
+        "From the rung of this length on, an active certificate is said again every so often.",
+    )
+    .or("\"3d\""),
+    Key::new(
+        "remind_every",
+        Shape::DurationOr(NEVER),
+        "How often it is said again, at least 1m; `never` switches it off. After `expired` seven times, then weekly, and after 30 \
+         days never.",
+    )
+    .or("\"24h\""),
+];
+
+/// Returns what may stand in a `[[ladder]]`.
+pub(super) fn ladder_keys() -> Vec<Key> {
+    vec![
+        Key::required(
+            "match",
+            Shape::Table(|| match_keys(&MATCHED)),
+            "Which certificates have this ladder.",
+        ),
+        Key::required(
+            "rungs",
+            Shape::Rungs,
+            "Lengths of time before the end, or parts of the lifetime such as `25%`.",
+        ),
+    ]
+}
 
 /// Reads `[alerts]`.
 pub(super) fn alerts(root: &mut Fields<'_>) -> Alerts {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use secrecy::SecretString;
 
-use super::alerts::language;
-use super::name::unique_name;
+use super::alerts::{LANGUAGES, language};
+use super::name::{NAME, unique_name};
 use super::source::{options, timezone};
-use super::{Alerts, ChannelConfig, Fields, Options, Placed};
+use super::{Alerts, ChannelConfig, Fields, Key, Options, Placed, Shape};
 use crate::expiry::Language;
 
 /// The time for one request, connection included.
@@ -18,6 +18,43 @@ const LONGEST_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// What every channel can be told, beside its name or among its options.
 const SHARED: &[&str] = &["timezone", "language", "proxy", "ca_file", "timeout"];
+
+/// What may stand in a `[[channel]]`, beside what every channel can be told and its options.
+pub(super) const KEYS: &[Key] = &[
+    Key::required(
+        "name",
+        NAME,
+        "Unique; a metric label. a-z, 0-9, `_`, `.`, `-`, at most 64, begins with a letter or a digit.",
+    ),
+    Key::required("kind", Shape::Text, "Which service."),
+];
+
+/// What every channel can be told.
+pub(super) const SHARED_KEYS: &[Key] = &[
+    Key::new(
+        "timezone",
+        Shape::Timezone,
+        "The zone of the times in its messages. Without it that of [alerts] holds.",
+    ),
+    Key::new("language", LANGUAGES, "en or zh. Without it that of [alerts] holds."),
+    Key::new(
+        "proxy",
+        Shape::SecretOrText,
+        "The proxy for its requests, http://… or https://…; one with a password is a secret. Without it HTTPS_PROXY and NO_PROXY of \
+         the environment hold.",
+    ),
+    Key::new(
+        "ca_file",
+        Shape::Path,
+        "Authorities in PEM that are trusted beside those of this machine.",
+    ),
+    Key::new(
+        "timeout",
+        Shape::Duration,
+        "For one request, connection included; above 0 and at most 2m.",
+    )
+    .or("\"15s\""),
+];
 
 /// Reads every `[[channel]]`; `alerts` says what holds for those that do not say.
 ///

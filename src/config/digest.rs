@@ -2,10 +2,10 @@
 
 use chrono_tz::Tz;
 
-use super::alerts::language;
+use super::alerts::{LANGUAGES, language};
 use super::source::timezone;
 use super::spelling::{known, quoted};
-use super::{Fields, Schedule};
+use super::{Fields, Key, Schedule, Shape};
 use crate::expiry::Language;
 
 /// Who hears how everything stands, and when.
@@ -25,6 +25,22 @@ impl Digest {
         self.channels.iter().any(|name| name == channel)
     }
 }
+
+/// What may stand in `[digest]`.
+pub(super) const KEYS: &[Key] = &[
+    Key::required(
+        "schedule",
+        Shape::Schedule,
+        "When it goes out: cron with 5 fields, or with 6, seconds first, or `every 24h`.",
+    ),
+    Key::required("channels", Shape::SomeTexts, "The names of the channels that hear it."),
+    Key::new("timezone", Shape::Timezone, "Of the schedule. Without it that of [alerts] holds."),
+    Key::new(
+        "language",
+        LANGUAGES,
+        "Of the digest: en or zh. Without it that of each channel holds.",
+    ),
+];
 
 /// Reads `[digest]`. `zone` is that of times where it does not say.
 pub(super) fn digest(root: &mut Fields<'_>, names: &[String], zone: Tz) -> Option<Digest> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 
 use super::address::endpoint;
-use super::{Fields, Placed, Secret};
+use super::{Fields, Key, Placed, Secret, Shape};
 
 const DEFAULT_EVERY: Duration = Duration::from_mins(1);
 /// More often than this nobody asks, and less often a dead daemon goes unnoticed for too long.
@@ -21,6 +21,21 @@ pub struct Heartbeat {
     /// How often.
     pub every: Duration,
 }
+
+/// What may stand in `[heartbeat]`.
+pub(super) const KEYS: &[Key] = &[
+    Key::required(
+        "url",
+        Shape::Secret,
+        "The address that is asked for while all is well; whoever has it can say so: it is a secret.",
+    ),
+    Key::new(
+        "fail_url",
+        Shape::Secret,
+        "The address that takes what is wrong. Without it that of `url` with /fail behind it.",
+    ),
+    Key::new("every", Shape::Duration, "How often, from 1s to 24h.").or("\"1m\""),
+];
 
 /// Reads `[heartbeat]`.
 pub(super) fn heartbeat(root: &mut Fields<'_>) -> Option<Heartbeat> {

@@ -1,10 +1,55 @@
 //! `match = { … }`: what an event must be like.
 
 use super::spelling::{known, quoted};
-use super::{Fields, Placed};
+use super::{Fields, Key, Placed, Shape};
 use crate::expiry::{
     EVENT_KINDS, EventKind, Field, Kind, Matcher, Patterns, Severity, Status, glob,
 };
+
+/// Returns the keys of a `match` that may ask for these fields, and for labels where that is every field.
+pub(super) fn match_keys(asked: &[Field]) -> Vec<Key> {
+    let key = |field: &Field| Key::new(field.as_str(), shape(*field), about(*field));
+    let mut keys: Vec<_> = asked.iter().map(key).collect();
+    if asked.len() == Field::ALL.len() {
+        let about = "Labels of the certificate, each with a pattern or a list of them.";
+        keys.push(Key::new("labels", Shape::LabelPatterns, about));
+    }
+    keys
+}
+
+const fn shape(field: Field) -> Shape {
+    Shape::Patterns(match field {
+        Field::Kind => || words(Field::Kind, &[]).unwrap_or_default(),
+        Field::Status => || words(Field::Status, &[]).unwrap_or_default(),
+        Field::Severity => || words(Field::Severity, &[]).unwrap_or_default(),
+        Field::Event => || words(Field::Event, &[]).unwrap_or_default(),
+        _ => Vec::new,
+    })
+}
+
+const fn about(field: Field) -> &'static str {
+    match field {
+        Field::Source => {
+            "The name of the source. `*` and `?` stand for any text and any character, `!` in front for \"not\"."
+        }
+        Field::Scope => {
+            "The part of the source that is listed on its own, such as an MQTT instance."
+        }
+        Field::Place => {
+            "Where the certificate was looked at: a file's path, or host:port/servername."
+        }
+        Field::Kind => "What the certificate is for: device, ca, server, client.",
+        Field::Status => "The status of the certificate.",
+        Field::Severity => "How urgent it is: info, warning, critical.",
+        Field::Issuer => "Who issued the certificate.",
+        Field::Serial => "The serial of the certificate.",
+        Field::CommonName => "The common name of the certificate.",
+        Field::Holder => "Who presents the certificate: a client id, a device, a domain.",
+        Field::OrganizationalUnit => "The organizational unit of the certificate.",
+        Field::Rung => "The rung that was crossed, such as 30d or expired.",
+        Field::Event => "The kind of event, such as certificate.expiring.",
+    }
+}
 
 /// Reads what may be asked for: fields, each a pattern or a list of them, and labels where every field is asked.
 pub(super) fn matcher(fields: &mut Fields<'_>, asked: &[Field], sources: &[String]) -> Matcher {

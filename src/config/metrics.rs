@@ -2,7 +2,7 @@
 
 use super::labels::shown;
 use super::size::size;
-use super::{Fields, Metrics};
+use super::{Fields, Key, Metrics, Shape};
 
 const DEFAULT_SERIES: usize = 10_000;
 
@@ -19,6 +19,41 @@ const BYTES_PER_BEGIN: usize = 230;
 const BYTES_PER_X509: usize = 4 * 250;
 /// The sums of a source with a few scopes.
 const BYTES_PER_SOURCE: usize = 64 * 1024;
+
+/// What may stand in `[metrics]`.
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "max_series_per_source",
+        Shape::Count,
+        "How many certificates of each source have series of their own, those that expire soonest first; sums always hold all. \
+         Less by default for more than three sources or with `labels`, so that a scrape fits `max_scrape_bytes`.",
+    )
+    .or("10000"),
+    Key::new(
+        "max_scrape_bytes",
+        Shape::Size,
+        "What a scrape may weigh by estimate, before compression. Some scrapers refuse more than 16 MiB; Prometheus takes more.",
+    )
+    .or("\"16MiB\""),
+    Key::new(
+        "labels",
+        Shape::Texts,
+        "Labels of certificates that `notafter_certificate_info` shows, as `label_NAME`. Each adds about 40 bytes to a certificate.",
+    )
+    .or("[]"),
+    Key::new(
+        "not_before",
+        Shape::Boolean,
+        "Whether certificates also have `notafter_certificate_not_before_timestamp_seconds`. Adds about 230 bytes to each.",
+    )
+    .or("false"),
+    Key::new(
+        "x509_compat",
+        Shape::Boolean,
+        "Whether certificates of files and endpoints also have the names of x509-certificate-exporter. Adds about 1000 bytes to each.",
+    )
+    .or("false"),
+];
 
 impl Metrics {
     /// Returns about how many bytes a scrape of `sources` sources has, before compression.

@@ -1,9 +1,12 @@
 //! Names of sources and channels: they are metric labels, words in messages and keys in the store.
 
-use super::Fields;
 use super::spelling::quoted;
+use super::{Fields, Shape};
 
 const LONGEST: usize = 64;
+
+/// What a name looks like.
+pub(super) const NAME: Shape = Shape::Like("^[a-z0-9][a-z0-9_.-]{0,63}$");
 
 /// Every name in the file.
 #[derive(Debug, Default)]

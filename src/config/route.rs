@@ -2,12 +2,12 @@
 
 use chrono_tz::Tz;
 
-use super::matcher::matcher;
+use super::matcher::{match_keys, matcher};
 use super::mute::mute;
 use super::name::Names;
 use super::source::timezone;
 use super::spelling::{known, quoted};
-use super::{ChannelConfig, Config, Fields, Placed, Route};
+use super::{ChannelConfig, Config, Fields, Key, Placed, Route, Shape};
 use crate::expiry::{Event, Field, Severity, Timestamp, Topic};
 
 impl Config {
@@ -111,6 +111,29 @@ pub struct RouteTrial {
     pub continues: bool,
     /// Where it leads.
     pub channels: Vec<String>,
+}
+
+/// Returns what may stand in a `[[route]]`.
+pub(super) fn route_keys() -> Vec<Key> {
+    vec![
+        Key::new(
+            "match",
+            Shape::Table(|| match_keys(&Field::ALL)),
+            "What an event must be like; left out, every event is. What an event does not have is not matched.",
+        ),
+        Key::required(
+            "channels",
+            Shape::Texts,
+            "The names of the channels that are told, or `[]` for nobody.",
+        ),
+        Key::new("continue", Shape::Boolean, "Whether later routes are tried as well.").or("false"),
+        Key::new(
+            "mute",
+            Shape::Texts,
+            "Times in which warnings wait; what is critical never does: `Sat-Sun`, `22:00-07:00`, `Mon-Fri 18:00-08:00`.",
+        ),
+        Key::new("timezone", Shape::Timezone, "The zone of the times in `mute`.").or("\"UTC\""),
+    ]
 }
 
 /// Reads every `[[route]]` and checks that each event has a way and each channel an event.

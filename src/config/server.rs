@@ -7,12 +7,67 @@ use super::address::base;
 use super::size::size;
 use super::spelling::quoted;
 use super::{
-    Environment, Fields, Hosts, Placed, Server, Sockets, Span, StoreUrl, WebConfig, hosts,
+    Environment, Fields, Hosts, Key, Placed, Server, Shape, Sockets, Span, StoreUrl, WebConfig,
+    hosts,
 };
 
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10793);
 const DEFAULT_STORE: &str = "notafter.db";
+
+/// What may stand in `[server]`.
+pub(super) const SERVER: &[Key] = &[
+    Key::new(
+        "listen",
+        Shape::Like(r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.%]+\]):[0-9]{1,5}$"),
+        "IP address and port of /metrics, /-/healthy, /-/ready, /api/v1 and the page. One that is not a loopback address needs \
+         `web_config_file` with users or client certificates, or `allow_unauthenticated`.",
+    )
+    .or("\"127.0.0.1:10793\""),
+    Key::new(
+        "external_url",
+        Shape::Like(r"^\s*https?://"),
+        "Where people reach the page; messages link to it. Without it messages have no links.",
+    ),
+    Key::new(
+        "web_config_file",
+        Shape::Text,
+        "TLS, client certificates and users, in the format of Prometheus' exporter-toolkit; read again when it changes.",
+    ),
+    Key::new(
+        "allow_unauthenticated",
+        Shape::Boolean,
+        "Lets everybody who reaches the address read, without name and password.",
+    )
+    .or("false"),
+    Key::new(
+        "hosts",
+        Shape::Texts,
+        "More names under which this server is asked, with `*` and `?`, without ports. A request for any other name is refused (421).",
+    ),
+    Key::new(
+        "socket",
+        Shape::Text,
+        "The control socket, which commands ask. A relative path is under $RUNTIME_DIRECTORY when systemd gives one, else beside the store.",
+    )
+    .or("\"notafter.sock\""),
+];
+
+/// What may stand in `[store]`.
+pub(super) const STORE: &[Key] = &[
+    Key::new(
+        "url",
+        Shape::Like(r"^\s*sqlite:"),
+        "A SQLite file. A relative path is under $STATE_DIRECTORY when systemd gives one, else under the working directory.",
+    )
+    .or("\"sqlite:notafter.db\""),
+    Key::new(
+        "audit_max",
+        Shape::Size,
+        "How many bytes of what happened (`notafter audit`) are kept at most, such as `1GiB`: the oldest goes first.",
+    )
+    .or("\"1GiB\""),
+];
 
 /// Reads `[server]`; the control socket may be beside the store.
 pub(super) fn server(root: &mut Fields<'_>, store: &StoreUrl) -> Server {

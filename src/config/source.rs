@@ -5,11 +5,33 @@ use std::time::Duration;
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::labels::labels;
-use super::name::unique_name;
+use super::name::{NAME, unique_name};
 use super::spelling::{nearest, quoted};
-use super::{Fields, FullScanDefault, Options, Placed, Schedule, SourceConfig};
+use super::{Fields, FullScanDefault, Key, Options, Placed, Schedule, Shape, SourceConfig};
 
 const DAY: Duration = Duration::from_hours(24);
+
+/// What may stand in a `[[source]]` beside its options.
+pub(super) const KEYS: &[Key] = &[
+    Key::required(
+        "name",
+        NAME,
+        "Unique; a metric label. a-z, 0-9, `_`, `.`, `-`, at most 64, begins with a letter or a digit.",
+    ),
+    Key::required("kind", Shape::Text, "Which provider."),
+    Key::required(
+        "schedule",
+        Shape::Schedule,
+        "When to read it: `every 10m` (1s to 366d), or cron with 5 fields, or with 6, seconds first. Unlike in cron, day of month and \
+         day of week must both match.",
+    ),
+    Key::new("timezone", Shape::Timezone, "For cron.").or("\"UTC\""),
+    Key::new(
+        "labels",
+        Shape::Labels,
+        "Of every certificate of it, for routes to choose by and metrics to show; at most 32.",
+    ),
+];
 
 /// Reads every `[[source]]`. One with mistakes is kept where it can be, so that its options are checked as well.
 ///
@@ -19,9 +41,14 @@ pub(super) fn sources(
     names: &mut Vec<String>,
     full_scan: FullScanDefault,
 ) -> Vec<SourceConfig> {
-    root.require("source", ": there is nothing to watch; add a `[[source]]`");
+    const NOTHING: &str = "there is nothing to watch; add a `[[source]]`";
+    root.require("source", &format!(": {NOTHING}"));
     let mut sources = Vec::new();
-    for (table, span) in root.list_of_tables("source").unwrap_or_default() {
+    let tables = root.list_of_tables("source");
+    if tables.as_ref().is_some_and(Vec::is_empty) {
+        root.mistake(root.span(), NOTHING);
+    }
+    for (table, span) in tables.unwrap_or_default() {
         sources.extend(source(&mut root.inside(table, span), names, full_scan));
     }
     sources

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// Returns `word` in backticks, with its control characters spelled out.
-pub(super) fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let mut text = String::from("`");
     for letter in word.chars().take(120) {
         if letter.is_control() {
@@ -30,7 +30,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Returns the end of a mistake about an unknown word: what may have been meant, and what is known.
-pub(super) fn known(word: &str, known: &[&str]) -> String {
+pub fn known(word: &str, known: &[&str]) -> String {
     let all = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     match nearest(word, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`? (known: {all})"),

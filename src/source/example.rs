@@ -11,6 +11,8 @@ use crate::config::{Fields, SourceConfig};
 
 pub(super) const KIND: Kind = Kind {
     name: "example",
+    about: "A provider without certificates.",
+    options: &[],
     build,
     actions: &[Action::new("ListExamples")],
     windowed: true,

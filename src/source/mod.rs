@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::client::{Action, CallError, Class, ClockOffset, Deps, concurrency};
-use crate::config::{Fields, Mistakes, SourceConfig};
+use crate::config::{Fields, Key, KindKeys, Mistakes, Shape, SourceConfig, one_of, quoted};
 
 mod slice;
 mod placed;
@@ -167,6 +167,10 @@ impl From<CallError> for SourceError {
 pub struct Kind {
     /// The word after `kind =`.
     pub name: &'static str,
+    /// What it is, in one sentence.
+    pub about: &'static str,
+    /// What may stand in its options, beside `full_scan`.
+    pub options: &'static [Key],
     /// Reads the options, reporting every mistake, and builds the source when there is none.
     pub build: fn(&SourceConfig, Fields<'_>, &Context<'_>) -> Option<Arc<dyn Source>>,
     /// Every action that it sends, so that each has a counter from the start.
@@ -203,6 +207,23 @@ pub const KINDS: &[Kind] = &[
     tls::KIND,
 ];
 
+/// Returns what may stand in the options of each kind.
+pub fn keys() -> Vec<KindKeys> {
+    let of = |kind: &Kind| {
+        let full_scan = kind.full_scan_default.map(|_| FULL_SCAN);
+        let options = kind.options.iter().copied().chain(full_scan).collect();
+        KindKeys { name: kind.name, about: kind.about, options }
+    };
+    KINDS.iter().map(of).collect()
+}
+
+const FULL_SCAN: Key = Key::new(
+    "full_scan",
+    Shape::Schedule,
+    "When everything is read, and not only what expires soon: `every 24h`, or cron, as in `schedule`. Without it the default of the \
+     kind holds: daily for tencent-mqtt, weekly for enos.",
+);
+
 /// Returns the kind of that name.
 pub fn find(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
@@ -217,10 +238,11 @@ pub fn full_scan_default(kind: &str) -> Option<Duration> {
 pub fn kind(config: &SourceConfig, mistakes: &mut Mistakes) -> Option<&'static Kind> {
     let found = find(&config.kind.value);
     if found.is_none() {
+        let word = &config.kind.value;
         let known: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
         mistakes.push(
             config.kind.span.clone(),
-            format!("unknown source kind `{}` (known: {})", config.kind.value, known.join(", ")),
+            format!("unknown source kind {}; {}", quoted(word), one_of(word, &known)),
         );
     }
     found

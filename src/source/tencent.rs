@@ -8,7 +8,7 @@ use url::Url;
 use super::Page;
 use crate::client::tencent::{Keys, ReadKeys, Settings, Tencent};
 use crate::client::{Backoff, CallError, Class, Deps};
-use crate::config::{Fields, Secret};
+use crate::config::{Fields, Key, Secret, Shape};
 
 /// One of the vendor's services.
 pub(super) struct Service {
@@ -23,6 +23,23 @@ pub(super) struct Service {
     /// The vendor's own limit for one action.
     pub(super) limit: f64,
 }
+
+pub(super) const SECRET_ID: Key =
+    Key::required("secret_id", Shape::Secret, "The SecretId of a user of Tencent Cloud.");
+pub(super) const SECRET_KEY: Key =
+    Key::required("secret_key", Shape::Secret, "The SecretKey that belongs to it.");
+pub(super) const TOKEN: Key =
+    Key::new("token", Shape::Secret, "The token of temporary credentials.");
+pub(super) const ENDPOINT: Key = Key::new(
+    "endpoint",
+    Shape::Url,
+    "The API: a host alone. The international site has one of its own. Plain http for loopback alone.",
+);
+pub(super) const RATE: Key = Key::new(
+    "requests_per_second",
+    Shape::Rate,
+    "Requests a second, shared by all sources with the same account, region and action.",
+);
 
 /// The options that every service has.
 pub(super) struct Account {

@@ -20,6 +20,7 @@ mod explain;
 mod files;
 mod fleet;
 mod rates;
+mod schema;
 mod harness;
 mod labels;
 mod outbox;

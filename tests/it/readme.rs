@@ -23,10 +23,10 @@ fn credentials() -> Vec<&'static str> {
     names
 }
 
-/// Writes each credential where systemd puts the files of a folder (systemd.exec(5), `LoadCredential=`).
-fn hand_over(folder: &Path) {
-    for name in credentials() {
-        let secret = match name {
+/// Writes credentials where systemd puts the files of a folder (systemd.exec(5), `LoadCredential=`).
+pub(crate) fn hand_over(names: &[&str], folder: &Path) {
+    for name in names {
+        let secret = match *name {
             "feishu-url" => "https://open.feishu.cn/open-apis/bot/v2/hook/0f3a",
             "dingtalk-url" => "https://oapi.dingtalk.com/robot/send?access_token=0f3a",
             "wecom-url" => "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=0f3a",
@@ -69,7 +69,7 @@ async fn the_sample_is_good_beside_the_unit_once_its_secrets_are_there() {
     for name in credentials() {
         assert!(without.err.contains(&format!("credential `{name}`")), "{name}: {}", without.err);
     }
-    hand_over(&folder);
+    hand_over(&credentials(), &folder);
     let with = daemon.run(&["check"]).await;
     assert_eq!(with.code, Some(0), "{}{}", with.out, with.err);
     // The sample's files are not on every machine, which is all that `check` warns of.

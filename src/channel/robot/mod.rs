@@ -15,7 +15,7 @@ use super::verdict::unknown;
 use super::{Channel, Pace, Page, Receipt, SendError};
 use crate::client::http::Response;
 use crate::clock::Clock;
-use crate::config::Fields;
+use crate::config::{Fields, Key};
 use crate::expiry::{Message, Timestamp};
 
 #[cfg(test)]
@@ -25,6 +25,12 @@ mod tests;
 
 /// One webhook service: how a message becomes requests, how they are signed, and what the answers mean.
 pub(super) trait Robot: Send + Sync + Sized + 'static {
+    /// What it is, in one sentence.
+    const ABOUT: &'static str;
+
+    /// What may stand in its options.
+    const OPTIONS: &'static [Key];
+
     /// How fast the service may be used.
     const PACE: Pace;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Arguments;
 use super::chat::Place;
 use crate::cli::output::printable;
+use crate::cli::schema::INSTALLED;
 
 /// A secret that has to be put somewhere.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,9 +18,11 @@ pub(super) struct Wanted {
 
 /// Returns the configuration, and the secrets that it names.
 pub(super) fn configuration(arguments: &Arguments) -> (String, Vec<Wanted>) {
-    let mut text = "# Written by `notafter init`. Every other setting: `man notafter`, and the commented reference that comes with it,\n\
-                    # config/notafter.toml. `notafter check` reports every mistake; after a change: systemctl reload notafter\n"
-        .to_owned();
+    let mut text = format!(
+        "#:schema {INSTALLED}\n\
+         # Written by `notafter init`. Every other setting: `man notafter`, and the commented reference that comes with it,\n\
+         # config/notafter.toml. `notafter check` reports every mistake; after a change: systemctl reload notafter\n"
+    );
     let mut secrets = Vec::new();
     sources(arguments, &mut text, &mut secrets);
     channels(arguments, &mut text, &mut secrets);

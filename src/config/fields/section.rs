@@ -23,15 +23,15 @@ impl<'a> Fields<'a> {
         Fields::of(table, span, self.environment, self.mistakes)
     }
 
-    /// Returns whether `key` is written here, whatever its value.
-    pub fn has(&self, key: &str) -> bool {
+    /// Returns whether `key`, which is known here, is written, whatever its value.
+    pub fn has(&mut self, key: &'static str) -> bool {
+        self.read.push(key);
         self.table.0.contains_key(key)
     }
 
     /// Reports `key` when it is absent; `hint` says what to write.
     pub fn require(&mut self, key: &'static str, hint: &str) {
         if !self.has(key) {
-            self.read.push(key);
             self.mistake(self.span(), format!("missing key `{key}`{hint}"));
         }
     }
@@ -76,6 +76,10 @@ impl<'a> Fields<'a> {
         key: &'static str,
     ) -> Option<Vec<Placed<String>>> {
         let node = self.node(key)?;
+        if matches!(&node.value, Value::Array(items) if items.is_empty()) {
+            let text = format!("`{key}` is an empty list: name something, or leave it out");
+            self.mistake(node.span.clone(), text);
+        }
         Some(self.texts_in(node, key)).filter(|texts| !texts.is_empty())
     }
 

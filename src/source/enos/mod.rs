@@ -24,7 +24,7 @@ use crate::client::enos::{
 };
 use crate::client::{Action, Backoff, CallError, Class, ClockOffset};
 use crate::clock::Clock;
-use crate::config::{Fields, Placed, Secret, SourceConfig};
+use crate::config::{Fields, Key, Placed, Secret, Shape, SourceConfig};
 use crate::expiry::{Kind, Reason, Rejected, Sighting, Timestamp};
 use checks::{Checks, Soonest};
 use devices::{Device, PAGE};
@@ -36,6 +36,8 @@ mod devices;
 /// What `kind = "enos"` is. One call for each device: the whole is read seldom.
 pub(super) const KIND: super::Kind = super::Kind {
     name: "enos",
+    about: "EnOS: X.509 certificates of devices. One call for each device.",
+    options: OPTIONS,
     build,
     actions: &[
         LIST_CERTIFICATE,
@@ -50,6 +52,32 @@ pub(super) const KIND: super::Kind = super::Kind {
     serves: false,
     names_endpoints: false,
 };
+
+const OPTIONS: &[Key] = &[
+    Key::required("endpoint", Shape::Url, "The API gateway of your environment."),
+    Key::required("org_id", Shape::Text, "The organisation."),
+    Key::required("app_key", Shape::Secret, "The access key of the application."),
+    Key::required("app_secret", Shape::Secret, "The secret key of the application."),
+    Key::new(
+        "products",
+        Shape::Texts,
+        "Product keys. Without them every product with mutual TLS is read, found by search.",
+    ),
+    Key::new(
+        "devices",
+        Shape::Tables(device_keys),
+        "The devices by name, in the place of `products`: each by asset id, or by product key and device key.",
+    ),
+    Key::new("requests_per_second", Shape::Rate, "Requests a second.").or("5"),
+];
+
+fn device_keys() -> Vec<Key> {
+    vec![
+        Key::new("asset_id", Shape::Text, "The asset id of the device."),
+        Key::new("product_key", Shape::Text, "The key of its product."),
+        Key::new("device_key", Shape::Text, "Its key within the product."),
+    ]
+}
 
 const LIST_CERTIFICATE: Action = Action::new("ListCertificate");
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::{Checkpoint, Context, Kind, Page, Slice, Source, SourceError, Window};
-use crate::config::{Fields, Secret, SourceConfig};
+use crate::config::{Fields, Key, Secret, Shape, SourceConfig};
 
 mod bundle;
 mod disk;
@@ -27,6 +27,24 @@ use pattern::{Exclude, Pattern};
 /// What `kind = "files"` is. Nothing is sent.
 pub(super) const KIND: Kind = Kind {
     name: "files",
+    about: "Certificates in files of this machine: PEM, DER, bundles, PKCS#7, PKCS#12 and JKS. Keys beside them are never kept.",
+    options: &[
+        Key::required(
+            "paths",
+            Shape::SomeTexts,
+            "Paths and globs: `*`, `?` and `[…]` within a name, `**` for any folders, `{a,b}` for alternatives.",
+        ),
+        Key::new(
+            "exclude",
+            Shape::Texts,
+            "What is left out, with everything below it. A glob that does not begin with `/` holds in every folder.",
+        ),
+        Key::new(
+            "password",
+            Shape::Secret,
+            "Opens keystores. Without it they are counted as broken.",
+        ),
+    ],
     build,
     actions: &[],
     windowed: false,

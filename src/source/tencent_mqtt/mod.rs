@@ -13,11 +13,11 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::tencent::{Account, PageLimit, Service};
+use super::tencent::{self, Account, PageLimit, Service};
 use super::{Context, Page, Presence, Slice, Source, SourceError, Window};
 use crate::client::tencent::{ApiError, Fault, Reply, Tencent, Text, Whole, decode};
 use crate::client::{Action, CallError, Class, ClockOffset};
-use crate::config::{Fields, SourceConfig};
+use crate::config::{Fields, Key, Shape, SourceConfig};
 use crate::expiry::{Kind, Reason, Rejected};
 use instances::Instance;
 use list::{PageQuery, Probe, Unit};
@@ -34,6 +34,20 @@ mod stated_expiry;
 /// What `kind = "tencent-mqtt"` is.
 pub(super) const KIND: super::Kind = super::Kind {
     name: "tencent-mqtt",
+    about: "Tencent Cloud, message queue MQTT: device certificates and their CAs.",
+    options: &[
+        Key::required("region", Shape::Usually(&REGIONS), "The region, such as ap-guangzhou."),
+        tencent::SECRET_ID,
+        tencent::SECRET_KEY,
+        tencent::TOKEN,
+        Key::new(
+            "instances",
+            Shape::Texts,
+            "Instance ids. Without it every instance of the region that has device certificates is read.",
+        ),
+        tencent::ENDPOINT.or("\"https://mqtt.tencentcloudapi.com\""),
+        tencent::RATE.or("10"),
+    ],
     build,
     actions: &[
         list::LIST_DEVICES,

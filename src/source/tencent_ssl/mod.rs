@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::Serialize;
 
-use super::tencent::{Account, PageLimit, Service};
+use super::tencent::{self, Account, PageLimit, Service};
 use super::{Bound, Context, Kind, Page, Slice, Source, SourceError, Window};
 use crate::client::tencent::{Fault, Tencent};
 use crate::client::{Action, CallError, ClockOffset};
@@ -21,6 +21,14 @@ mod rows;
 /// What `kind = "tencent-ssl"` is.
 pub(super) const KIND: Kind = Kind {
     name: "tencent-ssl",
+    about: "Tencent Cloud, SSL certificates.",
+    options: &[
+        tencent::SECRET_ID,
+        tencent::SECRET_KEY,
+        tencent::TOKEN,
+        tencent::ENDPOINT.or("\"https://ssl.tencentcloudapi.com\""),
+        tencent::RATE.or("5"),
+    ],
     build,
     actions: &[LIST, bound::CREATE, bound::RESULT],
     windowed: false,

@@ -38,6 +38,8 @@ use options::Options;
 /// What `kind = "tls"` is. No provider is asked.
 pub(super) const KIND: Kind = Kind {
     name: "tls",
+    about: "What servers show in a TLS handshake: the certificate that is in use, and the chain that is sent with it.",
+    options: options::KEYS,
     build,
     actions: &[],
     windowed: false,

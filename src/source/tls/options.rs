@@ -8,13 +8,46 @@ use std::time::Duration;
 use super::authorities::Authorities;
 use super::endpoint::Endpoint;
 use super::look::Addresses;
-use crate::config::{Fields, Mistakes, Placed, SourceConfig};
+use crate::config::{Fields, Key, Mistakes, Placed, Shape, SourceConfig};
 use crate::source::{Context, KINDS, Source, find};
 
 /// How long each step may take where nothing else is written.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// A step that takes longer than this is not going to end.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// What may stand in the options.
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "endpoints",
+        Shape::Texts,
+        "`host` (port 443), `host:port`, `host:port/servername`; in front of what begins without TLS smtp:// (25), imap:// (143), \
+         pop3:// (110), ldap:// (389), postgres:// (5432), mysql:// (3306), xmpp:// (5222).",
+    ),
+    Key::new(
+        "endpoints_file",
+        Shape::Path,
+        "More of them, one a line, `#` before a comment, labels (`team=web`) after the endpoint. Read at each poll.",
+    ),
+    Key::new(
+        "from",
+        Shape::Texts,
+        "Names of sources that are asked at each poll for more endpoints, of kind tencent-ssl or tencent-mqtt.",
+    ),
+    Key::new("timeout", Shape::Duration, "How long each step may take; above 0 and at most 1m.")
+        .or("\"5s\""),
+    Key::new(
+        "addresses",
+        Shape::Word(&["all", "first"]),
+        "Of a name with several addresses: all of them are read (at most 16), or the first that answers.",
+    )
+    .or("\"all\""),
+    Key::new(
+        "ca_file",
+        Shape::Path,
+        "Authorities in PEM that are trusted beside those of this machine.",
+    ),
+];
 
 /// What the configuration says.
 pub(super) struct Options {
