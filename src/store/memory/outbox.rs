@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::types::{KEPT, KEPT_DEAD};
 use super::super::{About, Batch, BatchUpdate, Body, ChannelState, Pending, StoreError};
-use super::known::Known;
+use super::known::Ledger;
 use crate::expiry::{Event, Timestamp, said_again};
 
 #[derive(Clone, Default)]
@@ -129,10 +129,10 @@ impl Outbox {
         (channel, batch): (&str, &str),
         update: &BatchUpdate,
         state: &ChannelState,
-        known: &mut Known,
+        ledger: &mut Ledger,
     ) -> Result<(), StoreError> {
         match update {
-            BatchUpdate::Delivered { at } => self.delivered(channel, batch, *at, known),
+            BatchUpdate::Delivered { at } => self.delivered(channel, batch, *at, ledger),
             BatchUpdate::Retry(next) if next.id == batch => {
                 if let Some(known) = self.batches.get_mut(&key(channel, batch)) {
                     known.clone_from(next);
@@ -151,7 +151,7 @@ impl Outbox {
                 self.members(channel, batch).for_each(|one| {
                     (one.state, one.code) = (State::Dead(*at), Some(code.clone()));
                 });
-                self.forget_long_before(*at, known);
+                self.forget_long_before(*at);
             }
         }
         self.states.insert(channel.to_owned(), state.clone());
@@ -213,14 +213,14 @@ impl Outbox {
         })
     }
 
-    fn delivered(&mut self, channel: &str, batch: &str, at: Timestamp, known: &mut Known) {
+    fn delivered(&mut self, channel: &str, batch: &str, at: Timestamp, ledger: &mut Ledger) {
         let mut sent = 0;
         for one in self.members(channel, batch) {
             sent += 1;
             one.state = State::Sent(at);
             if let About::Certificate(row) = one.about {
                 one.about = About::Nothing;
-                if let Some((_, told)) = known.ledger.get_mut(&row) {
+                if let Some((_, told)) = ledger.get_mut(&row) {
                     told.insert(channel.to_owned());
                 }
             }
@@ -229,7 +229,7 @@ impl Outbox {
         if sent > 0 {
             self.say_again(channel, at, at);
         }
-        self.forget_long_before(at, known);
+        self.forget_long_before(at);
     }
 
     fn forget_batch(&mut self, channel: &str, batch: &str) {
@@ -237,16 +237,13 @@ impl Outbox {
         self.bodies.remove(&key(channel, batch));
     }
 
-    /// What was said of a condition is known for as long as it stands: it is said once.
-    fn forget_long_before(&mut self, now: Timestamp, known: &Known) {
-        let stands = |about: &About| matches!(about, About::Condition(key) if known.stands(key));
-        let old = |one: &Delivery| match one.state {
-            State::Sent(at) => at < now.plus(-KEPT) && !stands(&one.about),
-            State::Settled(at) => at < now.plus(-KEPT),
+    fn forget_long_before(&mut self, now: Timestamp) {
+        let old = |state: State| match state {
+            State::Sent(at) | State::Settled(at) => at < now.plus(-KEPT),
             State::Dead(at) => at < now.plus(-KEPT_DEAD),
             State::Pending => false,
         };
-        self.deliveries.retain(|_, one| !old(one));
+        self.deliveries.retain(|_, one| !old(one.state));
         let used: std::collections::BTreeSet<_> =
             self.deliveries.values().map(|one| one.event.as_str()).collect();
         self.events.retain(|id, _| used.contains(id.as_str()));

@@ -81,3 +81,27 @@ async fn what_the_first_release_had_still_to_deliver_is_delivered() {
     assert_eq!(events, expected);
     assert_eq!(store.channel_state("night").await.unwrap().failures, 4);
 }
+
+#[tokio::test]
+async fn an_upgraded_store_promises_what_a_new_one_does() {
+    let (old, upgraded) = upgraded(FIRST);
+    let new = tempfile::tempdir().unwrap();
+    drop(upgraded);
+    drop(Sqlite::open(&new.path().join("notafter.db")).unwrap());
+    let tables = |folder: &TempDir| {
+        let store = Connection::open(folder.path().join("notafter.db")).unwrap();
+        let sound: String =
+            store.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(sound, "ok");
+        let told = "SELECT name || ' ' || strict FROM pragma_table_list WHERE schema = 'main' ORDER BY name";
+        let mut told = store.prepare(told).unwrap();
+        told.query_map([], |row| row.get::<_, String>(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(tables(&old), tables(&new));
+    assert!(tables(&old).contains(&"certificate 1".to_owned()), "{:?}", tables(&old));
+    let store = Connection::open(old.path().join("notafter.db")).unwrap();
+    store.execute("UPDATE certificate SET end_unlisted = 'soon'", []).unwrap_err();
+}

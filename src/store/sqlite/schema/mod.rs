@@ -6,6 +6,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::failure::{Failure, Outcome};
 
+mod strict;
+
 /// Every step, in order. A change of the schema is one more file beside these and one more line here; a step is never
 /// edited once it has been released.
 #[rustfmt::skip]
@@ -67,7 +69,9 @@ pub(super) fn announce(path: &Path, found: u32) {
 pub(super) fn migrate(connection: &mut Connection, found: u32) -> Outcome<()> {
     for (version, sql) in (1_u32..).zip(STEPS).filter(|(version, _)| *version > found) {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let strict = strict::lift(&step)?;
         step.execute_batch(sql)?;
+        strict::put_back(&step, &strict)?;
         step.pragma_update(None, "user_version", version)?;
         step.commit()?;
     }
