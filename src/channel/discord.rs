@@ -112,7 +112,7 @@ fn with(mut body: Value, key: &str, value: Value) -> Value {
 }
 
 fn render(page: &Page<'_>) -> Value {
-    let fields = page.facts.iter().take(MOST_FIELDS).map(|fact| {
+    let fields = markdown::fields(page).iter().take(MOST_FIELDS).map(|fact| {
         json!({ "name": escaped(&fact.label), "value": markdown::value(fact), "inline": !fact.is_end })
     });
     let mut embed = json!({
@@ -121,7 +121,7 @@ fn render(page: &Page<'_>) -> Value {
         "fields": fields.collect::<Vec<_>>(),
         "footer": { "text": page.footer },
     });
-    if let Some(items) = markdown::items_and_snooze(page) {
+    if let Some(items) = markdown::counted_items_and_snooze(page) {
         embed["description"] = json!(items);
     }
     if let Some(link) = page.link {
@@ -180,10 +180,9 @@ mod tests {
     fn a_single_event() {
         insta::assert_snapshot!(shown(&sample::single()), @r#"
         color: 15233290
-        fields: {"inline":false,"name":"Not after","value":"**2026\\-01\\-08 00\\:00 \\(UTC\\), in 7 days**"}
+        fields: {"inline":false,"name":"Expiry","value":"**2026\\-01\\-08 00\\:00 \\(UTC\\), in 7 days**"}
         fields: {"inline":true,"name":"Common name","value":"www\\.example\\.com"}
         fields: {"inline":true,"name":"Source","value":"web\\-certs"}
-        fields: {"inline":true,"name":"Scope","value":"all"}
         fields: {"inline":true,"name":"Issuer","value":"R11"}
         fields: {"inline":true,"name":"Serial","value":"04a1b2c3"}
         footer: {"text":"id 0193e4b0-7d"}
@@ -207,7 +206,7 @@ mod tests {
     fn a_list() {
         insta::assert_snapshot!(shown(&sample::list()), @r#"
         color: 15233290
-        description: "- **\\*\\.a\\.example\\.com** · expires in 3 days · 2026\\-01\\-04 00\\:00 \\(UTC\\) · web\\-certs / all [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)\n- **b\\.example\\.com** · expires in 7 days · 2026\\-01\\-08 00\\:00 \\(UTC\\) · web\\-certs / all [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)"
+        description: "- **\\*\\.a\\.example\\.com** · expires in 3 days · 2026\\-01\\-04 00\\:00 \\(UTC\\) · web\\-certs [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)\n- **b\\.example\\.com** · expires in 7 days · 2026\\-01\\-08 00\\:00 \\(UTC\\) · web\\-certs [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)"
         fields: []
         footer: {"text":"id 0193e4b0-7d"}
         title: "\\[notafter\\] 2 events\\: 2 expiring"
@@ -227,23 +226,23 @@ mod tests {
     fn a_digest_and_the_last_resort() {
         insta::assert_snapshot!(shown(&sample::digest(6)), @r#"
         color: 15233290
-        description: "- **svc\\-0000\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0001\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0002\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0003\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0004\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0005\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all"
-        fields: {"inline":true,"name":"within 7d","value":"6"}
+        description: "within 7d\\: 6\n- **svc\\-0000\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0001\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0002\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0003\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0004\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0005\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs"
+        fields: []
         footer: {"text":"id 0193e4b0-7d"}
         title: "\\[notafter\\] 6 events\\: 6 expiring"
         url: "https://certs.example.com/"
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::digest(6))), @r#"
         color: 15233290
-        description: "- **svc\\-0000\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0001\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0002\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0003\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0004\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0005\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs"
-        fields: {"inline":true,"name":"7 天内到期","value":"6"}
+        description: "7 天内到期：6\n- **svc\\-0000\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0001\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0002\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0003\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0004\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0005\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs"
+        fields: []
         footer: {"text":"id 0193e4b0-7d"}
         title: "\\[notafter\\] 6 个事件：6 个将到期"
         url: "https://certs.example.com/"
         "#);
         insta::assert_snapshot!(shown(&Message { detail: Detail::Plain, ..sample::list() }), @r#"
         allowed_mentions: {"parse":[]}
-        content: "\\[notafter\\] 2 events\\: 2 expiring\n\\*\\.a\\.example\\.com · expires in 3 days · 2026\\-01\\-04 00\\:00 \\(UTC\\) · web\\-certs / all\nb\\.example\\.com · expires in 7 days · 2026\\-01\\-08 00\\:00 \\(UTC\\) · web\\-certs / all\nid 0193e4b0-7d"
+        content: "\\[notafter\\] 2 events\\: 2 expiring\n\\*\\.a\\.example\\.com · expires in 3 days · 2026\\-01\\-04 00\\:00 \\(UTC\\) · web\\-certs\nb\\.example\\.com · expires in 7 days · 2026\\-01\\-08 00\\:00 \\(UTC\\) · web\\-certs\nid 0193e4b0-7d"
         "#);
         insta::assert_snapshot!(shown(&Message { detail: Detail::OneLine, ..sample::list() }), @r#"
         allowed_mentions: {"parse":[]}

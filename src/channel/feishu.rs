@@ -272,7 +272,7 @@ mod tests {
     fn a_single_event() {
         insta::assert_snapshot!(shown(&sample::single()), @r#"
         "interactive" "orange" {"content":"[notafter] certificate www.example.com expires in 7 days","tag":"plain_text"}
-        {"fields":[{"is_short":false,"text":{"content":"Not after\n**2026-01-08 00:00 (UTC), in 7 days**","tag":"lark_md"}},{"is_short":true,"text":{"content":"Common name\nwww.example.com","tag":"plain_text"}},{"is_short":true,"text":{"content":"Source\nweb-certs","tag":"plain_text"}},{"is_short":true,"text":{"content":"Scope\nall","tag":"plain_text"}},{"is_short":true,"text":{"content":"Issuer\nR11","tag":"plain_text"}},{"is_short":true,"text":{"content":"Serial\n04a1b2c3","tag":"plain_text"}}],"tag":"div"}
+        {"fields":[{"is_short":false,"text":{"content":"Expiry\n**2026-01-08 00:00 (UTC), in 7 days**","tag":"lark_md"}},{"is_short":true,"text":{"content":"Common name\nwww.example.com","tag":"plain_text"}},{"is_short":true,"text":{"content":"Source\nweb-certs","tag":"plain_text"}},{"is_short":true,"text":{"content":"Issuer\nR11","tag":"plain_text"}},{"is_short":true,"text":{"content":"Serial\n04a1b2c3","tag":"plain_text"}}],"tag":"div"}
         {"actions":[{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"primary","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}],"tag":"action"}
         {"elements":[{"content":"id 0193e4b0-7d","tag":"plain_text"}],"tag":"note"}
         "#);
@@ -288,8 +288,8 @@ mod tests {
     fn a_list() {
         insta::assert_snapshot!(shown(&sample::list()), @r#"
         "interactive" "orange" {"content":"[notafter] 2 events: 2 expiring","tag":"plain_text"}
-        {"extra":{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"default","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"},"tag":"div","text":{"content":"• *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all","tag":"plain_text"}}
-        {"extra":{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"default","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"},"tag":"div","text":{"content":"• b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all","tag":"plain_text"}}
+        {"extra":{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"default","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"},"tag":"div","text":{"content":"• *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs","tag":"plain_text"}}
+        {"extra":{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"default","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"},"tag":"div","text":{"content":"• b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs","tag":"plain_text"}}
         {"actions":[{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"primary","url":"https://certs.example.com/"}],"tag":"action"}
         {"elements":[{"content":"id 0193e4b0-7d","tag":"plain_text"}],"tag":"note"}
         "#);
@@ -307,7 +307,7 @@ mod tests {
         insta::assert_snapshot!(shown(&sample::digest(6)), @r#"
         "interactive" "orange" {"content":"[notafter] 6 events: 6 expiring","tag":"plain_text"}
         {"fields":[{"is_short":true,"text":{"content":"within 7d\n6","tag":"plain_text"}}],"tag":"div"}
-        {"tag":"div","text":{"content":"• svc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all\n• svc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all\n• svc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all\n• svc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all\n• svc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all\n• svc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all","tag":"plain_text"}}
+        {"tag":"div","text":{"content":"• svc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs\n• svc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs\n• svc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs\n• svc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs\n• svc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs\n• svc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs","tag":"plain_text"}}
         {"actions":[{"tag":"button","text":{"content":"Open","tag":"plain_text"},"type":"primary","url":"https://certs.example.com/"}],"tag":"action"}
         {"elements":[{"content":"id 0193e4b0-7d","tag":"plain_text"}],"tag":"note"}
         "#);
@@ -322,10 +322,10 @@ mod tests {
 
     #[test]
     fn plain_text_and_the_last_resort() {
-        insta::assert_snapshot!(shown(&Message { detail: Detail::Plain, ..sample::list() }), @r"
+        insta::assert_snapshot!(shown(&Message { detail: Detail::Plain, ..sample::list() }), @"
         [notafter] 2 events: 2 expiring
-        *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all
-        b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all
+        *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs
+        b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs
         id 0193e4b0-7d
         ");
         insta::assert_snapshot!(shown(&Message { detail: Detail::OneLine, ..sample::list() }), @r"

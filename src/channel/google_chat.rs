@@ -175,9 +175,9 @@ mod tests {
     fn a_single_event() {
         insta::assert_snapshot!(shown(&sample::single()), @r##"
         {"title":"🟠 [notafter] certificate www.example.com expires in 7 days"}
-        {"columns":{"columnItems":[{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"<b>2026-01-08 00:00 (UTC), in 7 days</b>","topLabel":"Not after","wrapText":true}}]},{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"www.example.com","topLabel":"Common name","wrapText":true}}]}]}}
-        {"columns":{"columnItems":[{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"web-certs","topLabel":"Source","wrapText":true}}]},{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"all","topLabel":"Scope","wrapText":true}}]}]}}
-        {"columns":{"columnItems":[{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"R11","topLabel":"Issuer","wrapText":true}}]},{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"04a1b2c3","topLabel":"Serial","wrapText":true}}]}]}}
+        {"columns":{"columnItems":[{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"<b>2026-01-08 00:00 (UTC), in 7 days</b>","topLabel":"Expiry","wrapText":true}}]},{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"www.example.com","topLabel":"Common name","wrapText":true}}]}]}}
+        {"columns":{"columnItems":[{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"web-certs","topLabel":"Source","wrapText":true}}]},{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"R11","topLabel":"Issuer","wrapText":true}}]}]}}
+        {"columns":{"columnItems":[{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"04a1b2c3","topLabel":"Serial","wrapText":true}}]}]}}
         {"buttonList":{"buttons":[{"onClick":{"openLink":{"url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}},"text":"Open"}]}}
         {"textParagraph":{"text":"<font color=\"#5f6368\">id 0193e4b0-7d</font>"}}
         "##);
@@ -195,7 +195,7 @@ mod tests {
     fn a_list() {
         insta::assert_snapshot!(shown(&sample::list()), @r##"
         {"title":"🟠 [notafter] 2 events: 2 expiring"}
-        {"textParagraph":{"text":"• <b>*.a.example.com</b> · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all <a href=\"https://certs.example.com/?source=web-certs&amp;scope=all&amp;q=04a1b2c3\">Open</a><br>• <b>b.example.com</b> · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all <a href=\"https://certs.example.com/?source=web-certs&amp;scope=all&amp;q=04a1b2c3\">Open</a>"}}
+        {"textParagraph":{"text":"• <b>*.a.example.com</b> · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs <a href=\"https://certs.example.com/?source=web-certs&amp;scope=all&amp;q=04a1b2c3\">Open</a><br>• <b>b.example.com</b> · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs <a href=\"https://certs.example.com/?source=web-certs&amp;scope=all&amp;q=04a1b2c3\">Open</a>"}}
         {"buttonList":{"buttons":[{"onClick":{"openLink":{"url":"https://certs.example.com/"}},"text":"Open"}]}}
         {"textParagraph":{"text":"<font color=\"#5f6368\">id 0193e4b0-7d</font>"}}
         "##);
@@ -212,7 +212,7 @@ mod tests {
         insta::assert_snapshot!(shown(&sample::digest(6)), @r##"
         {"title":"🟠 [notafter] 6 events: 6 expiring"}
         {"columns":{"columnItems":[{"horizontalSizeStyle":"FILL_AVAILABLE_SPACE","widgets":[{"decoratedText":{"text":"6","topLabel":"within 7d","wrapText":true}}]}]}}
-        {"textParagraph":{"text":"• <b>svc-0000.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all<br>• <b>svc-0001.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all<br>• <b>svc-0002.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all<br>• <b>svc-0003.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all<br>• <b>svc-0004.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all<br>• <b>svc-0005.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all"}}
+        {"textParagraph":{"text":"• <b>svc-0000.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs<br>• <b>svc-0001.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs<br>• <b>svc-0002.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs<br>• <b>svc-0003.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs<br>• <b>svc-0004.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs<br>• <b>svc-0005.prod.eu-central-1.example.com</b> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs"}}
         {"buttonList":{"buttons":[{"onClick":{"openLink":{"url":"https://certs.example.com/"}},"text":"Open"}]}}
         {"textParagraph":{"text":"<font color=\"#5f6368\">id 0193e4b0-7d</font>"}}
         "##);

@@ -36,12 +36,25 @@ pub(super) fn items(page: &Page<'_>) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// Returns the same, with the link to the form for a snooze behind it.
-pub(super) fn items_and_snooze(page: &Page<'_>) -> Option<String> {
+/// Returns the same for services that show fields below it: what counts the entries stands in front, the link to the
+/// form for a snooze behind.
+pub(super) fn counted_items_and_snooze(page: &Page<'_>) -> Option<String> {
+    let counts = (!page.entries.is_empty()).then(|| counts(page)).flatten();
     let snooze = page.links().skip(usize::from(page.link.is_some()));
     let snooze = snooze.map(|(label, link)| format!("[{label}]({link})"));
-    let lines: Vec<String> = items(page).into_iter().chain(snooze).collect();
+    let lines: Vec<String> = counts.into_iter().chain(items(page)).chain(snooze).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Returns the facts of a list in one line, so that they take little of a phone.
+fn counts(page: &Page<'_>) -> Option<String> {
+    let facts: Vec<_> = page.facts.iter().map(|fact| fact.line(page.language)).collect();
+    (!facts.is_empty()).then(|| escaped(&facts.join(" · ")))
+}
+
+/// Returns the facts that are shown as fields: those of a single event.
+pub(super) fn fields<'a>(page: &Page<'a>) -> &'a [Fact] {
+    if page.entries.is_empty() { page.facts } else { &[] }
 }
 
 /// Returns the value of a fact, an end in bold.

@@ -60,7 +60,7 @@ fn render(page: &Page<'_>) -> Value {
     if page.plain {
         return json!({ "text": markdown::plain(page) });
     }
-    let fields = page.facts.iter().map(|fact| {
+    let fields = markdown::fields(page).iter().map(|fact| {
         json!({ "title": escaped(&fact.label), "value": markdown::value(fact), "short": !fact.is_end })
     });
     let mut attachment = json!({
@@ -70,7 +70,7 @@ fn render(page: &Page<'_>) -> Value {
         "fields": fields.collect::<Vec<_>>(),
         "footer": page.footer,
     });
-    if let Some(items) = markdown::items_and_snooze(page) {
+    if let Some(items) = markdown::counted_items_and_snooze(page) {
         attachment["text"] = json!(items);
     }
     if let Some(link) = page.link {
@@ -117,10 +117,9 @@ mod tests {
         insta::assert_snapshot!(shown(&sample::single()), @r##"
         color: "#e8710a"
         fallback: "[notafter] certificate www.example.com expires in 7 days"
-        fields: {"short":false,"title":"Not after","value":"**2026\\-01\\-08 00\\:00 \\(UTC\\), in 7 days**"}
+        fields: {"short":false,"title":"Expiry","value":"**2026\\-01\\-08 00\\:00 \\(UTC\\), in 7 days**"}
         fields: {"short":true,"title":"Common name","value":"www\\.example\\.com"}
         fields: {"short":true,"title":"Source","value":"web\\-certs"}
-        fields: {"short":true,"title":"Scope","value":"all"}
         fields: {"short":true,"title":"Issuer","value":"R11"}
         fields: {"short":true,"title":"Serial","value":"04a1b2c3"}
         footer: "id 0193e4b0-7d"
@@ -148,7 +147,7 @@ mod tests {
         fallback: "[notafter] 2 events: 2 expiring"
         fields: []
         footer: "id 0193e4b0-7d"
-        text: "- **\\*\\.a\\.example\\.com** · expires in 3 days · 2026\\-01\\-04 00\\:00 \\(UTC\\) · web\\-certs / all [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)\n- **b\\.example\\.com** · expires in 7 days · 2026\\-01\\-08 00\\:00 \\(UTC\\) · web\\-certs / all [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)"
+        text: "- **\\*\\.a\\.example\\.com** · expires in 3 days · 2026\\-01\\-04 00\\:00 \\(UTC\\) · web\\-certs [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)\n- **b\\.example\\.com** · expires in 7 days · 2026\\-01\\-08 00\\:00 \\(UTC\\) · web\\-certs [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)"
         title: "[notafter] 2 events: 2 expiring"
         title_link: "https://certs.example.com/"
         "##);
@@ -168,18 +167,18 @@ mod tests {
         insta::assert_snapshot!(shown(&sample::digest(6)), @r##"
         color: "#e8710a"
         fallback: "[notafter] 6 events: 6 expiring"
-        fields: {"short":true,"title":"within 7d","value":"6"}
+        fields: []
         footer: "id 0193e4b0-7d"
-        text: "- **svc\\-0000\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0001\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0002\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0003\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0004\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0005\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all"
+        text: "within 7d\\: 6\n- **svc\\-0000\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0001\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0002\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0003\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0004\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0005\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs"
         title: "[notafter] 6 events: 6 expiring"
         title_link: "https://certs.example.com/"
         "##);
         insta::assert_snapshot!(shown(&sample::zh(&sample::digest(6))), @r##"
         color: "#e8710a"
         fallback: "[notafter] 6 个事件：6 个将到期"
-        fields: {"short":true,"title":"7 天内到期","value":"6"}
+        fields: []
         footer: "id 0193e4b0-7d"
-        text: "- **svc\\-0000\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0001\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0002\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0003\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0004\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0005\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs"
+        text: "7 天内到期：6\n- **svc\\-0000\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0001\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0002\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0003\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0004\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0005\\.prod\\.eu\\-central\\-1\\.example\\.com** · 将在 6 天后到期 · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs"
         title: "[notafter] 6 个事件：6 个将到期"
         title_link: "https://certs.example.com/"
         "##);

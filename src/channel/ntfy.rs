@@ -194,10 +194,9 @@ mod tests {
     fn a_single_event() {
         insta::assert_snapshot!(shown(&sample::single()), @r#"
         4 ["warning"] [notafter] certificate www.example.com expires in 7 days
-        Not after: 2026-01-08 00:00 (UTC), in 7 days
+        Expiry: 2026-01-08 00:00 (UTC), in 7 days
         Common name: www.example.com
         Source: web-certs
-        Scope: all
         Issuer: R11
         Serial: 04a1b2c3
         id 0193e4b0-7d
@@ -219,8 +218,8 @@ mod tests {
     fn a_list() {
         insta::assert_snapshot!(shown(&sample::list()), @r#"
         4 ["warning"] [notafter] 2 events: 2 expiring
-        *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all
-        b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all
+        *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs
+        b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs
         id 0193e4b0-7d
         <https://certs.example.com/>
         "#);
@@ -238,12 +237,12 @@ mod tests {
         insta::assert_snapshot!(shown(&sample::digest(6)), @r#"
         4 ["warning"] [notafter] 6 events: 6 expiring
         within 7d: 6
-        svc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
-        svc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
-        svc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
-        svc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
-        svc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
-        svc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
+        svc-0000.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
+        svc-0001.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
+        svc-0002.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
+        svc-0003.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
+        svc-0004.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
+        svc-0005.prod.eu-central-1.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
         id 0193e4b0-7d
         <https://certs.example.com/>
         "#);

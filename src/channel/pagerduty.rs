@@ -249,7 +249,7 @@ mod tests {
         dedup_key: "56c67059b76ed87bf9beef7c73151a0197b471b6eb329ec4ded6ed69a7f903ae"
         event_action: "trigger"
         links: {"href":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3","text":"Open"}
-        payload: {"class":"certificate.expiring","custom_details":{"Common name":"www.example.com","Issuer":"R11","Not after":"2026-01-08 00:00 (UTC), in 7 days","Scope":"all","Serial":"04a1b2c3","Source":"web-certs"},"group":"web-certs","severity":"warning","source":"www.example.com","summary":"certificate www.example.com expires in 7 days","timestamp":"2026-01-01T00:00:00Z"}
+        payload: {"class":"certificate.expiring","custom_details":{"Common name":"www.example.com","Expiry":"2026-01-08 00:00 (UTC), in 7 days","Issuer":"R11","Serial":"04a1b2c3","Source":"web-certs"},"group":"web-certs","severity":"warning","source":"www.example.com","summary":"certificate www.example.com expires in 7 days","timestamp":"2026-01-01T00:00:00Z"}
         "#);
         insta::assert_snapshot!(shown(&sample::zh(&sample::single())), @r#"
         client: "notafter"

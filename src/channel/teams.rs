@@ -172,7 +172,7 @@ mod tests {
     fn a_single_event() {
         insta::assert_snapshot!(shown(&sample::single()), @r#"
         {"bleed":true,"items":[{"size":"Medium","style":"heading","text":"\\[notafter\\] certificate www\\.example\\.com expires in 7 days","type":"TextBlock","weight":"Bolder","wrap":true}],"style":"warning","type":"Container"}
-        {"facts":[{"title":"Not after","value":"**2026\\-01\\-08 00\\:00 \\(UTC\\), in 7 days**"},{"title":"Common name","value":"www\\.example\\.com"},{"title":"Source","value":"web\\-certs"},{"title":"Scope","value":"all"},{"title":"Issuer","value":"R11"},{"title":"Serial","value":"04a1b2c3"}],"type":"FactSet"}
+        {"facts":[{"title":"Expiry","value":"**2026\\-01\\-08 00\\:00 \\(UTC\\), in 7 days**"},{"title":"Common name","value":"www\\.example\\.com"},{"title":"Source","value":"web\\-certs"},{"title":"Issuer","value":"R11"},{"title":"Serial","value":"04a1b2c3"}],"type":"FactSet"}
         {"isSubtle":true,"size":"Small","text":"id 0193e4b0-7d","type":"TextBlock","wrap":true}
         {"title":"Open","type":"Action.OpenUrl","url":"https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3"}
         "#);
@@ -188,7 +188,7 @@ mod tests {
     fn a_list() {
         insta::assert_snapshot!(shown(&sample::list()), @r#"
         {"bleed":true,"items":[{"size":"Medium","style":"heading","text":"\\[notafter\\] 2 events\\: 2 expiring","type":"TextBlock","weight":"Bolder","wrap":true}],"style":"warning","type":"Container"}
-        {"text":"- **\\*\\.a\\.example\\.com** · expires in 3 days · 2026\\-01\\-04 00\\:00 \\(UTC\\) · web\\-certs / all [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)\n- **b\\.example\\.com** · expires in 7 days · 2026\\-01\\-08 00\\:00 \\(UTC\\) · web\\-certs / all [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)","type":"TextBlock","wrap":true}
+        {"text":"- **\\*\\.a\\.example\\.com** · expires in 3 days · 2026\\-01\\-04 00\\:00 \\(UTC\\) · web\\-certs [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)\n- **b\\.example\\.com** · expires in 7 days · 2026\\-01\\-08 00\\:00 \\(UTC\\) · web\\-certs [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)","type":"TextBlock","wrap":true}
         {"isSubtle":true,"size":"Small","text":"id 0193e4b0-7d","type":"TextBlock","wrap":true}
         {"title":"Open","type":"Action.OpenUrl","url":"https://certs.example.com/"}
         "#);
@@ -205,7 +205,7 @@ mod tests {
         insta::assert_snapshot!(shown(&sample::digest(6)), @r#"
         {"bleed":true,"items":[{"size":"Medium","style":"heading","text":"\\[notafter\\] 6 events\\: 6 expiring","type":"TextBlock","weight":"Bolder","wrap":true}],"style":"warning","type":"Container"}
         {"facts":[{"title":"within 7d","value":"6"}],"type":"FactSet"}
-        {"text":"- **svc\\-0000\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0001\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0002\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0003\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0004\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all\n- **svc\\-0005\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs / all","type":"TextBlock","wrap":true}
+        {"text":"- **svc\\-0000\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0001\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0002\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0003\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0004\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs\n- **svc\\-0005\\.prod\\.eu\\-central\\-1\\.example\\.com** · expires in 6 days · 2026\\-01\\-07 00\\:00 \\(UTC\\) · web\\-certs","type":"TextBlock","wrap":true}
         {"isSubtle":true,"size":"Small","text":"id 0193e4b0-7d","type":"TextBlock","wrap":true}
         {"title":"Open","type":"Action.OpenUrl","url":"https://certs.example.com/"}
         "#);
@@ -216,7 +216,7 @@ mod tests {
         {"isSubtle":true,"size":"Small","text":"id 0193e4b0-7d","type":"TextBlock","wrap":true}
         {"title":"查看","type":"Action.OpenUrl","url":"https://certs.example.com/"}
         "#);
-        insta::assert_snapshot!(shown(&Message { detail: Detail::Plain, ..sample::list() }), @r#"{"text":"\\[notafter\\] 2 events\\: 2 expiring\n\\*\\.a\\.example\\.com · expires in 3 days · 2026\\-01\\-04 00\\:00 \\(UTC\\) · web\\-certs / all\nb\\.example\\.com · expires in 7 days · 2026\\-01\\-08 00\\:00 \\(UTC\\) · web\\-certs / all\nid 0193e4b0-7d","type":"TextBlock","wrap":true}"#);
+        insta::assert_snapshot!(shown(&Message { detail: Detail::Plain, ..sample::list() }), @r#"{"text":"\\[notafter\\] 2 events\\: 2 expiring\n\\*\\.a\\.example\\.com · expires in 3 days · 2026\\-01\\-04 00\\:00 \\(UTC\\) · web\\-certs\nb\\.example\\.com · expires in 7 days · 2026\\-01\\-08 00\\:00 \\(UTC\\) · web\\-certs\nid 0193e4b0-7d","type":"TextBlock","wrap":true}"#);
         insta::assert_snapshot!(shown(&Message { detail: Detail::OneLine, ..sample::list() }), @r#"{"text":"\\[notafter\\] 2 events need attention\nhttps://certs.example.com/\nid 0193e4b0-7d","type":"TextBlock","wrap":true}"#);
     }
 

@@ -199,10 +199,9 @@ mod tests {
     fn a_single_event() {
         insta::assert_snapshot!(shown(&sample::single()), @r#"
         <b>🟠 [notafter] certificate www.example.com expires in 7 days</b>
-        Not after: <b>2026-01-08 00:00 (UTC), in 7 days</b>
+        Expiry: <b>2026-01-08 00:00 (UTC), in 7 days</b>
         Common name: <code>www.example.com</code>
         Source: <code>web-certs</code>
-        Scope: <code>all</code>
         Issuer: <code>R11</code>
         Serial: <code>04a1b2c3</code>
         <a href="https://certs.example.com/?source=web-certs&amp;scope=all&amp;q=04a1b2c3">Open</a>
@@ -224,8 +223,8 @@ mod tests {
     fn a_list() {
         insta::assert_snapshot!(shown(&sample::list()), @r#"
         <b>🟠 [notafter] 2 events: 2 expiring</b>
-        • <code>*.a.example.com</code> · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all <a href="https://certs.example.com/?source=web-certs&amp;scope=all&amp;q=04a1b2c3">Open</a>
-        • <code>b.example.com</code> · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all <a href="https://certs.example.com/?source=web-certs&amp;scope=all&amp;q=04a1b2c3">Open</a>
+        • <code>*.a.example.com</code> · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs <a href="https://certs.example.com/?source=web-certs&amp;scope=all&amp;q=04a1b2c3">Open</a>
+        • <code>b.example.com</code> · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs <a href="https://certs.example.com/?source=web-certs&amp;scope=all&amp;q=04a1b2c3">Open</a>
         <a href="https://certs.example.com/">Open</a>
         <i>id 0193e4b0-7d</i>
         "#);
@@ -243,12 +242,12 @@ mod tests {
         insta::assert_snapshot!(shown(&sample::digest(6)), @r#"
         <b>🟠 [notafter] 6 events: 6 expiring</b>
         within 7d: <code>6</code>
-        • <code>svc-0000.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
-        • <code>svc-0001.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
-        • <code>svc-0002.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
-        • <code>svc-0003.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
-        • <code>svc-0004.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
-        • <code>svc-0005.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
+        • <code>svc-0000.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
+        • <code>svc-0001.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
+        • <code>svc-0002.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
+        • <code>svc-0003.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
+        • <code>svc-0004.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
+        • <code>svc-0005.prod.eu-central-1.example.com</code> · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
         <a href="https://certs.example.com/">Open</a>
         <i>id 0193e4b0-7d</i>
         "#);
@@ -264,10 +263,10 @@ mod tests {
         <a href="https://certs.example.com/">查看</a>
         <i>id 0193e4b0-7d</i>
         "#);
-        insta::assert_snapshot!(shown(&Message { detail: Detail::Plain, ..sample::list() }), @r"
+        insta::assert_snapshot!(shown(&Message { detail: Detail::Plain, ..sample::list() }), @"
         [notafter] 2 events: 2 expiring
-        *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all
-        b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all
+        *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs
+        b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs
         id 0193e4b0-7d
         ");
         insta::assert_snapshot!(shown(&Message { detail: Detail::OneLine, ..sample::list() }), @r"

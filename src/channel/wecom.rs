@@ -141,14 +141,13 @@ mod tests {
 
     #[test]
     fn a_single_event() {
-        insta::assert_snapshot!(content(&sample::single()), @r"
+        insta::assert_snapshot!(content(&sample::single()), @"
         markdown_v2
         # 🟠 [notafter] certificate www.example.com expires in 7 days
-        | Not after | **2026-01-08 00:00 (UTC), in 7 days** |
+        | Expiry | **2026-01-08 00:00 (UTC), in 7 days** |
         | :--- | :--- |
         | Common name | `www.example.com` |
         | Source | `web-certs` |
-        | Scope | `all` |
         | Issuer | `R11` |
         | Serial | `04a1b2c3` |
 
@@ -174,11 +173,11 @@ mod tests {
 
     #[test]
     fn a_list() {
-        insta::assert_snapshot!(content(&sample::list()), @r"
+        insta::assert_snapshot!(content(&sample::list()), @"
         markdown_v2
         # 🟠 [notafter] 2 events: 2 expiring
-        - `*.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all` [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
-        - **b.example.com** `expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all` [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        - `*.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs` [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
+        - **b.example.com** `expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs` [Open](https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3)
 
         [Open](https://certs.example.com/)
 
@@ -198,17 +197,17 @@ mod tests {
 
     #[test]
     fn a_digest() {
-        insta::assert_snapshot!(content(&sample::digest(6)), @r"
+        insta::assert_snapshot!(content(&sample::digest(6)), @"
         markdown_v2
         # 🟠 [notafter] 6 events: 6 expiring
         | within 7d | `6` |
         | :--- | :--- |
-        - **svc-0000.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
-        - **svc-0001.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
-        - **svc-0002.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
-        - **svc-0003.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
-        - **svc-0004.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
-        - **svc-0005.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all`
+        - **svc-0000.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs`
+        - **svc-0001.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs`
+        - **svc-0002.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs`
+        - **svc-0003.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs`
+        - **svc-0004.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs`
+        - **svc-0005.prod.eu-central-1.example.com** `expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs`
 
         [Open](https://certs.example.com/)
 
@@ -234,11 +233,11 @@ mod tests {
 
     #[test]
     fn plain_text_and_the_last_resort() {
-        insta::assert_snapshot!(content(&Message { detail: Detail::Plain, ..sample::list() }), @r"
+        insta::assert_snapshot!(content(&Message { detail: Detail::Plain, ..sample::list() }), @"
         text
         [notafter] 2 events: 2 expiring
-        *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all
-        b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all
+        *.a.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs
+        b.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs
         id 0193e4b0-7d
         ");
         insta::assert_snapshot!(content(&Message { detail: Detail::OneLine, ..sample::list() }), @r"

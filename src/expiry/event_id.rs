@@ -30,7 +30,7 @@ pub enum Occasion {
 pub fn event_id(topic: &Topic, severity: Severity, occasion: &Occasion) -> String {
     let mut parts = vec![topic.kind().to_owned()];
     match topic.facts() {
-        Some(facts) => parts.extend(certificate(topic, facts)),
+        Some(facts) => parts.extend(certificate(facts)),
         None => parts.extend(subject(topic)),
     }
     parts.push(stage(topic));
@@ -61,17 +61,12 @@ pub fn batch_id<'a>(events: impl IntoIterator<Item = &'a Event>) -> String {
     }
 }
 
-/// Returns what names a certificate. What is said once of an authority is said for every place with it.
-fn certificate(topic: &Topic, facts: &Facts) -> [String; 7] {
-    let place = match topic {
-        Topic::EndsFirst { .. } => String::new(),
-        _ => facts.place.clone(),
-    };
+fn certificate(facts: &Facts) -> [String; 7] {
     let fingerprint = facts.fingerprint.filter(|_| facts.collides);
     [
         facts.source.clone(),
         facts.scope.clone(),
-        place,
+        facts.place.clone(),
         facts.issuer.clone(),
         facts.serial.clone(),
         fingerprint.map(hex::encode).unwrap_or_default(),

@@ -14,8 +14,6 @@ pub enum EventKind {
     CertificateRenewed,
     /// A certificate that was notified is not there any more.
     CertificateGone,
-    /// An authority ends before active certificates that it signed.
-    CaEndsFirst,
     /// Clients refuse what an endpoint serves.
     EndpointInvalid,
     /// An endpoint cannot be reached.
@@ -57,13 +55,12 @@ pub enum EventKind {
 }
 
 /// The closed list.
-pub const EVENT_KINDS: [EventKind; 25] = [
+pub const EVENT_KINDS: [EventKind; 24] = [
     EventKind::CertificateExpiring,
     EventKind::CertificateExpired,
     EventKind::CertificateNotDeployed,
     EventKind::CertificateRenewed,
     EventKind::CertificateGone,
-    EventKind::CaEndsFirst,
     EventKind::EndpointInvalid,
     EventKind::EndpointUnreachable,
     EventKind::EndpointReachable,
@@ -94,7 +91,6 @@ impl EventKind {
             Self::CertificateNotDeployed => "certificate.not_deployed",
             Self::CertificateRenewed => "certificate.renewed",
             Self::CertificateGone => "certificate.gone",
-            Self::CaEndsFirst => "ca.ends_first",
             Self::EndpointInvalid => "endpoint.invalid",
             Self::EndpointUnreachable => "endpoint.unreachable",
             Self::EndpointReachable => "endpoint.reachable",
@@ -125,7 +121,6 @@ impl EventKind {
             | Self::CertificateNotDeployed
             | Self::CertificateRenewed
             | Self::CertificateGone
-            | Self::CaEndsFirst
             | Self::EndpointInvalid
             | Self::EndpointUnreachable
             | Self::EndpointReachable => false,

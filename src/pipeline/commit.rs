@@ -75,12 +75,11 @@ impl Pipeline {
         Ok(())
     }
 
-    pub(super) fn publish(&mut self, view: Arc<View>) {
+    pub(super) fn publish(&self, view: Arc<View>) {
         self.publish_sources();
         let view = Arc::unwrap_or_clone(view).with_undeployed(Arc::clone(&self.undeployed));
-        let view = Arc::new(view.with_ahead(self.foresight.shown()));
-        let ends_first = self.outputs.exposition.warm(&view, self.parts.clock.now());
-        self.foresight.take(ends_first);
+        let view = Arc::new(view);
+        self.outputs.exposition.warm(&view, self.parts.clock.now());
         self.outputs.view.send_replace(view);
     }
 

@@ -42,7 +42,6 @@ impl Pipeline {
         self.notify_rungs(now).await?;
         self.notify_snoozed(now).await?;
         self.notify_reminders(now).await?;
-        self.notify_ahead(now).await?;
         self.notify_digest(now).await
     }
 
@@ -305,8 +304,8 @@ impl Pipeline {
         let key = condition.key();
         tracing::info!(condition = %key.replace('\u{1f}', " "), raised = raised.is_some(), "condition changed");
         let event = topic.map(|topic| {
-            let occasion = occasion(&topic, since);
-            self.event(severity, topic, &occasion)
+            let since = follows_from(&topic).unwrap_or(since);
+            self.event(severity, topic, &Occasion::Since(since))
         });
         let reason = if raised.is_some() { "began" } else { "ended" };
         let channels = match &event {
@@ -327,7 +326,7 @@ impl Pipeline {
         self.draft.condition(key, raised);
     }
 
-    pub(super) fn event(&self, severity: Severity, topic: Topic, occasion: &Occasion) -> Event {
+    fn event(&self, severity: Severity, topic: Topic, occasion: &Occasion) -> Event {
         let id = event_id(&topic, severity, occasion);
         Event { id, at: self.parts.clock.now(), severity, topic }
     }
@@ -362,13 +361,11 @@ fn severity_of(facts: &Facts, notified: Notified, newer: Option<&Newer>) -> Seve
     }
 }
 
-/// Returns the occasion of a condition: the instant that it follows from, which may not be when it was found. What is ahead is
-/// said once, whenever that is.
-fn occasion(topic: &Topic, since: Timestamp) -> Occasion {
+/// Returns the instant that a condition follows from, where that is not when it was found.
+const fn follows_from(topic: &Topic) -> Option<Timestamp> {
     match topic {
-        Topic::SourceStale { last_proven, .. } => Occasion::Since(last_proven.unwrap_or(since)),
-        Topic::EndsFirst { .. } => Occasion::First,
-        _ => Occasion::Since(since),
+        Topic::SourceStale { last_proven, .. } => *last_proven,
+        _ => None,
     }
 }
 

@@ -30,7 +30,7 @@ fn a_single_event() {
     [
       {
         "annotations": {
-          "description": "Not after: 2026-01-08 00:00 (UTC), in 7 days\nCommon name: www.example.com\nSource: web-certs\nScope: all\nIssuer: R11\nSerial: 04a1b2c3",
+          "description": "Expiry: 2026-01-08 00:00 (UTC), in 7 days\nCommon name: www.example.com\nSource: web-certs\nIssuer: R11\nSerial: 04a1b2c3",
           "summary": "certificate www.example.com expires in 7 days"
         },
         "generatorURL": "https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3",

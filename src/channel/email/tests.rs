@@ -45,10 +45,9 @@ fn a_single_event() {
     Content-Transfer-Encoding: 7bit
 
     [notafter] certificate www.example.com expires in 7 days
-    Not after: 2026-01-08 00:00 (UTC), in 7 days
+    Expiry: 2026-01-08 00:00 (UTC), in 7 days
     Common name: www.example.com
     Source: web-certs
-    Scope: all
     Issuer: R11
     Serial: 04a1b2c3
     https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3
@@ -60,16 +59,15 @@ fn a_single_event() {
     <div style=3D"border-left:6px solid #e8710a;padding:4px 16px;font-family:sa=
     ns-serif"><h2 style=3D"font-size:18px">[notafter] certificate www.example.c=
     om expires in 7 days</h2><table><tr><td style=3D"padding:2px 16px 2px 0;col=
-    or:#5f6368">Not after</td><td><b>2026-01-08 00:00 (UTC), in 7 days</b></td>=
-    </tr><tr><td style=3D"padding:2px 16px 2px 0;color:#5f6368">Common name</td=
-    ><td>www.example.com</td></tr><tr><td style=3D"padding:2px 16px 2px 0;color=
-    :#5f6368">Source</td><td>web-certs</td></tr><tr><td style=3D"padding:2px 16=
-    px 2px 0;color:#5f6368">Scope</td><td>all</td></tr><tr><td style=3D"padding=
-    :2px 16px 2px 0;color:#5f6368">Issuer</td><td>R11</td></tr><tr><td style=3D=
-    "padding:2px 16px 2px 0;color:#5f6368">Serial</td><td>04a1b2c3</td></tr></t=
-    able><ul style=3D"padding-left:16px"></ul><p><a href=3D"https://certs.examp=
-    le.com/?source=3Dweb-certs&amp;scope=3Dall&amp;q=3D04a1b2c3">Open</a></p><p=
-     style=3D"color:#5f6368;font-size:12px">id 0193e4b0-7d</p></div>
+    or:#5f6368">Expiry</td><td><b>2026-01-08 00:00 (UTC), in 7 days</b></td></t=
+    r><tr><td style=3D"padding:2px 16px 2px 0;color:#5f6368">Common name</td><t=
+    d>www.example.com</td></tr><tr><td style=3D"padding:2px 16px 2px 0;color:#5=
+    f6368">Source</td><td>web-certs</td></tr><tr><td style=3D"padding:2px 16px =
+    2px 0;color:#5f6368">Issuer</td><td>R11</td></tr><tr><td style=3D"padding:2=
+    px 16px 2px 0;color:#5f6368">Serial</td><td>04a1b2c3</td></tr></table><ul s=
+    tyle=3D"padding-left:16px"></ul><p><a href=3D"https://certs.example.com/?so=
+    urce=3Dweb-certs&amp;scope=3Dall&amp;q=3D04a1b2c3">Open</a></p><p style=3D"=
+    color:#5f6368;font-size:12px">id 0193e4b0-7d</p></div>
     --notafter-forms-0193e4b0-7d--
     --notafter-all-0193e4b0-7d--
     "#);
@@ -98,9 +96,9 @@ fn a_list_comes_with_a_table() {
 
     [notafter] 2 events: 2 expiring
     *.a.example.com =C2=B7 expires in 3 days =C2=B7 2026-01-04 00:00 (UTC) =C2=
-    =B7 web-certs / all
+    =B7 web-certs
     b.example.com =C2=B7 expires in 7 days =C2=B7 2026-01-08 00:00 (UTC) =C2=B7=
-     web-certs / all
+     web-certs
     https://certs.example.com/
     id 0193e4b0-7d
     --notafter-forms-0193e4b0-7d
@@ -110,13 +108,13 @@ fn a_list_comes_with_a_table() {
     <div style=3D"border-left:6px solid #e8710a;padding:4px 16px;font-family:sa=
     ns-serif"><h2 style=3D"font-size:18px">[notafter] 2 events: 2 expiring</h2>=
     <table></table><ul style=3D"padding-left:16px"><li><b>*.a.example.com</b> =
-    =C2=B7 expires in 3 days =C2=B7 2026-01-04 00:00 (UTC) =C2=B7 web-certs / a=
-    ll <a href=3D"https://certs.example.com/?source=3Dweb-certs&amp;scope=3Dall=
-    &amp;q=3D04a1b2c3">Open</a></li><li><b>b.example.com</b> =C2=B7 expires in =
-    7 days =C2=B7 2026-01-08 00:00 (UTC) =C2=B7 web-certs / all <a href=3D"http=
-    s://certs.example.com/?source=3Dweb-certs&amp;scope=3Dall&amp;q=3D04a1b2c3"=
-    >Open</a></li></ul><p><a href=3D"https://certs.example.com/">Open</a></p><p=
-     style=3D"color:#5f6368;font-size:12px">id 0193e4b0-7d</p></div>
+    =C2=B7 expires in 3 days =C2=B7 2026-01-04 00:00 (UTC) =C2=B7 web-certs <a =
+    href=3D"https://certs.example.com/?source=3Dweb-certs&amp;scope=3Dall&amp;q=
+    =3D04a1b2c3">Open</a></li><li><b>b.example.com</b> =C2=B7 expires in 7 days=
+     =C2=B7 2026-01-08 00:00 (UTC) =C2=B7 web-certs <a href=3D"https://certs.ex=
+    ample.com/?source=3Dweb-certs&amp;scope=3Dall&amp;q=3D04a1b2c3">Open</a></l=
+    i></ul><p><a href=3D"https://certs.example.com/">Open</a></p><p style=3D"co=
+    lor:#5f6368;font-size:12px">id 0193e4b0-7d</p></div>
     --notafter-forms-0193e4b0-7d--
     --notafter-all-0193e4b0-7d
     Content-Disposition: attachment; filename="certificates.csv"
@@ -162,7 +160,7 @@ fn what_is_said_of_one_certificate_is_one_thread() {
         })
         .map(|event| header(&letter(&sample::compose(Language::En, vec![event])), "References"))
         .collect();
-    assert_eq!(threads.len(), 4);
+    assert_eq!(threads.len(), 3);
     assert!(threads.iter().all(|thread| *thread == threads[0]), "{threads:?}");
     assert!(threads[0].starts_with("<notafter-") && threads[0].ends_with("@example.com>"));
     assert_eq!(header(&letter(&sample::list()), "References"), "");

@@ -108,7 +108,7 @@ mod tests {
           "alerts": [
             {
               "annotations": {
-                "description": "Not after: 2026-01-08 00:00 (UTC), in 7 days\nCommon name: www.example.com\nSource: web-certs\nScope: all\nIssuer: R11\nSerial: 04a1b2c3",
+                "description": "Expiry: 2026-01-08 00:00 (UTC), in 7 days\nCommon name: www.example.com\nSource: web-certs\nIssuer: R11\nSerial: 04a1b2c3",
                 "summary": "certificate www.example.com expires in 7 days"
               },
               "endsAt": "0001-01-01T00:00:00Z",
@@ -128,7 +128,7 @@ mod tests {
             }
           ],
           "commonAnnotations": {
-            "description": "Not after: 2026-01-08 00:00 (UTC), in 7 days\nCommon name: www.example.com\nSource: web-certs\nScope: all\nIssuer: R11\nSerial: 04a1b2c3",
+            "description": "Expiry: 2026-01-08 00:00 (UTC), in 7 days\nCommon name: www.example.com\nSource: web-certs\nIssuer: R11\nSerial: 04a1b2c3",
             "summary": "certificate www.example.com expires in 7 days"
           },
           "commonLabels": {

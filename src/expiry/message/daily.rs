@@ -1,7 +1,7 @@
 //! What the daily digest says: how many stand where, what is new, and whom that waits for.
 
 use super::Language::{En, Zh};
-use super::phrases::{FACT, NAME, Phrases, SENTENCE, certificate_name};
+use super::phrases::{FACT, NAME, Phrases, SENTENCE, certificate_name, place};
 use super::{Entry, Fact, Manner, Message, event_link, root_link, urgency, words};
 use crate::expiry::certificate::Timestamp;
 use crate::expiry::digest::{DailyDigest, DigestSnooze, Ending, News, SourceCount, Unproven};
@@ -164,7 +164,7 @@ impl Phrases {
         let name = certificate_name(facts);
         let wall = facts.not_after.map(|end| self.wall(end)).unwrap_or_default();
         let inside = if facts.place.is_empty() { &facts.scope } else { &facts.place };
-        let place = self.place(&inert(&facts.source, NAME), inside);
+        let place = place(&inert(&facts.source, NAME), inside);
         let text = [name.clone(), self.when(facts.not_after), wall, place].join(" · ");
         Entry { text, name: name.len(), link: None }
     }

@@ -1,9 +1,8 @@
 //! What is known about one event: labels and values.
 
 use super::Fact;
-use super::Language::Zh;
 use super::phrases::{FACT, Phrases, SENTENCE, WHOLE, number};
-use super::words::{self, Label};
+use super::words::Label;
 use crate::expiry::certificate::Kind;
 use crate::expiry::endpoint::EndpointNews;
 use crate::expiry::event::{Event, Topic};
@@ -20,12 +19,6 @@ impl Phrases {
             Topic::Expiring { facts, .. } | Topic::NotDeployed { facts, .. } => {
                 let more = self.what_to_know(&event.topic);
                 self.told([&self.identity(facts)[..], &more].concat())
-            }
-            Topic::EndsFirst { facts, .. } => {
-                let more = self.what_to_know(&event.topic);
-                let to_do = words::renew_authority(self.language).to_owned();
-                let to_do = [(Label::Hint, to_do)];
-                self.told([&self.identity(facts)[..], &more, &to_do].concat())
             }
             Topic::Gone { facts, elsewhere } => {
                 let other = elsewhere.as_ref().map(|other| self.newer(other)).unwrap_or_default();
@@ -57,14 +50,6 @@ impl Phrases {
         self.told(facts).iter().map(|fact| fact.line(self.language)).collect()
     }
 
-    fn scope(self, scope: &str) -> (Label, String) {
-        match (self.language, scope) {
-            (Zh, WHOLE) => (Label::Scope, String::new()),
-            (_, scope) if scope.starts_with(INSTANCE) => (Label::Instance, inert(scope, FACT)),
-            (_, scope) => (Label::Scope, inert(scope, FACT)),
-        }
-    }
-
     fn identity(self, facts: &Facts) -> Vec<(Label, String)> {
         // The authority of a device is known by its serial, an authority's own issuer by its name.
         let by_serial = facts.scope.starts_with(INSTANCE) && facts.kind != Kind::Ca;
@@ -75,26 +60,12 @@ impl Phrases {
             (Label::Holder, inert(&facts.holder, FACT)),
             (Label::Unit, inert(&facts.unit, FACT)),
             (Label::Source, inert(&facts.source, FACT)),
-            self.scope(&facts.scope),
+            within(&facts.scope),
             (Label::Place, inert(&facts.place, FACT)),
             (issuer, inert(&facts.issuer, FACT)),
             (Label::Serial, inert(&facts.serial, FACT)),
             (Label::Fingerprint, fingerprint(facts)),
             (Label::Labels, inert(&labels(facts), FACT)),
-        ]
-    }
-
-    fn shrunk_facts(
-        self,
-        source: &str,
-        scope: &str,
-        counts: Option<(u64, u64)>,
-    ) -> Vec<(Label, String)> {
-        vec![
-            (Label::Source, inert(source, FACT)),
-            self.scope(scope),
-            (Label::Known, number(counts.map(|(known, _)| known))),
-            (Label::Missing, number(counts.map(|(_, missing)| missing))),
         ]
     }
 
@@ -121,19 +92,19 @@ impl Phrases {
                 vec![(Label::Source, inert(source, FACT)), (Label::Place, inert(place, FACT))]
             }
             Topic::InventoryShrunk { source, scope, known, missing } => {
-                self.shrunk_facts(source, scope, Some((*known, *missing)))
+                shrunk_facts(source, scope, Some((*known, *missing)))
             }
             Topic::InventoryRestored { source, scope, accepted } => {
                 let accepted = accepted.map(|accepted| (accepted.known, accepted.missing));
-                self.shrunk_facts(source, scope, accepted)
+                shrunk_facts(source, scope, accepted)
             }
             Topic::InventoryContradicts { source, scope, unlisted } => vec![
                 (Label::Source, inert(source, FACT)),
-                self.scope(scope),
+                within(scope),
                 (Label::Missing, unlisted.to_string()),
             ],
             Topic::InventoryConsistent { source, scope } => {
-                vec![(Label::Source, inert(source, FACT)), self.scope(scope)]
+                vec![(Label::Source, inert(source, FACT)), within(scope)]
             }
             Topic::ChannelDown { channel, code, hint } => vec![
                 (Label::Channel, inert(channel, FACT)),
@@ -152,7 +123,6 @@ impl Phrases {
             | Topic::NotDeployed { .. }
             | Topic::Renewed { .. }
             | Topic::Gone { .. }
-            | Topic::EndsFirst { .. }
             | Topic::ClockRecovered
             | Topic::DailyDigest(_)
             | Topic::Test => Vec::new(),
@@ -176,5 +146,23 @@ fn endpoint_fact(news: &EndpointNews) -> (Label, String) {
         EndpointNews::Invalid(invalid) => (Label::Detail, inert(&invalid.detail, SENTENCE)),
         EndpointNews::Unreachable { error } => (Label::Error, inert(error, SENTENCE)),
         EndpointNews::Reachable => (Label::Detail, String::new()),
+    }
+}
+
+fn shrunk_facts(source: &str, scope: &str, counts: Option<(u64, u64)>) -> Vec<(Label, String)> {
+    vec![
+        (Label::Source, inert(source, FACT)),
+        within(scope),
+        (Label::Known, number(counts.map(|(known, _)| known))),
+        (Label::Missing, number(counts.map(|(_, missing)| missing))),
+    ]
+}
+
+/// Returns the scope, which says nothing where a source has one only.
+fn within(scope: &str) -> (Label, String) {
+    match scope {
+        WHOLE => (Label::Scope, String::new()),
+        scope if scope.starts_with(INSTANCE) => (Label::Instance, inert(scope, FACT)),
+        scope => (Label::Scope, inert(scope, FACT)),
     }
 }

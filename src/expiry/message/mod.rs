@@ -307,8 +307,7 @@ fn had_long_ended(event: &Event) -> bool {
 }
 
 const fn is_alert(event: &Event) -> bool {
-    let topic = &event.topic;
-    matches!(topic, Topic::Expiring { .. } | Topic::NotDeployed { .. } | Topic::EndsFirst { .. })
+    matches!(event.topic, Topic::Expiring { .. } | Topic::NotDeployed { .. })
 }
 
 /// Returns the whole days from `at` to `end`, negative after it: the same in words and for programs.

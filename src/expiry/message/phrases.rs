@@ -51,7 +51,6 @@ impl Phrases {
         match (&event.topic, self.language) {
             (Topic::Expiring { facts, leaves, .. }, _) => self.expiring(facts, *leaves),
             (Topic::NotDeployed { facts, .. }, _) => self.not_deployed(facts),
-            (Topic::EndsFirst { facts, leaves, .. }, _) => self.ends_first(facts, *leaves),
             (Topic::Renewed { .. }, En) => format!("certificate {name} is renewed"),
             (Topic::Renewed { .. }, Zh) => format!("证书 {name} 已续期"),
             (Topic::Gone { .. }, En) => format!("certificate {name} is gone"),
@@ -77,26 +76,32 @@ impl Phrases {
             }
             (Topic::Endpoint { place, news, .. }, _) => self.endpoint(&name, place, news),
             (Topic::InventoryShrunk { scope, known, missing, .. }, _) => {
-                self.shrunk(&self.place(&name, scope), *known, *missing)
+                self.shrunk(&place(&name, scope), *known, *missing)
             }
             (Topic::InventoryRestored { scope, accepted, .. }, _) => {
-                self.restored(&self.place(&name, scope), *accepted)
+                self.restored(&place(&name, scope), *accepted)
             }
             (Topic::InventoryContradicts { scope, unlisted, .. }, _) => {
-                self.contradicts(&self.place(&name, scope), *unlisted)
+                self.contradicts(&place(&name, scope), *unlisted)
             }
             (Topic::InventoryConsistent { scope, .. }, En) => {
-                format!("{} lists again what it left out", self.place(&name, scope))
+                format!("{} lists again what it left out", place(&name, scope))
             }
             (Topic::InventoryConsistent { scope, .. }, Zh) => {
-                format!("{} 的清单已恢复完整", self.place(&name, scope))
+                format!("{} 的清单已恢复完整", place(&name, scope))
             }
             (Topic::ChannelDown { .. }, En) => format!("channel {name} cannot deliver"),
             (Topic::ChannelDown { .. }, Zh) => format!("通道 {name} 无法投递"),
             (Topic::ChannelUp { .. }, En) => format!("channel {name} delivers again"),
             (Topic::ChannelUp { .. }, Zh) => format!("通道 {name} 恢复投递"),
-            (Topic::ClockSuspect { .. }, _) => self.suspect().to_owned(),
-            (Topic::ClockRecovered, _) => self.trusted_again().to_owned(),
+            (Topic::ClockSuspect { .. }, En) => {
+                "the clock of this machine cannot be trusted, nothing is evaluated".to_owned()
+            }
+            (Topic::ClockSuspect { .. }, Zh) => "本机时钟不可信，已停止判断到期".to_owned(),
+            (Topic::ClockRecovered, En) => {
+                "the clock of this machine can be trusted again".to_owned()
+            }
+            (Topic::ClockRecovered, Zh) => "本机时钟恢复可信".to_owned(),
             (Topic::ClockOffset { seconds, .. }, _) => self.offset(&name, *seconds),
             (Topic::DailyDigest(digest), _) => self.daily_headline(digest),
             (Topic::Test, En) => "test message, this channel works".to_owned(),
@@ -120,7 +125,7 @@ impl Phrases {
             }
         }
         let inside = if facts.place.is_empty() { &facts.scope } else { &facts.place };
-        parts.push(self.place(&inert(&facts.source, NAME), inside));
+        parts.push(place(&inert(&facts.source, NAME), inside));
         parts.extend(self.lines(self.what_to_know(&event.topic)));
         if matches!(facts.status, Status::Inactive | Status::Pending) {
             parts.push(words::status(facts.status, self.language).to_owned());
@@ -146,9 +151,6 @@ impl Phrases {
                 (Label::Undeployed, self.newer(newer)),
                 (Label::Since, self.time_if(*since)),
             ],
-            Topic::EndsFirst { leaves, places, .. } => {
-                vec![(Label::Outliving, leaves.to_string()), (Label::Places, number(*places))]
-            }
             _ => Vec::new(),
         }
     }
@@ -194,14 +196,6 @@ impl Phrases {
         time.map(|time| self.time(time)).unwrap_or_default()
     }
 
-    /// Returns a source, already inert, and its scope. The scope of a source that has one only says nothing.
-    pub(super) fn place(self, source: &str, scope: &str) -> String {
-        match (self.language, scope) {
-            (Zh, WHOLE) => source.to_owned(),
-            _ => format!("{source} / {}", inert(scope, NAME)),
-        }
-    }
-
     fn expiring(self, facts: &Facts, leaves: Option<u64>) -> String {
         let (name, when) = (certificate_name(facts), self.when(facts.not_after));
         let is_authority = facts.kind == Kind::Ca;
@@ -217,17 +211,6 @@ impl Phrases {
                 )
             }
             (Zh, Some(leaves)) => format!("CA 证书 {name} {when}，涉及 {leaves} 张有效证书"),
-        }
-    }
-
-    fn ends_first(self, facts: &Facts, leaves: u64) -> String {
-        let (name, when) = (certificate_name(facts), self.when(facts.not_after));
-        match self.language {
-            En => {
-                let leaves = words::counted(leaves, "active certificate");
-                format!("CA certificate {name} {when}, before {leaves} that it signed")
-            }
-            Zh => format!("CA 证书 {name} {when}，早于它签发的 {leaves} 张有效证书"),
         }
     }
 
@@ -319,20 +302,6 @@ impl Phrases {
         }
     }
 
-    const fn suspect(self) -> &'static str {
-        match self.language {
-            En => "the clock of this machine cannot be trusted, nothing is evaluated",
-            Zh => "本机时钟不可信，已停止判断到期",
-        }
-    }
-
-    const fn trusted_again(self) -> &'static str {
-        match self.language {
-            En => "the clock of this machine can be trusted again",
-            Zh => "本机时钟恢复可信",
-        }
-    }
-
     fn offset(self, name: &str, seconds: i64) -> String {
         let span = seconds.unsigned_abs();
         match (self.language, seconds > 0) {
@@ -353,4 +322,12 @@ pub(super) fn certificate_name(facts: &Facts) -> String {
 
 pub(super) fn number(count: Option<u64>) -> String {
     count.map(|count| count.to_string()).unwrap_or_default()
+}
+
+/// Returns a source, already inert, and its scope. The scope of a source that has one only says nothing.
+pub(super) fn place(source: &str, scope: &str) -> String {
+    match scope {
+        WHOLE => source.to_owned(),
+        scope => format!("{source} / {}", inert(scope, NAME)),
+    }
 }

@@ -191,8 +191,7 @@ impl Snoozed {
 
 /// Returns whether an event says of a certificate that it needs somebody.
 pub(super) const fn is_alert(event: &Event) -> bool {
-    let topic = &event.topic;
-    matches!(topic, Topic::Expiring { .. } | Topic::NotDeployed { .. } | Topic::EndsFirst { .. })
+    matches!(event.topic, Topic::Expiring { .. } | Topic::NotDeployed { .. })
 }
 
 fn rung(event: &Event) -> Option<Rung> {

@@ -383,8 +383,7 @@ fn every_event() -> impl Iterator<Item = (&'static str, &'static str)> {
             | EventKind::InventoryConsistent
             | EventKind::ChannelUp
             | EventKind::ClockRecovered => &["ended"],
-            EventKind::CaEndsFirst
-            | EventKind::EndpointInvalid
+            EventKind::EndpointInvalid
             | EventKind::EndpointUnreachable
             | EventKind::PlaceUnreadable
             | EventKind::SourceStale

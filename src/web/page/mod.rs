@@ -28,7 +28,6 @@ mod layout;
 mod texts;
 mod links;
 mod trouble;
-mod ahead;
 mod answer;
 mod timeline;
 mod home;

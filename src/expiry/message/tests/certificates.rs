@@ -4,12 +4,11 @@ use super::*;
 
 #[test]
 fn one_certificate_is_told_with_its_facts() {
-    insta::assert_snapshot!(said(&[expiring("www.example.com", 7)]), @r"
+    insta::assert_snapshot!(said(&[expiring("www.example.com", 7)]), @"
     [notafter] certificate www.example.com expires in 7 days (warning)
-    Not after: 2026-01-08 00:00 (UTC), in 7 days
+    Expiry: 2026-01-08 00:00 (UTC), in 7 days
     Common name: www.example.com
     Source: web-certs
-    Scope: all
     Issuer: R11
     Serial: 04a1b2c3
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
@@ -30,13 +29,12 @@ fn an_expired_certificate_is_told_with_its_facts() {
     let Topic::Expiring { facts, .. } = &mut event.topic else { panic!("made above") };
     facts.holder = "meter 7/@all".into();
     facts.unit = "plant-7".into();
-    insta::assert_snapshot!(said(&[event]), @r"
+    insta::assert_snapshot!(said(&[event]), @"
     [notafter] certificate meter 7/%40all expired 2 days ago (critical)
-    Not after: 2025-12-30 00:00 (UTC), 2 days ago
+    Expiry: 2025-12-30 00:00 (UTC), 2 days ago
     Holder: meter 7/%40all
     Unit: plant-7
     Source: web-certs
-    Scope: all
     Issuer: R11
     Serial: 04a1b2c3
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
@@ -69,9 +67,9 @@ fn a_device_is_told_with_its_instance_and_the_authority_that_signed_it() {
         unserved: false,
         places: None,
     };
-    insta::assert_snapshot!(said_of(topic), @r"
+    insta::assert_snapshot!(said_of(topic), @"
     [notafter] certificate meter 7 expires in 1 day (warning)
-    Not after: 2026-01-02 00:00 (UTC), in 1 day
+    Expiry: 2026-01-02 00:00 (UTC), in 1 day
     Common name: meter 7
     Source: iot-prod
     Scope: mqtt-qgzaawn9
@@ -144,12 +142,11 @@ fn a_ca_is_told_with_its_leaves() {
         unserved: false,
         places: None,
     };
-    insta::assert_snapshot!(said_of(topic), @r"
+    insta::assert_snapshot!(said_of(topic), @"
     [notafter] CA certificate Root CA expires in 13 days, with 1234 active certificates (warning)
-    Not after: 2026-01-14 00:00 (UTC), in 13 days
+    Expiry: 2026-01-14 00:00 (UTC), in 13 days
     Common name: Root CA
     Source: web-certs
-    Scope: all
     Issuer: R11
     Serial: 04a1b2c3
     Active certificates that expire with it: 1234
@@ -168,14 +165,13 @@ fn a_ca_is_told_with_its_leaves() {
 
 #[test]
 fn a_renewal_names_the_successor() {
-    insta::assert_snapshot!(said(&[renewed("www.example.com")]), @r"
+    insta::assert_snapshot!(said(&[renewed("www.example.com")]), @"
     [notafter] certificate www.example.com is renewed (info)
     Successor expires: 2026-04-01 00:00 (UTC), in 90 days
     Successor: 05ffee
-    Not after: 2026-01-04 00:00 (UTC), in 3 days
+    Expiry: 2026-01-04 00:00 (UTC), in 3 days
     Common name: www.example.com
     Source: web-certs
-    Scope: all
     Issuer: R11
     Serial: 04a1b2c3
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
@@ -211,12 +207,11 @@ fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
         unserved: false,
         places: None,
     };
-    insta::assert_snapshot!(said_of(topic.clone()), @r"
+    insta::assert_snapshot!(said_of(topic.clone()), @"
     [notafter] certificate a.example.com expires in 7 days (warning)
-    Not after: 2026-01-08 00:00 (UTC), in 7 days
+    Expiry: 2026-01-08 00:00 (UTC), in 7 days
     Common name: a.example.com
     Source: web-certs
-    Scope: all
     Place: /etc/a.pem
     Issuer: C=JP, O=SECOM (x)
     Serial: 04a1b2c3
@@ -255,12 +250,11 @@ fn a_certificate_in_a_place_is_told_with_its_place_and_with_what_is_newer() {
 
 #[test]
 fn a_certificate_that_should_not_be_served_any_more_is_told_with_the_one_that_should() {
-    insta::assert_snapshot!(said(&[undeployed(7)]), @r"
+    insta::assert_snapshot!(said(&[undeployed(7)]), @"
     [notafter] certificate www.example.com expires in 7 days, www.example.com:443/www.example.com still serves it, not the newer one (warning)
-    Not after: 2026-01-08 00:00 (UTC), in 7 days
+    Expiry: 2026-01-08 00:00 (UTC), in 7 days
     Common name: www.example.com
     Source: web
-    Scope: all
     Place: www.example.com:443/www.example.com
     Issuer: R11
     Serial: 04a1b2c3
@@ -285,9 +279,9 @@ fn a_certificate_that_should_not_be_served_any_more_is_told_with_the_one_that_sh
 
 #[test]
 fn what_is_not_deployed_is_counted_by_itself() {
-    insta::assert_snapshot!(said(&[undeployed(7), expiring("b", 5)]), @r"
+    insta::assert_snapshot!(said(&[undeployed(7), expiring("b", 5)]), @"
     [notafter] 2 events: 1 expiring, 1 not deployed (warning)
-    - b · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - b · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     - www.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web / www.example.com:443/www.example.com · Should be served: 05ffee, 2026-04-01 00:00 (UTC), web-certs / all · Not deployed since: 2025-12-12 00:00 (UTC), 20 days ago <https://certs.example.com/?source=web&scope=all&q=04a1b2c3>
     <https://certs.example.com/>
 
@@ -315,12 +309,11 @@ fn a_certificate_that_is_served_nowhere_says_so() {
     let mut lost = expiring("www.example.com", 7);
     let Topic::Expiring { unserved, .. } = &mut lost.topic else { panic!("made above") };
     *unserved = true;
-    insta::assert_snapshot!(said(&[lost.clone()]), @r"
+    insta::assert_snapshot!(said(&[lost.clone()]), @"
     [notafter] certificate www.example.com expires in 7 days (warning)
-    Not after: 2026-01-08 00:00 (UTC), in 7 days
+    Expiry: 2026-01-08 00:00 (UTC), in 7 days
     Common name: www.example.com
     Source: web-certs
-    Scope: all
     Issuer: R11
     Serial: 04a1b2c3
     Served: nowhere that is looked at
@@ -335,10 +328,10 @@ fn a_certificate_that_is_served_nowhere_says_so() {
     部署情况：所检查的端点均未使用此证书
     <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     ");
-    insta::assert_snapshot!(said(&[lost, expiring("b", 5)]), @r"
+    insta::assert_snapshot!(said(&[lost, expiring("b", 5)]), @"
     [notafter] 2 events: 2 expiring (warning)
-    - b · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
-    - www.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs / all · Served: nowhere that is looked at <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - b · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - www.example.com · expires in 7 days · 2026-01-08 00:00 (UTC) · web-certs · Served: nowhere that is looked at <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     <https://certs.example.com/>
 
     [notafter] 2 个事件：2 个将到期 (warning)

@@ -13,12 +13,12 @@ fn up_to_five_events_are_a_list() {
         expiring("a.example.com", 6),
         expiring("*.x.com", -1),
     ];
-    insta::assert_snapshot!(said(&events), @r"
+    insta::assert_snapshot!(said(&events), @"
     [notafter] 4 events: 1 expired, 1 expiring, 1 renewed, 1 fault (critical)
-    - *.x.com · expired 1 day ago · 2025-12-31 00:00 (UTC) · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
-    - a.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - *.x.com · expired 1 day ago · 2025-12-31 00:00 (UTC) · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - a.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     - source iot-prod has never had a proven scan <https://certs.example.com/?source=iot-prod>
-    - b.example.com · renewed · 2026-04-01 00:00 (UTC), in 90 days · web-certs / all <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
+    - b.example.com · renewed · 2026-04-01 00:00 (UTC), in 90 days · web-certs <https://certs.example.com/?source=web-certs&scope=all&q=04a1b2c3>
     <https://certs.example.com/>
 
     [notafter] 4 个事件：1 个已过期，1 个将到期，1 个已续期，1 个故障 (critical)
@@ -40,21 +40,21 @@ fn more_than_five_events_are_a_digest() {
         renewed("new.example.com"),
     ]);
     events.push(event(Severity::Warning, Topic::ChannelUp { channel: "ops".into() }));
-    insta::assert_snapshot!(said(&events), @r"
+    insta::assert_snapshot!(said(&events), @"
     [notafter] 8 events: 1 expired, 4 expiring, 1 inactive or pending, 1 renewed, 1 recovered (critical)
     expired: 1
     within 7d: 4
     inactive or pending: 1
     renewed: 1
     channel up: 1
-    - gone.example.com · expired 3 days ago · 2025-12-29 00:00 (UTC) · web-certs / all
-    - h3.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all
-    - h2.example.com · expires in 4 days · 2026-01-05 00:00 (UTC) · web-certs / all
-    - h1.example.com · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs / all
-    - h0.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs / all
+    - gone.example.com · expired 3 days ago · 2025-12-29 00:00 (UTC) · web-certs
+    - h3.example.com · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs
+    - h2.example.com · expires in 4 days · 2026-01-05 00:00 (UTC) · web-certs
+    - h1.example.com · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs
+    - h0.example.com · expires in 6 days · 2026-01-07 00:00 (UTC) · web-certs
     - channel ops delivers again
-    - spare.example.com · expires in 2 days · 2026-01-03 00:00 (UTC) · web-certs / all · inactive
-    - new.example.com · renewed · 2026-04-01 00:00 (UTC), in 90 days · web-certs / all
+    - spare.example.com · expires in 2 days · 2026-01-03 00:00 (UTC) · web-certs · inactive
+    - new.example.com · renewed · 2026-04-01 00:00 (UTC), in 90 days · web-certs
     <https://certs.example.com/>
 
     [notafter] 8 个事件：1 个已过期，4 个将到期，1 个未启用或待启用，1 个已续期，1 个恢复 (critical)
@@ -153,7 +153,7 @@ fn the_title_counts_what_the_list_counts() {
 fn a_daily_digest_says_how_everything_stands() {
     let digest = sample::daily("edge");
     let topic = Topic::DailyDigest(Box::new(digest));
-    insta::assert_snapshot!(said(&[event(Severity::Info, topic)]), @r"
+    insta::assert_snapshot!(said(&[event(Severity::Info, topic)]), @"
     [notafter] watching 12 003 certificates, 3 near or past the end, the next ends 2026-01-04 (edge) (info)
     expired: 1
     within 7d: 2
@@ -164,8 +164,8 @@ fn a_daily_digest_says_how_everything_stands() {
     edge: 12 003, 3 near or past the end
     - source edge has never had a proven scan · edge
     - 2 messages to edge given up
-    - edge · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs / all
-    - edge · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs / all
+    - edge · expires in 3 days · 2026-01-04 00:00 (UTC) · web-certs
+    - edge · expires in 5 days · 2026-01-06 00:00 (UTC) · web-certs
     - snooze by edge ends 2026-01-03 00:00 (UTC) · edge
     <https://certs.example.com/>
 
