@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, DnType, KeyPair};
@@ -14,6 +13,7 @@ use simulator::fleet::{Data, Fleet, Instance};
 use simulator::{Setup, Simulator, clock};
 
 mod calendar;
+mod messages;
 
 /// What breaks a careless page.
 const HOSTILE: [&str; 8] = [
@@ -86,20 +86,28 @@ fn target() -> PathBuf {
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from)
 }
 
+/// Returns the folder with the browser's modules.
+fn modules() -> PathBuf {
+    let modules = target().join("browser");
+    let ready = modules.join("packages").exists();
+    assert!(ready, "{} is missing: run tests/browser once", modules.display());
+    modules
+}
+
+/// Runs a script of this folder in Node, which is given `arguments` and where its modules and its pictures are.
+async fn drawn(script: &str, arguments: &[&std::ffi::OsStr]) -> String {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/page").join(script);
+    let modules = modules();
+    let mut node = tokio::process::Command::new("node");
+    node.arg(script).args(arguments).arg(&modules).arg(modules.join("screenshots"));
+    let ran = tokio::time::timeout(Duration::from_mins(6), node.output()).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{said}");
+    said.into_owned()
+}
+
 #[tokio::test]
 async fn a_browser_walks_through_every_view_with_ten_thousand_certificates() {
-    let modules = target().join("browser");
-    assert!(
-        modules.join("packages").exists(),
-        "{} is missing: run tests/browser once",
-        modules.display()
-    );
     let world = World::start(10_000).await;
-    let mut walk = Command::new("node");
-    walk.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/page/walk.mjs"));
-    walk.arg(world.address()).arg(&modules).arg(modules.join("screenshots"));
-    let walked = tokio::process::Command::from(walk).output();
-    let walked = tokio::time::timeout(Duration::from_mins(6), walked).await.unwrap().unwrap();
-    let said = String::from_utf8_lossy(&walked.stdout) + String::from_utf8_lossy(&walked.stderr);
-    assert!(walked.status.success(), "{said}\n{}", world.daemon.log());
+    drawn("walk.mjs", &[world.address().as_ref()]).await;
 }
