@@ -17,7 +17,7 @@ const markdown = (text, bold) => {
   return plain(hidden)
     .replace(bold, "<b>$1</b>")
     .replace(/\[([^\]]+)\]\((https?:[^)]+)\)/g, '<a href="$2">$1</a>')
-    .replace(/^- (.*?)(<br>|$)/gm, "<li>$1</li>").replace(/<br>- /g, "<br>• ")
+    .replace(/(^|<br>)- /g, "$1• ")
     .replace(/\u0001(\d+)\u0002/g, (_, at) => escaped(kept[at]));
 };
 const stars = /\*\*(.+?)\*\*/g;
@@ -95,15 +95,25 @@ for (const it of JSON.parse(readFileSync(messages, "utf8"))) {
   const room = `${it.service}-${it.language}`;
   rooms.set(room, [...(rooms.get(room) ?? []), it]);
 }
+const article = (it) => `<article class=${it.service}>${draw[it.service](it.body)}</article>`;
+const shown = async (name, said) => {
+  await page.setContent(`<style>${STYLE}</style>${said}`);
+  await page.screenshot({ path: `${pictures}/message-${name}.png`, fullPage: true });
+};
 for (const [room, said] of rooms) {
-  const drawn = said.map((it) => `<article class=${it.service} data-sample=${it.sample}>${draw[it.service](it.body)}</article>`);
-  await page.setContent(`<style>${STYLE}</style>${drawn.join("")}`);
+  await shown(room, said.map(article).join(""));
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   if (wide > 390) wrong.push(`${room}: ${wide} pixels wide`);
   const text = await page.evaluate(() => document.body.innerText);
   for (const mark of ["undefined", "**", "\\", "[object"]) if (text.includes(mark)) wrong.push(`${room}: shows ${mark}`);
-  await page.screenshot({ path: `${pictures}/message-${room}.png`, fullPage: true });
 }
+// What the README shows: each service beside the others.
+await page.setViewportSize({ width: 1600, height: 600 });
+const columns = ["slack-en", "feishu-zh", "discord-en", "teams-en"].map((room) => {
+  const said = rooms.get(room).filter((it) => ["single", "list", "renewed"].includes(it.sample));
+  return `<section>${said.map(article).join("")}</section>`;
+});
+await shown("services", `<style>body { display: flex; gap: 16px; width: auto } section { width: 380px }</style>${columns.join("")}`);
 await browser.close();
 for (const it of wrong) console.log(it);
 console.log(`${rooms.size} rooms drawn`);
