@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{CONTENT_LENGTH, HOST, HeaderName, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 
 use super::Shared;
-use super::access::name_of;
+use super::access::{Gate, name_of};
 use super::problem::Problem;
+use super::subscription;
 use crate::config::{HostName, Hosts};
 
 /// Refused names that are logged; whoever tries more of them does not fill the log.
@@ -120,18 +121,34 @@ pub(super) async fn guard(
         return Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).into_response();
     }
     let is_user = !gate.users.is_empty() && gate.users.know(request.headers()).await;
-    if !gate.users.is_empty() && !is_user && !is_for_all(request.uri().path()) {
-        return unknown_user();
-    }
+    let has_address = match stranger(&shared, &gate, is_user, request.uri()) {
+        Ok(has_address) => has_address,
+        Err(refused) => return refused,
+    };
     let is_known = verified || is_user;
     let name = is_user.then(|| name_of(request.headers())).flatten();
     request.extensions_mut().insert(Asker { is_known, name });
-    let mut response = match shared.door.admit(&request, is_known) {
+    let mut response = match shared.door.admit(&request, is_known || has_address) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
     response.headers_mut().extend(gate.headers.clone());
     response
+}
+
+/// Lets in what asks for no user, or answers why not. Answers with whether the secret address of a calendar was the reason.
+#[expect(clippy::result_large_err, reason = "the answer is sent as it is")]
+fn stranger(shared: &Shared, gate: &Gate, is_user: bool, asked: &Uri) -> Result<bool, Response> {
+    if gate.users.is_empty() || is_user || is_for_all(asked.path()) {
+        return Ok(false);
+    }
+    let Some(secret) = subscription::secret_in(asked) else { return Err(unknown_user()) };
+    if subscription::admits(&shared.state, &gate.users, asked, &secret) {
+        return Ok(true);
+    }
+    let detail = "this address of a calendar is not good, or not any more, as when its user has a new password: copy it anew \
+                  from the list of certificates, with the filters that are wanted";
+    Err(Problem::new(StatusCode::FORBIDDEN, detail).into_response())
 }
 
 impl Door {

@@ -43,6 +43,7 @@ mod seats;
 mod server;
 mod snoozing;
 mod socket;
+mod subscription;
 mod wish;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ mod users;
 
 use rate::Rate;
 pub(super) use tls::Connection;
-use users::Users;
+pub(super) use users::Users;
 pub(super) use users::name_of;
 
 /// Who may reach the server, as the file says now.

@@ -43,6 +43,11 @@ impl Users {
         self.hashes.is_empty()
     }
 
+    /// Returns the hash of a user's password.
+    pub(in crate::web) fn hash_of(&self, name: &str) -> Option<&str> {
+        self.hashes.get(name).map(String::as_str)
+    }
+
     /// Returns whether a request names a user and its password.
     pub(in crate::web) async fn know(&self, headers: &HeaderMap) -> bool {
         let Some((name, password)) = basic(headers) else { return false };

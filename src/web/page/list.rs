@@ -17,7 +17,8 @@ use super::reader::Reader;
 use super::texts::{cut, day, moment, name, number};
 use crate::catalog::{Entry, Page, Query};
 use crate::expiry::{Facts, Status, Timestamp};
-use crate::web::Shared;
+use crate::web::door::Asker;
+use crate::web::{Shared, subscription};
 
 /// How long ago is long ago: 30 days.
 const LONG_AGO: i64 = 31 * 86_400;
@@ -44,6 +45,7 @@ const COLUMNS: [Column; 5] = [
 pub(super) async fn page(
     State(shared): State<Arc<Shared>>,
     reader: Reader,
+    asker: Asker,
     pairs: Result<Parameters<Pairs>, QueryRejection>,
 ) -> Response {
     let found = match pairs {
@@ -57,7 +59,7 @@ pub(super) async fn page(
                 &reader,
                 Part::Certificates,
                 title,
-                &whole(&shared, &pairs, &page, &reader),
+                &whole(&shared, &pairs, &page, (&reader, &asker)),
             )
         }
         Err(failure) => failure.answer(&reader, Part::Certificates),
@@ -82,13 +84,18 @@ async fn found(
     Ok((pairs, page))
 }
 
-fn whole(shared: &Shared, pairs: &Pairs, page: &Page, reader: &Reader) -> Markup {
+fn whole(
+    shared: &Shared,
+    pairs: &Pairs,
+    page: &Page,
+    (reader, asker): (&Reader, &Asker),
+) -> Markup {
     html! {
         h1 { (reader.say("Certificates", "证书")) }
         (kinds_of_lists(pairs, reader))
         (filters::form(shared, pairs, reader))
         section #list data-live aria-label=(reader.say("List", "列表")) {
-            p.summary { (summary(page, reader)) (exports(pairs, reader)) }
+            p.summary { (summary(page, reader)) (exports(shared, pairs, (reader, asker))) }
             @if page.searched_all == Some(false) { (partly_searched(reader)) }
             @if page.items.is_empty() { (nothing(shared, page, reader)) }
             @else { (table(page.items.iter(), Some(pairs), reader)) }
@@ -148,19 +155,29 @@ fn summary(page: &Page, reader: &Reader) -> String {
     format!("{least}{found}")
 }
 
-fn exports(pairs: &Pairs, reader: &Reader) -> Markup {
+fn exports(shared: &Shared, pairs: &Pairs, (reader, asker): (&Reader, &Asker)) -> Markup {
     let kept = pairs.iter().filter(|(name, _)| name != "cursor" && name != "limit");
     let kept: Vec<_> = kept.map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let link = |format| {
         links::with_query("/api/v1/certificates", kept.iter().copied().chain([("format", format)]))
     };
+    let calendar = subscription::address(shared, asker.name.as_deref(), &kept);
+    let is_secret = calendar.contains(subscription::TOKEN);
     html! {
         span.exports {
             (reader.say("this list as ", "导出此列表："))
             a href=(link("csv")) download { "CSV" } " " a href=(link("json")) download { "JSON" } " "
-            a href=(links::with_query("/calendar.ics", kept.iter().copied())) { (reader.say("calendar", "日历")) }
+            a href=(calendar) title=[is_secret.then(|| secret(reader))] { (reader.say("calendar", "日历")) }
         }
     }
+}
+
+/// What to know of a calendar's address that needs no password.
+const fn secret(reader: &Reader) -> &'static str {
+    reader.say(
+        "For a calendar that cannot sign in: this address needs no password, so keep it to yourself. It ends with your password.",
+        "供无法登录的日历程序使用：此地址无需密码，请勿外传；更改密码后失效。",
+    )
 }
 
 fn partly_searched(reader: &Reader) -> Markup {

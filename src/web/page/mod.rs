@@ -21,7 +21,8 @@ use axum::routing::{get, post};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Shared;
-use super::door::LINK;
+use super::door::{Asker, LINK};
+use super::subscription::CALENDAR;
 
 mod reader;
 mod layout;
@@ -66,7 +67,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/snooze", get(snooze_link::page).post(snooze_link::act))
         .layer(from_fn_with_state(Arc::clone(shared), views))
         .route("/language", get(reader::change_language))
-        .route("/calendar.ics", get(calendar::calendar))
+        .route(CALENDAR, get(calendar::calendar))
         .route("/style.css", get(style))
         .route("/page.js", get(script))
 }
@@ -88,7 +89,8 @@ async fn views(
     next: Next,
 ) -> Response {
     let is_link = request.uri().path() == LINK;
-    let tag = tag(&shared, &reader, request.uri().path());
+    let asker = request.extensions().get::<Asker>().and_then(|asker| asker.name.as_deref());
+    let tag = tag(&shared, &reader, (request.uri().path(), asker));
     let known = request.headers().get_all(IF_NONE_MATCH).iter();
     let is_known = known
         .filter_map(|value| value.to_str().ok())
@@ -110,8 +112,8 @@ async fn views(
     response
 }
 
-/// Returns what tells a view from another: what is known, the minute, the language and the process.
-fn tag(shared: &Shared, reader: &Reader, path: &str) -> String {
+/// Returns what tells a view from another: what is known, the minute, the language, who asks and the process.
+fn tag(shared: &Shared, reader: &Reader, (path, asker): (&str, Option<&str>)) -> String {
     let version = shared.state.view.borrow().version();
     let sources = xxh3_64(format!("{:?}", shared.state.sources.borrow()).as_bytes());
     // Messages come and go by themselves, and nobody is to see one that was dropped a moment ago.
@@ -122,8 +124,8 @@ fn tag(shared: &Shared, reader: &Reader, path: &str) -> String {
     };
     let language = reader.language.as_str();
     let snoozes = shared.state.snoozes.borrow().tag();
-    let started = shared.started;
-    format!("W/\"{started:x}-{version:x}-{sources:x}-{snoozes:x}-{minute:x}-{language}\"")
+    let (started, asker) = (shared.started, xxh3_64(asker.unwrap_or_default().as_bytes()));
+    format!("W/\"{started:x}-{asker:x}-{version:x}-{sources:x}-{snoozes:x}-{minute:x}-{language}\"")
 }
 
 async fn style() -> impl IntoResponse {

@@ -9,18 +9,21 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::super::Access;
 use super::super::limits::Limits;
 use super::client::{Answer, Server, answer, send, start_behind};
+use crate::metrics::testing::Known;
 
 /// Certificates and a web configuration in a folder.
-struct Files(tempfile::TempDir);
+pub(super) struct Files(tempfile::TempDir);
 
 impl Files {
     /// Makes an authority, and certificates of it for a server and for a client.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -38,22 +41,30 @@ impl Files {
         Self(folder)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn write(&self, text: &str) {
+    pub(super) fn write(&self, text: &str) {
         std::fs::write(self.path("web.yml"), text).unwrap();
     }
 
-    async fn start(&self, text: &str) -> Server {
-        self.write(text);
-        let access = Access::new(Some(self.path("web.yml")), false).unwrap();
-        start_behind(access, &[], Limits::default()).await
+    pub(super) async fn start(&self, text: &str) -> Server {
+        self.start_knowing(text, &[]).await
     }
 
-    /// Asks over TLS, with the client's certificate where it is to be shown.
-    async fn ask(&self, server: &Server, request: &str, shows: bool) -> Option<Answer> {
+    pub(super) async fn start_knowing(&self, text: &str, known: &[Known]) -> Server {
+        self.write(text);
+        let access = Access::new(Some(self.path("web.yml")), false).unwrap();
+        start_behind(access, known, Limits::default()).await
+    }
+
+    /// Makes a TLS connection, with the client's certificate where it is to be shown.
+    pub(super) async fn connect(
+        &self,
+        server: &Server,
+        shows: bool,
+    ) -> Option<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(self.path("ca.pem")).unwrap()).unwrap();
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -68,8 +79,12 @@ impl Files {
             builder.with_no_client_auth()
         };
         let name = ServerName::try_from("localhost").unwrap();
-        let stream = server.connect().await;
-        let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()?;
+        TlsConnector::from(Arc::new(config)).connect(name, server.connect().await).await.ok()
+    }
+
+    /// Asks over TLS.
+    pub(super) async fn ask(&self, server: &Server, request: &str, shows: bool) -> Option<Answer> {
+        let mut stream = self.connect(server, shows).await?;
         let head = format!("{request} HTTP/1.1\r\nhost: any.example\r\nconnection: close\r\n\r\n");
         tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.ok()?;
         let mut bytes = Vec::new();
@@ -78,11 +93,11 @@ impl Files {
     }
 }
 
-fn users(password: &str) -> String {
+pub(super) fn users(password: &str) -> String {
     format!("basic_auth_users:\n  ali: {}\n", bcrypt::hash(password, 4).unwrap())
 }
 
-fn authorization(text: &str) -> String {
+pub(super) fn authorization(text: &str) -> String {
     format!("authorization: Basic {}", base64::engine::general_purpose::STANDARD.encode(text))
 }
 

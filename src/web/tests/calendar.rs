@@ -1,7 +1,8 @@
 //! `/calendar.ics`.
 
 use super::super::limits::Limits;
-use super::client::start;
+use super::access::{Files, authorization, users};
+use super::client::{Server, start};
 use crate::expiry::Status;
 use crate::metrics::testing::Known;
 
@@ -43,4 +44,80 @@ async fn a_day_of_a_source_is_one_event() {
     let revoked = server.get("/calendar.ics?status=revoked").await;
     assert!(revoked.text().contains("off.example"), "{}", revoked.text());
     assert_eq!(server.get("/calendar.ics?status=odd").await.status, 400);
+}
+
+/// Returns the address of the calendar on a page.
+async fn address(server: &Server, page: &str, who: &str) -> String {
+    let shown = server.ask(&format!("GET {page}"), &[who]).await;
+    assert_eq!(shown.status, 200, "{}", shown.text());
+    let (_, rest) =
+        shown.text().split_once("href=\"/calendar.ics").expect("a link to the calendar");
+    format!("/calendar.ics{}", rest.split('"').next().unwrap().replace("&amp;", "&"))
+}
+
+#[tokio::test]
+async fn a_user_has_an_address_that_needs_no_password() {
+    let files = Files::new();
+    let known = [
+        Known::new("s", "all", "0a").names("a.example", "", "").ends_in(9 * DAY),
+        Known::new("t", "all", "0b").names("b.example", "", "").ends_in(9 * DAY),
+    ];
+    let server = files.start_knowing(&users("sesame"), &known).await;
+    let ali = authorization("ali:sesame");
+    assert_eq!(server.get("/calendar.ics").await.status, 401);
+    let (all, one) = (
+        address(&server, "/certificates", &ali).await,
+        address(&server, "/certificates?source=s&sort=source", &ali).await,
+    );
+    let text = server.get(&all).await;
+    assert_eq!((text.status, text.header("referrer-policy")), (200, Some("no-referrer")));
+    assert!(text.text().contains("a.example") && text.text().contains("b.example"));
+    let of_one = server.get(&one).await;
+    assert_eq!(of_one.status, 200);
+    assert!(!of_one.text().contains("b.example"), "{}", of_one.text());
+    // The secret is for this view and this path.
+    let secret = one.split("token=").nth(1).unwrap();
+    assert!(!all.contains(secret));
+    for other in ["/calendar.ics?", "/calendar.ics?source=t&", "/calendar.ics?source=s&q=x&"] {
+        let refused = server.get(&format!("{other}token={secret}")).await;
+        assert_eq!(refused.status, 403, "{other}");
+        assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+        assert!(!refused.text().contains(secret));
+    }
+    for path in ["/certificates", "/metrics", "/api/v1/certificates", "/-/healthy", "/snoozes"] {
+        assert_eq!(server.get(&format!("{path}?source=s&token={secret}")).await.status, 401);
+    }
+    let post = server.ask(&format!("POST {one}"), &[]).await;
+    assert_eq!(post.status, 405);
+}
+
+#[tokio::test]
+async fn the_address_ends_with_the_password() {
+    let files = Files::new();
+    let server = files.start(&users("sesame")).await;
+    let address = address(&server, "/certificates", &authorization("ali:sesame")).await;
+    assert_eq!(server.get(&address).await.status, 200);
+    let other = if address.ends_with('A') { "B" } else { "A" };
+    for wrong in [format!("{address}A"), address.split_at(address.len() - 1).0.to_owned() + other] {
+        assert_eq!(server.get(&wrong).await.status, 403, "{wrong}");
+    }
+    for wrong in ["", "x", "=", "%ff", "AAAA"] {
+        assert_eq!(
+            server.get(&format!("/calendar.ics?token={wrong}")).await.status,
+            403,
+            "{wrong}"
+        );
+    }
+    files.write(&users("other"));
+    assert_eq!(server.get(&address).await.status, 403);
+    files.write(&users("other").replace("ali", "baba"));
+    assert_eq!(server.get(&address).await.status, 403);
+}
+
+#[tokio::test]
+async fn where_everybody_may_read_the_address_has_no_secret() {
+    let server = start(&[], Limits::default()).await;
+    let address = address(&server, "/certificates?source=s", "accept: */*").await;
+    assert_eq!(address, "/calendar.ics?source=s");
+    assert_eq!(server.get("/calendar.ics?source=s&token=x").await.status, 200);
 }

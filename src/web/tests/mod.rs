@@ -10,6 +10,7 @@ mod control;
 mod digest;
 mod doors;
 mod explain;
+mod half_open;
 mod links;
 mod outbox;
 mod pages;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, REFERRER_POLICY};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -19,6 +19,7 @@ use crate::catalog::{Catalog, CatalogError, Entry, Mistake, Query};
 use crate::expiry::{Rung, Timestamp};
 use crate::web::Shared;
 use crate::web::problem::Problem;
+use crate::web::subscription::{OF_PAGES, TOKEN};
 
 mod event;
 mod ics;
@@ -32,9 +33,6 @@ const MOST: usize = 100_000;
 
 /// Certificates that are named in one event.
 const NAMED: usize = 25;
-
-/// Parameters of a list that mean nothing in a calendar.
-const OF_PAGES: [&str; 3] = ["sort", "limit", "cursor"];
 
 /// What expires on a day, by the day's first second and the source.
 type Days = BTreeMap<(Timestamp, String), Day>;
@@ -75,7 +73,9 @@ pub(super) async fn calendar(
     let headers = [
         (CONTENT_TYPE, "text/calendar; charset=utf-8"),
         (CONTENT_DISPOSITION, "inline; filename=\"notafter.ics\""),
-        (CACHE_CONTROL, "no-cache"),
+        (CACHE_CONTROL, "no-cache, private"),
+        // Its address may be a secret.
+        (REFERRER_POLICY, "no-referrer"),
     ];
     Ok((headers, event::written(&agenda, &reader)).into_response())
 }
@@ -98,7 +98,7 @@ fn asked(pairs: &Pairs, now: Timestamp) -> Result<Query, Mistake> {
     }
     let is_left_out = |name: &str, value: &str| {
         let is_usual = usual.iter().any(|(usual, _)| *usual == name);
-        OF_PAGES.contains(&name) || (value.is_empty() && is_usual)
+        OF_PAGES.contains(&name) || name == TOKEN || (value.is_empty() && is_usual)
     };
     let said = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let said = said.filter(|(name, value)| !is_left_out(name, value));
