@@ -192,7 +192,7 @@ impl Conditions {
 
     /// A condition is over. Answers with what that changes, once, and only if it was raised.
     pub fn clear(&mut self, condition: &Condition) -> Option<Transition> {
-        self.end(condition, condition.recovery())
+        if self.holds(condition) { self.end(condition, condition.recovery()) } else { None }
     }
 
     /// A condition is over, of which `topic` is reported. Answers with what that changes, once, and only if it was raised.

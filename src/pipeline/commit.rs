@@ -184,6 +184,9 @@ impl Saver {
     /// Waits until the transaction in flight is durable. The watchdog is told meanwhile, for as long as the store answers:
     /// a restart would not free the disk.
     pub(super) async fn finish(&mut self) -> Result<Option<Saved>, StoreError> {
+        if !self.is_writing() {
+            return Ok(None);
+        }
         let ended = loop {
             match tokio::time::timeout(PULSE, self.writing.join_next()).await {
                 Ok(ended) => break ended,

@@ -297,7 +297,7 @@ impl Pipeline {
     }
 
     /// Drafts what a condition that began or ended changes, and the event about it.
-    fn report(&mut self, transition: Option<Transition>) {
+    pub(super) fn report(&mut self, transition: Option<Transition>) {
         let Some(Transition { condition, raised, topic, severity, since }) = transition else {
             return;
         };

@@ -36,11 +36,9 @@ impl Pipeline {
             *counts.entry(row.scope).or_default() += 1;
         }
         let unknown = self.scopes_of_unknown_use();
-        let read = self.sources.read_scopes();
-        for source in
-            self.settings.watched.iter().filter(|source| source.serves || source.tells_use)
-        {
-            for scope in read.get(&source.name).into_iter().flatten() {
+        let watched = self.settings.watched.iter();
+        for source in watched.filter(|source| source.serves || source.tells_use) {
+            for scope in self.sources.read_scopes_of(&source.name) {
                 let id = self.inventory.find_scope(&source.name, scope);
                 let count = id.and_then(|id| counts.get(&id)).copied().unwrap_or_default();
                 let known = id.is_none_or(|id| !unknown.contains(&id));

@@ -291,7 +291,12 @@ impl Pipeline {
                     self.apply(&source, event).await?;
                     self.apply_waiting(&mut inbox.events).await?
                 }
-                () = tokio::time::sleep_until(next_turn) => true,
+                () = tokio::time::sleep_until(next_turn.at) => {
+                    if !next_turn.due && self.is_quiet().await? {
+                        continue;
+                    }
+                    true
+                }
             };
             self.turn(idle).await?;
         }

@@ -1,6 +1,6 @@
 //! How every source is doing: the last scan of each of its parts, kept up step by step.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Watched;
@@ -201,11 +201,14 @@ impl SourceStatuses {
     /// Returns the scopes that were read, of every source that is configured. One that its provider never answered for
     /// is not among them: unknown is never zero.
     pub(super) fn read_scopes(&self) -> ScopesBySource {
-        let read = |source: &Source| -> BTreeSet<String> {
-            let lines = source.status.scans.iter().filter(|line| line.reported.is_some());
-            lines.map(|line| line.scope.clone()).collect()
-        };
-        self.sources.iter().map(|(name, source)| (name.clone(), read(source))).collect()
+        let read = |name: &str| self.read_scopes_of(name).map(str::to_owned).collect();
+        self.sources.keys().map(|name| (name.clone(), read(name))).collect()
+    }
+
+    /// Returns the scopes of one source that were read, once for each window.
+    pub(super) fn read_scopes_of(&self, source: &str) -> impl Iterator<Item = &str> {
+        let lines = self.sources.get(source).into_iter().flat_map(|known| &known.status.scans);
+        lines.filter(|line| line.reported.is_some()).map(|line| line.scope.as_str())
     }
 
     fn of_scope(&self, source: &str, scope: &str) -> impl Iterator<Item = (&WindowKey, &Record)> {
@@ -339,6 +342,8 @@ fn window_of<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::expiry::Kind;
     use crate::metrics::Setup;

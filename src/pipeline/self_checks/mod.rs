@@ -210,19 +210,11 @@ impl SelfChecks {
 
     /// Checks the clocks of all providers.
     pub(super) fn check_offsets(&mut self, now: Moment) -> Vec<Transition> {
-        let offsets = self.providers.offsets(now);
-        let check =
-            |(source, seconds): (String, i64)| self.check_offset(&source, seconds, now.wall);
-        offsets.into_iter().filter_map(check).collect()
-    }
-
-    fn check_offset(&mut self, source: &str, seconds: i64, now: Timestamp) -> Option<Transition> {
-        let condition = Condition::Offset(source.to_owned());
-        if seconds.abs() > OFFSET {
-            let topic = Topic::ClockOffset { source: source.to_owned(), seconds };
-            return self.raise(condition, topic, now);
-        }
-        self.clear(&condition)
+        let Self { providers, conditions, .. } = self;
+        let offsets = providers.offsets(now);
+        offsets
+            .filter_map(|(source, seconds)| check_offset(conditions, source, seconds, now.wall))
+            .collect()
     }
 
     /// A channel's health changed.
@@ -323,6 +315,20 @@ impl SelfChecks {
             Condition::Clock => true,
         })
     }
+}
+
+fn check_offset(
+    conditions: &mut Conditions,
+    source: &str,
+    seconds: i64,
+    now: Timestamp,
+) -> Option<Transition> {
+    let condition = Condition::Offset(source.to_owned());
+    if seconds.abs() > OFFSET {
+        let topic = Topic::ClockOffset { source: source.to_owned(), seconds };
+        return conditions.raise(condition, topic, now);
+    }
+    conditions.clear(&condition)
 }
 
 /// Returns the last good time of the process before. One of an earlier release left only when its scans ended.
@@ -503,12 +509,12 @@ mod tests {
     #[test]
     fn an_offset_is_reported_beyond_a_minute_either_way() {
         for (seconds, reported) in [(60, false), (61, true), (-60, false), (-61, true)] {
-            let turned = checks().check_offset("iot", seconds, NOW);
+            let turned = check_offset(&mut checks().conditions, "iot", seconds, NOW);
             assert_eq!(turned.is_some(), reported, "{seconds}");
         }
         let mut checks = checks();
-        checks.check_offset("iot", 90, NOW).unwrap();
-        let over = checks.check_offset("iot", 1, NOW).unwrap();
+        check_offset(&mut checks.conditions, "iot", 90, NOW).unwrap();
+        let over = check_offset(&mut checks.conditions, "iot", 1, NOW).unwrap();
         assert_eq!((over.raised, over.topic), (None, None), "it needs no message");
     }
 

@@ -1,5 +1,6 @@
 //! What the clocks of providers say of ours.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -57,11 +58,10 @@ impl Providers {
     }
 
     /// Returns each provider's time minus ours, in seconds, as far as it is known.
-    pub(super) fn offsets(&self, now: Moment) -> Vec<(String, i64)> {
-        let offset = |(source, offset): (&String, &ClockOffset)| {
-            (source.clone(), offset.at(now.wall, now.uptime))
-        };
-        self.by_source.iter().map(offset).collect()
+    pub(super) fn offsets(&self, now: Moment) -> impl Iterator<Item = (&str, i64)> {
+        self.by_source
+            .iter()
+            .map(move |(source, offset)| (source.as_str(), offset.at(now.wall, now.uptime)))
     }
 
     /// Returns what most providers say of our clock.
@@ -77,14 +77,11 @@ impl Providers {
 
     /// Counts accounts, by their newest answer. A tie counts as most.
     fn majority(&self, now: Moment, oldest: Duration) -> Opinion {
-        let mut by_account = BTreeMap::<u64, ClockOffset>::new();
-        for offset in self.by_source.values().filter(|offset| offset.age(now.uptime) <= oldest) {
-            let newest = by_account.entry(offset.account).or_insert(*offset);
-            if newest.uptime < offset.uptime {
-                *newest = *offset;
-            }
-        }
-        let all = by_account.values().map(|offset| offset.at(now.wall, now.uptime));
+        let answered = self.by_source.values().filter(|offset| offset.age(now.uptime) <= oldest);
+        let mut by_account: Vec<&ClockOffset> = answered.collect();
+        by_account.sort_by_key(|offset| (offset.account, Reverse(offset.uptime)));
+        by_account.dedup_by_key(|offset| offset.account);
+        let all = by_account.iter().map(|offset| offset.at(now.wall, now.uptime));
         let contradict: Vec<i64> = all.filter(|seconds| seconds.abs() > CONTRADICTION).collect();
         let smallest = contradict.iter().copied().min_by_key(|seconds| seconds.abs());
         match smallest {
