@@ -54,14 +54,16 @@ impl Outbox {
         for channel in channels {
             self.events.entry(event.id.clone()).or_insert_with(|| event.clone());
             let same = |one: &Delivery| one.event == event.id && one.channel == *channel;
-            let stays = |state: State| match state {
-                State::Pending => true,
-                State::Settled(_) => false,
-                State::Sent(_) | State::Dead(_) => !anew,
-            };
-            self.deliveries.retain(|_, one| !same(one) || stays(one.state));
-            if self.deliveries.values().any(same) {
-                continue;
+            let known = self.deliveries.iter().rev().find(|(_, one)| same(one));
+            let stays = known.map(|(number, one)| match one.state {
+                State::Pending => Ok(()),
+                State::Sent(_) | State::Dead(_) if !anew => Ok(()),
+                State::Settled(_) | State::Sent(_) | State::Dead(_) => Err(*number),
+            });
+            match stays {
+                Some(Ok(())) => continue,
+                Some(Err(number)) => drop(self.deliveries.remove(&number)),
+                None => {}
             }
             self.last += 1;
             let delivery = Delivery {
@@ -243,6 +245,9 @@ impl Outbox {
             State::Dead(at) => at < now.plus(-KEPT_DEAD),
             State::Pending => false,
         };
+        if !self.deliveries.values().any(|one| old(one.state)) {
+            return;
+        }
         self.deliveries.retain(|_, one| !old(one.state));
         let used: std::collections::BTreeSet<_> =
             self.deliveries.values().map(|one| one.event.as_str()).collect();
