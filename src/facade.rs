@@ -4,9 +4,10 @@
 /// The pure core.
 pub mod expiry {
     pub use crate::expiry::{
-        Change, Evaluator, Event, Facts, Inventory, Kind, Ladder, Ladders, Language, Ledger,
-        Message, Notice, Notified, RowId, Rung, ScopeId, Severity, Sighting, Sightings, Status,
-        StoredParts, StoredRow, Sums, SumsCache, Timestamp, Topic, View, plan,
+        Change, Cover, Evaluator, Event, Facts, Inventory, Kind, Ladder, Ladders, Language, Ledger,
+        Message, Notice, Notified, Reason, Rejected, RowId, Rung, ScopeId, Severity, Sighting,
+        Sightings, Snooze, Status, StoredParts, StoredRow, Sums, SumsCache, Timestamp, Topic, View,
+        Wanted, Wish, WishCover, plan,
     };
 }
 
@@ -31,7 +32,7 @@ pub mod client {
 
     /// Request rates.
     pub mod limiter {
-        pub use crate::client::limiter::Limiters;
+        pub use crate::client::limiter::{Limiter, Limiters};
     }
 
     /// The signed API of Tencent Cloud.
@@ -92,5 +93,5 @@ pub mod pipeline {
 
 /// The daemon without its edges.
 pub mod app {
-    pub use crate::app::{ConfigFile, Core, Plan, Wiring};
+    pub use crate::app::{ConfigFile, Core, Heartbeat, Plan, Wiring};
 }

@@ -30,6 +30,7 @@ mod tests;
 mod wiring;
 
 pub use self::core::Core;
+pub use heartbeat::Heartbeat;
 pub use plan::{ConfigFile, Plan};
 pub use service::asked_to_end;
 pub use wiring::Wiring;

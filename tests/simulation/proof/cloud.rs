@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use notafter::facade::client::ClockOffset;
-use notafter::facade::clock::Clock as _;
-use notafter::facade::expiry::{Kind, Sighting, Timestamp};
+use notafter::facade::client::limiter::Limiter;
+use notafter::facade::clock::{Clock as _, mix};
+use notafter::facade::expiry::{Kind, Reason, Rejected, Sighting, Timestamp};
 use notafter::facade::source::{Page, Presence, Slice, Source, SourceError, Window};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -21,12 +22,17 @@ const OVERLAP: u64 = 1;
 /// How long a provider that hangs is waited for: what a client would wait.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Requests a second that all sources may make together.
+pub(crate) const RATE: u8 = 5;
+
 /// How far off the clock of a provider may be, in seconds.
 const CLOCK_OFF: i64 = 7200;
 
 pub(crate) struct ProofCloud {
     pub(crate) index: usize,
     pub(crate) stage: Arc<Stage>,
+    /// All sources are of one account.
+    pub(crate) limiter: Limiter,
     pub(crate) shown: Mutex<Option<ClockOffset>>,
 }
 
@@ -55,12 +61,7 @@ impl ProofCloud {
             self.certificates().iter().enumerate().filter(|(_, one)| one.source == self.index);
         let listed =
             own.filter(|(_, one)| one.is_listed(now)).map(|(place, one)| (place, one.state(now)));
-        let within = |state: &State| {
-            slice
-                .within
-                .is_none_or(|(from, to)| (from.seconds()..=to.seconds()).contains(&state.end))
-        };
-        listed.filter(|(_, state)| within(state)).collect()
+        listed.filter(|(_, state)| is_within(slice, *state)).collect()
     }
 
     fn number(&self, lie: Lie, below: u64) -> usize {
@@ -68,26 +69,31 @@ impl ProofCloud {
         usize::try_from(self.stage.fate.number(&seam) % below).unwrap()
     }
 
-    fn left_out(&self, mut rows: Vec<Row>, lie: Lie) -> Vec<Row> {
-        let count = if lie == Lie::Hidden { 3 } else { 25 };
-        for _ in 0..=self.number(lie, count) {
+    /// Takes up to three rows out.
+    fn hide(&self, rows: &mut Vec<Row>) {
+        for _ in 0..=self.number(Lie::Hidden, 3) {
             if !rows.is_empty() {
-                let place = self.number(lie, rows.len() as u64);
+                let place = self.number(Lie::Hidden, rows.len() as u64);
                 rows.remove(place);
             }
         }
-        rows
+    }
+
+    /// Returns whether a certificate is one that a short list leaves out: one in seven.
+    fn is_left_out(&self, place: usize) -> bool {
+        mix(self.stage.scene.seed, place as u64).is_multiple_of(7)
     }
 
     fn page_of(&self, slice: &Slice, offset: u64, lie: Option<Lie>) -> Page {
-        let real = self.real(slice);
+        let unfiltered = Slice { within: None, ..slice.clone() };
+        let real = self.real(if lie == Some(Lie::Unfiltered) { &unfiltered } else { slice });
         let mut total = real.len() as u64;
         let mut rows = real;
         let mut offset = usize::try_from(offset).unwrap();
         match lie {
-            Some(lie @ Lie::Short) => rows = self.left_out(rows, lie),
-            Some(lie @ Lie::Hidden) => {
-                rows = self.left_out(rows, lie);
+            Some(Lie::Short) => rows.retain(|(place, _)| !self.is_left_out(*place)),
+            Some(Lie::Hidden) => {
+                self.hide(&mut rows);
                 total = rows.len() as u64;
             }
             Some(Lie::Reordered) => rows.reverse(),
@@ -100,8 +106,9 @@ impl ProofCloud {
             Some(Lie::Empty) => (rows, total) = (Vec::new(), 0),
             _ => {}
         }
-        // A wrong total that is right by chance is no lie.
-        let is_true = lie == Some(Lie::TotalOff) && total == rows.len() as u64;
+        // A total that is right by chance is no lie, nor is a list that leaves nothing out.
+        let may_be_true = matches!(lie, Some(Lie::TotalOff | Lie::Short));
+        let is_true = may_be_true && total == rows.len() as u64;
         let lie = lie.filter(|_| !is_true);
         let take = usize::try_from(slice.limit).unwrap();
         let mut page: Vec<Row> = rows.iter().copied().skip(offset).take(take).collect();
@@ -109,8 +116,16 @@ impl ProofCloud {
             page.extend(page.clone());
         }
         let endless = lie == Some(Lie::Endless);
+        let (page, outside): (Vec<Row>, Vec<Row>) =
+            page.into_iter().partition(|(_, state)| is_within(slice, *state));
         self.stage.judge().page(self.index, slice, &Answer { all: &rows, page: &page, lie });
-        self.write(&page, total, endless)
+        let mut answer = self.write(&page, total, endless);
+        for (place, _) in outside {
+            let what = self.certificates()[place].serial.clone();
+            answer.rows.push(xxh3_64(what.as_bytes()));
+            answer.rejected.push(Rejected { reason: Reason::OutsideSlice, what });
+        }
+        answer
     }
 
     fn write(&self, rows: &[Row], total: u64, endless: bool) -> Page {
@@ -131,6 +146,7 @@ impl ProofCloud {
     async fn fail(&self, lie: Option<Lie>) -> Result<(), SourceError> {
         let error = match lie {
             Some(Lie::Throttled) => {
+                self.limiter.throttled();
                 SourceError::Throttled { message: "slow down".to_owned(), after: None }
             }
             Some(Lie::Away) => SourceError::Unavailable("http 503".to_owned()),
@@ -143,6 +159,10 @@ impl ProofCloud {
         };
         Err(error)
     }
+}
+
+fn is_within(slice: &Slice, state: State) -> bool {
+    slice.within.is_none_or(|(from, to)| (from.seconds()..=to.seconds()).contains(&state.end))
 }
 
 fn sighting(one: &Certificate, state: State) -> Sighting {
@@ -168,6 +188,10 @@ fn sighting(one: &Certificate, state: State) -> Sighting {
 impl Source for ProofCloud {
     async fn slices(&self, window: Window) -> Result<Vec<Slice>, SourceError> {
         self.stage.judge().poll(self.index, window);
+        if self.stage.lie(self.index) == Some(Lie::ScopeGone) {
+            self.stage.judge().scope_gone(self.index, window);
+            return Ok(Vec::new());
+        }
         let page = self.stage.scene.sources[self.index].page;
         let whole = Slice::whole(&"all".into(), window, page, OVERLAP);
         Ok(vec![match window {
@@ -183,13 +207,16 @@ impl Source for ProofCloud {
                 format!("{} asks {} from {offset}", self.index, slice.window.as_str())
             })
             .await;
+        self.limiter.acquire().await;
+        stage.judge().requested();
         stage.fate.latency("cloud").await;
-        let lie = stage.lie(self.index);
+        let lie = stage.lie(self.index).filter(|lie| *lie != Lie::ScopeGone);
         if let Err(error) = self.fail(lie).await {
             stage.judge().page_failed(self.index, slice);
             stage.cross("cloud", || format!("{} fails: {error}", self.index)).await;
             return Err(error);
         }
+        self.limiter.succeeded();
         let page = self.page_of(slice, offset, lie);
         self.answer(if lie == Some(Lie::ClockOff) { CLOCK_OFF } else { 0 });
         stage
@@ -206,9 +233,14 @@ impl Source for ProofCloud {
             return Ok(Presence::Unknown);
         }
         stage.cross("cloud", || format!("{} asks for {serial}", self.index)).await;
+        self.limiter.acquire().await;
+        stage.judge().requested();
         stage.fate.latency("cloud").await;
         let lie = stage.lie(self.index);
         self.fail(lie).await?;
+        if lie == Some(Lie::ScopeGone) {
+            return Ok(Presence::NotFound);
+        }
         let now = stage.right();
         let mut own = self.certificates().iter().filter(|one| one.source == self.index);
         let is_there = own.any(|one| one.serial == serial && one.is_listed(now));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use notafter::facade::config::Environment;
 
 use super::cloud::name_of;
-use super::scene::{Scene, Settings};
+use super::scene::{Scene, Settings, SourceSpec};
 use super::truth::DAY;
 
 /// The ladders that a scene may have.
@@ -59,6 +59,7 @@ pub(crate) fn environment(scene: &Scene) -> Environment {
     };
     let all = [0, 1, 2, 3].map(address);
     Environment::of([
+        ("BEAT", "https://watch.example.com/beat"),
         ("URL_0", &*all[0]),
         ("URL_1", &*all[1]),
         ("URL_2", &*all[2]),
@@ -71,9 +72,8 @@ pub(crate) fn text(scene: &Scene, settings: Settings) -> String {
     let mut text = format!("[alerts]\nladder = {}\n", LADDERS[usize::from(settings.ladder)]);
     for (index, source) in scene.sources.iter().enumerate() {
         let kind = if source.windowed { "tencent-mqtt" } else { "tencent-ssl" };
-        let (name, every) = (name_of(index), source.every);
-        writeln!(text, "[[source]]\nname = '{name}'\nkind = '{kind}'\nschedule = 'every {every}s'")
-            .unwrap();
+        let (name, schedule) = (name_of(index), schedule(source));
+        writeln!(text, "[[source]]\nname = '{name}'\nkind = '{kind}'\n{schedule}").unwrap();
         if source.windowed {
             writeln!(text, "[source.options]\nfull_scan = 'every 24h'").unwrap();
         }
@@ -82,7 +82,23 @@ pub(crate) fn text(scene: &Scene, settings: Settings) -> String {
         let name = room_of(index);
         writeln!(text, "[[channel]]\nname = '{name}'\nkind = '{kind}'\n[channel.options]\nurl = {{ env = 'URL_{index}' }}").unwrap();
     }
+    if scene.heartbeat {
+        text += "[heartbeat]\nurl = { env = 'BEAT' }\nevery = '1h'\n";
+    }
+    if scene.digest {
+        let (first, schedule) = (room_of(0), "30 9 * * *");
+        writeln!(text, "[digest]\nschedule = '{schedule}'\nchannels = ['{first}']").unwrap();
+    }
     text + &routes(scene, settings)
+}
+
+/// In the night in which summer time begins there is no such hour.
+fn schedule(source: &SourceSpec) -> String {
+    if source.by_cron {
+        "schedule = '30 2 * * *'\ntimezone = 'Europe/Berlin'".to_owned()
+    } else {
+        format!("schedule = 'every {}s'", source.every)
+    }
 }
 
 fn routes(scene: &Scene, settings: Settings) -> String {

@@ -3,34 +3,37 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use notafter::facade::app::{Core, Plan, Wiring};
+use notafter::facade::app::{Core, Heartbeat, Plan, Wiring};
 use notafter::facade::channel::{self, Channel};
-use notafter::facade::client::http::{Http, HttpError, Reach, Request, Response, Transport};
-use notafter::facade::client::limiter::Limiters;
+use notafter::facade::client::http::Http;
+use notafter::facade::client::limiter::{Limiter, Limiters};
 use notafter::facade::client::{Deps, NoMeter};
 use notafter::facade::clock::{BentClock, Clock, Random};
 use notafter::facade::config::{ChannelConfig, Mistakes, load};
-use notafter::facade::expiry::View;
 use notafter::facade::metrics::{DaemonMetrics, Setup};
 use notafter::facade::pipeline::Parts;
 use notafter::facade::schedule::ComputedTimers;
 use notafter::facade::source::{Source, full_scan_default};
 use notafter::facade::store::{Memory, Observed, Sqlite, Store};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::cloud::ProofCloud;
+use super::cloud::{ProofCloud, RATE};
 use super::config;
 use super::judge::{Reach as Reached, Violation};
 use super::log::Keep;
+use super::moments::{Moment, moments};
+use super::readers::{Readers, Wishes};
 use super::room::ProofRoom;
 use super::scene::{Act, QUIET, Scene, Settings};
 use super::stage::Stage;
 use super::store::Seen;
 use super::truth::DAY;
+use super::watcher::Watcher;
 use crate::fate::DaemonChance;
 use crate::machine::{START, on_virtual_time};
+
+/// How long it takes until a process that ended is started again.
+const RESTART: Duration = Duration::from_secs(5);
 
 /// What is left of a play.
 pub(crate) struct Played {
@@ -58,14 +61,8 @@ struct Driver {
 /// One process.
 struct Process {
     core: Core,
-    view: watch::Receiver<Arc<View>>,
-}
-
-/// A moment at which something begins or ends.
-enum Moment {
-    Begin(Act),
-    End(Act),
-    Gain(i64),
+    readers: Readers,
+    wishes: Wishes,
 }
 
 impl Driver {
@@ -116,7 +113,10 @@ impl Driver {
                 biased;
                 () = stage.interrupt.notified() => {}
                 () = tokio::time::sleep_until(until) => return Some(process),
-                error = process.core.ended() => stage.judge().ended(&format!("{error:#}")),
+                error = process.core.ended() => {
+                    stage.judge().ended(&format!("{error:#}"));
+                    tokio::time::sleep(RESTART).await;
+                }
             }
             process = self.again(process).await?;
         }
@@ -149,7 +149,7 @@ impl Driver {
                 Some(Ok(process)) => return Some(process),
                 Some(Err(error)) => {
                     self.stage.judge().ended(&error);
-                    tokio::time::sleep(Duration::from_secs(5)).await;
+                    tokio::time::sleep(RESTART).await;
                 }
                 None => {
                     self.stage.take_killed();
@@ -164,9 +164,11 @@ impl Driver {
         let plan = self.plan(&parts);
         let timers = Arc::new(ComputedTimers::new(Arc::clone(&parts.clock)));
         let wiring = Wiring::new(parts, timers, &plan);
-        let view = wiring.readers().view;
+        let of = wiring.readers();
+        let readers = Readers { view: of.view, exposition: of.exposition };
+        let wishes = Wishes(of.commands);
         let core = Core::start(wiring, &plan).await.map_err(|error| format!("{error:#}"))?;
-        Ok(Process { core, view })
+        Ok(Process { core, readers, wishes })
     }
 
     fn parts(&self) -> Parts {
@@ -199,18 +201,21 @@ impl Driver {
         let (config, mut mistakes) = load(&text, &config::environment(scene), full_scan_default);
         assert!(mistakes.errors.is_empty(), "{}", mistakes.render("the scene", &text));
         let config = Arc::new(config.unwrap());
-        let deps = Self::deps(parts);
+        let deps = self.deps(parts);
         let channels = config.channels.iter().enumerate();
         let channels =
             channels.map(|(index, config)| self.room(index, config, &deps, &mut mistakes));
         let channels = channels.collect();
-        let sources = (0..scene.sources.len()).map(|index| self.cloud(index)).collect();
-        Plan { config, sources, channels, heartbeat: None, warnings: String::new() }
+        let limiter = deps.limiters.get("account", "region", "list", f64::from(RATE));
+        let sources = (0..scene.sources.len()).map(|index| self.cloud(index, &limiter)).collect();
+        let http = deps.http.clone();
+        let heartbeat = config.heartbeat.clone().map(|config| Heartbeat { config, http });
+        Plan { config, sources, channels, heartbeat, warnings: String::new() }
     }
 
-    fn deps(parts: &Parts) -> Deps {
+    fn deps(&self, parts: &Parts) -> Deps {
         Deps {
-            http: Http::over(Arc::new(Nowhere)),
+            http: Http::over(Arc::new(Watcher(Arc::clone(&self.stage)))),
             limiters: Limiters::default(),
             clock: Arc::clone(&parts.clock),
             random: Arc::clone(&parts.random),
@@ -231,9 +236,9 @@ impl Driver {
         Arc::new(ProofRoom { index, real, stage })
     }
 
-    fn cloud(&self, index: usize) -> Arc<dyn Source> {
-        let stage = Arc::clone(&self.stage);
-        Arc::new(ProofCloud { index, stage, shown: Mutex::default() })
+    fn cloud(&self, index: usize, limiter: &Limiter) -> Arc<dyn Source> {
+        let (stage, limiter) = (Arc::clone(&self.stage), limiter.clone());
+        Arc::new(ProofCloud { index, stage, limiter, shown: Mutex::default() })
     }
 
     async fn befall(&mut self, process: Process, moment: Moment) -> Option<Process> {
@@ -242,11 +247,15 @@ impl Driver {
             Moment::Begin(act) => act,
             Moment::End(act) => {
                 stage.log.note(|| format!("world: {act:?} is over"));
-                self.over(act);
+                self.over(&process, act);
                 return Some(process);
             }
             Moment::Gain(bend) => {
                 self.bend(bend);
+                return Some(process);
+            }
+            Moment::Look => {
+                self.look(&process).await;
                 return Some(process);
             }
         };
@@ -265,6 +274,7 @@ impl Driver {
             Act::Bend { seconds, .. } => self.bend(seconds),
             Act::Drift { .. } => {}
             Act::Sleep { seconds } => stage.clock.sleep(seconds),
+            Act::Snooze { source, lasts, .. } => process.wishes.quiet(source, lasts),
             Act::Store { .. } | Act::Cloud { .. } | Act::Room { .. } => stage.begin(act),
         }
         Some(process)
@@ -275,9 +285,14 @@ impl Driver {
         self.stage.judge().bent(seconds);
     }
 
-    fn over(&self, act: Act) {
+    fn over(&self, process: &Process, act: Act) {
         match act {
             Act::Bend { .. } | Act::Drift { .. } => self.bend(0),
+            Act::Snooze { source, .. } => {
+                for id in self.stage.judge().snoozes_of(source) {
+                    process.wishes.end(id);
+                }
+            }
             act => self.stage.end(act),
         }
         self.stage.judge().is_over(act);
@@ -343,51 +358,23 @@ impl Driver {
         }
     }
 
+    /// Compares what readers see with what is stored.
+    async fn look(&self, process: &Process) {
+        process.readers.ask(&self.stage, &*self.bare_store()).await;
+    }
+
     async fn judge_the_end(&self, process: &Process) {
-        let view = process.view.borrow().clone();
+        self.look(process).await;
+        super::judge::the_end(&self.stage, &*self.bare_store(), self.settings).await;
+    }
+
+    /// Returns the store as it is, where nothing fails and nobody watches.
+    fn bare_store(&self) -> Box<dyn Store> {
         match &self.folder {
-            None => super::judge::the_end(&self.stage, &self.memory, &view, self.settings).await,
+            None => Box::new(self.memory.clone()),
             Some(folder) => {
-                let store = Sqlite::open_read_only(&folder.path().join("notafter.db")).unwrap();
-                super::judge::the_end(&self.stage, &store, &view, self.settings).await;
+                Box::new(Sqlite::open_read_only(&folder.path().join("notafter.db")).unwrap())
             }
         }
-    }
-}
-
-/// Returns what begins and ends, in order, by seconds after the play began.
-fn moments(scene: &Scene) -> Vec<(i64, Moment)> {
-    let mut all = Vec::new();
-    let last = scene.days * DAY;
-    for timed in &scene.acts {
-        let at = timed.at;
-        all.push((at, Moment::Begin(timed.act)));
-        let lasts = match timed.act {
-            Act::Store { lasts, .. }
-            | Act::Bend { lasts, .. }
-            | Act::Drift { lasts, .. }
-            | Act::Cloud { lasts, .. }
-            | Act::Room { lasts, .. } => lasts,
-            Act::Kill { .. } | Act::Restart | Act::Reload { .. } | Act::Sleep { .. } => continue,
-        };
-        if let Act::Drift { seconds, .. } = timed.act {
-            let minutes = (1..lasts / 60).filter(|minute| at + minute * 60 < last);
-            all.extend(
-                minutes.map(|minute| (at + minute * 60, Moment::Gain(seconds * minute / 60))),
-            );
-        }
-        all.push(((at + lasts).min(last), Moment::End(timed.act)));
-    }
-    all.sort_by_key(|(at, _)| *at);
-    all
-}
-
-/// No request leaves: what is said is heard by the rooms themselves.
-struct Nowhere;
-
-#[async_trait]
-impl Transport for Nowhere {
-    async fn carry(&self, _: Request, _: Reach) -> Result<Response, HttpError> {
-        Err(HttpError::Connect("there is no network".to_owned()))
     }
 }

@@ -17,6 +17,10 @@ pub(crate) struct Scene {
     pub(crate) channels: Vec<&'static str>,
     /// Which of the routings and ladders is configured at first.
     pub(crate) settings: Settings,
+    /// Whether the first channel hears how everything stands, once a day.
+    pub(crate) digest: bool,
+    /// Whether somebody waits for signs of life.
+    pub(crate) heartbeat: bool,
     /// Whether the store is a database file.
     pub(crate) sqlite: bool,
     /// The most turns by which something that is ready is delayed.
@@ -42,6 +46,8 @@ pub(crate) struct SourceSpec {
     pub(crate) confirms: bool,
     /// Rows of one page.
     pub(crate) page: u64,
+    /// Whether it is read at an hour of a town that has summer time, and not at intervals.
+    pub(crate) by_cron: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +89,12 @@ pub(crate) enum Act {
     Sleep {
         seconds: i64,
     },
+    /// Somebody wishes for quiet about what is of one source, and may end it before its time.
+    Snooze {
+        source: usize,
+        lasts: i64,
+        by_hand: bool,
+    },
     /// One source tells untruths, once in so many answers.
     Cloud {
         source: usize,
@@ -105,11 +117,13 @@ pub(crate) enum StoreFault {
     UnavailableBefore,
     UnavailableAfter,
     Slow,
+    /// What is written is refused: a process that finds this ends, and is started again.
+    Damaged,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lie {
-    /// Rows are left out, and the total counts them.
+    /// Rows are left out, the same ones each time, and the total counts them.
     Short,
     /// Rows are left out, and the total does not count them.
     Hidden,
@@ -124,6 +138,10 @@ pub(crate) enum Lie {
     Hangs,
     Refused,
     ClockOff,
+    /// A filter by time is not applied.
+    Unfiltered,
+    /// The scope is not there.
+    ScopeGone,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +161,7 @@ pub(crate) enum RoomFault {
     Hangs,
 }
 
-const LIES: [Lie; 13] = [
+const LIES: [Lie; 15] = [
     Lie::Short,
     Lie::Hidden,
     Lie::Doubled,
@@ -157,13 +175,18 @@ const LIES: [Lie; 13] = [
     Lie::Hangs,
     Lie::Refused,
     Lie::ClockOff,
+    Lie::Unfiltered,
+    Lie::ScopeGone,
 ];
 
-const ROOM_FAULTS: [RoomFault; 10] = [
+/// The commonest comes thrice.
+const ROOM_FAULTS: [RoomFault; 12] = [
     RoomFault::Fails,
     RoomFault::Unknown,
     RoomFault::CutBefore,
     RoomFault::CutAfter,
+    RoomFault::Throttles,
+    RoomFault::Throttles,
     RoomFault::Throttles,
     RoomFault::NotFound,
     RoomFault::Down,
@@ -172,12 +195,16 @@ const ROOM_FAULTS: [RoomFault; 10] = [
     RoomFault::Hangs,
 ];
 
-const STORE_FAULTS: [StoreFault; 4] = [
+const STORE_FAULTS: [StoreFault; 5] = [
     StoreFault::Full,
     StoreFault::UnavailableBefore,
     StoreFault::UnavailableAfter,
     StoreFault::Slow,
+    StoreFault::Damaged,
 ];
+
+/// A store is damaged for so many seconds at most: a process that ends over it is started again and again.
+const DAMAGED: i64 = 600;
 
 /// What the wall clock is set to, after the right time.
 const BENDS: [i64; 8] = [1, -1, 240, -240, DAY, -DAY, 400 * DAY, -1_800_000_000];
@@ -196,9 +223,10 @@ enum Menu {
     Sleep,
     Cloud,
     Room,
+    Snooze,
 }
 
-const MENU: [Menu; 9] = [
+const MENU: [Menu; 10] = [
     Menu::Kill,
     Menu::Power,
     Menu::Restart,
@@ -208,6 +236,7 @@ const MENU: [Menu; 9] = [
     Menu::Sleep,
     Menu::Cloud,
     Menu::Room,
+    Menu::Snooze,
 ];
 
 impl Scene {
@@ -224,6 +253,7 @@ impl Scene {
             certificates.extend(draw(&mut dice, place, count, START.seconds(), days));
         }
         let settings = Settings { routing: routing(&mut dice), ladder: ladder(&mut dice) };
+        let (digest, heartbeat) = (dice.once_in(4), dice.once_in(20));
         let (sqlite, disorder) = (dice.once_in(10), if dice.once_in(3) { 4 } else { 0 });
         let mut scene = Self {
             seed,
@@ -231,6 +261,8 @@ impl Scene {
             sources,
             channels,
             settings,
+            digest,
+            heartbeat,
             sqlite,
             disorder,
             certificates,
@@ -267,12 +299,20 @@ impl Scene {
             Menu::Power => Act::Kill { crossings, power: true },
             Menu::Restart => Act::Restart,
             Menu::Reload => Act::Reload { routing: routing(dice), ladder: ladder(dice) },
-            Menu::Store => Act::Store { fault: dice.one_of(&STORE_FAULTS), lasts: lasts.min(DAY) },
+            Menu::Store => {
+                let fault = dice.one_of(&STORE_FAULTS);
+                let most = if fault == StoreFault::Damaged { DAMAGED } else { DAY };
+                Act::Store { fault, lasts: lasts.min(most) }
+            }
             Menu::Clock if dice.once_in(4) => {
                 Act::Drift { seconds: dice.between(-100, 100), lasts: lasts.min(DAY) }
             }
             Menu::Clock => Act::Bend { seconds: dice.one_of(&BENDS), lasts },
             Menu::Sleep => Act::Sleep { seconds: lasts },
+            Menu::Snooze => {
+                let source = usize::try_from(dice.number()).unwrap() % self.sources.len();
+                Act::Snooze { source, lasts: lasts.max(600), by_hand: dice.once_in(2) }
+            }
             Menu::Cloud => {
                 let source = usize::try_from(dice.number()).unwrap() % self.sources.len();
                 Act::Cloud { source, lie: dice.one_of(&LIES), often, lasts }
@@ -298,7 +338,8 @@ impl Scene {
 fn source(dice: &mut Dice) -> SourceSpec {
     let every = if dice.once_in(50) { 600 } else { dice.between(1, 25) * 3600 };
     let (windowed, confirms) = (dice.once_in(2), dice.once_in(2));
-    SourceSpec { windowed, every, confirms, page: dice.one_of(&[7, 20, 100]) }
+    let (page, by_cron) = (dice.one_of(&[7, 20, 100]), dice.once_in(10));
+    SourceSpec { windowed, every, confirms, page, by_cron }
 }
 
 fn routing(dice: &mut Dice) -> u8 {

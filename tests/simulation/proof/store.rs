@@ -16,6 +16,7 @@ impl Seen {
         match self.0.store_fault() {
             Some(StoreFault::Full) => Err(StoreError::Full("the disk is full".to_owned())),
             Some(StoreFault::UnavailableBefore) => Err(unavailable()),
+            Some(StoreFault::Damaged) => Err(StoreError::Damaged("a broken page".to_owned())),
             _ => Ok(()),
         }
     }

@@ -11,7 +11,13 @@ const DAYS: i64 = 5;
 /// The scene, with a kill at a crossing, if any. The power goes with every third.
 pub(crate) fn scene(kill: Option<u64>) -> Scene {
     let mut dice = Dice::new(5);
-    let source = |windowed| SourceSpec { windowed, every: 6 * 3600, confirms: windowed, page: 7 };
+    let source = |windowed| SourceSpec {
+        windowed,
+        every: 6 * 3600,
+        confirms: windowed,
+        page: 7,
+        by_cron: false,
+    };
     let mut certificates = draw(&mut dice, 0, 12, START.seconds(), DAYS);
     certificates.extend(draw(&mut dice, 1, 12, START.seconds(), DAYS));
     let act = |crossings| Act::Kill { crossings, power: crossings % 3 == 0 };
@@ -21,6 +27,8 @@ pub(crate) fn scene(kill: Option<u64>) -> Scene {
         sources: vec![source(true), source(false)],
         channels: vec!["webhook", "slack"],
         settings: Settings { routing: 0, ladder: 0 },
+        digest: true,
+        heartbeat: true,
         sqlite: false,
         disorder: 0,
         certificates,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use notafter::facade::expiry::{Kind, Status, Timestamp, View};
+use notafter::facade::expiry::{Kind, Status, Timestamp};
 use notafter::facade::store::{ListQuery, Store};
 
 use super::super::cloud::name_of;
@@ -27,7 +27,7 @@ const LONGEST_WAIT: i64 = 25 * 3600;
 const CRITICAL: i64 = 3 * DAY;
 
 /// Judges what is left at the end of a play.
-pub(crate) async fn the_end(stage: &Stage, store: &dyn Store, view: &View, settings: Settings) {
+pub(crate) async fn the_end(stage: &Stage, store: &dyn Store, settings: Settings) {
     let every = ListQuery { source: None, ends_before: None, limit: usize::MAX };
     let known = store.list(&every).await.unwrap();
     let known = known.into_iter().map(|facts| {
@@ -37,11 +37,12 @@ pub(crate) async fn the_end(stage: &Stage, store: &dyn Store, view: &View, setti
     let (known, backlog) = (known.collect(), store.backlog().await.unwrap());
     let conditions = store.saved().await.unwrap().conditions;
     let mut judge = stage.judge();
-    judge.inventory(&known, view);
+    judge.inventory(&known);
     judge.owed(settings);
     judge.endings_owed();
     judge.waits(&backlog);
     judge.still_held(&conditions);
+    judge.beats();
     judge.reach("a play came to its end");
 }
 
@@ -93,7 +94,7 @@ impl Judge {
         stable.then_some(is_replaced)
     }
 
-    fn inventory(&mut self, known: &Known, view: &View) {
+    fn inventory(&mut self, known: &Known) {
         let mut wrong = Vec::new();
         for one in &self.scene.certificates {
             let found = known.get(&(name_of(one.source), one.serial.clone()));
@@ -116,9 +117,6 @@ impl Judge {
         }
         if let Some(wrong) = wrong.pop() {
             self.never(wrong);
-        }
-        if view.len() != known.len() {
-            self.violates(9, format!("{} are seen, {} are stored", view.len(), known.len()));
         }
     }
 
@@ -173,7 +171,9 @@ impl Judge {
         let now = self.right();
         let mut lost = Vec::new();
         for (place, one) in self.scene.certificates.iter().enumerate() {
-            if !one.states.is_empty() || one.moved.is_some() || one.kind == Kind::Ca {
+            let is_odd = !one.states.is_empty() || one.moved.is_some() || one.kind == Kind::Ca;
+            // What ends while it is snoozed ends without a word.
+            if is_odd || self.was_snoozed(one.source, i64::MIN) {
                 continue;
             }
             let over = match self.stable(one) {

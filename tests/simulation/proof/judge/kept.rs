@@ -1,4 +1,4 @@
-//! 10: after a power cut what was durable is there. 9: what readers see is what is stored.
+//! 10: after a power cut what was durable is there.
 
 use notafter::facade::store::Store;
 

@@ -9,26 +9,32 @@
 //! | 2 not twice, and the same bytes again | `rooms` |
 //! | 4 renewed is true, and only for those who were told | `endings` |
 //! | 5 nothing is removed without two absences | `removals` |
-//! | 7 no faster than allowed, 8 what is sent can be read | `rooms`, `payload` |
-//! | 9 view and store agree, 10 what was durable is there | `kept` |
+//! | 7 no faster than allowed, 8 what is sent can be read | `rooms`, `payload`, `providers` |
+//! | 1 nothing of what is snoozed, 2 one digest a day | `wished` |
+//! | 9 view and store agree, and what Prometheus reads | `seen` |
+//! | 10 what was durable is there | `kept` |
 //! | 11 what is given up has a reason | `rooms` |
-//! | 12 what is proven was read | `written` |
+//! | 12 what is proven was read, signs of life are true | `written`, `beats` |
 //! | 13 liveness, after the faults | `alive` |
 //! | 0 the daemon goes on | here |
 
 mod alive;
+mod beats;
 mod endings;
 mod kept;
 mod payload;
+mod providers;
 mod reach;
 mod removals;
 mod rooms;
 mod rungs;
+mod seen;
 mod shown;
 mod times;
+mod wished;
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use notafter::facade::clock::{BentClock, Clock as _};
@@ -39,11 +45,13 @@ use super::truth::Certificate;
 use rooms::Book;
 use shown::Shown;
 use times::Times;
+use wished::Wished;
 use written::Written;
 
 pub(crate) use alive::the_end;
 pub(crate) use kept::kept;
 pub(crate) use reach::Reach;
+pub(crate) use seen::Seen;
 pub(crate) use shown::Answer;
 
 /// The number of liveness, which the contract keeps apart.
@@ -68,6 +76,11 @@ pub(crate) struct Judge {
     books: Vec<Book>,
     written: Written,
     times: Times,
+    wished: Wished,
+    /// When somebody last heard that all is well.
+    well: Option<i64>,
+    /// Requests to providers within a second.
+    requests: VecDeque<Instant>,
 }
 
 impl Judge {
@@ -82,6 +95,9 @@ impl Judge {
             books: scene.channels.iter().map(|_| Book::default()).collect(),
             written: Written::default(),
             times: Times::new(scene.settings),
+            wished: Wished::default(),
+            well: None,
+            requests: VecDeque::new(),
             scene: Arc::clone(scene),
             clock: Arc::clone(clock),
         }
@@ -125,15 +141,19 @@ impl Judge {
         self.times.started = now;
         self.times.answered_by_honest = None;
         self.books.iter_mut().for_each(Book::restart);
+        self.requests.clear();
     }
 
     /// The process ended by itself, which none should: but for a store that says it is damaged.
     pub(crate) fn ended(&mut self, error: &str) {
-        let after = self.times.store_fault == Some(StoreFault::UnavailableAfter);
-        if after {
-            self.reach("a process ended over a store that hid what it had written");
-        } else {
-            self.violates(0, format!("the daemon ended by itself: {error}"));
+        match self.times.store_fault {
+            Some(StoreFault::UnavailableAfter) => {
+                self.reach("a process ended over a store that hid what it had written");
+            }
+            Some(StoreFault::Damaged) => {
+                self.reach("a process ended over a store that is damaged");
+            }
+            _ => self.violates(0, format!("the daemon ended by itself: {error}")),
         }
     }
 
@@ -143,6 +163,7 @@ impl Judge {
         match act {
             Act::Store { fault, .. } => {
                 self.times.store_fault = Some(fault);
+                self.times.fault_since = now;
                 self.times.begin_disturbance(now);
             }
             Act::Sleep { seconds } => {
@@ -152,7 +173,11 @@ impl Judge {
             Act::Restart | Act::Reload { .. } | Act::Kill { .. } => {
                 self.times.disturbed(now - 1, now + 1);
             }
-            Act::Bend { .. } | Act::Drift { .. } | Act::Cloud { .. } | Act::Room { .. } => {}
+            Act::Bend { .. }
+            | Act::Drift { .. }
+            | Act::Cloud { .. }
+            | Act::Room { .. }
+            | Act::Snooze { .. } => {}
         }
     }
 
@@ -181,6 +206,7 @@ impl Judge {
     pub(crate) fn reloads(&mut self, settings: Settings) {
         let now = self.right();
         self.times.reloaded(now, settings);
+        self.requests.clear();
     }
 
     pub(crate) fn faults_end(&mut self) {

@@ -23,15 +23,19 @@ impl Judge {
     }
 
     fn removed_of(&mut self, source: usize, gone: &[usize]) {
+        if gone.is_empty() {
+            return;
+        }
         let left =
             self.written.rows.values().filter(|place| self.certificate(**place).source == source);
         let known = left.count() + gone.len();
         let bulk = gone.len() > FEW.max(known / SHARE);
-        let wanted = if bulk { 3 } else { 2 };
+        // A scope that is not listed is gone when the next poll agrees.
+        let wanted = if bulk && !self.is_scope_gone(source) { 3 } else { 2 };
         for place in gone {
             let (now, one) = (self.right(), self.certificate(*place));
-            if self.scene.sources[source].confirms && one.is_listed(now - 600) && one.is_listed(now)
-            {
+            let is_asked = self.scene.sources[source].confirms && !self.is_scope_gone(source);
+            if is_asked && one.is_listed(now - 600) && one.is_listed(now) {
                 self.violates(5, format!("removed, and there when asked for: {one:?}"));
                 return;
             }
@@ -41,8 +45,6 @@ impl Judge {
                 return self.violates(5, text);
             }
         }
-        if !gone.is_empty() {
-            self.reach(if bulk { "many removed at once" } else { "removed" });
-        }
+        self.reach(if bulk { "many removed at once" } else { "removed" });
     }
 }

@@ -265,6 +265,8 @@ impl Judge {
             self.reach("a reminder");
         } else if given_up {
             self.reach("said again after it was given up");
+        } else if self.was_snoozed(self.certificate(place).source, at) {
+            self.reach("said again after a snooze");
         } else if !self.may_have_closed(place, at) && !self.times.was_bent_since(at) {
             self.violates(2, format!("said in room {room} as {id} before: {event:?}"));
         }

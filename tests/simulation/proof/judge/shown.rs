@@ -9,10 +9,15 @@ use super::super::scene::{Lie, Scene};
 use super::super::truth::State;
 use super::Judge;
 
+/// When summer time begins in Berlin: 2027-03-28T01:00:00Z.
+const SUMMER: i64 = 1_806_195_600;
+
 pub(super) struct Shown {
     pub(super) certificates: Vec<One>,
     /// The number of the poll of each source, by window: near, all.
     polls: Vec<[u64; 2]>,
+    /// The last poll in which a source did not list its scope.
+    gone: Vec<Option<u64>>,
     count: u64,
 }
 
@@ -37,7 +42,8 @@ pub(super) struct One {
 impl Shown {
     pub(super) fn new(scene: &Scene) -> Self {
         let certificates = scene.certificates.iter().map(|_| One::default()).collect();
-        Self { certificates, polls: vec![[0; 2]; scene.sources.len()], count: 0 }
+        let sources = scene.sources.len();
+        Self { certificates, polls: vec![[0; 2]; sources], gone: vec![None; sources], count: 0 }
     }
 
     /// Returns what may be known of a certificate, where what was shown before `settled` is.
@@ -96,6 +102,25 @@ impl Judge {
     pub(crate) fn poll(&mut self, source: usize, window: Window) {
         self.shown.count += 1;
         self.shown.polls[source][index(window)] = self.shown.count;
+        if self.scene.sources[source].by_cron && self.right() > SUMMER {
+            self.reach("a source is read in summer time");
+        }
+    }
+
+    /// A poll finds that the scope is not listed: whatever was in it is absent.
+    pub(crate) fn scope_gone(&mut self, source: usize, window: Window) {
+        self.reach(super::reach::of_lie(Lie::ScopeGone));
+        let (now, poll) = (self.right(), self.shown.polls[source][index(window)]);
+        let places = self.scene.certificates.iter().enumerate();
+        for (place, _) in places.filter(|(_, one)| one.source == source) {
+            self.shown.certificates[place].miss(poll, now);
+        }
+        self.shown.gone[source] = Some(poll);
+    }
+
+    /// Returns whether a source did not list its scope when it was last read.
+    pub(super) fn is_scope_gone(&self, source: usize) -> bool {
+        self.shown.gone[source].is_some_and(|poll| self.shown.polls[source].contains(&poll))
     }
 
     /// An answer shows some rows of all that the provider says there are.

@@ -21,6 +21,8 @@ pub(super) struct Times {
     /// When it was last shown the right time since.
     pub(super) answered_by_honest: Option<i64>,
     pub(super) store_fault: Option<StoreFault>,
+    /// Since when the store fails, or last failed.
+    pub(super) fault_since: i64,
     pub(super) faults_ended: Option<i64>,
     /// From and to.
     disturbances: Vec<(i64, i64)>,
@@ -40,6 +42,7 @@ impl Times {
             started: i64::MIN,
             answered_by_honest: None,
             store_fault: None,
+            fault_since: i64::MIN,
             faults_ended: None,
             disturbances: Vec::new(),
             open: Vec::new(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use notafter::facade::expiry::{Event, RowId, ScopeId, Topic};
 use notafter::facade::store::{Commit, Post, ScanRecord};
+use tokio::time::Instant;
 
 use super::Judge;
 use super::times::{COUNTS, EVEN, TRUSTED};
@@ -18,8 +19,8 @@ pub(super) struct Written {
     sources: BTreeMap<ScopeId, String>,
     /// Events that were decided by a clock that nobody could know to be wrong.
     pub(super) excused: BTreeSet<String>,
-    /// Commits that changed something, so far.
-    pub(super) changes: u64,
+    /// When certificates were last written.
+    pub(super) last: Option<Instant>,
 }
 
 impl Judge {
@@ -29,6 +30,9 @@ impl Judge {
             self.written.sources.insert(*id, source.to_string());
         }
         self.removed(&commit.removed);
+        if !(commit.rows.is_empty() && commit.removed.is_empty() && commit.statuses.is_empty()) {
+            self.written.last = Some(Instant::now());
+        }
         for row in &commit.rows {
             let source = self.written.sources.get(&row.scope).cloned().unwrap_or_default();
             match self.find(&source, &row.sighting.serial) {
@@ -39,6 +43,13 @@ impl Judge {
         for scan in commit.scans.iter().filter(|scan| scan.proven) {
             self.judge_proof(scan);
         }
+        self.granted(&commit.snoozes);
+        for post in &commit.outbox {
+            if let Post::Say { event, .. } | Post::Rung { event, .. } = post {
+                self.judge_quiet(event);
+                self.judge_digest(event);
+            }
+        }
         let rungs: Vec<&Event> = commit.outbox.iter().filter_map(rung).collect();
         self.judge_clock(&rungs);
         for event in rungs {
@@ -48,7 +59,6 @@ impl Judge {
     }
 
     fn note_posts(&mut self, commit: &Commit) {
-        self.written.changes += u64::from(!commit.rows.is_empty() || !commit.removed.is_empty());
         for post in &commit.outbox {
             self.reach(match post {
                 Post::Say { .. } => "posted",
