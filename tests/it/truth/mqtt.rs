@@ -156,7 +156,7 @@ fn one_of_each() -> Vec<Case> {
 
 /// The same at the size that is promised; a quarter of an hour in a build that is not optimised.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "tests/run plays it in an optimised build"]
+#[ignore = "minutes in an optimised build: a command of its own, see CONTRIBUTING"]
 async fn the_inventory_is_the_truth_under_each_fault_for_three_times_twenty_thousand() {
     play_at(&one_of_each(), 20_000, 10).await;
     play_at(&heavy(), 20_000, 1).await;
