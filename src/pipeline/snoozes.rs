@@ -163,7 +163,7 @@ impl Pipeline {
     /// Returns why a snooze is over. What is said of its certificate waits while it is not sure what became of it, and so
     /// does the end of the snooze.
     fn is_over(&mut self, snooze: &Snooze, view: &View, now: Timestamp) -> Option<SnoozeEnd> {
-        let time = (snooze.until <= now).then_some(SnoozeEnd::Time);
+        let time = snooze.is_past(now).then_some(SnoozeEnd::Time);
         let Cover::Certificate(one) = &snooze.cover else { return time };
         let Some(row) = view.row(one.row).filter(|_| is_here(view, one)) else { return time };
         if self.is_unsure(one.row) {

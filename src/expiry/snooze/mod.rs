@@ -18,6 +18,9 @@ pub use active::Snoozes;
 pub use wanted::Wanted;
 pub use wish::{RefusedWish, Wish, WishCover};
 
+/// A clock that is trusted may be off by so many seconds.
+const TRUSTED_ERROR: i64 = 3600;
+
 /// For how long nothing is said of what, by whose word and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snooze {
@@ -113,7 +116,13 @@ impl Snooze {
 
     /// Returns whether it holds at a time.
     pub fn is_active(&self, now: Timestamp) -> bool {
-        self.ended.is_none() && now < self.until
+        self.ended.is_none() && !self.is_past(now)
+    }
+
+    /// Returns whether its time is over. One from the future was made when the clock was wrong, and is void: it would hush
+    /// until then.
+    pub fn is_past(&self, now: Timestamp) -> bool {
+        self.until <= now || self.made > now.plus(TRUSTED_ERROR)
     }
 
     /// Returns whether nothing is to be said of an event now.

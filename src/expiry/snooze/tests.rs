@@ -53,6 +53,16 @@ fn of_match(text: &str, hold: bool) -> Snooze {
 }
 
 #[test]
+fn what_was_made_by_a_clock_that_was_ahead_is_void() {
+    let snooze = of_match("source=iot-*", false);
+    let event = on(&facts("a", 7), days(7));
+    for (ago, hushes) in [(0, true), (3600, true), (3601, false), (400 * DAY, false)] {
+        let now = NOW.plus(-ago);
+        assert_eq!((snooze.hushes(&event, now), snooze.is_past(now)), (hushes, !hushes), "{ago}");
+    }
+}
+
+#[test]
 fn one_certificate_is_quiet_until_a_tighter_rung_its_end_or_its_own() {
     let week = facts("a", 7);
     let moved = Facts { not_after: Some(NOW.plus(8 * DAY)), ..week.clone() };
