@@ -319,6 +319,8 @@ impl Scene {
             }
             Menu::Room => {
                 let channel = usize::try_from(dice.number()).unwrap() % self.channels.len();
+                // A room hears little: what is shorter is over before anything is said.
+                let lasts = lasts.max(6 * 3600);
                 Act::Room { channel, fault: dice.one_of(&ROOM_FAULTS), often, lasts }
             }
         }

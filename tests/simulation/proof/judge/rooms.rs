@@ -15,6 +15,7 @@ use super::super::room::Part;
 use super::super::scene::RoomFault;
 use super::super::truth::DAY;
 use super::rungs::{length, step};
+use super::times::TRUSTED;
 use super::{Judge, LIVENESS, payload};
 
 /// Rungs of at most so many seconds are said again,
@@ -263,6 +264,8 @@ impl Judge {
         let given_up = self.books[room].given_up.iter().any(|then| *then >= at - DAY);
         if reminds {
             self.reach("a reminder");
+        } else if at > event.at.seconds() + TRUSTED {
+            self.reach("said again, since it was said by a clock that was ahead");
         } else if given_up {
             self.reach("said again after it was given up");
         } else if self.was_snoozed(self.certificate(place).source, at) {
