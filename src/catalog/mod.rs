@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::expiry::{IdPrefix, RowId, Snoozes, Timestamp, View};
 use crate::store::{Kept, Store, StoreError};
 
+mod ahead;
 mod alerts;
 mod candidates;
 mod comparison;
@@ -37,6 +38,7 @@ mod timeline;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::EndingFirst;
 pub use alerts::{OpenAlert, OpenAlerts};
 pub use comparison::{Comparison, Rerouted};
 pub use entry::Entry;

@@ -79,6 +79,7 @@ pub(super) fn topics(text: &str) -> Vec<Topic> {
         Topic::ChannelUp { channel: text() },
         Topic::NotificationDead { channel: text(), code: text() },
         Topic::Gone { facts: facts(), elsewhere: None },
+        Topic::EndsFirst { facts: facts(), leaves: 9, places: Some(3) },
         not_deployed(&text()),
         Topic::ClockSuspect { detail: text() },
         Topic::ClockRecovered,

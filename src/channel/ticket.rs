@@ -41,7 +41,9 @@ impl Ticket {
     /// Returns the right to snooze what an event is about, in a message that is composed at `at`; `None` where nothing can be
     /// snoozed.
     pub fn of(event: &Event, at: Timestamp) -> Option<Self> {
-        let (Topic::Expiring { facts, .. } | Topic::NotDeployed { facts, .. }) = &event.topic
+        let (Topic::Expiring { facts, .. }
+        | Topic::NotDeployed { facts, .. }
+        | Topic::EndsFirst { facts, .. }) = &event.topic
         else {
             return None;
         };

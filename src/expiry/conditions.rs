@@ -21,6 +21,8 @@ pub enum Condition {
     Unreachable(String, String),
     /// An endpoint of a source that serves what clients refuse, and why they do: another reason is another condition.
     Invalid(String, String, InvalidReason),
+    /// An authority in a scope of a source that ends before what it signed: by what it signs as, and its end.
+    EndsFirst(String, String, (u64, i64)),
     /// A channel that cannot deliver.
     Channel(String),
     /// The machine's clock.
@@ -49,6 +51,11 @@ impl Condition {
                 let reason = reason.as_str();
                 format!("invalid{SEPARATOR}{source}{SEPARATOR}{reason}{SEPARATOR}{place}")
             }
+            Self::EndsFirst(source, scope, (signs, end)) => {
+                format!(
+                    "ends_first{SEPARATOR}{source}{SEPARATOR}{scope}{SEPARATOR}{signs:016x}{SEPARATOR}{end}"
+                )
+            }
             Self::Channel(channel) => format!("channel{SEPARATOR}{channel}"),
             Self::Clock => "clock".to_owned(),
             Self::Offset(source) => format!("offset{SEPARATOR}{source}"),
@@ -73,6 +80,10 @@ impl Condition {
                 let (reason, place) = rest.split_once(SEPARATOR)?;
                 Some(Self::Invalid(source, place.to_owned(), InvalidReason::from_word(reason)?))
             }
+            ("ends_first", Some(source), Some(rest)) => {
+                let (scope, (signs, end)) = authority(&rest)?;
+                Some(Self::EndsFirst(source, scope.to_owned(), (signs, end)))
+            }
             ("channel", Some(channel), None) => Some(Self::Channel(channel)),
             ("clock", None, None) => Some(Self::Clock),
             ("offset", Some(source), None) => Some(Self::Offset(source)),
@@ -83,7 +94,7 @@ impl Condition {
     /// Returns how much it asks of the reader.
     const fn severity(&self) -> Severity {
         match self {
-            Self::Place(..) | Self::Unreachable(..) => Severity::Warning,
+            Self::Place(..) | Self::Unreachable(..) | Self::EndsFirst(..) => Severity::Warning,
             Self::Invalid(..)
             | Self::Source(_)
             | Self::Scope(..)
@@ -111,10 +122,17 @@ impl Condition {
             Self::Channel(channel) => Some(Topic::ChannelUp { channel }),
             Self::Clock => Some(Topic::ClockRecovered),
             // An offset that is small again needs no message: signatures were corrected all the time. That an endpoint is
-            // in order is seen by who put it in order.
-            Self::Offset(_) | Self::Invalid(..) => None,
+            // in order is seen by who put it in order, and so is an authority.
+            Self::Offset(_) | Self::Invalid(..) | Self::EndsFirst(..) => None,
         }
     }
+}
+
+/// Reads a scope, what an authority signs as, and its end.
+fn authority(text: &str) -> Option<(&str, (u64, i64))> {
+    let (rest, end) = text.rsplit_once(SEPARATOR)?;
+    let (scope, signs) = rest.rsplit_once(SEPARATOR)?;
+    Some((scope, (u64::from_str_radix(signs, 16).ok()?, end.parse().ok()?)))
 }
 
 /// What holds now and has been reported.
@@ -155,6 +173,12 @@ impl Conditions {
     /// Returns everything that was raised and is not over.
     pub fn held(&self) -> impl Iterator<Item = &Condition> {
         self.raised.keys()
+    }
+
+    /// Returns what was said once of what is ahead.
+    pub fn ahead(&self) -> Vec<Condition> {
+        let ahead = self.raised.keys().filter(|one| matches!(one, Condition::EndsFirst(..)));
+        ahead.cloned().collect()
     }
 
     /// Returns what holds of the places of a source, and was reported.
@@ -230,13 +254,18 @@ mod tests {
                 "a.test:443/\u{1f}a".into(),
                 InvalidReason::NameMismatch,
             ),
+            Condition::EndsFirst("iot".into(), "mqtt-1:a/b".into(), (0xAB, -7)),
             Condition::Channel("ops".into()),
             Condition::Clock,
             Condition::Offset("iot".into()),
         ] {
             assert_eq!(Condition::from_key(&condition.key()), Some(condition));
         }
-        for key in ["later\u{1f}thing", "invalid\u{1f}web\u{1f}odd\u{1f}a.test:443/a.test"] {
+        for key in [
+            "later\u{1f}thing",
+            "invalid\u{1f}web\u{1f}odd\u{1f}a.test:443/a.test",
+            "ends_first\u{1f}a\u{1f}b\u{1f}x\u{1f}1",
+        ] {
             assert_eq!(Condition::from_key(key), None);
         }
     }

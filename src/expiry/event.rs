@@ -100,6 +100,15 @@ pub enum Topic {
         /// Where another one for its names still is.
         elsewhere: Option<Newer>,
     },
+    /// An authority ends before active certificates that it signed.
+    EndsFirst {
+        /// The authority.
+        facts: Facts,
+        /// How many end after it.
+        leaves: u64,
+        /// Where it is in several places: in how many. This is said of all of them.
+        places: Option<u64>,
+    },
     /// A source has had no proven scan for too long.
     SourceStale {
         /// The source.
@@ -243,6 +252,7 @@ impl Topic {
             Self::NotDeployed { .. } => EventKind::CertificateNotDeployed,
             Self::Renewed { .. } => EventKind::CertificateRenewed,
             Self::Gone { .. } => EventKind::CertificateGone,
+            Self::EndsFirst { .. } => EventKind::CaEndsFirst,
             Self::Endpoint { news: EndpointNews::Invalid(_), .. } => EventKind::EndpointInvalid,
             Self::Endpoint { news: EndpointNews::Unreachable { .. }, .. } => {
                 EventKind::EndpointUnreachable
@@ -273,7 +283,8 @@ impl Topic {
             Self::Expiring { facts, .. }
             | Self::NotDeployed { facts, .. }
             | Self::Renewed { facts, .. }
-            | Self::Gone { facts, .. } => Some(facts),
+            | Self::Gone { facts, .. }
+            | Self::EndsFirst { facts, .. } => Some(facts),
             _ => None,
         }
     }
@@ -284,7 +295,8 @@ impl Topic {
             Self::Expiring { facts, .. }
             | Self::NotDeployed { facts, .. }
             | Self::Renewed { facts, .. }
-            | Self::Gone { facts, .. } => Some(&facts.source),
+            | Self::Gone { facts, .. }
+            | Self::EndsFirst { facts, .. } => Some(&facts.source),
             Self::SourceStale { source, .. }
             | Self::SourceRecovered { source }
             | Self::PlaceUnreadable { source, .. }

@@ -30,7 +30,7 @@ pub enum Occasion {
 pub fn event_id(topic: &Topic, severity: Severity, occasion: &Occasion) -> String {
     let mut parts = vec![topic.kind().to_owned()];
     match topic.facts() {
-        Some(facts) => parts.extend(certificate(facts)),
+        Some(facts) => parts.extend(certificate(topic, facts)),
         None => parts.extend(subject(topic)),
     }
     parts.push(stage(topic));
@@ -61,12 +61,17 @@ pub fn batch_id<'a>(events: impl IntoIterator<Item = &'a Event>) -> String {
     }
 }
 
-fn certificate(facts: &Facts) -> [String; 7] {
+/// Returns what names a certificate. What is said once of an authority is said for every place with it.
+fn certificate(topic: &Topic, facts: &Facts) -> [String; 7] {
+    let place = match topic {
+        Topic::EndsFirst { .. } => String::new(),
+        _ => facts.place.clone(),
+    };
     let fingerprint = facts.fingerprint.filter(|_| facts.collides);
     [
         facts.source.clone(),
         facts.scope.clone(),
-        facts.place.clone(),
+        place,
         facts.issuer.clone(),
         facts.serial.clone(),
         fingerprint.map(hex::encode).unwrap_or_default(),

@@ -14,6 +14,8 @@ pub enum EventKind {
     CertificateRenewed,
     /// A certificate that was notified is not there any more.
     CertificateGone,
+    /// An authority ends before active certificates that it signed.
+    CaEndsFirst,
     /// Clients refuse what an endpoint serves.
     EndpointInvalid,
     /// An endpoint cannot be reached.
@@ -55,12 +57,13 @@ pub enum EventKind {
 }
 
 /// The closed list.
-pub const EVENT_KINDS: [EventKind; 24] = [
+pub const EVENT_KINDS: [EventKind; 25] = [
     EventKind::CertificateExpiring,
     EventKind::CertificateExpired,
     EventKind::CertificateNotDeployed,
     EventKind::CertificateRenewed,
     EventKind::CertificateGone,
+    EventKind::CaEndsFirst,
     EventKind::EndpointInvalid,
     EventKind::EndpointUnreachable,
     EventKind::EndpointReachable,
@@ -91,6 +94,7 @@ impl EventKind {
             Self::CertificateNotDeployed => "certificate.not_deployed",
             Self::CertificateRenewed => "certificate.renewed",
             Self::CertificateGone => "certificate.gone",
+            Self::CaEndsFirst => "ca.ends_first",
             Self::EndpointInvalid => "endpoint.invalid",
             Self::EndpointUnreachable => "endpoint.unreachable",
             Self::EndpointReachable => "endpoint.reachable",
@@ -121,6 +125,7 @@ impl EventKind {
             | Self::CertificateNotDeployed
             | Self::CertificateRenewed
             | Self::CertificateGone
+            | Self::CaEndsFirst
             | Self::EndpointInvalid
             | Self::EndpointUnreachable
             | Self::EndpointReachable => false,

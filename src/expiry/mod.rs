@@ -67,9 +67,9 @@ pub use event_id::{Occasion, batch_id, event_id, said_again};
 pub use event_kind::{EVENT_KINDS, EventKind};
 pub use facts::Facts;
 pub use inventory::{
-    Applied, Asked, BUCKETS, Change, IdPrefix, Inventory, KindSums, Order, Overview, Position, Row,
-    RowId, ScopeId, Selected, Selection, SortBy, Stand, StoredParts, StoredRow, Sums, SumsCache,
-    Undeployed, View,
+    Ahead, Applied, Asked, BUCKETS, Change, EndsFirst, IdPrefix, Inventory, KindSums, Order,
+    Overview, Position, Row, RowId, ScopeId, Selected, Selection, SortBy, Stand, StoredParts,
+    StoredRow, Sums, SumsCache, Undeployed, View,
 };
 pub use labels::{Labels, MOST_LABELS, label_name, labels_of, with_fixed};
 pub use ladder::{Ladder, Rung};

@@ -14,7 +14,14 @@ struct Scope<'a> {
     name: &'a str,
     // None where the scope is known and holds nothing.
     sums: Option<&'a Sums>,
-    cas: BTreeMap<Arc<str>, Option<Timestamp>>,
+    cas: BTreeMap<Arc<str>, Authority>,
+}
+
+/// What is written about the authorities with one serial.
+#[derive(Default)]
+struct Authority {
+    end: Option<Timestamp>,
+    outliving: u64,
 }
 
 /// Writes the sums of every scope of `view`.
@@ -29,7 +36,7 @@ pub(super) fn write<W: Write>(
             source,
             name,
             sums: sums.get(&id),
-            cas: authorities(view, id),
+            cas: authorities(view, id, sums.get(&id)),
         })
         .collect();
     scopes.sort_by_key(|scope| (scope.source, scope.name));
@@ -52,11 +59,12 @@ impl Scope<'_> {
 }
 
 /// Returns the authorities of a scope by serial; several that share one serial are one series.
-fn authorities(view: &View, scope: ScopeId) -> BTreeMap<Arc<str>, Option<Timestamp>> {
-    let mut authorities: BTreeMap<Arc<str>, Option<Timestamp>> = BTreeMap::new();
+fn authorities(view: &View, scope: ScopeId, sums: Option<&Sums>) -> BTreeMap<Arc<str>, Authority> {
+    let mut authorities: BTreeMap<Arc<str>, Authority> = BTreeMap::new();
     for ca in view.cas(scope) {
-        let end = authorities.entry(ca.serial).or_default();
-        *end = [*end, ca.not_after].into_iter().flatten().min();
+        let known = authorities.entry(ca.serial).or_default();
+        known.end = [known.end, ca.not_after].into_iter().flatten().min();
+        known.outliving += sums.and_then(|sums| sums.outliving.get(&ca.row)).copied().unwrap_or(0);
     }
     authorities
 }
@@ -157,19 +165,16 @@ fn earliest<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<(
 fn cas<W: Write>(scopes: &[Scope<'_>], out: &mut Writer<W>) -> io::Result<()> {
     out.family(f::CA_NOT_AFTER);
     for scope in scopes {
-        for (serial, end) in &scope.cas {
-            if let Some(end) = end {
+        for (serial, authority) in &scope.cas {
+            if let Some(end) = authority.end {
                 out.sample(&scope.labels_and("ca", serial), Value::Int(end.seconds()))?;
             }
         }
     }
     out.family(f::OUTLIVING);
     for scope in scopes {
-        let mut outliving: BTreeMap<_, u64> = scope.cas.keys().map(|serial| (serial, 0)).collect();
-        outliving
-            .extend(scope.sums.iter().flat_map(|sums| &sums.outliving).map(|(ca, n)| (ca, *n)));
-        for (ca, count) in outliving {
-            out.sample(&scope.labels_and("ca", ca), Value::Count(count))?;
+        for (serial, authority) in &scope.cas {
+            out.sample(&scope.labels_and("ca", serial), Value::Count(authority.outliving))?;
         }
     }
     Ok(())

@@ -75,11 +75,12 @@ impl Pipeline {
         Ok(())
     }
 
-    pub(super) fn publish(&self, view: Arc<View>) {
+    pub(super) fn publish(&mut self, view: Arc<View>) {
         self.publish_sources();
         let view = Arc::unwrap_or_clone(view).with_undeployed(Arc::clone(&self.undeployed));
-        let view = Arc::new(view);
-        self.outputs.exposition.warm(&view, self.parts.clock.now());
+        let view = Arc::new(view.with_ahead(self.foresight.shown()));
+        let ends_first = self.outputs.exposition.warm(&view, self.parts.clock.now());
+        self.foresight.take(ends_first);
         self.outputs.view.send_replace(view);
     }
 

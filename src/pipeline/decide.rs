@@ -42,6 +42,7 @@ impl Pipeline {
         self.notify_rungs(now).await?;
         self.notify_snoozed(now).await?;
         self.notify_reminders(now).await?;
+        self.notify_ahead(now).await?;
         self.notify_digest(now).await
     }
 
@@ -304,8 +305,8 @@ impl Pipeline {
         let key = condition.key();
         tracing::info!(condition = %key.replace('\u{1f}', " "), raised = raised.is_some(), "condition changed");
         let event = topic.map(|topic| {
-            let since = follows_from(&topic).unwrap_or(since);
-            self.event(severity, topic, &Occasion::Since(since))
+            let occasion = occasion(&topic, since);
+            self.event(severity, topic, &occasion)
         });
         let reason = if raised.is_some() { "began" } else { "ended" };
         let channels = match &event {
@@ -326,7 +327,7 @@ impl Pipeline {
         self.draft.condition(key, raised);
     }
 
-    fn event(&self, severity: Severity, topic: Topic, occasion: &Occasion) -> Event {
+    pub(super) fn event(&self, severity: Severity, topic: Topic, occasion: &Occasion) -> Event {
         let id = event_id(&topic, severity, occasion);
         Event { id, at: self.parts.clock.now(), severity, topic }
     }
@@ -361,11 +362,13 @@ fn severity_of(facts: &Facts, notified: Notified, newer: Option<&Newer>) -> Seve
     }
 }
 
-/// Returns the instant that a condition follows from, where that is not when it was found.
-const fn follows_from(topic: &Topic) -> Option<Timestamp> {
+/// Returns the occasion of a condition: the instant that it follows from, which may not be when it was found. What is ahead is
+/// said once, whenever that is.
+fn occasion(topic: &Topic, since: Timestamp) -> Occasion {
     match topic {
-        Topic::SourceStale { last_proven, .. } => *last_proven,
-        _ => None,
+        Topic::SourceStale { last_proven, .. } => Occasion::Since(last_proven.unwrap_or(since)),
+        Topic::EndsFirst { .. } => Occasion::First,
+        _ => Occasion::Since(since),
     }
 }
 

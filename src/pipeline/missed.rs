@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Pipeline;
 use crate::expiry::{Inventory, Ledger, RowId, Status, Timestamp};
-use crate::store::Post;
+use crate::store::{About, Post};
 
 /// Before the number of a certificate in the key under which it is stored that what waits about it is held.
 const KEY: &str = "missed\u{1f}";
@@ -59,7 +59,7 @@ impl Pipeline {
         for row in rows {
             if self.ledger.contains(*row) && self.missed.insert(*row) {
                 self.draft.condition(key(*row), Some(at));
-                self.draft.post(Post::Held { row: *row, at });
+                self.draft.post(Post::Held { about: About::Certificate(*row), at });
             }
         }
     }

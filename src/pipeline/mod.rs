@@ -8,7 +8,7 @@
 //! served there) and `scopes` (what becomes of a scope that is not listed), `source_status` (how every source is doing),
 //! `poll_counts` (what the log says of a poll), `decide` (what is notified), `authorities` (once for
 //! all places of a CA), `deployment` (what is served and should not be), `bound` (where providers use what may be
-//! replaced), `reminders` (what is said again), `digest` (how everything stands, once a day), `snoozes` with `quiet` (what is not said for a while),
+//! replaced), `reminders` (what is said again), `ahead` (what will hurt later), `digest` (how everything stands, once a day), `snoozes` with `quiet` (what is not said for a while),
 //! `renewed` (which alerts something new may have ended), `missed` (which are about what was not found), `ended` (which are
 //! over), `open` (what is open when channels change), `orders` (what an
 //! operator does about messages) and `self_checks` (what is wrong with the daemon itself), `draft` (the
@@ -34,6 +34,7 @@ use crate::metrics::{DaemonMetrics, Exposition};
 use crate::scan::{ScanEvent, SourceStatus};
 use crate::store::{Audited, OutboxRequest, Saved, Store, StoreError};
 
+mod ahead;
 mod apply;
 mod audit;
 mod authorities;
@@ -66,6 +67,7 @@ mod tests;
 
 pub use source_status::last_reads;
 
+use ahead::Foresight;
 use commit::{Saver, Witness};
 use digest::Bell;
 use draft::Draft;
@@ -206,6 +208,7 @@ pub struct Pipeline {
     ledger: Ledger,
     renewing: Renewing,
     reminders: Reminders,
+    foresight: Foresight,
     quiet: Quiet,
     bell: Bell,
     /// Certificates that were not found, and of whose alerts nothing is said meanwhile.
@@ -251,6 +254,7 @@ impl Pipeline {
             ledger,
             renewing,
             reminders: Reminders::default(),
+            foresight: Foresight::default(),
             quiet: Quiet::restored(saved.snoozes),
             bell: Bell::restored(&saved.conditions),
             missed,
@@ -377,6 +381,7 @@ impl Pipeline {
                 self.settings = *settings;
                 self.follow_settings();
                 self.restart_reminders();
+                self.foresight.look_again();
             }
             Command::Channel(channel, health) => self.channel_changed(channel, health),
             Command::Order(request) => self.order(request).await,

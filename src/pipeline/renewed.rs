@@ -3,7 +3,7 @@
 use super::Pipeline;
 use super::draft::AlertChanges;
 use crate::expiry::{Part, Renewals, Renewing, RowId, Timestamp, plan_renewed};
-use crate::store::Post;
+use crate::store::{About, Post};
 
 impl Pipeline {
     /// Notes which open alerts something new may have ended. Nothing is said of those for now, and a restart remembers
@@ -17,7 +17,7 @@ impl Pipeline {
         for (row, from) in renewed {
             if self.renewing.note(row, from) {
                 self.draft.condition(Renewing::key(row), Some(from));
-                self.draft.post(Post::Held { row, at });
+                self.draft.post(Post::Held { about: About::Certificate(row), at });
             }
         }
         for row in returned {

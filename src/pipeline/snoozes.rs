@@ -177,7 +177,7 @@ impl Pipeline {
     }
 
     /// Returns whether it is not sure what became of a certificate.
-    fn is_unsure(&mut self, row: RowId) -> bool {
+    pub(super) fn is_unsure(&mut self, row: RowId) -> bool {
         self.renewing.holds(row) || self.missed.contains(&row) || self.absence.holds_back(row)
     }
 

@@ -192,6 +192,14 @@ impl SourceStatuses {
         self.of_scope(source, scope).next().is_some()
     }
 
+    /// Returns whether every part of a scope was read to its end, proven or not: what is counted in it is no beginning.
+    pub(super) fn is_read(&self, source: &str, scope: &str) -> bool {
+        let is_read =
+            |record: &Record| record.scan.last_proven.is_some() || record.scan.error.is_none();
+        let mut parts = self.of_scope(source, scope).peekable();
+        parts.peek().is_some() && parts.all(|(_, record)| is_read(record))
+    }
+
     /// Returns the state of every source, in the order of `watched`.
     pub(super) fn published(&self, watched: &[Watched]) -> Vec<SourceStatus> {
         let known = watched.iter().filter_map(|source| self.sources.get(&source.name));

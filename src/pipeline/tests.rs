@@ -16,6 +16,7 @@ use crate::scan::{Candidate, LastRead, Reading, Report};
 use crate::source::{Page, Slice, Window};
 use crate::store::{Batch, BatchUpdate, Body, ChannelState, Checkpoint, ListQuery, Sqlite};
 
+mod ahead;
 mod audit;
 mod authorities;
 mod clock;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+mod ahead;
 mod daily;
 mod rows;
 
@@ -15,6 +16,7 @@ use crate::expiry::{
     Accepted, EndpointNews, Event, Facts, Invalid, InvalidReason, Newer, Rung, Severity, Timestamp,
     Topic,
 };
+use ahead::{AheadRow, ahead, ends_first_row};
 use daily::{DailyRow, daily, daily_row};
 use rows::{FactsRow, NewerRow, facts, facts_row, newer, newer_row};
 
@@ -80,6 +82,7 @@ enum TopicRow<'a> {
         facts: FactsRow<'a>,
         elsewhere: Option<NewerRow<'a>>,
     },
+    Ahead(AheadRow<'a>),
     SourceStale {
         source: Cow<'a, str>,
         last_proven: Option<i64>,
@@ -179,16 +182,14 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
         Topic::Renewed { facts, successor, successor_not_after: end } => {
             renewed_row(facts, successor, *end)
         }
+        Topic::EndsFirst { facts, leaves, places } => {
+            TopicRow::Ahead(ends_first_row(facts, *leaves, *places))
+        }
         Topic::SourceStale { source, last_proven, error } => {
-            let last_proven = last_proven.map(Timestamp::seconds);
-            let error = error.as_deref().map(Cow::Borrowed);
-            TopicRow::SourceStale { source: source.into(), last_proven, error }
+            stale_row(source, *last_proven, error.as_deref())
         }
         Topic::SourceRecovered { source } => TopicRow::SourceRecovered { source: source.into() },
-        Topic::PlaceUnreadable { source, place, error } => {
-            let (source, place) = (source.into(), place.into());
-            TopicRow::PlaceUnreadable { source, place, error: error.into() }
-        }
+        Topic::PlaceUnreadable { source, place, error } => unreadable_row(source, place, error),
         Topic::PlaceReadable { source, place } => {
             TopicRow::PlaceReadable { source: source.into(), place: place.into() }
         }
@@ -237,6 +238,7 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
         TopicRow::Gone { facts: row, elsewhere } => {
             Topic::Gone { facts: facts(row)?, elsewhere: elsewhere.map(newer) }
         }
+        TopicRow::Ahead(row) => ahead(row)?,
         TopicRow::NotificationDead { channel, code } => {
             Topic::NotificationDead { channel: channel.into_owned(), code: code.into_owned() }
         }
@@ -285,6 +287,19 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
         TopicRow::DailyDigest(row) => Topic::DailyDigest(Box::new(daily(*row)?)),
         TopicRow::Test => Topic::Test,
     })
+}
+
+fn stale_row<'a>(
+    source: &'a str,
+    last_proven: Option<Timestamp>,
+    error: Option<&'a str>,
+) -> TopicRow<'a> {
+    let last_proven = last_proven.map(Timestamp::seconds);
+    TopicRow::SourceStale { source: source.into(), last_proven, error: error.map(Cow::Borrowed) }
+}
+
+fn unreadable_row<'a>(source: &'a str, place: &'a str, error: &'a str) -> TopicRow<'a> {
+    TopicRow::PlaceUnreadable { source: source.into(), place: place.into(), error: error.into() }
 }
 
 fn stale(source: String, last_proven: Option<i64>, error: Option<String>) -> Topic {

@@ -120,10 +120,10 @@ pub enum Post {
         /// The channels that there are.
         channels: Vec<String>,
     },
-    /// Nothing is said of a certificate for now: what waits about it is settled, and who was told stays told.
+    /// Nothing is said of it for now: what waits about it is settled, and who was told stays told.
     Held {
-        /// The certificate.
-        row: RowId,
+        /// The alert or condition.
+        about: About,
         /// When.
         at: Timestamp,
     },

@@ -149,6 +149,10 @@ fn of_alert(topic: &Topic, at: Timestamp) -> Option<Map<String, Value>> {
             });
             of_certificate(facts, at, &["not_deployed", word.as_str()], own)
         }
+        Topic::EndsFirst { facts, leaves, places } => {
+            let own = json!({ "leaves": leaves, "places": places });
+            of_certificate(facts, at, &["ends_first"], own)
+        }
         Topic::Gone { facts, elsewhere } => {
             let own = json!({ "elsewhere": elsewhere.as_ref().map(of_newer) });
             of_certificate(facts, at, &["gone"], own)
@@ -205,6 +209,7 @@ fn of_condition(topic: &Topic) -> Value {
         }
         Topic::Expiring { .. }
         | Topic::NotDeployed { .. }
+        | Topic::EndsFirst { .. }
         | Topic::Gone { .. }
         | Topic::Renewed { .. }
         | Topic::ClockRecovered
@@ -458,6 +463,7 @@ mod tests {
         channel.up: ["channel"]
         notification.dead: ["channel", "code"]
         certificate.gone: ["certificate", "days_left", "dedup_key", "elsewhere", "place", "problem_key", "scope", "seconds_left", "source"]
+        ca.ends_first: ["certificate", "days_left", "dedup_key", "leaves", "place", "places", "problem_key", "scope", "seconds_left", "source"]
         certificate.not_deployed: ["bound", "certificate", "days_left", "dedup_key", "newer", "place", "problem_key", "rung", "scope", "seconds_left", "since", "source"]
         clock.suspect: ["detail"]
         clock.recovered: []

@@ -1,14 +1,13 @@
 //! The sums of one chunk.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, Datelike};
 
 use super::super::certificate::{Kind, Timestamp};
 use super::chunk::{Chunk, Slot};
 use super::view::View;
-use super::{ScopeId, record::signers};
+use super::{RowId, ScopeId, record::signers};
 
 /// Bounds of the histogram of remaining time, in seconds: 30 days ago, 0, 1, 3, 7, 14, 30, 60, 90, 180 days, 1, 2 and
 /// 5 years of 365 days.
@@ -26,17 +25,18 @@ const DAY: i64 = 86_400;
 /// What ended longer ago than this is history: it is counted, and no longer the earliest end.
 const LONG_ENDED: i64 = 30 * DAY;
 
-/// The authorities of a scope by the digest that their leaves carry: the serial and the latest end.
-pub(super) type Ends = BTreeMap<u64, (Arc<str>, Option<Timestamp>)>;
+/// The authorities of a scope by the digest that their leaves carry: of all that sign as one the one that ends last.
+pub(super) type Ends = BTreeMap<u64, (RowId, Option<Timestamp>)>;
 
-/// Returns the ends of the authorities of a scope. Where two have one serial, a leaf is held against the later end.
+/// Returns the ends of the authorities of a scope. Where two sign as one, a leaf is held against the later end.
 pub(super) fn signer_ends(view: &View, scope: ScopeId) -> Ends {
     let mut ends = Ends::new();
     for ca in view.cas(scope) {
         for signer in signers(&ca.signs) {
-            let serial = || (Arc::clone(&ca.serial), None);
-            let (_, end) = ends.entry(signer).or_insert_with(serial);
-            *end = (*end).max(ca.not_after);
+            let last = ends.entry(signer).or_insert((ca.row, ca.not_after));
+            if ca.not_after > last.1 {
+                *last = (ca.row, ca.not_after);
+            }
         }
     }
     ends
@@ -47,7 +47,7 @@ pub(super) fn signer_ends(view: &View, scope: ScopeId) -> Ends {
 pub(super) struct Fixed {
     pub(super) kinds: [FixedKind; Kind::ALL.len()],
     pub(super) months: BTreeMap<(i32, u8), u64>,
-    pub(super) outliving: BTreeMap<Arc<str>, u64>,
+    pub(super) outliving: BTreeMap<RowId, u64>,
 }
 
 /// Those of one kind.
@@ -186,22 +186,22 @@ fn active(chunk: &Chunk, kind: Kind) -> impl Iterator<Item = i64> + '_ {
     chunk.iter().filter(is_active).map(|slot| slot.end)
 }
 
-fn outliving(chunk: &Chunk, signers: &Ends) -> BTreeMap<Arc<str>, u64> {
+fn outliving(chunk: &Chunk, signers: &Ends) -> BTreeMap<RowId, u64> {
     let mut counts = BTreeMap::new();
     let Some((_, latest)) = chunk.ends() else { return counts };
     // Most authorities outlive everything that they signed: then there is nothing to look for.
     let outlived: BTreeMap<_, _> = signers
         .iter()
-        .filter_map(|(name, (serial, until))| Some((*name, (serial, until.as_ref()?.seconds()))))
+        .filter_map(|(name, (ca, until))| Some((*name, (*ca, until.as_ref()?.seconds()))))
         .filter(|(_, (_, until))| *until < latest)
         .collect();
     if outlived.is_empty() {
         return counts;
     }
     for (issuer, end) in chunk.active_leaves() {
-        let Some((serial, signed_until)) = outlived.get(&issuer) else { continue };
+        let Some((ca, signed_until)) = outlived.get(&issuer) else { continue };
         if end > *signed_until {
-            *counts.entry(Arc::clone(serial)).or_default() += 1;
+            *counts.entry(*ca).or_default() += 1;
         }
     }
     counts

@@ -5,7 +5,7 @@
 //! [`Inventory`]), `places` (which certificate a sighting in a place is of), `lost` (or one whose issuer got lost),
 //! `restate` (succession applied), `deployment` (what is served, and what should be), `copies` (one CA in many places), `view`
 //! (what readers get), `select` (which of them, in which order), `lookup` (or by what they are known by), `overview`,
-//! `chunk_sums` and `sums`.
+//! `ahead` with `foresee`, `chunk_sums` and `sums`.
 //!
 //! # Memory
 //!
@@ -27,10 +27,12 @@ mod restate;
 mod shares;
 mod deployment;
 mod copies;
+mod ahead;
 mod view;
 mod select;
 mod lookup;
 mod overview;
+mod foresee;
 mod stand;
 mod chunk_sums;
 mod sums;
@@ -44,6 +46,7 @@ use std::collections::BTreeMap;
 
 use super::certificate::{Kind, Status, Timestamp};
 
+pub use ahead::{Ahead, EndsFirst};
 pub(super) use chunk::{Chunk, row_at};
 pub use lookup::IdPrefix;
 pub use overview::Overview;

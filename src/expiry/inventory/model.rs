@@ -166,15 +166,16 @@ impl World {
             kind.earliest = Some(kind.earliest.map_or(end, |earliest| earliest.min(end)));
         }
         *sums.months.entry(month(end)).or_default() += 1;
-        let signers = self.stored.values().filter(|ca| {
+        let signers = self.stored.iter().filter(|(_, ca)| {
             ca.scope == stored.scope
                 && ca.sighting.kind == Kind::Ca
                 && ca.sighting.serial == stored.sighting.issuer
         });
-        let signed_until = signers.filter_map(|ca| ca.sighting.not_after).max();
+        let ends = signers.filter_map(|(row, ca)| Some((ca.sighting.not_after?, *row)));
+        let last = ends.max_by_key(|(end, row)| (*end, std::cmp::Reverse(*row)));
         let leaf = stored.sighting.kind != Kind::Ca && !stored.sighting.issuer.is_empty();
-        if leaf && signed_until.is_some_and(|until| end > until) {
-            *sums.outliving.entry(stored.sighting.issuer.as_str().into()).or_default() += 1;
+        if let Some((_, row)) = last.filter(|(until, _)| leaf && end > *until) {
+            *sums.outliving.entry(row).or_default() += 1;
         }
     }
 

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{AddAssign, SubAssign};
-use std::sync::Arc;
 
 use super::super::certificate::{Kind, Timestamp};
-use super::ScopeId;
 use super::chunk::Chunk;
 use super::chunk_sums::{Ends, Fixed, Moving, signer_ends};
 use super::view::View;
+use super::{RowId, ScopeId};
 
 pub use super::chunk_sums::BUCKETS;
 
@@ -20,8 +19,9 @@ pub struct Sums {
     pub kinds: [KindSums; Kind::ALL.len()],
     /// Active certificates by the year and month, in UTC, that they end in.
     pub months: BTreeMap<(i32, u8), u64>,
-    /// Active certificates that end after the authority in the same scope that signed them, by its serial.
-    pub outliving: BTreeMap<Arc<str>, u64>,
+    /// Active certificates that end after the authority in the same scope that signed them. Of several that sign as one it is
+    /// the one that ends last.
+    pub outliving: BTreeMap<RowId, u64>,
 }
 
 /// Sums over the certificates of one kind in one scope.
@@ -136,8 +136,8 @@ impl SumsCache {
         for (month, count) in &sums.fixed.months {
             by.make(total.months.entry(*month).or_default(), *count);
         }
-        for (serial, count) in &sums.fixed.outliving {
-            by.make(total.outliving.entry(Arc::clone(serial)).or_default(), *count);
+        for (authority, count) in &sums.fixed.outliving {
+            by.make(total.outliving.entry(*authority).or_default(), *count);
         }
         let ends = self.ends.entry(scope).or_default();
         for (total, fixed) in ends.iter_mut().zip(&sums.fixed.kinds) {

@@ -101,7 +101,7 @@ fn an_authority_is_listed_and_its_leaves_outlive_it() {
     let mut outliving = |world: &mut World| {
         let view = world.inventory.view();
         let sums = &cache.refresh(&view, at(NOW))[&ScopeId(1)];
-        (sums.outliving.get("ca1").copied(), view.cas(ScopeId(1)))
+        (sums.outliving.get(&row).copied(), view.cas(ScopeId(1)))
     };
     let listed =
         |end| vec![CaRow { row, serial: "ca1".into(), signs: "ca1".into(), not_after: end }];
@@ -126,9 +126,9 @@ fn an_authority_counts_for_leaves_in_other_chunks_too() {
     }
     let mut cache = SumsCache::new();
     for (end, outliving) in [(None, None), (Some(NOW), Some(4096)), (Some(NOW + DAY), None)] {
-        world.apply(0, &Sighting { kind: Kind::Ca, ..device("ca1", "", end) });
+        let row = world.apply(0, &Sighting { kind: Kind::Ca, ..device("ca1", "", end) }).row;
         let sums = &cache.refresh(&world.inventory.view(), at(NOW))[&ScopeId(1)];
-        assert_eq!(sums.outliving.get("ca1").copied(), outliving);
+        assert_eq!(sums.outliving.get(&row).copied(), outliving);
     }
 }
 

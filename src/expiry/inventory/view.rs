@@ -8,7 +8,7 @@ use super::super::ladders::Issuers;
 use super::authorities::{Authorities, Signers};
 use super::chunk::{Chunk, ROWS, Slot, place, row_at};
 use super::top_k::TopK;
-use super::{Row, RowId, ScopeId, Undeployed};
+use super::{Ahead, Row, RowId, ScopeId, Undeployed};
 
 /// A certificate that ended longer ago than this is ranked behind those that end in the future.
 pub(super) const LONG_ENDED_SECONDS: i64 = 30 * 86_400;
@@ -26,6 +26,7 @@ pub struct View {
     names: Arc<Names>,
     authorities: Arc<Authorities>,
     undeployed: Arc<Undeployed>,
+    ahead: Arc<Ahead>,
     issuers: Arc<Issuers>,
 }
 
@@ -50,7 +51,8 @@ impl View {
         authorities: Arc<Authorities>,
         issuers: Arc<Issuers>,
     ) -> Self {
-        Self { version, chunks, names, authorities, undeployed: Arc::default(), issuers }
+        let (undeployed, ahead) = (Arc::default(), Arc::default());
+        Self { version, chunks, names, authorities, undeployed, ahead, issuers }
     }
 
     /// Returns the same state with what is served although a newer one is known.
@@ -62,6 +64,17 @@ impl View {
     /// Returns what is served although a newer one is known.
     pub fn undeployed(&self) -> &Arc<Undeployed> {
         &self.undeployed
+    }
+
+    /// Returns the same state with what was warned of ahead.
+    #[must_use]
+    pub fn with_ahead(self, ahead: Arc<Ahead>) -> Self {
+        Self { ahead, ..self }
+    }
+
+    /// Returns what was warned of ahead, and is true still.
+    pub fn ahead(&self) -> &Arc<Ahead> {
+        &self.ahead
     }
 
     /// Returns what issuers are called, by their digests, as far as that is known.

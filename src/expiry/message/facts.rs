@@ -2,7 +2,7 @@
 
 use super::Fact;
 use super::phrases::{FACT, Phrases, SENTENCE, WHOLE, number};
-use super::words::Label;
+use super::words::{self, Label};
 use crate::expiry::certificate::Kind;
 use crate::expiry::endpoint::EndpointNews;
 use crate::expiry::event::{Event, Topic};
@@ -19,6 +19,12 @@ impl Phrases {
             Topic::Expiring { facts, .. } | Topic::NotDeployed { facts, .. } => {
                 let more = self.what_to_know(&event.topic);
                 self.told([&self.identity(facts)[..], &more].concat())
+            }
+            Topic::EndsFirst { facts, .. } => {
+                let more = self.what_to_know(&event.topic);
+                let to_do = words::renew_authority(self.language).to_owned();
+                let to_do = [(Label::Hint, to_do)];
+                self.told([&self.identity(facts)[..], &more, &to_do].concat())
             }
             Topic::Gone { facts, elsewhere } => {
                 let other = elsewhere.as_ref().map(|other| self.newer(other)).unwrap_or_default();
@@ -123,6 +129,7 @@ impl Phrases {
             | Topic::NotDeployed { .. }
             | Topic::Renewed { .. }
             | Topic::Gone { .. }
+            | Topic::EndsFirst { .. }
             | Topic::ClockRecovered
             | Topic::DailyDigest(_)
             | Topic::Test => Vec::new(),

@@ -307,7 +307,8 @@ fn had_long_ended(event: &Event) -> bool {
 }
 
 const fn is_alert(event: &Event) -> bool {
-    matches!(event.topic, Topic::Expiring { .. } | Topic::NotDeployed { .. })
+    let topic = &event.topic;
+    matches!(topic, Topic::Expiring { .. } | Topic::NotDeployed { .. } | Topic::EndsFirst { .. })
 }
 
 /// Returns the whole days from `at` to `end`, negative after it: the same in words and for programs.

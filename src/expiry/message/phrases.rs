@@ -51,6 +51,7 @@ impl Phrases {
         match (&event.topic, self.language) {
             (Topic::Expiring { facts, leaves, .. }, _) => self.expiring(facts, *leaves),
             (Topic::NotDeployed { facts, .. }, _) => self.not_deployed(facts),
+            (Topic::EndsFirst { facts, leaves, .. }, _) => self.ends_first(facts, *leaves),
             (Topic::Renewed { .. }, En) => format!("certificate {name} is renewed"),
             (Topic::Renewed { .. }, Zh) => format!("证书 {name} 已续期"),
             (Topic::Gone { .. }, En) => format!("certificate {name} is gone"),
@@ -94,14 +95,8 @@ impl Phrases {
             (Topic::ChannelDown { .. }, Zh) => format!("通道 {name} 无法投递"),
             (Topic::ChannelUp { .. }, En) => format!("channel {name} delivers again"),
             (Topic::ChannelUp { .. }, Zh) => format!("通道 {name} 恢复投递"),
-            (Topic::ClockSuspect { .. }, En) => {
-                "the clock of this machine cannot be trusted, nothing is evaluated".to_owned()
-            }
-            (Topic::ClockSuspect { .. }, Zh) => "本机时钟不可信，已停止判断到期".to_owned(),
-            (Topic::ClockRecovered, En) => {
-                "the clock of this machine can be trusted again".to_owned()
-            }
-            (Topic::ClockRecovered, Zh) => "本机时钟恢复可信".to_owned(),
+            (Topic::ClockSuspect { .. }, _) => self.suspect().to_owned(),
+            (Topic::ClockRecovered, _) => self.trusted_again().to_owned(),
             (Topic::ClockOffset { seconds, .. }, _) => self.offset(&name, *seconds),
             (Topic::DailyDigest(digest), _) => self.daily_headline(digest),
             (Topic::Test, En) => "test message, this channel works".to_owned(),
@@ -151,6 +146,9 @@ impl Phrases {
                 (Label::Undeployed, self.newer(newer)),
                 (Label::Since, self.time_if(*since)),
             ],
+            Topic::EndsFirst { leaves, places, .. } => {
+                vec![(Label::Outliving, leaves.to_string()), (Label::Places, number(*places))]
+            }
             _ => Vec::new(),
         }
     }
@@ -211,6 +209,17 @@ impl Phrases {
                 )
             }
             (Zh, Some(leaves)) => format!("CA 证书 {name} {when}，涉及 {leaves} 张有效证书"),
+        }
+    }
+
+    fn ends_first(self, facts: &Facts, leaves: u64) -> String {
+        let (name, when) = (certificate_name(facts), self.when(facts.not_after));
+        match self.language {
+            En => {
+                let leaves = words::counted(leaves, "active certificate");
+                format!("CA certificate {name} {when}, before {leaves} that it signed")
+            }
+            Zh => format!("CA 证书 {name} {when}，早于它签发的 {leaves} 张有效证书"),
         }
     }
 
@@ -299,6 +308,20 @@ impl Phrases {
                 )
             }
             Zh => format!("{place} 的清单缺少 {unlisted} 张证书，但单独查询时存在，未移除"),
+        }
+    }
+
+    const fn suspect(self) -> &'static str {
+        match self.language {
+            En => "the clock of this machine cannot be trusted, nothing is evaluated",
+            Zh => "本机时钟不可信，已停止判断到期",
+        }
+    }
+
+    const fn trusted_again(self) -> &'static str {
+        match self.language {
+            En => "the clock of this machine can be trusted again",
+            Zh => "本机时钟恢复可信",
         }
     }
 

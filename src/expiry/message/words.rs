@@ -71,6 +71,19 @@ pub(super) const fn served_nowhere(language: Language) -> &'static str {
     }
 }
 
+/// Returns what to do about an authority that expires before what it signed.
+pub(super) const fn renew_authority(language: Language) -> &'static str {
+    match language {
+        En => {
+            "bring a new CA into every trust store, then issue these certificates anew under it: on the day that this one expires \
+             all of them stop working"
+        }
+        Zh => {
+            "先将新的 CA 部署到所有信任库，再用它重新签发这些证书：此 CA 到期当天，它们将全部失效"
+        }
+    }
+}
+
 /// Returns the line for what had ended long before it was first seen.
 pub(super) fn long_ended(count: u64, language: Language) -> String {
     match language {
@@ -162,6 +175,7 @@ const fn kind_words(kind: EventKind) -> (&'static str, &'static str) {
         EventKind::CertificateNotDeployed => ("issued, not deployed", "新证书未部署"),
         EventKind::CertificateRenewed => ("renewed", "已续期"),
         EventKind::CertificateGone => ("gone", "已移除"),
+        EventKind::CaEndsFirst => ("CA expires first", "签发机构先于所签证书到期"),
         EventKind::EndpointInvalid => ("endpoint refused by clients", "端点证书被客户端拒绝"),
         EventKind::EndpointUnreachable => ("endpoint not reachable", "端点无法连接"),
         EventKind::EndpointReachable => ("endpoint reachable again", "端点恢复连接"),
@@ -230,6 +244,8 @@ pub(super) enum Label {
     Serial,
     NotAfter,
     Leaves,
+    /// The certificates that an authority has signed and that expire after it.
+    Outliving,
     Places,
     Successor,
     SuccessorNotAfter,
@@ -271,6 +287,7 @@ impl Label {
             Self::Serial => "Serial",
             Self::NotAfter => "Expiry",
             Self::Leaves => "Active certificates that expire with it",
+            Self::Outliving => "Active certificates that expire after it",
             Self::Places => "Places with it",
             Self::Successor => "Successor",
             Self::SuccessorNotAfter => "Successor expires",
@@ -307,6 +324,7 @@ impl Label {
             Self::Serial => "序列号",
             Self::NotAfter => "到期时间",
             Self::Leaves => "随之失效的有效证书",
+            Self::Outliving => "晚于它到期的有效证书",
             Self::Places => "所在位置数",
             Self::Successor => "新证书",
             Self::SuccessorNotAfter => "新的到期时间",

@@ -200,7 +200,8 @@ impl Snoozed {
 
 /// Returns whether an event says of a certificate that it needs somebody.
 pub(super) const fn is_alert(event: &Event) -> bool {
-    matches!(event.topic, Topic::Expiring { .. } | Topic::NotDeployed { .. })
+    let topic = &event.topic;
+    matches!(topic, Topic::Expiring { .. } | Topic::NotDeployed { .. } | Topic::EndsFirst { .. })
 }
 
 fn rung(event: &Event) -> Option<Rung> {

@@ -383,7 +383,8 @@ fn every_event() -> impl Iterator<Item = (&'static str, &'static str)> {
             | EventKind::InventoryConsistent
             | EventKind::ChannelUp
             | EventKind::ClockRecovered => &["ended"],
-            EventKind::EndpointInvalid
+            EventKind::CaEndsFirst
+            | EventKind::EndpointInvalid
             | EventKind::EndpointUnreachable
             | EventKind::PlaceUnreadable
             | EventKind::SourceStale

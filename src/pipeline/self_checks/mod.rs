@@ -263,6 +263,11 @@ impl SelfChecks {
         self.conditions.holds(condition)
     }
 
+    /// Returns what was said once of what is ahead.
+    pub(super) fn ahead(&self) -> Vec<Condition> {
+        self.conditions.ahead()
+    }
+
     /// Returns what was reported of the places of a source and is not over.
     pub(super) fn of_places(&self, source: &str) -> Vec<Condition> {
         self.conditions.of_places(source)
@@ -310,6 +315,7 @@ impl SelfChecks {
             | Condition::Place(name, _)
             | Condition::Unreachable(name, _)
             | Condition::Invalid(name, ..)
+            | Condition::EndsFirst(name, ..)
             | Condition::Offset(name) => source(name),
             Condition::Channel(name) => channel(name),
             Condition::Clock => true,

@@ -177,6 +177,8 @@ fn topic() -> BoxedStrategy<Topic> {
         ),
         (facts(), option::of(newer()))
             .prop_map(|(facts, elsewhere)| Topic::Gone { facts, elsewhere }),
+        (facts(), any::<u64>(), option::of(any::<u64>()))
+            .prop_map(|(facts, leaves, places)| Topic::EndsFirst { facts, leaves, places }),
         (text(), text()).prop_map(|(channel, code)| Topic::NotificationDead { channel, code }),
         (facts(), text(), time()).prop_map(|(facts, successor, successor_not_after)| {
             Topic::Renewed { facts, successor, successor_not_after }

@@ -44,7 +44,7 @@ pub(super) struct Posted {
 enum Way {
     Say(About),
     Rung(RowId),
-    Held(RowId),
+    Held(About),
     /// With the event, or without a word.
     Closed(RowId, bool),
     Over(String, bool),
@@ -59,7 +59,7 @@ impl Posted {
         match self.way.clone() {
             Way::Say(about) => Post::Say { event, channels, about },
             Way::Rung(row) => Post::Rung { row, event, channels },
-            Way::Held(row) => Post::Held { row, at },
+            Way::Held(about) => Post::Held { about, at },
             Way::Closed(row, said) => Post::Closed { row, at, event: word(said), channels },
             Way::Over(key, said) => Post::Over { key, at, event: word(said), channels },
             Way::Channels => Post::Channels { at, names: channels },
@@ -135,7 +135,8 @@ fn a_way() -> impl Strategy<Value = Way> {
         1 => row().prop_map(|row| Way::Say(About::Certificate(row))),
         2 => key().prop_map(|key| Way::Say(About::Condition(key))),
         4 => row().prop_map(Way::Rung),
-        1 => row().prop_map(Way::Held),
+        1 => row().prop_map(|row| Way::Held(About::Certificate(row))),
+        1 => key().prop_map(|key| Way::Held(About::Condition(key))),
         2 => (row(), said()).prop_map(|(row, said)| Way::Closed(row, said)),
         2 => (key(), said()).prop_map(|(key, said)| Way::Over(key, said)),
         1 => Just(Way::Channels),

@@ -140,7 +140,7 @@ pub(super) async fn holds_what_waits_and_keeps_who_was_told(place: impl Place) {
         begin(&*store, channel, "b1").await;
     }
     end(&*store, "ops", "b1", delivered(120)).await;
-    let held = Post::Held { row: ROW, at: at(130) };
+    let held = Post::Held { about: About::Certificate(ROW), at: at(130) };
     assert_eq!(post(&*store, held).await, [("room".to_owned(), 1)]);
     assert_eq!(ids(&*store, "dev").await, ["30d"], "it may have arrived");
     assert_eq!((told(&*store).await, ids(&*store, "room").await.len()), (names(&["ops"]), 0));

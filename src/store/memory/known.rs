@@ -51,6 +51,11 @@ impl Known {
         self.scans.extend(commit.scans.iter().map(scan_entry));
     }
 
+    /// Returns whether a condition began and is not over.
+    pub(super) fn stands(&self, key: &str) -> bool {
+        self.conditions.contains_key(key)
+    }
+
     pub(super) fn saved(&self) -> Saved {
         let scope = |(id, (source, scope)): (&ScopeId, &(String, String))| {
             (*id, source.clone(), scope.clone())

@@ -239,7 +239,7 @@ impl Store for Memory {
         if let Some(verdict) = verdict {
             history.sent(outbox, batch, verdict);
         }
-        outbox.settle(batch, update, state, &mut known.ledger)?;
+        outbox.settle(batch, update, state, known)?;
         tables.end(Durability::Power);
         Ok(())
     }

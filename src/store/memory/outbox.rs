@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::types::{KEPT, KEPT_DEAD};
 use super::super::{About, Batch, BatchUpdate, Body, ChannelState, Pending, StoreError};
-use super::known::Ledger;
+use super::known::Known;
 use crate::expiry::{Event, Timestamp, said_again};
 
 #[derive(Clone, Default)]
@@ -131,10 +131,10 @@ impl Outbox {
         (channel, batch): (&str, &str),
         update: &BatchUpdate,
         state: &ChannelState,
-        ledger: &mut Ledger,
+        known: &mut Known,
     ) -> Result<(), StoreError> {
         match update {
-            BatchUpdate::Delivered { at } => self.delivered(channel, batch, *at, ledger),
+            BatchUpdate::Delivered { at } => self.delivered(channel, batch, *at, known),
             BatchUpdate::Retry(next) if next.id == batch => {
                 if let Some(known) = self.batches.get_mut(&key(channel, batch)) {
                     known.clone_from(next);
@@ -153,7 +153,7 @@ impl Outbox {
                 self.members(channel, batch).for_each(|one| {
                     (one.state, one.code) = (State::Dead(*at), Some(code.clone()));
                 });
-                self.forget_long_before(*at);
+                self.forget_long_before(*at, known);
             }
         }
         self.states.insert(channel.to_owned(), state.clone());
@@ -215,14 +215,14 @@ impl Outbox {
         })
     }
 
-    fn delivered(&mut self, channel: &str, batch: &str, at: Timestamp, ledger: &mut Ledger) {
+    fn delivered(&mut self, channel: &str, batch: &str, at: Timestamp, known: &mut Known) {
         let mut sent = 0;
         for one in self.members(channel, batch) {
             sent += 1;
             one.state = State::Sent(at);
             if let About::Certificate(row) = one.about {
                 one.about = About::Nothing;
-                if let Some((_, told)) = ledger.get_mut(&row) {
+                if let Some((_, told)) = known.ledger.get_mut(&row) {
                     told.insert(channel.to_owned());
                 }
             }
@@ -231,7 +231,7 @@ impl Outbox {
         if sent > 0 {
             self.say_again(channel, at, at);
         }
-        self.forget_long_before(at);
+        self.forget_long_before(at, known);
     }
 
     fn forget_batch(&mut self, channel: &str, batch: &str) {
@@ -239,16 +239,19 @@ impl Outbox {
         self.bodies.remove(&key(channel, batch));
     }
 
-    fn forget_long_before(&mut self, now: Timestamp) {
-        let old = |state: State| match state {
-            State::Sent(at) | State::Settled(at) => at < now.plus(-KEPT),
+    /// What was said of a condition is known for as long as it stands: it is said once.
+    fn forget_long_before(&mut self, now: Timestamp, known: &Known) {
+        let stands = |about: &About| matches!(about, About::Condition(key) if known.stands(key));
+        let old = |one: &Delivery| match one.state {
+            State::Sent(at) => at < now.plus(-KEPT) && !stands(&one.about),
+            State::Settled(at) => at < now.plus(-KEPT),
             State::Dead(at) => at < now.plus(-KEPT_DEAD),
             State::Pending => false,
         };
-        if !self.deliveries.values().any(|one| old(one.state)) {
+        if !self.deliveries.values().any(&old) {
             return;
         }
-        self.deliveries.retain(|_, one| !old(one.state));
+        self.deliveries.retain(|_, one| !old(one));
         let used: std::collections::BTreeSet<_> =
             self.deliveries.values().map(|one| one.event.as_str()).collect();
         self.events.retain(|id, _| used.contains(id.as_str()));

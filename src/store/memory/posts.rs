@@ -42,7 +42,9 @@ impl Outbox {
                 ledger.remove(row);
                 settled
             }
-            Post::Held { row, at } => self.settle_certificate(*row, *at),
+            Post::Held { about: About::Nothing, .. } => Vec::new(),
+            Post::Held { about: About::Certificate(row), at } => self.settle_certificate(*row, *at),
+            Post::Held { about: about @ About::Condition(_), at } => self.settle_about(about, *at),
             Post::Over { key, at, event, channels } => {
                 let about = About::Condition(key.clone());
                 let settled = self.settle_about(&about, *at);

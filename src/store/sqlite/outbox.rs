@@ -82,9 +82,11 @@ const STATE_OF: &str = "
     SELECT gate_until, down, failures, last_success, since, gave_up_at, gave_up_code
     FROM channel_state WHERE channel = ?1";
 
+// What was said of a condition is known for as long as it stands: it is said once.
 const CLEAR_SENT: &str = "
     DELETE FROM delivery WHERE id IN
-        (SELECT id FROM delivery WHERE state = 'sent' AND settled_at < ?1 ORDER BY settled_at LIMIT ?2)
+        (SELECT id FROM delivery WHERE state = 'sent' AND settled_at < ?1 AND NOT EXISTS
+            (SELECT 1 FROM condition WHERE condition.key = delivery.condition) ORDER BY settled_at LIMIT ?2)
     RETURNING event, channel, batch";
 
 const CLEAR_DEAD: &str = "

@@ -133,11 +133,7 @@ fn post_one(transaction: &Transaction<'_>, post: &Post) -> Outcome<Vec<String>> 
         Post::Closed { row, at, event, channels } => {
             close(transaction, *row, *at, event.as_ref(), channels)
         }
-        Post::Held { row, at } => {
-            let settled = settle_certificate(transaction, *row, *at)?;
-            transaction.prepare_cached(LEAVE_GIVEN_UP)?.execute([row.0])?;
-            Ok(settled)
-        }
+        Post::Held { about, at } => hold(transaction, about, *at),
         Post::Over { key, at, event, channels } => {
             over(transaction, key, *at, event.as_ref(), channels)
         }
@@ -147,6 +143,18 @@ fn post_one(transaction: &Transaction<'_>, post: &Post) -> Outcome<Vec<String>> 
             let mut statement = transaction.prepare_cached(SETTLE_OTHERS)?;
             collect(statement.query(params![names, at.seconds()])?, |row| text(row, 0))
         }
+    }
+}
+
+fn hold(transaction: &Transaction<'_>, about: &About, at: Timestamp) -> Outcome<Vec<String>> {
+    match about {
+        About::Nothing => Ok(Vec::new()),
+        About::Certificate(row) => {
+            let settled = settle_certificate(transaction, *row, at)?;
+            transaction.prepare_cached(LEAVE_GIVEN_UP)?.execute([row.0])?;
+            Ok(settled)
+        }
+        About::Condition(key) => settle_condition(transaction, key, at),
     }
 }
 
@@ -178,9 +186,7 @@ fn over(
     event: Option<&Event>,
     channels: &[String],
 ) -> Outcome<Vec<String>> {
-    let mut statement = transaction.prepare_cached(SETTLE_CONDITION)?;
-    let settled: Vec<String> =
-        collect(statement.query(params![key, at.seconds()])?, |row| text(row, 0))?;
+    let settled = settle_condition(transaction, key, at)?;
     transaction.prepare_cached(FORGET_CONDITION)?.execute([key])?;
     if let Some(event) = event {
         let told: Vec<String> =
@@ -188,6 +194,15 @@ fn over(
         enqueue(transaction, event, &told, &About::Nothing, false)?;
     }
     Ok(settled)
+}
+
+fn settle_condition(
+    transaction: &Transaction<'_>,
+    key: &str,
+    at: Timestamp,
+) -> Outcome<Vec<String>> {
+    let mut statement = transaction.prepare_cached(SETTLE_CONDITION)?;
+    collect(statement.query(params![key, at.seconds()])?, |row| text(row, 0))
 }
 
 fn settle_certificate(

@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 use super::asked::AlertParameters;
 use super::parameters::{self, Pairs};
 use super::sources::fresh;
-use crate::catalog::{OpenAlert, OpenAlerts};
-use crate::expiry::{Timestamp, severity};
+use crate::catalog::{EndingFirst, OpenAlert, OpenAlerts};
+use crate::expiry::{EventKind, Severity, Timestamp, severity};
 use crate::web::Shared;
 use crate::web::certificate::{Certificate, rfc3339};
 use crate::web::problem::{Document, Problem};
@@ -28,9 +28,41 @@ const MOST: usize = 1000;
 pub(super) struct Alerts {
     /// The alerts, in the order in which the certificates became known.
     items: Vec<Alert>,
+    /// What will hurt later and was said; on the first page only.
+    ahead: Vec<Ahead>,
     /// What to pass as `cursor` for the page after it; `null` when it was the last.
     #[schema(required)]
     next: Option<String>,
+}
+
+/// Something that will hurt later, of which was said once.
+#[derive(Serialize, ToSchema)]
+struct Ahead {
+    /// The kind of event.
+    #[schema(pattern = "^ca\\.ends_first$")]
+    kind: String,
+    /// How much it asks of the reader.
+    #[schema(pattern = "^warning$")]
+    severity: String,
+    /// The source.
+    source: String,
+    /// The authority that ends first.
+    #[schema(required)]
+    certificate: Option<Certificate>,
+    /// How many active certificates it is about: those that end after the authority that signed them.
+    certificates: u64,
+}
+
+impl Ahead {
+    fn ends_first(found: &EndingFirst, now: Timestamp) -> Self {
+        Self {
+            kind: EventKind::CaEndsFirst.as_str().to_owned(),
+            severity: Severity::Warning.as_str().to_owned(),
+            source: found.entry.facts.source.clone(),
+            certificate: Some(Certificate::of(&found.entry, now)),
+            certificates: found.leaves,
+        }
+    }
 }
 
 /// An alert that is open: what was last said of a certificate.
@@ -89,10 +121,15 @@ pub(super) async fn list(
     };
     let after = cursor.map(str::parse::<u32>).transpose();
     let after = after.map_err(|_| bad("cursor: it is the `next` of the page before"))?;
-    let found = timeout(shared.limits.answer, shared.state.catalog.open_alerts(after, limit)).await;
-    let found = found.map_err(|_| Problem::busy("the store did not answer in time"))??;
+    let catalog = &shared.state.catalog;
+    let read = async { tokio::try_join!(catalog.open_alerts(after, limit), catalog.ends_first()) };
+    let found = timeout(shared.limits.answer, read).await;
+    let (found, ends_first) =
+        found.map_err(|_| Problem::busy("the store did not answer in time"))??;
     let OpenAlerts { items, next } = found;
     let now = shared.state.clock.now();
+    let ahead = ends_first.iter().filter(|_| after.is_none());
+    let ahead = ahead.map(|found| Ahead::ends_first(found, now)).collect();
     let items = items.iter().map(|alert| Alert::of(alert, now)).collect();
-    Ok(fresh(Json(Alerts { items, next: next.map(|next| next.to_string()) })))
+    Ok(fresh(Json(Alerts { items, ahead, next: next.map(|next| next.to_string()) })))
 }

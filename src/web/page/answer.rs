@@ -19,6 +19,8 @@ pub(super) struct Facts<'a> {
     pub(super) overview: &'a Overview,
     /// Served certificates that should be replaced.
     pub(super) not_deployed: u64,
+    /// Authorities that end before what they signed.
+    pub(super) ends_first: u64,
     pub(super) sources: &'a [Standing],
     /// How each channel is.
     pub(super) channels: &'a [Colour],
@@ -26,8 +28,8 @@ pub(super) struct Facts<'a> {
 
 /// Returns the answer.
 pub(super) fn answer(facts: &Facts<'_>, reader: &Reader) -> Answer {
-    let Facts { overview, not_deployed, sources, channels } = *facts;
-    let needing = overview.on_a_rung().max(not_deployed);
+    let Facts { overview, not_deployed, ends_first, sources, channels } = *facts;
+    let needing = overview.on_a_rung().max(not_deployed).max(ends_first);
     let troubled = sources.iter().filter(|source| source.colour >= Colour::Soon);
     let troubled: Vec<&Standing> = troubled.collect();
     let silent = channels.iter().filter(|colour| **colour >= Colour::Soon).count();
@@ -148,7 +150,7 @@ mod tests {
     ) -> [(Colour, String); 2] {
         Language::ALL.map(|language| {
             let reader = Reader { language, here: "/".to_owned(), now: NOW };
-            let facts = Facts { overview, not_deployed: 0, sources, channels };
+            let facts = Facts { overview, not_deployed: 0, ends_first: 0, sources, channels };
             let Answer { colour, sentence } = answer(&facts, &reader);
             (colour, sentence.replace('\u{a0}', " "))
         })

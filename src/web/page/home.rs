@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use tokio::time::timeout;
 
+use super::ahead;
 use super::answer::{Answer, Facts, answer};
 use super::layout::{self, Failure, Part};
 use super::links;
@@ -18,7 +19,7 @@ use super::reader::Reader;
 use super::texts::{count, day, shown};
 use super::timeline::Drawing;
 use super::trouble::{self, Colour, Standing};
-use crate::catalog::{By, Catalog, CatalogError, Count, Page, Query};
+use crate::catalog::{By, Catalog, CatalogError, Count, EndingFirst, Page, Query};
 use crate::expiry::{Overview, Status};
 use crate::scan::SourceStatus;
 use crate::web::Shared;
@@ -35,6 +36,7 @@ struct Counted {
     /// The names may be unreadable while everything else is known.
     urgent: Result<Page, CatalogError>,
     not_deployed: u64,
+    ends_first: Vec<EndingFirst>,
     days: Vec<Count>,
     months: Vec<Count>,
 }
@@ -106,15 +108,16 @@ impl Counted {
         let urgent = asked(urgent.into_iter().chain([("ends_from", from.as_str())]))?;
         let not_deployed = asked([("not_deployed", "true"), ("limit", "1")])?;
         let urgent = async { Ok(catalog.list(&urgent).await) };
-        let (overview, urgent, not_deployed, days, months) = tokio::try_join!(
+        let (overview, urgent, not_deployed, ends_first, days, months) = tokio::try_join!(
             catalog.overview(),
             urgent,
             catalog.list(&not_deployed),
+            catalog.ends_first(),
             catalog.timeline(By::Day),
             catalog.timeline(By::Month),
         )?;
         let not_deployed = not_deployed.total_at_least;
-        Ok(Self { overview, urgent, not_deployed, days, months })
+        Ok(Self { overview, urgent, not_deployed, ends_first, days, months })
     }
 }
 
@@ -133,6 +136,7 @@ impl Home {
         let facts = Facts {
             overview: &self.counted.overview,
             not_deployed: self.counted.not_deployed,
+            ends_first: self.counted.ends_first.len() as u64,
             sources: &self.standings,
             channels: &channels,
         };
@@ -186,6 +190,7 @@ impl Home {
         html! {
             section #urgent data-live {
                 h2 { (reader.say("What needs somebody", "需要处理")) }
+                (ahead::ends_first(&self.counted.ends_first, reader))
                 @if self.counted.overview.on_a_rung() == 0 {
                     p.empty { (reader.say(
                         "No active certificate has crossed a rung of its ladder.",

@@ -29,6 +29,7 @@ mod layout;
 mod texts;
 mod links;
 mod trouble;
+mod ahead;
 mod answer;
 mod timeline;
 mod home;

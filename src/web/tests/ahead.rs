@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::limits::Limits;
 use super::client::{Server, start};
-use crate::expiry::{Kind, Notified, RowId, Rung};
+use crate::expiry::{Ahead, EndsFirst, Kind, Notified, RowId, Rung, View};
 use crate::metrics::testing::{Known, NOW};
 use crate::store::Commit;
 
@@ -30,6 +30,28 @@ async fn served() -> Server {
             .ends_in(90 * DAY),
     ];
     start(&known, Limits::default()).await
+}
+
+#[tokio::test]
+async fn what_is_ahead_is_listed_and_needs_somebody() {
+    let server = served().await;
+    assert_eq!(get(&server, "/api/v1/alerts").await["ahead"], Value::Array(Vec::new()));
+    let state = View::clone(&server.view.borrow());
+    let known = state.row(RowId(1)).unwrap();
+    let (scope, end) = (known.scope, known.not_after.unwrap());
+    let it = EndsFirst { scope, row: RowId(1), signs: 7, end, leaves: 1200 };
+    let ahead = Arc::new(Ahead { ends_first: vec![it] });
+    server.view.send_replace(Arc::new(state.with_ahead(ahead)));
+    let alerts = get(&server, "/api/v1/alerts").await;
+    let found = &alerts["ahead"][0];
+    assert_eq!((&found["kind"], &found["certificates"]), (&"ca.ends_first".into(), &1200.into()));
+    assert_eq!(found["certificate"]["serial"], "0b");
+    let next = get(&server, "/api/v1/alerts?cursor=7").await;
+    assert_eq!(next["ahead"], Value::Array(Vec::new()), "once in all pages");
+    let page = server.get("/").await;
+    let line =
+        "This CA expires on 2027-02-20, before 1\u{a0}200 active certificates that it signed";
+    assert!(page.text().contains(line), "{}", page.text());
 }
 
 #[tokio::test]
