@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Catalog, CatalogError, Entry};
-use crate::expiry::RowId;
+use crate::expiry::{Ahead, RowId};
 
 /// An authority that ends before active certificates that it signed.
 #[derive(Clone, Debug)]
@@ -15,6 +15,11 @@ pub struct EndingFirst {
 }
 
 impl Catalog {
+    /// Returns what is ahead.
+    pub fn ahead(&self) -> Arc<Ahead> {
+        Arc::clone(self.moment().view.ahead())
+    }
+
     /// Returns the authorities that end before what they signed, the first to end first.
     pub async fn ends_first(&self) -> Result<Vec<EndingFirst>, CatalogError> {
         let moment = self.moment();

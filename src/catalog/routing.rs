@@ -4,7 +4,7 @@ use super::{Catalog, CatalogError, Entry};
 use crate::config::{Config, RouteTrial};
 use crate::expiry::{
     Accepted, DailyDigest, EVENT_KINDS, EndpointNews, Event, EventKind, Invalid, InvalidReason,
-    Newer, Rung, Severity, Timestamp, Topic, severity,
+    Month, Newer, Rung, Severity, Timestamp, Topic, severity,
 };
 
 /// What is asked: a certificate, or an event about something else.
@@ -159,6 +159,10 @@ fn topic(
         K::PlaceUnreadable => (Warning, Topic::PlaceUnreadable { source, place, error: text() }),
         K::PlaceReadable => (Info, Topic::PlaceReadable { source, place }),
         K::SourceStale => (Critical, Topic::SourceStale { source, last_proven: None, error: None }),
+        K::FleetCliff => {
+            let (month, ending, renewed) = (Month::new(1970, 1), 0, 0);
+            (Warning, Topic::FleetCliff { source, month, ending, renewed })
+        }
         K::SourceRecovered => (Info, Topic::SourceRecovered { source }),
         K::InventoryShrunk => {
             (Critical, Topic::InventoryShrunk { source, scope, known: 0, missing: 0 })

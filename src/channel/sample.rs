@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::{Receipt, SendError};
 use crate::client::http::Response;
 use crate::expiry::{
-    EndpointNews, Event, Facts, Invalid, InvalidReason, Language, Message, Newer, Rung, Severity,
-    Timestamp, Topic, sample,
+    EndpointNews, Event, Facts, Invalid, InvalidReason, Language, Message, Month, Newer, Rung,
+    Severity, Timestamp, Topic, sample,
 };
 
 pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
@@ -80,6 +80,7 @@ pub(super) fn topics(text: &str) -> Vec<Topic> {
         Topic::NotificationDead { channel: text(), code: text() },
         Topic::Gone { facts: facts(), elsewhere: None },
         Topic::EndsFirst { facts: facts(), leaves: 9, places: Some(3) },
+        Topic::FleetCliff { source: text(), month: Month::new(2026, 3), ending: 900, renewed: 20 },
         not_deployed(&text()),
         Topic::ClockSuspect { detail: text() },
         Topic::ClockRecovered,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::certificate::Timestamp;
 use super::endpoint::{EndpointNews, InvalidReason};
 use super::event::{Severity, Topic};
+use super::month::Month;
 
 /// What can be wrong. Its key is stored, so that a restart neither repeats nor forgets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +24,8 @@ pub enum Condition {
     Invalid(String, String, InvalidReason),
     /// An authority in a scope of a source that ends before what it signed: by what it signs as, and its end.
     EndsFirst(String, String, (u64, i64)),
+    /// A month in which far more certificates of a source end than were ever renewed in one.
+    Cliff(String, Month),
     /// A channel that cannot deliver.
     Channel(String),
     /// The machine's clock.
@@ -56,6 +59,7 @@ impl Condition {
                     "ends_first{SEPARATOR}{source}{SEPARATOR}{scope}{SEPARATOR}{signs:016x}{SEPARATOR}{end}"
                 )
             }
+            Self::Cliff(source, month) => format!("cliff{SEPARATOR}{source}{SEPARATOR}{month}"),
             Self::Channel(channel) => format!("channel{SEPARATOR}{channel}"),
             Self::Clock => "clock".to_owned(),
             Self::Offset(source) => format!("offset{SEPARATOR}{source}"),
@@ -84,6 +88,9 @@ impl Condition {
                 let (scope, (signs, end)) = authority(&rest)?;
                 Some(Self::EndsFirst(source, scope.to_owned(), (signs, end)))
             }
+            ("cliff", Some(source), Some(month)) => {
+                Some(Self::Cliff(source, Month::parse(&month)?))
+            }
             ("channel", Some(channel), None) => Some(Self::Channel(channel)),
             ("clock", None, None) => Some(Self::Clock),
             ("offset", Some(source), None) => Some(Self::Offset(source)),
@@ -94,7 +101,9 @@ impl Condition {
     /// Returns how much it asks of the reader.
     const fn severity(&self) -> Severity {
         match self {
-            Self::Place(..) | Self::Unreachable(..) | Self::EndsFirst(..) => Severity::Warning,
+            Self::Place(..) | Self::Unreachable(..) | Self::EndsFirst(..) | Self::Cliff(..) => {
+                Severity::Warning
+            }
             Self::Invalid(..)
             | Self::Source(_)
             | Self::Scope(..)
@@ -123,7 +132,7 @@ impl Condition {
             Self::Clock => Some(Topic::ClockRecovered),
             // An offset that is small again needs no message: signatures were corrected all the time. That an endpoint is
             // in order is seen by who put it in order, and so is an authority.
-            Self::Offset(_) | Self::Invalid(..) | Self::EndsFirst(..) => None,
+            Self::Offset(_) | Self::Invalid(..) | Self::EndsFirst(..) | Self::Cliff(..) => None,
         }
     }
 }
@@ -177,8 +186,9 @@ impl Conditions {
 
     /// Returns what was said once of what is ahead.
     pub fn ahead(&self) -> Vec<Condition> {
-        let ahead = self.raised.keys().filter(|one| matches!(one, Condition::EndsFirst(..)));
-        ahead.cloned().collect()
+        let is_ahead =
+            |one: &&Condition| matches!(one, Condition::EndsFirst(..) | Condition::Cliff(..));
+        self.raised.keys().filter(is_ahead).cloned().collect()
     }
 
     /// Returns what holds of the places of a source, and was reported.
@@ -255,6 +265,7 @@ mod tests {
                 InvalidReason::NameMismatch,
             ),
             Condition::EndsFirst("iot".into(), "mqtt-1:a/b".into(), (0xAB, -7)),
+            Condition::Cliff("iot".into(), Month::new(2027, 3)),
             Condition::Channel("ops".into()),
             Condition::Clock,
             Condition::Offset("iot".into()),

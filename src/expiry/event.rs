@@ -7,6 +7,7 @@ use super::endpoint::EndpointNews;
 use super::event_kind::EventKind;
 use super::facts::Facts;
 use super::ladder::Rung;
+use super::month::Month;
 
 /// How much an event asks of the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +109,17 @@ pub enum Topic {
         leaves: u64,
         /// Where it is in several places: in how many. This is said of all of them.
         places: Option<u64>,
+    },
+    /// In a month ahead far more active certificates end than were ever renewed in one.
+    FleetCliff {
+        /// The source.
+        source: String,
+        /// The month.
+        month: Month,
+        /// How many end in it.
+        ending: u64,
+        /// The most that were renewed in one month so far.
+        renewed: u64,
     },
     /// A source has had no proven scan for too long.
     SourceStale {
@@ -253,6 +265,7 @@ impl Topic {
             Self::Renewed { .. } => EventKind::CertificateRenewed,
             Self::Gone { .. } => EventKind::CertificateGone,
             Self::EndsFirst { .. } => EventKind::CaEndsFirst,
+            Self::FleetCliff { .. } => EventKind::FleetCliff,
             Self::Endpoint { news: EndpointNews::Invalid(_), .. } => EventKind::EndpointInvalid,
             Self::Endpoint { news: EndpointNews::Unreachable { .. }, .. } => {
                 EventKind::EndpointUnreachable
@@ -297,7 +310,8 @@ impl Topic {
             | Self::Renewed { facts, .. }
             | Self::Gone { facts, .. }
             | Self::EndsFirst { facts, .. } => Some(&facts.source),
-            Self::SourceStale { source, .. }
+            Self::FleetCliff { source, .. }
+            | Self::SourceStale { source, .. }
             | Self::SourceRecovered { source }
             | Self::PlaceUnreadable { source, .. }
             | Self::PlaceReadable { source, .. }

@@ -108,6 +108,7 @@ fn stage(topic: &Topic) -> String {
         Topic::Renewed { successor, successor_not_after, .. } => {
             format!("{successor} {}", successor_not_after.seconds())
         }
+        Topic::FleetCliff { month, .. } => month.to_string(),
         Topic::Endpoint { news: EndpointNews::Invalid(invalid), .. } => {
             invalid.reason.as_str().to_owned()
         }

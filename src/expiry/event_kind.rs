@@ -16,6 +16,8 @@ pub enum EventKind {
     CertificateGone,
     /// An authority ends before active certificates that it signed.
     CaEndsFirst,
+    /// In a month ahead far more certificates end than were ever renewed in one.
+    FleetCliff,
     /// Clients refuse what an endpoint serves.
     EndpointInvalid,
     /// An endpoint cannot be reached.
@@ -57,13 +59,14 @@ pub enum EventKind {
 }
 
 /// The closed list.
-pub const EVENT_KINDS: [EventKind; 25] = [
+pub const EVENT_KINDS: [EventKind; 26] = [
     EventKind::CertificateExpiring,
     EventKind::CertificateExpired,
     EventKind::CertificateNotDeployed,
     EventKind::CertificateRenewed,
     EventKind::CertificateGone,
     EventKind::CaEndsFirst,
+    EventKind::FleetCliff,
     EventKind::EndpointInvalid,
     EventKind::EndpointUnreachable,
     EventKind::EndpointReachable,
@@ -95,6 +98,7 @@ impl EventKind {
             Self::CertificateRenewed => "certificate.renewed",
             Self::CertificateGone => "certificate.gone",
             Self::CaEndsFirst => "ca.ends_first",
+            Self::FleetCliff => "fleet.cliff",
             Self::EndpointInvalid => "endpoint.invalid",
             Self::EndpointUnreachable => "endpoint.unreachable",
             Self::EndpointReachable => "endpoint.reachable",
@@ -126,6 +130,7 @@ impl EventKind {
             | Self::CertificateRenewed
             | Self::CertificateGone
             | Self::CaEndsFirst
+            | Self::FleetCliff
             | Self::EndpointInvalid
             | Self::EndpointUnreachable
             | Self::EndpointReachable => false,

@@ -34,6 +34,8 @@ mod succession;
 mod subject;
 mod endpoint;
 mod bound;
+mod month;
+mod cliff;
 mod absence;
 mod conditions;
 mod digest;
@@ -58,6 +60,7 @@ pub use absence::{
 };
 pub use bound::Bound;
 pub use certificate::{Fingerprint, Kind, Reason, Rejected, Sighting, Status, Timestamp};
+pub use cliff::{Cliff, RenewalCounts, not_watched_enough};
 pub use conditions::{Condition, Conditions, Transition};
 pub use digest::{DailyDigest, DigestSnooze, Ending, News, SourceCount, Unproven};
 pub use endpoint::{EndpointNews, Invalid, InvalidReason, Looked};
@@ -67,15 +70,16 @@ pub use event_id::{Occasion, batch_id, event_id, said_again};
 pub use event_kind::{EVENT_KINDS, EventKind};
 pub use facts::Facts;
 pub use inventory::{
-    Ahead, Applied, Asked, BUCKETS, Change, EndsFirst, IdPrefix, Inventory, KindSums, Order,
-    Overview, Position, Row, RowId, ScopeId, Selected, Selection, SortBy, Stand, StoredParts,
-    StoredRow, Sums, SumsCache, Undeployed, View,
+    Ahead, Applied, Asked, BUCKETS, Change, EndsFirst, Foreseen, IdPrefix, Inventory, KindSums,
+    Order, Overview, Position, Row, RowId, ScopeId, Selected, Selection, SortBy, Stand,
+    StoredParts, StoredRow, Sums, SumsCache, Undeployed, View,
 };
 pub use labels::{Labels, MOST_LABELS, label_name, labels_of, with_fixed};
 pub use ladder::{Ladder, Rung};
 pub use ladders::Ladders;
 pub use matcher::{Field, Matcher, Patterns};
 pub use message::{Detail, Entry, Fact, Language, Manner, Message, Tone, days_left};
+pub use month::Month;
 pub use plan::{
     DecisionReason, Forecast, Ledger, Notice, Notified, Prospect, Reminders, Reminding, Renewals,
     Renewing, has_long_ended, plan, plan_renewed, severity,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::series::{Listed, Series};
 use super::writer::{Format, Writer};
 use super::{Activity, DaemonMetrics, Names, aggregates, x509};
-use crate::expiry::{EndsFirst, SumsCache, Timestamp, View};
+use crate::expiry::{Foreseen, SumsCache, Timestamp, View};
 
 /// The scopes that were read, of every source that is configured.
 pub type ScopesBySource = BTreeMap<String, BTreeSet<String>>;
@@ -48,10 +48,10 @@ impl Exposition {
         self.metrics.activity(source)
     }
 
-    /// Sums up what is new in `view`, so that the scrape that comes next need not, and answers with the authorities that the
-    /// sums say end before what they signed. To be called before readers get it.
-    pub fn warm(&self, view: &View, now: Timestamp) -> Vec<EndsFirst> {
-        view.ends_first(self.locked_sums().refresh(view, now))
+    /// Sums up what is new in `view`, so that the scrape that comes next need not, and answers with what
+    /// they show of what is ahead. To be called before readers get it.
+    pub fn warm(&self, view: &View, now: Timestamp) -> Foreseen {
+        view.foresee(self.locked_sums().refresh(view, now), now)
     }
 
     /// Reads from the store what a scrape of `view` needs and is not known yet.

@@ -82,7 +82,7 @@ impl Pipeline {
         page: &Page,
     ) -> anyhow::Result<()> {
         let scope = self.scope(source, &slice.scope);
-        let mut added = 0;
+        let (mut added, renewed) = (0, self.draft.renewed());
         let mut rows = Vec::with_capacity(page.sightings.len());
         let known = self.inventory.recognise(scope, &page.sightings);
         let mut issuers = self.lost_issuers(scope, page, &known).await?;
@@ -96,6 +96,7 @@ impl Pipeline {
             });
             rows.push(row);
         }
+        self.count_renewed((source, &slice.scope), self.draft.renewed().saturating_sub(renewed));
         self.absence.list(&part(scope, slice), &rows);
         if let Some(places) = &page.places {
             self.absence.look(&part(scope, slice), &places.looked);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Pipeline;
-use crate::expiry::{Bound, Inventory, RowId, ScopeId, Timestamp};
+use crate::expiry::{Bound, Inventory, RowId, ScopeId, Status, Timestamp};
 use crate::scan::Candidate;
 
 /// Before the number of a certificate and the answer in the key under which that is stored.
@@ -85,7 +85,11 @@ impl Pipeline {
             self.draft.condition(key(row, bound), Some(self.parts.clock.now()));
         }
         let restated = self.inventory.bind(row, bound);
+        let renewed = restated.iter().filter(|(_, status)| *status == Status::Superseded).count();
         self.draft.restated(restated);
+        if let Some(scope) = self.inventory.scope_of(row) {
+            self.count_renewed_in(scope, renewed as u64);
+        }
         // What was said of it so far may have been said otherwise now.
         self.evaluator.revisit();
     }

@@ -79,8 +79,8 @@ impl Pipeline {
         self.publish_sources();
         let view = Arc::unwrap_or_clone(view).with_undeployed(Arc::clone(&self.undeployed));
         let view = Arc::new(view.with_ahead(self.foresight.shown()));
-        let ends_first = self.outputs.exposition.warm(&view, self.parts.clock.now());
-        self.foresight.take(ends_first);
+        let foreseen = self.outputs.exposition.warm(&view, self.parts.clock.now());
+        self.foresight.take(foreseen);
         self.outputs.view.send_replace(view);
     }
 

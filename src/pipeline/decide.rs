@@ -367,7 +367,7 @@ fn severity_of(facts: &Facts, notified: Notified, newer: Option<&Newer>) -> Seve
 fn occasion(topic: &Topic, since: Timestamp) -> Occasion {
     match topic {
         Topic::SourceStale { last_proven, .. } => Occasion::Since(last_proven.unwrap_or(since)),
-        Topic::EndsFirst { .. } => Occasion::First,
+        Topic::EndsFirst { .. } | Topic::FleetCliff { .. } => Occasion::First,
         _ => Occasion::Since(since),
     }
 }

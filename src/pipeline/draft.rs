@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::audit::Decisions;
 use crate::expiry::{
-    Applied, Change, Event, Facts, News, Notified, RowId, ScopeId, Sighting, Snooze, Status,
+    Applied, Change, Event, Facts, Month, News, Notified, RowId, ScopeId, Sighting, Snooze, Status,
     Timestamp,
 };
 use crate::source::Checkpoint;
@@ -56,6 +56,7 @@ impl Draft {
             && commit.scans.is_empty()
             && commit.unlisted.is_empty()
             && commit.checkpoints.is_empty()
+            && commit.renewals.is_empty()
             && commit.snoozes.is_empty()
     }
 
@@ -195,6 +196,16 @@ impl Draft {
         if !is_nothing {
             self.commit.outbox.push(post);
         }
+    }
+
+    /// Returns how many were renewed since what is new was last taken.
+    pub(super) const fn renewed(&self) -> u64 {
+        self.news.renewed
+    }
+
+    /// So many certificates of a source were renewed in a month; 0: it was watched.
+    pub(super) fn renewals(&mut self, source: &str, month: Month, count: u64) {
+        self.commit.renewals.push((source.to_owned(), month, count));
     }
 
     /// A snooze began or ended.

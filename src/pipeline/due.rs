@@ -87,7 +87,8 @@ impl Pipeline {
             self.draft.condition(key, Some(at));
         }
         let is_settled = self.evaluator.is_settled(self.inventory.version(), now);
-        !self.draft.is_empty() || !is_settled || self.quiet.is_due(now)
+        let is_ahead = self.foresight.next().is_some_and(|at| at <= now);
+        !self.draft.is_empty() || !is_settled || is_ahead || self.quiet.is_due(now)
     }
 }
 

@@ -1,8 +1,11 @@
 //! Which alerts are over, and what is said of that: renewed, gone, or nothing.
 
+use std::collections::BTreeMap;
+
 use super::Pipeline;
 use crate::expiry::{
-    Event, Facts, Newer, Occasion, Renewing, RowId, Severity, Status, Timestamp, Topic, event_id,
+    Event, Facts, Newer, Occasion, Renewing, RowId, ScopeId, Severity, Status, Timestamp, Topic,
+    event_id,
 };
 use crate::store::Post;
 
@@ -43,12 +46,19 @@ impl Pipeline {
 
     /// Counts those that are gone, for the digest. What was superseded before was counted as renewed then.
     fn count_gone(&mut self, rows: &[RowId]) {
+        let mut renewed = BTreeMap::<ScopeId, u64>::new();
         for row in rows {
-            let status = self.inventory.row(*row).map(|known| known.status);
-            if status != Some(Status::Superseded) {
+            let known = self.inventory.row(*row);
+            if known.is_none_or(|known| known.status != Status::Superseded) {
                 let is_replaced = self.inventory.replacement(*row).is_some();
                 self.draft.note_gone(is_replaced);
+                if let Some(known) = known.filter(|_| is_replaced) {
+                    *renewed.entry(known.scope).or_default() += 1;
+                }
             }
+        }
+        for (scope, count) in renewed {
+            self.count_renewed_in(scope, count);
         }
     }
 

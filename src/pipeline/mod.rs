@@ -8,7 +8,7 @@
 //! served there) and `scopes` (what becomes of a scope that is not listed), `source_status` (how every source is doing),
 //! `poll_counts` (what the log says of a poll), `decide` (what is notified), `authorities` (once for
 //! all places of a CA), `deployment` (what is served and should not be), `bound` (where providers use what may be
-//! replaced), `reminders` (what is said again), `ahead` (what will hurt later), `digest` (how everything stands, once a day), `snoozes` with `quiet` (what is not said for a while),
+//! replaced), `reminders` (what is said again), `ahead` (what will hurt later), `renewal_counts` (how many are renewed in a month), `digest` (how everything stands, once a day), `snoozes` with `quiet` (what is not said for a while),
 //! `renewed` (which alerts something new may have ended), `missed` (which are about what was not found), `ended` (which are
 //! over), `open` (what is open when channels change), `orders` (what an
 //! operator does about messages) and `self_checks` (what is wrong with the daemon itself), `draft` (the
@@ -55,6 +55,7 @@ mod orders;
 mod poll_counts;
 mod quiet;
 mod reminders;
+mod renewal_counts;
 mod renewed;
 mod scopes;
 mod self_checks;
@@ -254,7 +255,7 @@ impl Pipeline {
             ledger,
             renewing,
             reminders: Reminders::default(),
-            foresight: Foresight::default(),
+            foresight: Foresight::restored(saved.renewals),
             quiet: Quiet::restored(saved.snoozes),
             bell: Bell::restored(&saved.conditions),
             missed,
@@ -359,8 +360,8 @@ impl Pipeline {
         let stale = self.checks.next_deadline(&self.settings.watched, &self.sources, now);
         let reminder = self.reminders.next();
         let snooze = self.quiet.snoozes().next_end();
-        let digest = self.bell.next();
-        let at = [crossing, stale, reminder, snooze, digest].into_iter().flatten().min()?;
+        let (digest, ahead) = (self.bell.next(), self.foresight.next());
+        let at = [crossing, stale, reminder, snooze, digest, ahead].into_iter().flatten().min()?;
         let millis = at.seconds().saturating_mul(1000).saturating_sub(self.parts.clock.millis());
         let wait = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
         Instant::now().checked_add(wait)
@@ -397,6 +398,7 @@ impl Pipeline {
     fn follow_settings(&mut self) {
         self.drop_unwatched_scopes();
         self.sources.follow(&self.settings.watched);
+        self.foresight.follow(&self.settings.watched);
         let watched = &self.settings.watched;
         self.polls.retain(|name| watched.iter().any(|source| source.name == name));
         let serving = watched.iter().filter(|source| source.serves);

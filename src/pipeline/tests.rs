@@ -19,6 +19,7 @@ use crate::store::{Batch, BatchUpdate, Body, ChannelState, Checkpoint, ListQuery
 mod ahead;
 mod audit;
 mod authorities;
+mod cliffs;
 mod clock;
 mod decisions;
 mod deployment;

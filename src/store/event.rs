@@ -16,7 +16,7 @@ use crate::expiry::{
     Accepted, EndpointNews, Event, Facts, Invalid, InvalidReason, Newer, Rung, Severity, Timestamp,
     Topic,
 };
-use ahead::{AheadRow, ahead, ends_first_row};
+use ahead::{AheadRow, ahead, cliff_row, ends_first_row};
 use daily::{DailyRow, daily, daily_row};
 use rows::{FactsRow, NewerRow, facts, facts_row, newer, newer_row};
 
@@ -185,6 +185,9 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
         Topic::EndsFirst { facts, leaves, places } => {
             TopicRow::Ahead(ends_first_row(facts, *leaves, *places))
         }
+        Topic::FleetCliff { source, month, ending, renewed } => {
+            TopicRow::Ahead(cliff_row(source, *month, *ending, *renewed))
+        }
         Topic::SourceStale { source, last_proven, error } => {
             stale_row(source, *last_proven, error.as_deref())
         }
@@ -195,8 +198,7 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
         }
         Topic::Endpoint { source, place, news } => endpoint_row(source, place, news),
         Topic::InventoryShrunk { source, scope, known, missing } => {
-            let (source, scope) = (source.into(), scope.into());
-            TopicRow::InventoryShrunk { source, scope, known: *known, missing: *missing }
+            shrunk_row(source, scope, [*known, *missing])
         }
         Topic::InventoryRestored { source, scope, accepted } => {
             let (source, scope) = (source.into(), scope.into());
@@ -296,6 +298,10 @@ fn stale_row<'a>(
 ) -> TopicRow<'a> {
     let last_proven = last_proven.map(Timestamp::seconds);
     TopicRow::SourceStale { source: source.into(), last_proven, error: error.map(Cow::Borrowed) }
+}
+
+fn shrunk_row<'a>(source: &'a str, scope: &'a str, [known, missing]: [u64; 2]) -> TopicRow<'a> {
+    TopicRow::InventoryShrunk { source: source.into(), scope: scope.into(), known, missing }
 }
 
 fn unreadable_row<'a>(source: &'a str, place: &'a str, error: &'a str) -> TopicRow<'a> {

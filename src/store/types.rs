@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::audit::AuditEntry;
-use crate::expiry::{Event, Facts, Notified, RowId, ScopeId, Sighting, Snooze, Status, Timestamp};
+use crate::expiry::{
+    Event, Facts, Month, Notified, RowId, ScopeId, Sighting, Snooze, Status, Timestamp,
+};
 
 /// What was delivered is kept for this long, in seconds, so that it can be explained.
 pub(super) const KEPT: i64 = 90 * 86_400;
@@ -65,6 +67,8 @@ pub struct Commit {
     pub former_ends: Vec<(RowId, Timestamp)>,
     /// What happened.
     pub audit: Vec<AuditEntry>,
+    /// How many more certificates of a source were renewed in a month; none where it was only watched.
+    pub renewals: Vec<(String, Month, u64)>,
     /// What scans want to find again after a restart.
     pub checkpoints: Vec<Checkpoint>,
     /// Scans that ended.
@@ -265,6 +269,8 @@ pub struct Saved {
     pub scans: Vec<ScanRecord>,
     /// The snoozes that have not ended, by id.
     pub snoozes: Vec<Snooze>,
+    /// How many certificates of each source were renewed in each month, by source and month.
+    pub renewals: Vec<(String, Month, u64)>,
 }
 
 /// One event for one channel, not yet delivered.

@@ -169,6 +169,10 @@ fn of_alert(topic: &Topic, at: Timestamp) -> Option<Map<String, Value>> {
 /// Returns what is said about notafter itself and what it depends on.
 fn of_condition(topic: &Topic) -> Value {
     match topic {
+        Topic::FleetCliff { source, month, ending, renewed } => json!({
+            "source": clean(source), "month": month.to_string(),
+            "ending": ending, "most_renewed": renewed,
+        }),
         Topic::SourceStale { source, last_proven, error } => json!({
             "source": clean(source),
             "last_proven": last_proven.map(iso),
@@ -464,6 +468,7 @@ mod tests {
         notification.dead: ["channel", "code"]
         certificate.gone: ["certificate", "days_left", "dedup_key", "elsewhere", "place", "problem_key", "scope", "seconds_left", "source"]
         ca.ends_first: ["certificate", "days_left", "dedup_key", "leaves", "place", "places", "problem_key", "scope", "seconds_left", "source"]
+        fleet.cliff: ["ending", "month", "most_renewed", "source"]
         certificate.not_deployed: ["bound", "certificate", "days_left", "dedup_key", "newer", "place", "problem_key", "rung", "scope", "seconds_left", "since", "source"]
         clock.suspect: ["detail"]
         clock.recovered: []

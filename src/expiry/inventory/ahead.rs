@@ -1,6 +1,10 @@
 //! What will hurt later, and can be seen now.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::super::certificate::Timestamp;
+use super::super::cliff::{Cliff, EndingInMonths};
 use super::{RowId, ScopeId};
 
 /// So many seconds before its end an authority is warned of that ends before what it signed.
@@ -21,17 +25,36 @@ pub struct EndsFirst {
     pub leaves: u64,
 }
 
-/// What was warned of, and is true still.
+/// What one state shows of what is ahead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Foreseen {
+    /// The authorities that end first.
+    pub ends_first: Vec<EndsFirst>,
+    /// How many active certificates end when, from the present month on.
+    pub ending: EndingInMonths,
+}
+
+/// What is to be warned of, and is not snoozed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ahead {
     /// The authorities that end first.
     pub ends_first: Vec<EndsFirst>,
+    /// The months in which far more end than were ever renewed in one.
+    pub cliffs: Vec<Cliff>,
+    /// The sources of which it is not known yet whether there are any.
+    pub unwatched: BTreeSet<Arc<str>>,
 }
 
 impl EndsFirst {
+    /// Returns from when on it is time to say so, and until when: its end.
+    pub const fn turns(&self) -> [Timestamp; 2] {
+        [self.end.plus(-AHEAD), self.end]
+    }
+
     /// Returns whether it is time to say so: its end is near, and has not come.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        self.end.plus(-AHEAD) <= now && now < self.end
+        let [from, until] = self.turns();
+        from <= now && now < until
     }
 }
 

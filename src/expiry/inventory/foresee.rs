@@ -1,17 +1,38 @@
 //! What the sums of one state show of what is ahead.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::certificate::{Status, Timestamp};
-use super::ahead::EndsFirst;
+use super::super::cliff::EndingInMonths;
+use super::super::month::Month;
+use super::ahead::{EndsFirst, Foreseen};
 use super::record::signer;
 use super::view::{CaRow, View};
 use super::{ScopeId, Sums};
 
+/// So many months are counted of what ends: a state may be the newest for a while.
+const MONTHS: i32 = 25;
+
 impl View {
+    /// Returns what the sums of this state show of what is ahead.
+    pub fn foresee(&self, sums: &BTreeMap<ScopeId, Sums>, now: Timestamp) -> Foreseen {
+        let mut ending = EndingInMonths::new();
+        let Some(this) = Month::of(now) else { return Foreseen::default() };
+        for (scope, source, _) in self.scopes() {
+            let Some(months) = sums.get(&scope).map(|sums| &sums.months) else { continue };
+            let later = months.range(this.year_and_number()..this.plus(MONTHS).year_and_number());
+            let total = ending.entry(Arc::clone(source)).or_default();
+            for ((year, number), count) in later {
+                *total.entry(Month::new(*year, *number)).or_default() += count;
+            }
+        }
+        Foreseen { ends_first: self.ends_first(sums), ending }
+    }
+
     /// Returns the authorities in use that end before active certificates that they signed, by the sums of this state. One that
     /// another follows, which signs as the same, is not among them; neither is one that is revoked or superseded.
-    pub fn ends_first(&self, sums: &BTreeMap<ScopeId, Sums>) -> Vec<EndsFirst> {
+    fn ends_first(&self, sums: &BTreeMap<ScopeId, Sums>) -> Vec<EndsFirst> {
         let outlived = sums.iter().flat_map(|(scope, sums)| {
             sums.outliving.iter().map(move |(row, leaves)| (*scope, *row, *leaves))
         });

@@ -46,7 +46,7 @@ use std::collections::BTreeMap;
 
 use super::certificate::{Kind, Status, Timestamp};
 
-pub use ahead::{Ahead, EndsFirst};
+pub use ahead::{Ahead, EndsFirst, Foreseen};
 pub(super) use chunk::{Chunk, row_at};
 pub use lookup::IdPrefix;
 pub use overview::Overview;

@@ -67,7 +67,7 @@ const fn sort(topic: &Topic) -> Sort {
         Topic::Expiring { rung: Rung::Expired, .. } => Sort::Expired,
         Topic::Expiring { .. } => Sort::Expiring,
         Topic::NotDeployed { .. } => Sort::NotDeployed,
-        Topic::EndsFirst { .. } => Sort::Ahead,
+        Topic::EndsFirst { .. } | Topic::FleetCliff { .. } => Sort::Ahead,
         Topic::Renewed { .. } => Sort::Renewed,
         Topic::Gone { .. } => Sort::Gone,
         Topic::SourceStale { .. }

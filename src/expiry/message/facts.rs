@@ -7,6 +7,7 @@ use crate::expiry::certificate::Kind;
 use crate::expiry::endpoint::EndpointNews;
 use crate::expiry::event::{Event, Topic};
 use crate::expiry::facts::Facts;
+use crate::expiry::month::Month;
 use crate::expiry::text::inert;
 
 /// What the name of an MQTT instance begins with.
@@ -75,9 +76,27 @@ impl Phrases {
         ]
     }
 
+    fn cliff_facts(
+        self,
+        source: &str,
+        month: Month,
+        [ending, renewed]: [u64; 2],
+    ) -> Vec<(Label, String)> {
+        vec![
+            (Label::Source, inert(source, FACT)),
+            (Label::Month, month.to_string()),
+            (Label::Ending, ending.to_string()),
+            (Label::MostRenewed, renewed.to_string()),
+            (Label::Hint, words::spread_renewals(self.language).to_owned()),
+        ]
+    }
+
     /// Returns the facts of an event that is about the daemon itself.
     fn own_facts(self, topic: &Topic) -> Vec<(Label, String)> {
         match topic {
+            Topic::FleetCliff { source, month, ending, renewed } => {
+                self.cliff_facts(source, *month, [*ending, *renewed])
+            }
             Topic::SourceStale { source, last_proven, error } => vec![
                 (Label::Source, inert(source, FACT)),
                 (Label::LastProven, self.time_if(*last_proven)),

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::certificate::{Status, Timestamp};
 use super::event::{Event, Severity, Topic};
 use super::ladder::Rung;
+use super::text;
 
 mod counts;
 mod daily;
@@ -336,6 +337,16 @@ fn event_link(event: &Event, external_url: Option<&str>) -> Option<String> {
     }
     if let Some(facts) = event.facts() {
         query.append_pair("scope", &facts.scope).append_pair("q", &facts.serial);
+    }
+    if let Topic::FleetCliff { month, .. } = &event.topic {
+        let last = month.plus(1).start().map(|next| text::iso(next.plus(-1)));
+        let days = month.start().map(text::iso).zip(last);
+        for (name, time) in
+            days.into_iter().flat_map(|(from, to)| [("ends_from", from), ("ends_to", to)])
+        {
+            query.append_pair(name, time.split('T').next().unwrap_or_default());
+        }
+        query.append_pair("status", "active");
     }
     let query = query.finish();
     let usable = (1..=LONGEST_QUERY).contains(&query.len());

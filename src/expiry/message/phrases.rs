@@ -10,6 +10,7 @@ use crate::expiry::certificate::{Kind, Status, Timestamp};
 use crate::expiry::endpoint::{EndpointNews, Invalid};
 use crate::expiry::event::{Event, Newer, Topic};
 use crate::expiry::facts::Facts;
+use crate::expiry::month::Month;
 use crate::expiry::text::inert;
 
 /// The most characters of a name in a headline or an entry.
@@ -52,6 +53,9 @@ impl Phrases {
             (Topic::Expiring { facts, leaves, .. }, _) => self.expiring(facts, *leaves),
             (Topic::NotDeployed { facts, .. }, _) => self.not_deployed(facts),
             (Topic::EndsFirst { facts, leaves, .. }, _) => self.ends_first(facts, *leaves),
+            (Topic::FleetCliff { month, ending, renewed, .. }, _) => {
+                self.cliff(&name, *month, *ending, *renewed)
+            }
             (Topic::Renewed { .. }, En) => format!("certificate {name} is renewed"),
             (Topic::Renewed { .. }, Zh) => format!("证书 {name} 已续期"),
             (Topic::Gone { .. }, En) => format!("certificate {name} is gone"),
@@ -220,6 +224,18 @@ impl Phrases {
                 format!("CA certificate {name} {when}, before {leaves} that it signed")
             }
             Zh => format!("CA 证书 {name} {when}，早于它签发的 {leaves} 张有效证书"),
+        }
+    }
+
+    fn cliff(self, name: &str, month: Month, ending: u64, renewed: u64) -> String {
+        match self.language {
+            En => format!(
+                "{ending} active certificates of {name} expire in {month}, the most that were renewed in one month so far is \
+                 {renewed}"
+            ),
+            Zh => format!(
+                "来源 {name} 有 {ending} 张有效证书将在 {month} 到期，而迄今单月最多续期 {renewed} 张"
+            ),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::expiry::event::Newer;
 use crate::expiry::facts::Facts;
 use crate::expiry::sample::facts;
 
+mod ahead;
 mod certificates;
 mod endpoints;
 mod lists;

@@ -84,6 +84,16 @@ pub(super) const fn renew_authority(language: Language) -> &'static str {
     }
 }
 
+/// Returns what to do about a month in which far more expire than were ever renewed in one.
+pub(super) const fn spread_renewals(language: Language) -> &'static str {
+    match language {
+        En => {
+            "renew part of them in the months before, and make sure that the CA, its rate limits and your rollout carry as many"
+        }
+        Zh => "提前分批续期，并确认签发机构、其频率限制和部署流程能够承受这一数量",
+    }
+}
+
 /// Returns the line for what had ended long before it was first seen.
 pub(super) fn long_ended(count: u64, language: Language) -> String {
     match language {
@@ -176,6 +186,7 @@ const fn kind_words(kind: EventKind) -> (&'static str, &'static str) {
         EventKind::CertificateRenewed => ("renewed", "已续期"),
         EventKind::CertificateGone => ("gone", "已移除"),
         EventKind::CaEndsFirst => ("CA expires first", "签发机构先于所签证书到期"),
+        EventKind::FleetCliff => ("many expire in one month", "集中到期"),
         EventKind::EndpointInvalid => ("endpoint refused by clients", "端点证书被客户端拒绝"),
         EventKind::EndpointUnreachable => ("endpoint not reachable", "端点无法连接"),
         EventKind::EndpointReachable => ("endpoint reachable again", "端点恢复连接"),
@@ -246,6 +257,10 @@ pub(super) enum Label {
     Leaves,
     /// The certificates that an authority has signed and that expire after it.
     Outliving,
+    /// A month in which many expire, and how many do.
+    Month,
+    Ending,
+    MostRenewed,
     Places,
     Successor,
     SuccessorNotAfter,
@@ -288,6 +303,9 @@ impl Label {
             Self::NotAfter => "Expiry",
             Self::Leaves => "Active certificates that expire with it",
             Self::Outliving => "Active certificates that expire after it",
+            Self::Month => "Month (UTC)",
+            Self::Ending => "Active certificates that expire in it",
+            Self::MostRenewed => "Most renewed in one month so far",
             Self::Places => "Places with it",
             Self::Successor => "Successor",
             Self::SuccessorNotAfter => "Successor expires",
@@ -325,6 +343,9 @@ impl Label {
             Self::NotAfter => "到期时间",
             Self::Leaves => "随之失效的有效证书",
             Self::Outliving => "晚于它到期的有效证书",
+            Self::Month => "月份 (UTC)",
+            Self::Ending => "当月到期的有效证书",
+            Self::MostRenewed => "迄今单月最多续期数",
             Self::Places => "所在位置数",
             Self::Successor => "新证书",
             Self::SuccessorNotAfter => "新的到期时间",

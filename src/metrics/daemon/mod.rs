@@ -384,6 +384,7 @@ fn every_event() -> impl Iterator<Item = (&'static str, &'static str)> {
             | EventKind::ChannelUp
             | EventKind::ClockRecovered => &["ended"],
             EventKind::CaEndsFirst
+            | EventKind::FleetCliff
             | EventKind::EndpointInvalid
             | EventKind::EndpointUnreachable
             | EventKind::PlaceUnreadable

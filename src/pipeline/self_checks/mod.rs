@@ -316,6 +316,7 @@ impl SelfChecks {
             | Condition::Unreachable(name, _)
             | Condition::Invalid(name, ..)
             | Condition::EndsFirst(name, ..)
+            | Condition::Cliff(name, _)
             | Condition::Offset(name) => source(name),
             Condition::Channel(name) => channel(name),
             Condition::Clock => true,

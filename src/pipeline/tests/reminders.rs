@@ -26,10 +26,12 @@ impl Remembered {
     pub(super) async fn list(&mut self, devices: Vec<Sighting>) {
         let (all, total) = (slice("mqtt-1", Window::All), devices.len() as u64);
         let page = Page { sightings: devices.into_iter().collect(), ..Page::default() };
+        let now = self.clock.now();
+        let report = Report { started: now, ended: now, ..whole(&all, total) };
         for event in [
             ScanEvent::Begin { slice: Arc::clone(&all) },
             ScanEvent::Page { slice: Arc::clone(&all), page, offset: None },
-            ScanEvent::End { report: whole(&all, total) },
+            ScanEvent::End { report },
         ] {
             self.pipeline.apply(&"iot".into(), event).await.unwrap();
         }

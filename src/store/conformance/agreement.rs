@@ -127,6 +127,7 @@ impl Pair {
         assert_eq!(found.scopes, saved.scopes);
         assert_eq!(found.ledger, saved.ledger);
         assert_eq!(found.conditions, saved.conditions);
+        assert_eq!(found.renewals, saved.renewals);
         assert_eq!(found.scans, saved.scans);
         assert_eq!(store.scans().await.unwrap(), memory.scans().await.unwrap());
         assert_eq!(rows(store).await, rows(memory).await);

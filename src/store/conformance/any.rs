@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use crate::expiry::{
     Accepted, DailyDigest, DigestSnooze, Ending, EndpointNews, Event, Facts, Invalid,
-    InvalidReason, Kind, Newer, News, Rung, Severity, Sighting, SourceCount, Status, Timestamp,
-    Topic, Unproven,
+    InvalidReason, Kind, Month, Newer, News, Rung, Severity, Sighting, SourceCount, Status,
+    Timestamp, Topic, Unproven,
 };
 
 const AWKWARD: [&str; 9] =
@@ -179,6 +179,10 @@ fn topic() -> BoxedStrategy<Topic> {
             .prop_map(|(facts, elsewhere)| Topic::Gone { facts, elsewhere }),
         (facts(), any::<u64>(), option::of(any::<u64>()))
             .prop_map(|(facts, leaves, places)| Topic::EndsFirst { facts, leaves, places }),
+        (text(), any::<i32>(), any::<[u64; 2]>()).prop_map(|(source, month, [ending, renewed])| {
+            let month = Month::from_index(month);
+            Topic::FleetCliff { source, month, ending, renewed }
+        }),
         (text(), text()).prop_map(|(channel, code)| Topic::NotificationDead { channel, code }),
         (facts(), text(), time()).prop_map(|(facts, successor, successor_not_after)| {
             Topic::Renewed { facts, successor, successor_not_after }

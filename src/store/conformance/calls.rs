@@ -161,9 +161,19 @@ fn a_commit() -> impl Strategy<Value = Commit> {
         vec(("[ab]", option::of(any::time())), 0..3),
         vec(a_scan(), 0..3),
         (option::of(0..SCOPES.len()), vec(a_checkpoint(), 0..4)),
+        vec((0..SCOPES.len(), 0..3_i32, 0..9_u64), 0..3),
     )
         .prop_map(
-            |(rows, statuses, removed, ledger, conditions, scans, (unlisted, checkpoints))| {
+            |(
+                rows,
+                statuses,
+                removed,
+                ledger,
+                conditions,
+                scans,
+                (unlisted, checkpoints),
+                renewed,
+            )| {
                 Commit {
                     rows,
                     statuses,
@@ -176,6 +186,16 @@ fn a_commit() -> impl Strategy<Value = Commit> {
                         .collect(),
                     checkpoints,
                     scans,
+                    renewals: renewed
+                        .into_iter()
+                        .map(|(scope, month, count)| {
+                            (
+                                SCOPES[scope].0.to_owned(),
+                                crate::expiry::Month::from_index(month),
+                                count,
+                            )
+                        })
+                        .collect(),
                     ..Commit::default()
                 }
             },

@@ -8,7 +8,9 @@ use super::super::{
     Checkpoint, Commit, Kept, ListQuery, NameHits, NameQuery, RowWrite, Saved, ScanRecord,
     StoreError,
 };
-use crate::expiry::{Facts, Notified, RowId, ScopeId, Status, StoredParts, StoredRow, Timestamp};
+use crate::expiry::{
+    Facts, Month, Notified, RowId, ScopeId, Status, StoredParts, StoredRow, Timestamp,
+};
 
 /// Source, scope, and the window or key.
 type Key = (String, String, String);
@@ -24,6 +26,7 @@ pub(super) struct Known {
     conditions: BTreeMap<String, Timestamp>,
     scans: BTreeMap<Key, ScanRecord>,
     checkpoints: BTreeMap<Key, String>,
+    renewals: BTreeMap<(String, Month), u64>,
 }
 
 impl Known {
@@ -49,6 +52,9 @@ impl Known {
         }
         put(&mut self.checkpoints, commit.checkpoints.iter().map(checkpoint_entry));
         self.scans.extend(commit.scans.iter().map(scan_entry));
+        for (source, month, count) in &commit.renewals {
+            *self.renewals.entry((source.clone(), *month)).or_default() += count;
+        }
     }
 
     /// Returns whether a condition began and is not over.
@@ -66,6 +72,11 @@ impl Known {
             conditions: self.conditions.clone().into_iter().collect(),
             scans: self.scans.values().cloned().collect(),
             snoozes: Vec::new(),
+            renewals: self
+                .renewals
+                .iter()
+                .map(|((source, month), count)| (source.clone(), *month, *count))
+                .collect(),
         }
     }
 
@@ -138,6 +149,7 @@ impl Known {
         }
         self.scans.retain(|key, _| sources.contains(&key.0));
         self.checkpoints.retain(|key, _| sources.contains(&key.0));
+        self.renewals.retain(|(source, _), _| sources.contains(source));
     }
 
     /// Adds scopes; none of them when one is there already.

@@ -153,6 +153,7 @@ pub(super) fn saved(transaction: &Transaction<'_>) -> Outcome<Saved> {
         conditions: all(transaction, CONDITIONS, |row| Ok((text(row, 0)?, time(row, 1)?)))?,
         scans: scans(transaction)?,
         snoozes: Vec::new(),
+        renewals: Vec::new(),
     })
 }
 

@@ -6,7 +6,7 @@ use rusqlite::{Transaction, params};
 
 use super::super::{Commit, RowWrite, ScanRecord, Settled, code};
 use super::failure::{Failure, Outcome};
-use super::{audit, checkpoints, history, names, posts, snoozes};
+use super::{audit, checkpoints, history, names, posts, renewals, snoozes};
 use crate::expiry::{Notified, RowId, Sighting, Timestamp};
 
 const SCOPE: &str = "INSERT INTO scope (id, source, scope) VALUES (?1, ?2, ?3)";
@@ -104,6 +104,7 @@ pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Outcome<S
     checkpoints::write(transaction, &commit.checkpoints)?;
     commit.scans.iter().try_for_each(|scan| write_scan(transaction, scan))?;
     snoozes::write(transaction, &commit.snoozes)?;
+    renewals::add(transaction, &commit.renewals)?;
     audit::write(transaction, &commit.audit)?;
     Ok(settled)
 }

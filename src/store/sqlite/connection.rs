@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::failure::{Failure, Outcome};
 use super::{
     audit, bodies, certificates, checkpoints, commit, entries, forget, history, names, outbox,
-    posts, schema, snoozes,
+    posts, renewals, schema, snoozes,
 };
 
 /// How long a statement waits for a lock that another process holds for a moment.
@@ -44,6 +44,7 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
         outbox::STATEMENTS,
         posts::STATEMENTS,
         names::STATEMENTS,
+        renewals::STATEMENTS,
         snoozes::STATEMENTS,
     ]
     .concat()

@@ -9,6 +9,8 @@ use super::failure::Outcome;
 
 const SCANS: &str = "DELETE FROM scan WHERE source NOT IN (SELECT value FROM json_each(?1))";
 
+const RENEWALS: &str = "DELETE FROM renewal WHERE source NOT IN (SELECT value FROM json_each(?1))";
+
 const LAST: &str = "
     SELECT max(id) FROM certificate WHERE EXISTS
         (SELECT 1 FROM scope WHERE source NOT IN (SELECT value FROM json_each(?1)))";
@@ -40,7 +42,7 @@ const ENDS: &str = "
 
 /// Every statement of this part.
 pub(super) const STATEMENTS: &[&str] =
-    &[SCANS, LAST, LEDGER, ENDS, NAMES, CERTIFICATES, CHECKPOINTS, SCOPES];
+    &[SCANS, RENEWALS, LAST, LEDGER, ENDS, NAMES, CERTIFICATES, CHECKPOINTS, SCOPES];
 
 /// Numbers of certificates, or checkpoints, in one step.
 const STEP: i64 = 100_000;
@@ -55,10 +57,11 @@ impl Staying {
         Self(serde_json::Value::from(sources).to_string())
     }
 
-    /// Drops the scans, so that nothing half dropped is taken for proven, and returns the last number to look at;
+    /// Drops the scans and what was counted, so that nothing half dropped is taken for proven, and returns the last number to look at;
     /// `None` when there are no certificates to drop.
     pub(super) fn drop_scans(&self, transaction: &Transaction<'_>) -> Outcome<Option<i64>> {
         transaction.prepare_cached(SCANS)?.execute([&self.0])?;
+        transaction.prepare_cached(RENEWALS)?.execute([&self.0])?;
         Ok(transaction.prepare_cached(LAST)?.query_row([&self.0], |row| row.get(0))?)
     }
 

@@ -32,6 +32,7 @@ mod names;
 mod outbox;
 mod posts;
 mod readers;
+mod renewals;
 mod schema;
 mod snoozes;
 mod writer;
@@ -128,7 +129,8 @@ impl Store for Sqlite {
     async fn saved(&self) -> Result<Saved, StoreError> {
         let work = |transaction: &Transaction<'_>| {
             let snoozes = snoozes::standing(transaction)?;
-            Ok(Saved { snoozes, ..certificates::saved(transaction)? })
+            let renewals = renewals::read(transaction)?;
+            Ok(Saved { snoozes, renewals, ..certificates::saved(transaction)? })
         };
         self.readers.read(work).await
     }

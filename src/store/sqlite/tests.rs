@@ -66,6 +66,7 @@ fn full_step(number: u32) -> Commit {
         ledger: vec![(RowId(number), Some(notified(5)))],
         conditions: vec![(format!("condition-{number}"), Some(at(9)))],
         checkpoints: vec![checkpoint("iot", "all", &format!("key-{number}"), Some("value"))],
+        renewals: vec![("iot".to_owned(), crate::expiry::Month::new(2027, 1), 1)],
         scans: vec![scan("iot", &format!("window-{number}"), 100)],
         ..step(&[&format!("e{number}")], &["ops", "dev"])
     }

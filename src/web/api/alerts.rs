@@ -14,7 +14,7 @@ use super::asked::AlertParameters;
 use super::parameters::{self, Pairs};
 use super::sources::fresh;
 use crate::catalog::{EndingFirst, OpenAlert, OpenAlerts};
-use crate::expiry::{EventKind, Severity, Timestamp, severity};
+use crate::expiry::{Cliff, EventKind, Severity, Timestamp, severity};
 use crate::web::Shared;
 use crate::web::certificate::{Certificate, rfc3339};
 use crate::web::problem::{Document, Problem};
@@ -39,18 +39,24 @@ pub(super) struct Alerts {
 #[derive(Serialize, ToSchema)]
 struct Ahead {
     /// The kind of event.
-    #[schema(pattern = "^ca\\.ends_first$")]
+    #[schema(pattern = "^(ca\\.ends_first|fleet\\.cliff)$")]
     kind: String,
     /// How much it asks of the reader.
     #[schema(pattern = "^warning$")]
     severity: String,
     /// The source.
     source: String,
-    /// The authority that ends first.
+    /// The authority that ends first; `null` where it is a month.
     #[schema(required)]
     certificate: Option<Certificate>,
-    /// How many active certificates it is about: those that end after the authority that signed them.
+    /// How many active certificates it is about: those that end after the authority that signed them, or in the month.
     certificates: u64,
+    /// The month, in UTC, in which far more end than were ever renewed in one.
+    #[schema(required, pattern = "^[0-9]{4}-[0-9]{2}$")]
+    month: Option<String>,
+    /// The most that were renewed in one month so far.
+    #[schema(required)]
+    most_renewed: Option<u64>,
 }
 
 impl Ahead {
@@ -61,6 +67,20 @@ impl Ahead {
             source: found.entry.facts.source.clone(),
             certificate: Some(Certificate::of(&found.entry, now)),
             certificates: found.leaves,
+            month: None,
+            most_renewed: None,
+        }
+    }
+
+    fn cliff(cliff: &Cliff) -> Self {
+        Self {
+            kind: EventKind::FleetCliff.as_str().to_owned(),
+            severity: Severity::Warning.as_str().to_owned(),
+            source: cliff.source.to_string(),
+            certificate: None,
+            certificates: cliff.ending,
+            month: Some(cliff.month.to_string()),
+            most_renewed: Some(cliff.renewed),
         }
     }
 }
@@ -128,8 +148,10 @@ pub(super) async fn list(
         found.map_err(|_| Problem::busy("the store did not answer in time"))??;
     let OpenAlerts { items, next } = found;
     let now = shared.state.clock.now();
-    let ahead = ends_first.iter().filter(|_| after.is_none());
-    let ahead = ahead.map(|found| Ahead::ends_first(found, now)).collect();
+    let cliffs = catalog.ahead();
+    let authorities = ends_first.iter().map(|found| Ahead::ends_first(found, now));
+    let ahead = authorities.chain(cliffs.cliffs.iter().map(Ahead::cliff));
+    let ahead = ahead.filter(|_| after.is_none()).collect();
     let items = items.iter().map(|alert| Alert::of(alert, now)).collect();
     Ok(fresh(Json(Alerts { items, ahead, next: next.map(|next| next.to_string()) })))
 }

@@ -2,10 +2,11 @@
 
 use maud::{Markup, html};
 
+use super::links;
 use super::reader::Reader;
 use super::texts::{count, day, shown};
 use crate::catalog::EndingFirst;
-use crate::expiry::Language;
+use crate::expiry::{Cliff, Language};
 
 /// So many are named.
 const NAMED: usize = 8;
@@ -26,6 +27,54 @@ pub(super) fn ends_first(found: &[EndingFirst], reader: &Reader) -> Markup {
                 @if found.len() > NAMED { li.soon { span { (more(found.len() - NAMED, reader)) } } }
             }
         }
+    }
+}
+
+/// Lists the months in which far more expire than were ever renewed in one.
+pub(super) fn cliffs(found: &[Cliff], reader: &Reader) -> Markup {
+    html! {
+        @if !found.is_empty() {
+            ul.lines {
+                @for it in found.iter().take(NAMED) {
+                    li.soon {
+                        a href=(list(it)) { (shown(&it.source)) " " (it.month.to_string()) }
+                        span { (of_cliff(it, reader)) }
+                    }
+                }
+                @if found.len() > NAMED { li.soon { span { (more(found.len() - NAMED, reader)) } } }
+            }
+        }
+    }
+}
+
+/// Returns the address of the list of what expires in the month of a cliff.
+pub(super) fn list(it: &Cliff) -> String {
+    let last = it.month.plus(1).start().map(|next| day(next.plus(-1))).unwrap_or_default();
+    let first = it.month.start().map(day).unwrap_or_default();
+    links::list(&[
+        ("source", &it.source),
+        ("status", "active"),
+        ("ends_from", &first),
+        ("ends_to", &last),
+        ("sort", "not_after"),
+    ])
+}
+
+/// Says of a cliff how many expire, and how many were renewed.
+pub(super) fn of_cliff(it: &Cliff, reader: &Reader) -> String {
+    match reader.language {
+        Language::En => {
+            let ending = reader.counted(it.ending, "active certificate", "");
+            format!(
+                "{ending} expire in this month; the most that were renewed in one so far is {}",
+                count(it.renewed)
+            )
+        }
+        Language::Zh => format!(
+            "当月有 {} 个有效证书到期，而迄今单月最多续期 {} 个",
+            count(it.ending),
+            count(it.renewed)
+        ),
     }
 }
 

@@ -20,7 +20,7 @@ use super::texts::{count, day, shown};
 use super::timeline::Drawing;
 use super::trouble::{self, Colour, Standing};
 use crate::catalog::{By, Catalog, CatalogError, Count, EndingFirst, Page, Query};
-use crate::expiry::{Overview, Status};
+use crate::expiry::{Ahead, Overview, Status};
 use crate::scan::SourceStatus;
 use crate::web::Shared;
 
@@ -37,6 +37,7 @@ struct Counted {
     urgent: Result<Page, CatalogError>,
     not_deployed: u64,
     ends_first: Vec<EndingFirst>,
+    ahead: Arc<Ahead>,
     days: Vec<Count>,
     months: Vec<Count>,
 }
@@ -117,7 +118,8 @@ impl Counted {
             catalog.timeline(By::Month),
         )?;
         let not_deployed = not_deployed.total_at_least;
-        Ok(Self { overview, urgent, not_deployed, ends_first, days, months })
+        let ahead = catalog.ahead();
+        Ok(Self { overview, urgent, not_deployed, ends_first, ahead, days, months })
     }
 }
 
@@ -191,6 +193,7 @@ impl Home {
             section #urgent data-live {
                 h2 { (reader.say("What needs somebody", "需要处理")) }
                 (ahead::ends_first(&self.counted.ends_first, reader))
+                (ahead::cliffs(&self.counted.ahead.cliffs, reader))
                 @if self.counted.overview.on_a_rung() == 0 {
                     p.empty { (reader.say(
                         "No active certificate has crossed a rung of its ladder.",
@@ -227,8 +230,13 @@ impl Home {
             section #timeline {
                 h2 { (reader.say("When active certificates expire", "使用中证书的到期时间")) }
                 div.drawings {
-                    (Drawing { title: days, counts: &self.counted.days, months: false }.drawn(reader))
-                    (Drawing { title: months, counts: &self.counted.months, months: true }.drawn(reader))
+                    (Drawing { title: days, counts: &self.counted.days, months: None }.drawn(reader))
+                    (Drawing {
+                        title: months,
+                        counts: &self.counted.months,
+                        months: Some(&*self.counted.ahead),
+                    }
+                    .drawn(reader))
                 }
             }
         }

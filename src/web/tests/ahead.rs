@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::limits::Limits;
 use super::client::{Server, start};
-use crate::expiry::{Ahead, EndsFirst, Kind, Notified, RowId, Rung, View};
+use crate::expiry::{Ahead, Cliff, EndsFirst, Kind, Month, Notified, RowId, Rung, View};
 use crate::metrics::testing::{Known, NOW};
 use crate::store::Commit;
 
@@ -40,18 +40,26 @@ async fn what_is_ahead_is_listed_and_needs_somebody() {
     let known = state.row(RowId(1)).unwrap();
     let (scope, end) = (known.scope, known.not_after.unwrap());
     let it = EndsFirst { scope, row: RowId(1), signs: 7, end, leaves: 1200 };
-    let ahead = Arc::new(Ahead { ends_first: vec![it] });
+    let cliff = Cliff { source: "s".into(), month: Month::new(2027, 2), ending: 900, renewed: 20 };
+    let unwatched = ["t".into()].into();
+    let ahead = Arc::new(Ahead { ends_first: vec![it], cliffs: vec![cliff], unwatched });
     server.view.send_replace(Arc::new(state.with_ahead(ahead)));
     let alerts = get(&server, "/api/v1/alerts").await;
     let found = &alerts["ahead"][0];
     assert_eq!((&found["kind"], &found["certificates"]), (&"ca.ends_first".into(), &1200.into()));
     assert_eq!(found["certificate"]["serial"], "0b");
+    let cliff = &alerts["ahead"][1];
+    assert_eq!((&cliff["kind"], &cliff["month"]), (&"fleet.cliff".into(), &"2027-02".into()));
+    assert_eq!((&cliff["certificates"], &cliff["most_renewed"]), (&900.into(), &20.into()));
     let next = get(&server, "/api/v1/alerts?cursor=7").await;
     assert_eq!(next["ahead"], Value::Array(Vec::new()), "once in all pages");
     let page = server.get("/").await;
     let line =
         "This CA expires on 2027-02-20, before 1\u{a0}200 active certificates that it signed";
     assert!(page.text().contains(line), "{}", page.text());
+    let line = "900 active certificates expire in this month; the most that were renewed in one so far is 20";
+    assert!(page.text().contains(line), "{}", page.text());
+    assert!(page.text().contains("not watched for so long yet: t"), "{}", page.text());
 }
 
 #[tokio::test]
