@@ -118,7 +118,7 @@ impl App {
         let (reload, reloads) = mpsc::channel(1);
         let (orders, ordered) = mpsc::channel(1);
         let (standings, asked) = mpsc::channel(1);
-        let (digests, wanted) = mpsc::channel(1);
+        let ((digests, wanted), (canaries, asked_for)) = (mpsc::channel(1), mpsc::channel(1));
         let ready = watch::Sender::new(false);
         let limit = watch::Sender::new(self.plan.config.metrics.max_series_per_source);
         let hosts = watch::Sender::new(Arc::new(self.plan.config.server.hosts.clone()));
@@ -141,6 +141,7 @@ impl App {
             orders,
             standings,
             digests,
+            canaries,
             ready: ready.subscribe(),
             writable: readers.writable,
             hosts: hosts.subscribe(),
@@ -151,7 +152,8 @@ impl App {
         let stop = CancellationToken::new();
         let served = web::serve(listener, socket, state, stop.clone());
         edges.spawn(async move { served.await.map_err(Into::into) });
-        wiring::pass_on_wishes(&mut edges, (ordered, asked, wanted), &readers.commands, &stop);
+        let wishes = (ordered, asked, wanted, asked_for);
+        wiring::pass_on_wishes(&mut edges, wishes, &readers.commands, &stop);
         edges.spawn(keep_audit(parts.clone(), self.plan.config.audit_max, stop.clone()));
         edges.spawn(keep_names(store, known.clone(), readers.under_way, stop.clone()));
         service::watch(&mut edges, readers.pulse, stop.clone());

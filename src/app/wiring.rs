@@ -12,7 +12,7 @@ use super::heartbeat::Vital;
 use super::plan::Plan;
 use super::snoozing::Snoozing;
 use crate::catalog::{Catalog, StandingRequest};
-use crate::channel::{Channel, LinkKey};
+use crate::channel::{CanaryRequest, Channel, LinkKey};
 use crate::config::{ChannelConfig, Config};
 use crate::expiry::{Event, Facts, Inventory, Manner, RowId, Snoozes, Timestamp, View};
 use crate::metrics::{DaemonMetrics, Exposition, Names, NamesError, Shown};
@@ -41,6 +41,8 @@ pub(super) struct Wires {
     pub(super) link_key: watch::Sender<Option<LinkKey>>,
     /// What is snoozed.
     pub(super) snoozes: watch::Receiver<Arc<Snoozes>>,
+    /// The event of the canary that somebody waits for.
+    pub(super) canary: watch::Receiver<Option<String>>,
     /// How many scans are under way.
     pub(super) under_way: watch::Sender<usize>,
     /// The channels of the newest generation.
@@ -96,6 +98,7 @@ impl Wiring {
             outbox: watch::Sender::new(0),
             writable: watch::Sender::new(true),
             snoozes: watch::Sender::default(),
+            canary: watch::Sender::default(),
             troubles: watch::Sender::default(),
             pulse: watch::Sender::new(Instant::now()),
         };
@@ -116,6 +119,7 @@ impl Wiring {
                 commands,
                 commits,
                 snoozes: outputs.snoozes.subscribe(),
+                canary: outputs.canary.subscribe(),
                 link_key: watch::Sender::default(),
                 vital,
                 under_way: watch::Sender::default(),
@@ -247,6 +251,7 @@ pub(super) fn shared(wires: &Wires, reports: &mpsc::Sender<Report>) -> Shared {
         reports: reports.clone(),
         commits: wires.commits.clone(),
         snoozes: wires.snoozes.clone(),
+        canary: wires.canary.clone(),
         link_key: *wires.link_key.borrow(),
     }
 }
@@ -324,10 +329,11 @@ pub(super) async fn wake(
 /// Passes on to the pipeline what is wanted of it over HTTP, and what is asked.
 pub(super) fn pass_on_wishes(
     edges: &mut JoinSet<anyhow::Result<()>>,
-    (ordered, asked, wanted): (
+    (ordered, asked, wanted, canaries): (
         mpsc::Receiver<OutboxRequest>,
         mpsc::Receiver<StandingRequest>,
         mpsc::Receiver<DigestRequest>,
+        mpsc::Receiver<CanaryRequest>,
     ),
     commands: &mpsc::Sender<Command>,
     stop: &CancellationToken,
@@ -338,6 +344,8 @@ pub(super) fn pass_on_wishes(
     edges.spawn(pass_on(asked, asking, stop.clone()));
     let wanting = (commands.clone(), Command::Digest as fn(_) -> _);
     edges.spawn(pass_on(wanted, wanting, stop.clone()));
+    let flying = (commands.clone(), Command::Canary as fn(_) -> _);
+    edges.spawn(pass_on(canaries, flying, stop.clone()));
 }
 
 async fn pass_on<T>(
@@ -378,6 +386,9 @@ pub(super) async fn forward(
                 Command::Channel(channel, Health::Down { code, hint, since })
             }
             Report::Up { channel } => Command::Channel(channel, Health::Up),
+            Report::Canary { channel, event, verdict } => {
+                Command::CanaryTold { channel, event, verdict }
+            }
             Report::Dead { channel, code, at } => {
                 Command::Channel(channel, Health::GaveUp { code, at })
             }

@@ -3,8 +3,8 @@
 use super::{Catalog, CatalogError, Entry};
 use crate::config::{Config, RouteTrial};
 use crate::expiry::{
-    Accepted, DailyDigest, EVENT_KINDS, EndpointNews, Event, EventKind, Invalid, InvalidReason,
-    Month, Newer, Rung, Severity, Timestamp, Topic, severity,
+    Accepted, DailyDigest, EVENT_KINDS, EndpointNews, Event, EventKind, Facts, Invalid,
+    InvalidReason, Kind, Month, Newer, Rung, Severity, Status, Timestamp, Topic, severity,
 };
 
 /// What is asked: a certificate, or an event about something else.
@@ -184,6 +184,10 @@ fn topic(
         K::DigestDaily => {
             let digest = DailyDigest::new(channel, Timestamp::from_seconds(0));
             (Info, Topic::DailyDigest(Box::new(digest)))
+        }
+        K::Canary => {
+            let facts = Facts { source, scope, place, ..Facts::bare(Kind::Server, Status::Active) };
+            (Info, Topic::Canary { facts, rung: Rung::Before(86_400) })
         }
         K::Test => (Info, Topic::Test),
         _ => return None,

@@ -201,8 +201,9 @@ fn alerts(part: &Message) -> Vec<Value> {
             let begun = alert(part, event, own);
             before.map(|step| ended(part, event, *step)).chain([begun]).collect()
         }
-        Topic::Test => {
-            let mut test = alert(part, event, ("NotafterTest", event.severity));
+        Topic::Test | Topic::Canary { .. } => {
+            let name = if event.is_canary() { "NotafterCanary" } else { "NotafterTest" };
+            let mut test = alert(part, event, (name, event.severity));
             test["endsAt"] = json!(iso(event.at.plus(TEST)));
             vec![test]
         }

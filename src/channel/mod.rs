@@ -13,6 +13,7 @@ use means::Means;
 
 mod address;
 mod alertmanager;
+mod canary;
 mod dingtalk;
 mod discord;
 mod email;
@@ -42,6 +43,7 @@ mod verdict;
 mod webhook;
 mod wecom;
 
+pub use canary::{CanaryRefusal, CanaryRequest, CanaryStage, CanaryStep};
 pub use ticket::{BadTicket, LinkKey, Ticket, token_hash};
 
 /// A chat service, or one robot of it.

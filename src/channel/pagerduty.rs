@@ -148,7 +148,7 @@ fn requests(part: &Message) -> Vec<Value> {
     let resolve = json!({ "event_action": "resolve", "dedup_key": key });
     match &event.topic {
         topic if keys::closes(topic) => vec![resolve],
-        Topic::Test => vec![trigger(part, event, &key), resolve],
+        Topic::Test | Topic::Canary { .. } => vec![trigger(part, event, &key), resolve],
         _ => vec![trigger(part, event, &key)],
     }
 }

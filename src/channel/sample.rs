@@ -86,6 +86,7 @@ pub(super) fn topics(text: &str) -> Vec<Topic> {
         Topic::ClockRecovered,
         Topic::ClockOffset { source: text(), seconds: -75 },
         Topic::DailyDigest(Box::new(sample::daily(&text()))),
+        Topic::Canary { facts: facts(), rung: Rung::Before(86_400) },
         Topic::Test,
     ];
     others.into_iter().chain(news.map(endpoint)).collect()

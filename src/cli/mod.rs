@@ -23,6 +23,7 @@ mod plan;
 mod route;
 mod outbox;
 mod snooze;
+mod canary;
 mod certificate;
 mod daemon;
 mod generate;
@@ -99,6 +100,8 @@ enum Command {
     /// Keeps quiet about certificates for a while.
     #[command(subcommand)]
     Snooze(snooze::Command),
+    /// Sends a test certificate that does not exist the whole way, to the channels that the routes choose; prints each stage.
+    Canary(canary::Arguments),
     /// Writes a first configuration, from flags or from answers; never a secret.
     Init(init::Arguments),
     /// Prints the JSON Schema of the configuration, for editors: what may be written, with units and defaults.
@@ -196,6 +199,9 @@ fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> an
             Command::Snooze(command) => {
                 snooze::run(&command, (path, socket), environment, console).await
             }
+            Command::Canary(arguments) => {
+                canary::canary(&arguments, (path, socket), environment, console).await
+            }
             Command::Init(arguments) => init::init(&arguments, path, environment, console),
             Command::Schema => schema::print(console),
             Command::Completions(arguments) => generate::completions(&arguments, console),
@@ -264,6 +270,7 @@ mod tests {
                 "snooze add",
                 "snooze list",
                 "snooze end",
+                "canary",
                 "init",
                 "schema",
                 "completions",

@@ -52,9 +52,9 @@ impl Config {
     }
 
     /// Returns until when `event` waits before it goes to a channel: every route that leads there is muted. What is critical
-    /// never waits, nor does the daily digest.
+    /// never waits, nor do the daily digest and a canary: somebody waits for that.
     pub fn muted_until(&self, event: &Event, channel: &str, now: Timestamp) -> Option<Timestamp> {
-        if event.severity == Severity::Critical || event.daily().is_some() {
+        if event.severity == Severity::Critical || event.daily().is_some() || event.is_canary() {
             return None;
         }
         let leading = self

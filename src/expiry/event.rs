@@ -233,6 +233,13 @@ pub enum Topic {
     },
     /// How everything stands, once a day.
     DailyDigest(Box<DailyDigest>),
+    /// A certificate that does not exist: somebody wants to know whether a message would arrive.
+    Canary {
+        /// What it would be.
+        facts: Facts,
+        /// The tightest rung that it crossed.
+        rung: Rung,
+    },
     /// A test that an operator asked for.
     Test,
 }
@@ -286,6 +293,7 @@ impl Topic {
             Self::ClockOffset { .. } => EventKind::ClockOffset,
             Self::ClockRecovered => EventKind::ClockRecovered,
             Self::DailyDigest(_) => EventKind::DigestDaily,
+            Self::Canary { .. } => EventKind::Canary,
             Self::Test => EventKind::Test,
         }
     }
@@ -297,7 +305,8 @@ impl Topic {
             | Self::NotDeployed { facts, .. }
             | Self::Renewed { facts, .. }
             | Self::Gone { facts, .. }
-            | Self::EndsFirst { facts, .. } => Some(facts),
+            | Self::EndsFirst { facts, .. }
+            | Self::Canary { facts, .. } => Some(facts),
             _ => None,
         }
     }
@@ -309,7 +318,8 @@ impl Topic {
             | Self::NotDeployed { facts, .. }
             | Self::Renewed { facts, .. }
             | Self::Gone { facts, .. }
-            | Self::EndsFirst { facts, .. } => Some(&facts.source),
+            | Self::EndsFirst { facts, .. }
+            | Self::Canary { facts, .. } => Some(&facts.source),
             Self::FleetCliff { source, .. }
             | Self::SourceStale { source, .. }
             | Self::SourceRecovered { source }
@@ -343,6 +353,11 @@ impl Event {
     pub const fn is_for_the_digest(&self) -> bool {
         let is_rung = matches!(self.topic, Topic::Expiring { .. } | Topic::NotDeployed { .. });
         is_rung && matches!(self.severity, Severity::Info)
+    }
+
+    /// Returns whether it is about a certificate that does not exist.
+    pub const fn is_canary(&self) -> bool {
+        matches!(self.topic, Topic::Canary { .. })
     }
 
     /// Returns the daily digest, if it is one.

@@ -54,12 +54,14 @@ pub enum EventKind {
     ClockRecovered,
     /// How everything stands, once a day.
     DigestDaily,
+    /// A certificate that does not exist travels the whole way, because somebody asked for it.
+    Canary,
     /// A test that somebody asked for.
     Test,
 }
 
 /// The closed list.
-pub const EVENT_KINDS: [EventKind; 26] = [
+pub const EVENT_KINDS: [EventKind; 27] = [
     EventKind::CertificateExpiring,
     EventKind::CertificateExpired,
     EventKind::CertificateNotDeployed,
@@ -85,6 +87,7 @@ pub const EVENT_KINDS: [EventKind; 26] = [
     EventKind::ClockOffset,
     EventKind::ClockRecovered,
     EventKind::DigestDaily,
+    EventKind::Canary,
     EventKind::Test,
 ];
 
@@ -117,6 +120,7 @@ impl EventKind {
             Self::ClockOffset => "clock.offset",
             Self::ClockRecovered => "clock.recovered",
             Self::DigestDaily => "digest.daily",
+            Self::Canary => "canary",
             Self::Test => "test",
         }
     }
@@ -149,6 +153,7 @@ impl EventKind {
             | Self::ClockOffset
             | Self::ClockRecovered
             | Self::DigestDaily
+            | Self::Canary
             | Self::Test => true,
         }
     }

@@ -99,7 +99,9 @@ fn place(event: &Event) -> Option<&str> {
 
 fn rung(event: &Event) -> Option<String> {
     match &event.topic {
-        Topic::Expiring { rung, .. } | Topic::NotDeployed { rung, .. } => Some(rung.as_label()),
+        Topic::Expiring { rung, .. }
+        | Topic::NotDeployed { rung, .. }
+        | Topic::Canary { rung, .. } => Some(rung.as_label()),
         _ => None,
     }
 }

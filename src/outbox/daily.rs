@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use super::canary;
 use super::job::Job;
 use super::worker::{DIGEST_WAIT, MOST_EVENTS, Worker};
 use crate::store::{BatchUpdate, EntryQuery, Pending, Standing, StoreError};
@@ -20,11 +23,32 @@ impl Worker {
     pub(super) fn gather(&mut self, pending: &[Pending]) -> Duration {
         let wait = self.settings.group_wait;
         let Some(first) = pending.first() else { return wait };
+        if first.event.is_canary() {
+            return Duration::ZERO;
+        }
         match pending.iter().find(|pending| !pending.event.is_for_the_digest()) {
             Some(oldest) => self.left(oldest, wait),
             None if pending.len() < MOST_EVENTS => self.left(first, DIGEST_WAIT),
             None => self.left(first, wait),
         }
+    }
+
+    /// Returns what is left of the time that an event waits for others.
+    fn left(&mut self, oldest: &Pending, wait: Duration) -> Duration {
+        let seen = match self.oldest {
+            Some((delivery, seen)) if delivery == oldest.delivery => seen,
+            _ => self.oldest.insert((oldest.delivery, Instant::now())).1,
+        };
+        let waited = Duration::from_millis(
+            u64::try_from(
+                self.shared
+                    .clock
+                    .millis()
+                    .saturating_sub(oldest.event.at.seconds().saturating_mul(1000)),
+            )
+            .unwrap_or(0),
+        );
+        wait.saturating_sub(waited.max(seen.elapsed()))
     }
 
     /// Tells when a digest was delivered.
@@ -57,7 +81,7 @@ impl Worker {
 ///
 /// What needs somebody goes first and alone, so that no digest holds it up; a digest follows at once.
 fn choose(pending: &mut Vec<Pending>, gathers: bool) {
-    if pending.iter().any(|one| one.batch.is_some()) {
+    if pending.iter().any(|one| one.batch.is_some()) || canary::alone(pending) {
         return;
     }
     let waits = |one: &Pending| gathers && one.event.is_for_the_digest();

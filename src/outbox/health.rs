@@ -137,6 +137,11 @@ impl Health {
         self.fault.clone().filter(|_| self.down.is_some())
     }
 
+    /// Returns what is wrong, where the last attempts failed.
+    pub(super) const fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
+    }
+
     /// Returns when the channel's trouble began.
     pub(super) fn since(&self) -> Option<Timestamp> {
         self.since.map(|(since, _)| since)

@@ -87,6 +87,11 @@ impl Job {
         message
     }
 
+    /// Returns whether it is a canary, which goes alone.
+    pub(super) fn is_canary(&self) -> bool {
+        self.members.iter().all(|one| one.event.is_canary())
+    }
+
     /// Returns the deliveries in it.
     pub(super) fn deliveries(&self) -> Vec<i64> {
         self.members.iter().map(|pending| pending.delivery).collect()

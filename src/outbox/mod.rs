@@ -7,7 +7,7 @@
 //! process stopped, with the same id. One message is in flight at a time, which keeps order.
 //!
 //! Reading order: `worker` (the loop), `daily` (what goes together), `job` (what is sent next), `policy` (what follows from an attempt), `health` (what
-//! is said of the channel), `quiet` (what is snoozed), `trial` (a test that somebody asks for), `pace` (how fast a destination may be used), `rounds` (what is told
+//! is said of the channel), `quiet` (what is snoozed), `trial` (a test that somebody asks for), `canary` (one that goes the whole way), `pace` (how fast a destination may be used), `rounds` (what is told
 //! again to those who forget).
 
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 mod asked;
+mod canary;
 mod counts;
 mod daily;
 mod health;
@@ -100,6 +101,15 @@ pub enum Report {
         /// When.
         at: Timestamp,
     },
+    /// What became of a canary.
+    Canary {
+        /// The channel.
+        channel: String,
+        /// The id of its event.
+        event: String,
+        /// What was done, or why it was not.
+        verdict: Result<String, String>,
+    },
 }
 
 /// What the configuration says about one channel.
@@ -144,4 +154,6 @@ pub struct Shared {
     pub link_key: Option<LinkKey>,
     /// What is snoozed.
     pub snoozes: watch::Receiver<Arc<Snoozes>>,
+    /// The event of the canary that somebody waits for.
+    pub canary: watch::Receiver<Option<String>>,
 }

@@ -17,6 +17,7 @@ use crate::store::{
     Batch, BatchUpdate, Call, ChannelState, Commit, Memory, Observed, Observer, Post, StoreError,
 };
 
+mod canary;
 mod channels;
 mod gather;
 mod refused;
@@ -239,6 +240,7 @@ struct Bench {
     shared: Shared,
     commits: watch::Sender<u64>,
     snoozes: watch::Sender<Arc<Snoozes>>,
+    canary: watch::Sender<Option<String>>,
     reports: mpsc::Receiver<Report>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -252,6 +254,7 @@ impl Bench {
         let clock = Arc::new(BentClock::starting_at(NOW, NOW));
         let (commits, commits_seen) = watch::channel(0);
         let (snoozes, snoozes_seen) = watch::channel(Arc::default());
+        let (canary, canary_seen) = watch::channel(None);
         let (reports_sender, reports) = mpsc::channel(8);
         let shared = Shared {
             store: Arc::clone(&store) as Arc<dyn Store>,
@@ -263,6 +266,7 @@ impl Bench {
             commits: commits_seen,
             link_key: Some([7; 32]),
             snoozes: snoozes_seen,
+            canary: canary_seen,
         };
         let (stop, tasks) = (CancellationToken::new(), JoinSet::new());
         let settings = Settings {
@@ -285,6 +289,7 @@ impl Bench {
             shared,
             commits,
             snoozes,
+            canary,
             reports,
             stop,
             tasks,
@@ -363,18 +368,12 @@ impl Bench {
         self.step(Commit { outbox, ..Commit::default() }).await;
     }
 
-    /// An event; one for the digest only, a digest, or critical, when its id says so.
+    /// An event; one for the digest only, a digest, a canary, or critical, when its id says so.
     fn event(&self, id: &str) -> Event {
         let at = self.clock.now();
         if id.starts_with("daily") {
             let topic = Topic::DailyDigest(Box::new(DailyDigest::new("ops".into(), at)));
             return Event { id: id.into(), at, severity: Severity::Info, topic };
-        }
-        if !id.starts_with("info") {
-            let critical = id.starts_with("critical");
-            let severity = if critical { Severity::Critical } else { Severity::Warning };
-            let topic = Topic::Test;
-            return Event { id: id.into(), at, severity, topic };
         }
         let facts = Facts {
             source: "iot".into(),
@@ -383,6 +382,16 @@ impl Bench {
             not_after: Some(at.plus(86_400)),
             ..Facts::bare(Kind::Device, Status::Inactive)
         };
+        if id.starts_with("canary") {
+            let topic = Topic::Canary { facts, rung: Rung::Before(86_400) };
+            return Event { id: id.into(), at, severity: Severity::Info, topic };
+        }
+        if !id.starts_with("info") {
+            let critical = id.starts_with("critical");
+            let severity = if critical { Severity::Critical } else { Severity::Warning };
+            let topic = Topic::Test;
+            return Event { id: id.into(), at, severity, topic };
+        }
         let topic = Topic::Expiring {
             facts,
             rung: Rung::Before(86_400),

@@ -17,7 +17,7 @@ use super::policy::{Attempt, Decision, Streak, later};
 use super::{DEAD, DELIVERED, Report, Settings, Shared};
 use crate::channel::{Channel, Page, Receipt, SendError, TestAnswer};
 use crate::expiry::{Severity, Timestamp};
-use crate::store::{BatchUpdate, Pending, StoreError, Verdict};
+use crate::store::{BatchUpdate, ChannelState, Pending, StoreError, Verdict};
 
 /// The most events in one message; more go into the next.
 pub(super) const MOST_EVENTS: usize = 5000;
@@ -50,7 +50,7 @@ pub struct Worker {
     tried: Option<(Instant, i64)>,
     /// The event that the others wait with and since when: it is not held longer than is right, whatever the wall clock
     /// says.
-    oldest: Option<(i64, Instant)>,
+    pub(super) oldest: Option<(i64, Instant)>,
     /// The outcome and code that were logged last.
     logged: Option<String>,
     store_failed: bool,
@@ -143,6 +143,9 @@ impl Worker {
         }
         let turn = self.pacer.until_next(self.channel.pace());
         let wait = self.until_due(&pending).max(turn);
+        if self.refuse_canary(&pending, wait, stop).await? {
+            return Ok(Some(Duration::ZERO));
+        }
         if !wait.is_zero() {
             return Ok(Some(self.health.until_down().map_or(wait, |down| down.min(wait))));
         }
@@ -167,11 +170,12 @@ impl Worker {
         loop {
             let mut pending = self.shared.store.pending(&self.settings.name, limit).await?;
             let (all, now) = (pending.len(), self.shared.clock.now());
+            let taken = self.take_back(&mut pending).await?;
             let first = self.settings.hold.take_out(&mut pending, now);
             let first = self.leave_out(&mut pending, now).await?.into_iter().chain(first).min();
             self.choose(&mut pending);
             if !pending.is_empty() || all < limit {
-                self.count(&pending, all).await?;
+                self.count(&pending, all.saturating_sub(taken)).await?;
                 pending.truncate(MOST_EVENTS);
                 let wait = |at: Timestamp| u64::try_from(at.since(now)).unwrap_or(0).max(1);
                 return Ok((pending, first.map(|at| Duration::from_secs(wait(at)))));
@@ -210,6 +214,9 @@ impl Worker {
             Ok(_) => attempt.delivered(),
             Err(error) => attempt.failed(error),
         };
+        if let (true, Err(error)) = (job.is_canary(), &verdict) {
+            return self.canary_failed(&job, (error, decision.pause), stop).await;
+        }
         let said = self.observe(&verdict, &decision);
         self.judge(&verdict, &decision, stop).await;
         self.streak = decision.streak;
@@ -220,6 +227,9 @@ impl Worker {
         self.record((&job.batch.id, said.as_ref()), &decision.update, stop).await;
         self.given_up_counted = false;
         self.note_daily(&job, &decision.update);
+        if let Ok(receipt) = &verdict {
+            self.canary_arrived(&job, receipt, stop).await;
+        }
     }
 
     /// Sends the pages that were not sent yet, up to the first that fails; `None` when `stop` cut it off.
@@ -346,10 +356,7 @@ impl Worker {
         update: &BatchUpdate,
         stop: &CancellationToken,
     ) {
-        let closed = self.pacer.until_next(self.channel.pace());
-        let gate =
-            (closed > self.channel.pace().gap).then(|| later(self.shared.clock.now(), closed));
-        let state = self.health.state(gate);
+        let state = self.state();
         loop {
             let batch = (self.settings.name.as_str(), batch);
             let judged = self.shared.store.judge(batch, update, &state, verdict);
@@ -361,6 +368,14 @@ impl Worker {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    /// Returns what is kept of the channel's health.
+    pub(super) fn state(&self) -> ChannelState {
+        let closed = self.pacer.until_next(self.channel.pace());
+        let gate =
+            (closed > self.channel.pace().gap).then(|| later(self.shared.clock.now(), closed));
+        self.health.state(gate)
     }
 
     /// Counts the outcome, and logs it when it differs from the last one. Answers with what is to be written down of it: how
@@ -414,24 +429,6 @@ impl Worker {
         }
         self.store_failed = true;
         STORE_PAUSE
-    }
-
-    /// Returns what is left of the time that an event waits for others.
-    pub(super) fn left(&mut self, oldest: &Pending, wait: Duration) -> Duration {
-        let seen = match self.oldest {
-            Some((delivery, seen)) if delivery == oldest.delivery => seen,
-            _ => self.oldest.insert((oldest.delivery, Instant::now())).1,
-        };
-        let waited = Duration::from_millis(
-            u64::try_from(
-                self.shared
-                    .clock
-                    .millis()
-                    .saturating_sub(oldest.event.at.seconds().saturating_mul(1000)),
-            )
-            .unwrap_or(0),
-        );
-        wait.saturating_sub(waited.max(seen.elapsed()))
     }
 
     /// Sleeps until the pause is over, something is committed, or `stop`.

@@ -11,7 +11,7 @@
 //! replaced), `reminders` (what is said again), `ahead` (what will hurt later), `renewal_counts` (how many are renewed in a month), `digest` (how everything stands, once a day), `snoozes` with `quiet` (what is not said for a while),
 //! `renewed` (which alerts something new may have ended), `missed` (which are about what was not found), `ended` (which are
 //! over), `open` (what is open when channels change), `orders` (what an
-//! operator does about messages) and `self_checks` (what is wrong with the daemon itself), `draft` (the
+//! operator does about messages), `canary` (what is only there to be seen to arrive) and `self_checks` (what is wrong with the daemon itself), `draft` (the
 //! commit being written), `audit` (what is written down of what happens), `standing` (how one
 //! certificate stands), `commit` (how it becomes durable and is shown), `due` (when the pipeline turns by itself).
 
@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::StandingRequest;
+use crate::channel::CanaryRequest;
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::expiry::{
@@ -39,6 +40,7 @@ mod apply;
 mod audit;
 mod authorities;
 mod bound;
+mod canary;
 mod commit;
 mod completion;
 mod decide;
@@ -69,6 +71,7 @@ mod tests;
 pub use source_status::last_reads;
 
 use ahead::Foresight;
+use canary::Canary;
 use commit::{Saver, Witness};
 use digest::Bell;
 use draft::Draft;
@@ -150,6 +153,17 @@ pub enum Command {
     EndSnooze(String, oneshot::Sender<Option<Snooze>>),
     /// Somebody asks how a certificate stands.
     Standing(StandingRequest),
+    /// Somebody wants a canary to go the whole way.
+    Canary(CanaryRequest),
+    /// A channel says what became of the canary with this event.
+    CanaryTold {
+        /// The channel.
+        channel: String,
+        /// The id of the event.
+        event: String,
+        /// What was done, or why it was not.
+        verdict: Result<String, String>,
+    },
     /// Somebody asks what the daily digest would say now, and when it is due.
     Digest(oneshot::Sender<(Option<Timestamp>, DailyDigest)>),
 }
@@ -177,6 +191,8 @@ pub struct Outputs {
     pub snoozes: watch::Sender<Arc<Snoozes>>,
     /// Whether the store takes what is written.
     pub writable: watch::Sender<bool>,
+    /// The event of the canary that is on its way.
+    pub canary: watch::Sender<Option<String>>,
     /// What keeps the daemon from being well, in words.
     pub troubles: watch::Sender<Arc<Vec<String>>>,
     /// When the pipeline last turned round, or said that it waits for the store, for the watchdog.
@@ -219,6 +235,8 @@ pub struct Pipeline {
     saver: Saver,
     due: Due,
     channels: Channels,
+    /// What is only there to be seen to arrive.
+    canary: Option<Canary>,
     /// The endpoints that were looked at since the start.
     looked: Looked,
     /// What readers see of what is served although a newer one is known.
@@ -264,6 +282,7 @@ impl Pipeline {
             due: Due::default(),
             polls: PollCounts::default(),
             channels: Channels::Unknown,
+            canary: None,
             looked: Looked::default(),
             undeployed: Arc::default(),
             issuers_named: false,
@@ -287,7 +306,8 @@ impl Pipeline {
     /// Deals with messages until asked to stop, then saves what is left.
     pub async fn run(mut self, mut inbox: Inbox, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
-            let next_turn = self.due.next_turn(Instant::now(), || self.next_due());
+            let soonest = || self.next_due().into_iter().chain(self.canary_due()).min();
+            let next_turn = self.due.next_turn(Instant::now(), soonest);
             let idle = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -335,6 +355,7 @@ impl Pipeline {
         let due = self.due.begin_turn(now);
         if due {
             self.decide().await?;
+            self.check_canary();
         }
         if idle || due || self.draft.is_full() {
             self.save().await?;
@@ -389,6 +410,10 @@ impl Pipeline {
             Command::Snooze(wish, answer) => self.snooze(*wish, answer).await?,
             Command::EndSnooze(id, answer) => self.end_snooze(&id, answer).await?,
             Command::Standing(request) => self.tell_standing(request),
+            Command::Canary(request) => self.begin_canary(request).await?,
+            Command::CanaryTold { channel, event, verdict } => {
+                self.canary_told(channel, &event, verdict);
+            }
             Command::Digest(answer) => self.tell_daily(answer).await?,
         }
         Ok(())

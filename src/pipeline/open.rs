@@ -36,7 +36,8 @@ impl Pipeline {
         if self.ledger.is_empty() && stranded.is_empty() {
             return Ok(());
         }
-        for stranded in stranded {
+        // Who waits for a canary has learned that the channel is gone.
+        for stranded in stranded.into_iter().filter(|one| !one.event.is_canary()) {
             let (event, about) = (stranded.event, stranded.about);
             let channels = routed(&self.settings.config, &event);
             self.draft.post(Post::Say { event, channels, about });

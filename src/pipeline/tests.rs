@@ -19,6 +19,7 @@ use crate::store::{Batch, BatchUpdate, Body, ChannelState, Checkpoint, ListQuery
 mod ahead;
 mod audit;
 mod authorities;
+mod canary;
 mod cliffs;
 mod clock;
 mod decisions;
@@ -245,6 +246,7 @@ async fn restored_at(
         outbox: watch::Sender::new(0),
         writable: watch::Sender::new(true),
         snoozes: watch::Sender::default(),
+        canary: watch::Sender::default(),
         troubles: watch::Sender::default(),
         pulse: watch::Sender::new(Instant::now()),
         exposition,

@@ -148,6 +148,10 @@ enum TopicRow<'a> {
         seconds: i64,
     },
     DailyDigest(Box<DailyRow<'a>>),
+    Canary {
+        facts: FactsRow<'a>,
+        rung: u32,
+    },
     Test,
 }
 
@@ -193,9 +197,7 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
         }
         Topic::SourceRecovered { source } => TopicRow::SourceRecovered { source: source.into() },
         Topic::PlaceUnreadable { source, place, error } => unreadable_row(source, place, error),
-        Topic::PlaceReadable { source, place } => {
-            TopicRow::PlaceReadable { source: source.into(), place: place.into() }
-        }
+        Topic::PlaceReadable { source, place } => readable_row(source, place),
         Topic::Endpoint { source, place, news } => endpoint_row(source, place, news),
         Topic::InventoryShrunk { source, scope, known, missing } => {
             shrunk_row(source, scope, [*known, *missing])
@@ -224,6 +226,7 @@ fn topic_row(topic: &Topic) -> TopicRow<'_> {
             TopicRow::ClockOffset { source: source.into(), seconds: *seconds }
         }
         Topic::DailyDigest(digest) => TopicRow::DailyDigest(Box::new(daily_row(digest))),
+        Topic::Canary { facts, rung } => canary_row(facts, *rung),
         Topic::Test => TopicRow::Test,
     }
 }
@@ -257,9 +260,7 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
             let (source, place) = (source.into_owned(), place.into_owned());
             Topic::PlaceUnreadable { source, place, error: error.into_owned() }
         }
-        TopicRow::PlaceReadable { source, place } => {
-            Topic::PlaceReadable { source: source.into_owned(), place: place.into_owned() }
-        }
+        TopicRow::PlaceReadable { source, place } => readable(source, place),
         TopicRow::Endpoint { source, place, news } => endpoint(source, place, news)?,
         TopicRow::InventoryShrunk { source, scope, known, missing } => {
             let (source, scope) = (source.into_owned(), scope.into_owned());
@@ -287,8 +288,25 @@ fn topic(row: TopicRow<'_>) -> Result<Topic, String> {
             Topic::ClockOffset { source: source.into_owned(), seconds }
         }
         TopicRow::DailyDigest(row) => Topic::DailyDigest(Box::new(daily(*row)?)),
+        TopicRow::Canary { facts: row, rung } => canary(facts(row)?, rung),
         TopicRow::Test => Topic::Test,
     })
+}
+
+fn readable_row<'a>(source: &'a str, place: &'a str) -> TopicRow<'a> {
+    TopicRow::PlaceReadable { source: source.into(), place: place.into() }
+}
+
+fn readable(source: Cow<'_, str>, place: Cow<'_, str>) -> Topic {
+    Topic::PlaceReadable { source: source.into_owned(), place: place.into_owned() }
+}
+
+fn canary_row(facts: &Facts, rung: Rung) -> TopicRow<'_> {
+    TopicRow::Canary { facts: facts_row(facts), rung: code::of_rung(rung) }
+}
+
+fn canary(facts: Facts, rung: u32) -> Topic {
+    Topic::Canary { facts, rung: code::rung(rung) }
 }
 
 fn stale_row<'a>(

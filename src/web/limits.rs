@@ -15,6 +15,8 @@ pub(super) struct Limits {
     pub(super) answer: Duration,
     /// For a test of a channel, which may wait for a message that is under way.
     pub(super) test: Duration,
+    /// For a canary, whose channels have a minute.
+    pub(super) canary: Duration,
     /// For a whole scrape, the client's reading included.
     pub(super) scrape: Duration,
     /// Scrapes at the same time.
@@ -37,6 +39,7 @@ impl Default for Limits {
             stall: Duration::from_secs(20),
             answer: Duration::from_secs(30),
             test: Duration::from_mins(1),
+            canary: Duration::from_secs(75),
             scrape: Duration::from_mins(1),
             scrapes: 4,
             exports: 2,

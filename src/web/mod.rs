@@ -17,7 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::catalog::{Catalog, StandingRequest};
-use crate::channel::{LinkKey, TestAnswer};
+use crate::channel::{CanaryRequest, LinkKey, TestAnswer};
 use crate::clock::Clock;
 use crate::config::Hosts;
 use crate::expiry::{DailyDigest, Snoozes, Timestamp, View};
@@ -56,8 +56,8 @@ pub use access::Access;
 #[cfg(test)]
 pub use api::PlannedCertificate;
 pub use api::{
-    Audit, Certificates, Compared, OtherWay, Outbox, OutboxDone, OutboxMessage, PlanAnswer,
-    PlannedGroup, PlannedMessage, Routed, SnoozeList, SnoozeObject, SnoozeWish, Tested,
+    Audit, Canary, CanaryPart, Certificates, Compared, OtherWay, Outbox, OutboxDone, OutboxMessage,
+    PlanAnswer, PlannedGroup, PlannedMessage, Routed, SnoozeList, SnoozeObject, SnoozeWish, Tested,
     WouldChange,
 };
 pub use certificate::{Certificate, cell as csv_cell, csv_header, csv_rows};
@@ -101,6 +101,8 @@ pub struct State {
     pub standings: mpsc::Sender<StandingRequest>,
     /// Takes questions what the daily digest would say now.
     pub digests: mpsc::Sender<DigestRequest>,
+    /// Takes wishes for a canary.
+    pub canaries: mpsc::Sender<CanaryRequest>,
     /// Takes what is wanted of messages.
     pub orders: mpsc::Sender<OutboxRequest>,
     /// Whether the store is open and the first view is published.

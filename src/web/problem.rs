@@ -76,8 +76,14 @@ pub(super) async fn not_found(uri: Uri) -> Problem {
 }
 
 /// Where something is changed.
-const POSTED: [&str; 5] =
-    ["/api/v1/channels/", "/api/v1/comparison", "/api/v1/outbox/", "/notifications/", "/snoozes/"];
+const POSTED: [&str; 6] = [
+    "/api/v1/canary",
+    "/api/v1/channels/",
+    "/api/v1/comparison",
+    "/api/v1/outbox/",
+    "/notifications/",
+    "/snoozes/",
+];
 
 /// Answers for a path that is served with another method.
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {

@@ -9,6 +9,7 @@ mod architecture;
 mod asking;
 mod backup;
 mod bound;
+mod canary;
 mod chats;
 mod commands;
 mod contract;

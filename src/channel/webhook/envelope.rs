@@ -153,6 +153,11 @@ fn of_alert(topic: &Topic, at: Timestamp) -> Option<Map<String, Value>> {
             let own = json!({ "leaves": leaves, "places": places });
             of_certificate(facts, at, &["ends_first"], own)
         }
+        Topic::Canary { facts, rung } => {
+            let word = Message::rung_word(*rung);
+            let own = json!({ "rung": word, "test": true });
+            of_certificate(facts, at, &["canary", word.as_str()], own)
+        }
         Topic::Gone { facts, elsewhere } => {
             let own = json!({ "elsewhere": elsewhere.as_ref().map(of_newer) });
             of_certificate(facts, at, &["gone"], own)
@@ -218,6 +223,7 @@ fn of_condition(topic: &Topic) -> Value {
         | Topic::Renewed { .. }
         | Topic::ClockRecovered
         | Topic::DailyDigest(_)
+        | Topic::Canary { .. }
         | Topic::Test => json!({}),
     }
 }
@@ -474,6 +480,7 @@ mod tests {
         clock.recovered: []
         clock.offset: ["offset_seconds", "source"]
         digest.daily: ["channel", "dead", "events", "left_out", "long_ended", "news", "next", "rungs", "scheduled_at", "since", "snoozed", "snoozes", "soonest", "sources", "total", "undated", "unproven"]
+        canary: ["certificate", "days_left", "dedup_key", "place", "problem_key", "rung", "scope", "seconds_left", "source", "test"]
         test: []
         endpoint.invalid: ["detail", "place", "reason", "source"]
         endpoint.unreachable: ["error", "place", "source"]

@@ -90,7 +90,7 @@ const fn sort(topic: &Topic) -> Sort {
         | Topic::ClockRecovered
         | Topic::Endpoint { news: EndpointNews::Reachable, .. } => Sort::Recovery,
         Topic::DailyDigest(_) => Sort::Digest,
-        Topic::Test => Sort::Test,
+        Topic::Canary { .. } | Topic::Test => Sort::Test,
     }
 }
 

@@ -38,6 +38,10 @@ impl Phrases {
                 ];
                 self.told([&new, &self.identity(facts)[..]].concat())
             }
+            Topic::Canary { facts, .. } => {
+                let what = (Label::Detail, words::canary(self.language).to_owned());
+                self.told([&[what], &self.identity(facts)[..]].concat())
+            }
             Topic::DailyDigest(digest) => self.daily_facts(digest),
             topic => self.told(self.own_facts(topic)),
         }
@@ -113,9 +117,7 @@ impl Phrases {
                 (Label::Place, inert(place, FACT)),
                 (Label::Error, inert(error, SENTENCE)),
             ],
-            Topic::PlaceReadable { source, place } => {
-                vec![(Label::Source, inert(source, FACT)), (Label::Place, inert(place, FACT))]
-            }
+            Topic::PlaceReadable { source, place } => at_place(source, place),
             Topic::InventoryShrunk { source, scope, known, missing } => {
                 shrunk_facts(source, scope, Some((*known, *missing)))
             }
@@ -151,9 +153,14 @@ impl Phrases {
             | Topic::EndsFirst { .. }
             | Topic::ClockRecovered
             | Topic::DailyDigest(_)
+            | Topic::Canary { .. }
             | Topic::Test => Vec::new(),
         }
     }
+}
+
+fn at_place(source: &str, place: &str) -> Vec<(Label, String)> {
+    vec![(Label::Source, inert(source, FACT)), (Label::Place, inert(place, FACT))]
 }
 
 /// Returns the fingerprint, where nothing else tells the certificate from another one.

@@ -331,6 +331,10 @@ fn root_link(external_url: Option<&str>) -> Option<String> {
 /// but in percent-encoded form.
 fn event_link(event: &Event, external_url: Option<&str>) -> Option<String> {
     let root = root_link(external_url)?;
+    if event.is_canary() {
+        // No page knows of it.
+        return Some(root);
+    }
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     if let Some(source) = event.source() {
         query.append_pair("source", source);

@@ -103,8 +103,8 @@ impl Phrases {
             (Topic::ClockRecovered, _) => self.trusted_again().to_owned(),
             (Topic::ClockOffset { seconds, .. }, _) => self.offset(&name, *seconds),
             (Topic::DailyDigest(digest), _) => self.daily_headline(digest),
-            (Topic::Test, En) => "test message, this channel works".to_owned(),
-            (Topic::Test, Zh) => "测试消息，此通道工作正常".to_owned(),
+            (Topic::Canary { facts, .. }, _) => self.canary(&name, facts),
+            (Topic::Test, _) => words::test(self.language).to_owned(),
         }
     }
 
@@ -128,6 +128,9 @@ impl Phrases {
         parts.extend(self.lines(self.what_to_know(&event.topic)));
         if matches!(facts.status, Status::Inactive | Status::Pending) {
             parts.push(words::status(facts.status, self.language).to_owned());
+        }
+        if event.is_canary() {
+            parts.push(words::canary(self.language).to_owned());
         }
         parts.join(" · ")
     }
@@ -236,6 +239,14 @@ impl Phrases {
             Zh => format!(
                 "来源 {name} 有 {ending} 张有效证书将在 {month} 到期，而迄今单月最多续期 {renewed} 张"
             ),
+        }
+    }
+
+    fn canary(self, name: &str, facts: &Facts) -> String {
+        let when = self.when(facts.not_after);
+        match self.language {
+            En => format!("test: certificate {name} {when}, nothing needs to be done"),
+            Zh => format!("测试：证书 {name} {when}，无需处理"),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::expiry::facts::Facts;
 use crate::expiry::sample::facts;
 
 mod ahead;
+mod canary;
 mod certificates;
 mod endpoints;
 mod lists;

@@ -57,6 +57,20 @@ pub(super) const fn gone(language: Language) -> &'static str {
     }
 }
 
+pub(super) const fn test(language: Language) -> &'static str {
+    match language {
+        En => "test message, this channel works",
+        Zh => "测试消息，此通道工作正常",
+    }
+}
+
+pub(super) const fn canary(language: Language) -> &'static str {
+    match language {
+        En => "a test: this certificate does not exist",
+        Zh => "测试：此证书并不存在",
+    }
+}
+
 pub(super) const fn deployment_unknown(language: Language) -> &'static str {
     match language {
         En => "not known whether it is deployed",
@@ -205,6 +219,7 @@ const fn kind_words(kind: EventKind) -> (&'static str, &'static str) {
         EventKind::ClockRecovered => ("clock trusted again", "时钟已恢复"),
         EventKind::ClockOffset => ("clocks differ", "时钟有偏差"),
         EventKind::DigestDaily => ("daily digest", "每日摘要"),
+        EventKind::Canary => ("canary, a test", "链路测试"),
         EventKind::Test => ("test", "测试"),
     }
 }

@@ -375,6 +375,7 @@ fn every_event() -> impl Iterator<Item = (&'static str, &'static str)> {
             EventKind::CertificateRenewed | EventKind::CertificateGone => &["closed", "snoozed"],
             EventKind::NotificationDead => &["given_up"],
             EventKind::DigestDaily => &["scheduled"],
+            EventKind::Canary => &["asked"],
             EventKind::Test => &[],
             EventKind::EndpointReachable
             | EventKind::PlaceReadable

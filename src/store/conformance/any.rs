@@ -218,10 +218,10 @@ fn topic() -> BoxedStrategy<Topic> {
         }),
         text().prop_map(|channel| Topic::ChannelUp { channel }),
         text().prop_map(|detail| Topic::ClockSuspect { detail }),
-        Just(Topic::ClockRecovered),
         (text(), any::<i64>()).prop_map(|(source, seconds)| Topic::ClockOffset { source, seconds }),
         daily().prop_map(|digest| Topic::DailyDigest(Box::new(digest))),
-        Just(Topic::Test),
+        (facts(), rung()).prop_map(|(facts, rung)| Topic::Canary { facts, rung }),
+        proptest::sample::select(vec![Topic::ClockRecovered, Topic::Test]),
     ]
     .boxed()
 }

@@ -13,6 +13,7 @@ use crate::catalog::{CatalogError, Mistake};
 mod alerts;
 mod asked;
 mod audit;
+mod canary;
 mod certificates;
 mod channels;
 mod comparison;
@@ -30,6 +31,7 @@ mod sources;
 mod timeline;
 
 pub use audit::Audit;
+pub use canary::{Canary, CanaryPart};
 pub use certificates::Certificates;
 pub use channels::Tested;
 pub use comparison::{Compared, OtherWay, WouldChange};
@@ -64,6 +66,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 pub(super) fn changes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/api/v1/channels/{name}/test", post(channels::test))
+        .route("/api/v1/canary", post(canary::fly))
         .route("/api/v1/comparison", post(comparison::compare))
         .route("/api/v1/outbox/{id}", delete(outbox::drop_one))
         .route("/api/v1/outbox/{id}/retry", post(outbox::retry))

@@ -9,8 +9,8 @@ use utoipa::OpenApi;
 
 use super::parameters::{self, Pairs};
 use super::{
-    alerts, audit, certificates, channels, comparison, digest, explain, outbox, plan, routing,
-    snoozes, sources, timeline,
+    alerts, audit, canary, certificates, channels, comparison, digest, explain, outbox, plan,
+    routing, snoozes, sources, timeline,
 };
 use crate::web::Shared;
 use crate::web::problem::{Document, Problem};
@@ -26,6 +26,7 @@ use crate::web::problem::{Document, Problem};
         sources::list,
         channels::list,
         channels::test,
+        canary::fly,
         comparison::compare,
         alerts::list,
         digest::now,

@@ -106,7 +106,7 @@ fn says(entry: &OutboxEntry, reader: &Reader) -> Markup {
     };
     html! {
         span.tag { (kind) } " "
-        @match entry.event.facts() {
+        @match entry.event.facts().filter(|_| !entry.event.is_canary()) {
             Some(facts) => { a href=(format!("/certificates/{}", facts.id())) { (cut(about, 80)) } }
             None => { (cut(about, 80)) }
         }

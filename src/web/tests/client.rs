@@ -39,6 +39,7 @@ pub(super) struct Server {
     pub(super) asked: mpsc::Receiver<TestAnswer>,
     pub(super) ordered: mpsc::Receiver<OutboxRequest>,
     pub(super) digests: mpsc::Receiver<DigestRequest>,
+    pub(super) canaries: mpsc::Receiver<CanaryRequest>,
     pub(super) snoozes: watch::Sender<Arc<Snoozes>>,
     pub(super) wished: mpsc::UnboundedReceiver<Wish>,
     _held: (watch::Sender<Arc<Vec<Outlet>>>, watch::Sender<usize>, watch::Sender<Edition>),
@@ -158,11 +159,11 @@ fn rehearse(name: &str, text: &str) -> Result<Rehearsed, String> {
 }
 
 /// Returns where a server listens, and the folder of its socket.
-async fn doors() -> (TcpListener, tempfile::TempDir, Socket) {
+async fn doors() -> (SocketAddr, TcpListener, tempfile::TempDir, Socket) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let socket = Socket::bind(&folder.path().join("c")).unwrap();
-    (listener, folder, socket)
+    (listener.local_addr().unwrap(), listener, folder, socket)
 }
 
 /// Answers that nothing is known of how certificates stand.
@@ -182,13 +183,12 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
     let (sources, statuses) = watch::channel(Arc::default());
     let ((ready, readiness), (writable, can_write)) = (watch::channel(false), watch::channel(true));
     let (hosts, known_hosts) = watch::channel(Arc::default());
-    let (config, configs) = configured();
-    let store = stored(known).await;
+    let ((config, configs), store) = (configured(), stored(known).await);
     let ((tests, asked), (digests, wanted)) = (mpsc::channel(1), mpsc::channel(1));
+    let (canaries, flown) = mpsc::channel(1);
     let (outlet, outlets) = watch::channel(ops(tests));
     let (snoozes, quiet) = watch::channel(Arc::default());
-    let (granting, wished) = mpsc::unbounded_channel();
-    let (limit, max_series_per_source) = watch::channel(1_000_000);
+    let ((grant, wished), (limit, most)) = (mpsc::unbounded_channel(), watch::channel(1_000_000));
     let ((reload, reloads), (orders, ordered)) = (mpsc::channel(1), mpsc::channel(1));
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     let state = State {
@@ -199,7 +199,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         outlets,
         snoozes: quiet,
         link_key: watch::channel(Some([7; 32])).1,
-        snoozing: Arc::new(Wishes(granting)),
+        snoozing: Arc::new(Wishes(grant)),
         rehearsal: Arc::new(rehearse),
         names: Arc::new(Memory::of(known)),
         sources: statuses,
@@ -208,14 +208,14 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         orders,
         standings: standings(&mut tasks),
         digests,
+        canaries,
         ready: readiness,
         writable: can_write,
         access: Arc::new(access),
         hosts: known_hosts,
-        max_series_per_source,
+        max_series_per_source: most,
     };
-    let (listener, folder, socket) = doors().await;
-    let address = listener.local_addr().unwrap();
+    let (address, listener, folder, socket) = doors().await;
     tasks.spawn(serve_within(listener, socket, state, limits, stop.clone()));
     Server {
         address,
@@ -232,6 +232,7 @@ pub(super) async fn start_behind(access: Access, known: &[Known], limits: Limits
         asked,
         ordered,
         digests: wanted,
+        canaries: flown,
         snoozes,
         wished,
         _held: (outlet, limit, config),

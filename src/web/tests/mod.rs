@@ -3,6 +3,7 @@
 mod access;
 mod ahead;
 mod api;
+mod canary;
 mod calendar;
 mod client;
 mod connections;

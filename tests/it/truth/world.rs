@@ -197,6 +197,7 @@ impl World {
             outbox: watch::Sender::new(0),
             writable: watch::Sender::new(true),
             snoozes: watch::Sender::default(),
+            canary: watch::Sender::default(),
             troubles: watch::Sender::default(),
             pulse: watch::Sender::new(Instant::now()),
         };
