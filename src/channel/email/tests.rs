@@ -160,7 +160,7 @@ fn what_is_said_of_one_certificate_is_one_thread() {
         })
         .map(|event| header(&letter(&sample::compose(Language::En, vec![event])), "References"))
         .collect();
-    assert_eq!(threads.len(), 4);
+    assert_eq!(threads.len(), 5);
     assert!(threads.iter().all(|thread| *thread == threads[0]), "{threads:?}");
     assert!(threads[0].starts_with("<notafter-") && threads[0].ends_with("@example.com>"));
     assert_eq!(header(&letter(&sample::list()), "References"), "");
