@@ -10,6 +10,7 @@ use super::generation::Generation;
 use super::plan::Plan;
 use super::wiring::{Wires, Wiring};
 use crate::channel::LinkKey;
+use crate::client::limiter::Limiters;
 use crate::clock::Random;
 use crate::pipeline::{Command, Pipeline};
 
@@ -22,6 +23,8 @@ pub struct Core {
     pipeline: JoinSet<anyhow::Result<()>>,
     pipeline_stop: CancellationToken,
     generation: Option<Generation>,
+    /// The rates that the sources keep.
+    limiters: Limiters,
 }
 
 impl Core {
@@ -39,7 +42,8 @@ impl Core {
         pipeline.spawn(async move { restored.run(inbox, stop).await });
         let generation = Some(Generation::start(plan, &wires).await?);
         wires.parts.metrics.reload(true, wires.parts.clock.now());
-        Ok(Self { wires, pipeline, pipeline_stop, generation })
+        let limiters = plan.limiters.clone();
+        Ok(Self { wires, pipeline, pipeline_stop, generation, limiters })
     }
 
     /// Waits for a part to end by itself, which none should.
@@ -55,6 +59,8 @@ impl Core {
     /// Goes on with the sources and channels of `plan`; what is known and the ledger stay as they are.
     pub async fn reload(&mut self, plan: &Plan) -> anyhow::Result<()> {
         self.stop_generation().await;
+        plan.limiters.follow(&self.limiters);
+        self.limiters = plan.limiters.clone();
         let parts = &self.wires.parts;
         parts.metrics.reconfigure(&plan.setup(&*parts.clock));
         let settings = Box::new(plan.settings(&*parts.clock));

@@ -25,6 +25,8 @@ pub struct Plan {
     pub channels: Vec<Arc<dyn Channel>>,
     /// Whom it tells that all is well.
     pub heartbeat: Option<Heartbeat>,
+    /// The rates that the sources keep.
+    pub limiters: Limiters,
     /// Warnings, rendered.
     pub warnings: String,
 }
@@ -141,7 +143,8 @@ fn build(config: Config, deps: &Deps, mistakes: &mut Mistakes) -> Plan {
         config.channels.iter().filter_map(|one| channel::build(one, deps, mistakes)).collect();
     let with_http = |config| Heartbeat { config, http: deps.http.clone() };
     let heartbeat = config.heartbeat.clone().map(with_http);
-    Plan { config: Arc::new(config), sources, channels, heartbeat, warnings: String::new() }
+    let (config, limiters) = (Arc::new(config), deps.limiters.clone());
+    Plan { config, sources, channels, heartbeat, limiters, warnings: String::new() }
 }
 
 #[cfg(test)]

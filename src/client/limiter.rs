@@ -28,6 +28,8 @@ const FORGET_AFTER: Duration = Duration::from_mins(10);
 pub struct Limiters {
     // Account names may be credentials' names, so that only a digest is kept.
     by_key: Arc<Mutex<HashMap<u128, Limiter>>>,
+    /// Those of the configuration before, which nobody acquires of any more.
+    before: Arc<Mutex<HashMap<u128, Limiter>>>,
 }
 
 impl Limiters {
@@ -42,8 +44,18 @@ impl Limiters {
         }
         by_key.retain(|_, limiter| !limiter.is_forgotten());
         let limiter = Limiter::new(rate, account);
+        if let Some(before) = lock(&self.before).remove(&key) {
+            lock(&limiter.shared.pace).follow(&lock(&before.shared.pace));
+        }
         by_key.insert(key, limiter.clone());
         limiter
+    }
+
+    /// Goes on where `before` ended: what was granted there counts here, and a rate that throttling lowered stays as low.
+    pub fn follow(&self, before: &Self) {
+        let mut known = lock(&before.before).clone();
+        known.extend(lock(&before.by_key).iter().map(|(key, limiter)| (*key, limiter.clone())));
+        *lock(&self.before) = known;
     }
 }
 
@@ -228,6 +240,14 @@ impl Pace {
         *self = Self { current, last_cut, slot: last, ..Self::new(rate, now) };
         self.not_before = last.map(|last| last + WINDOW);
     }
+
+    fn follow(&mut self, before: &Self) {
+        let share = before.current / before.configured;
+        self.current = (self.configured * share).max(self.configured * FLOOR);
+        self.last_cut = before.last_cut;
+        let granted = before.groups.back().map(|last| *last + WINDOW);
+        self.not_before = self.not_before.max(before.not_before).max(granted);
+    }
 }
 
 /// Returns how many grants make a group and how many groups make a window.
@@ -299,6 +319,23 @@ mod tests {
     )]
     fn whole(rate: f64) -> usize {
         rate.ceil() as usize
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_granted_before_a_reload_counts_after_it() {
+        let (first, second, third) = <(Limiters, Limiters, Limiters)>::default();
+        let old = first.get("a", "r", "x", 10.0);
+        old.acquire().await;
+        old.throttled();
+        second.follow(&first);
+        third.follow(&second);
+        let (new, other) = (third.get("a", "r", "x", 20.0), third.get("b", "r", "x", 20.0));
+        assert_eq!((new.rate(), other.rate()), (10.0, 20.0), "a lowered rate stays as low");
+        let begun = Instant::now();
+        other.acquire().await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        new.acquire().await;
+        assert!(begun.elapsed() >= WINDOW, "{:?}", begun.elapsed());
     }
 
     #[test]

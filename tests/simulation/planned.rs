@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use notafter::facade::app::Plan;
 use notafter::facade::catalog::{Catalog, Outlook, PlanQuery};
+use notafter::facade::client::limiter::Limiters;
 use notafter::facade::clock::Clock;
 use notafter::facade::config::{Config, Environment, load};
 use notafter::facade::expiry::{Event, Timestamp, Topic};
@@ -108,6 +109,7 @@ fn the_plan_of_a_month_is_what_the_month_says() {
                 heard: Arc::clone(&heard_of),
             })],
             heartbeat: None,
+            limiters: Limiters::default(),
             warnings: String::new(),
         };
         let mut core = machine.start(&plan, machine.parts()).await;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use notafter::facade::app::{Core, Plan};
 use notafter::facade::channel::Channel;
+use notafter::facade::client::limiter::Limiters;
 use notafter::facade::config::{Environment, load};
 use notafter::facade::expiry::Event;
 use notafter::facade::source::{Source, full_scan_default};
@@ -149,6 +150,7 @@ impl World {
             sources,
             channels,
             heartbeat: None,
+            limiters: Limiters::default(),
             warnings: String::new(),
         }
     }

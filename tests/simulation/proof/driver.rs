@@ -210,7 +210,8 @@ impl Driver {
         let sources = (0..scene.sources.len()).map(|index| self.cloud(index, &limiter)).collect();
         let http = deps.http.clone();
         let heartbeat = config.heartbeat.clone().map(|config| Heartbeat { config, http });
-        Plan { config, sources, channels, heartbeat, warnings: String::new() }
+        let (limiters, warnings) = (deps.limiters, String::new());
+        Plan { config, sources, channels, heartbeat, limiters, warnings }
     }
 
     fn deps(&self, parts: &Parts) -> Deps {
