@@ -49,7 +49,7 @@ async fn a_reload_is_foretold_and_nothing_is_done() {
         "  the routes differ",
         "  the ladders differ",
         "forgotten: 11 certificates, whose sources are gone",
-        "source.stale of iot",
+        "endpoint.unreachable of iot",
     ] {
         assert!(ran.out.contains(line), "{line}\n{}", ran.out);
     }

@@ -27,12 +27,13 @@ fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Returns a certificate that was told of, by what the outbox says.
+/// Returns a certificate whose expiry was told of, by what the outbox says.
 async fn told_of(daemon: &Daemon) -> (String, String) {
     let sent = eventually("a message is sent", async || {
         let (_, sent) = daemon.get("/api/v1/outbox?state=sent").await?;
         let sent: Value = serde_json::from_str(&sent).unwrap();
         sent["items"].as_array().unwrap().iter().find_map(|it| {
+            it["kind"].as_str()?.strip_prefix("certificate.")?;
             Some((it["certificate"].as_str()?.to_owned(), it["message"].as_str()?.to_owned()))
         })
     });
