@@ -100,6 +100,10 @@ impl Channel for ProofRoom {
         stage.fate.latency("room").await;
         let fault = stage.room_fault(self.index);
         if fault == Some(RoomFault::Hangs) {
+            // Whoever waits gives up before this ends, so that it is written down at once.
+            if let Some(part) = &part {
+                stage.judge().refused(self.index, part, (RoomFault::Hangs, Duration::ZERO));
+            }
             tokio::time::sleep(FOR_EVER).await;
         }
         if fault.is_none_or(|fault| fault == RoomFault::CutAfter)
