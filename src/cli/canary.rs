@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::daemon::{Daemon, escaped};
-use super::file::{File, NO_DAEMON};
+use super::daemon::{configured, escaped};
+use super::file::NO_DAEMON;
 use super::outbox::Form;
 use super::output::{columns, printable, text};
 use super::{Console, Exit};
@@ -27,15 +27,12 @@ pub(super) struct Arguments {
 /// Has the daemon send a certificate that does not exist the whole way, and prints how far it came.
 pub(super) async fn canary(
     arguments: &Arguments,
-    (path, socket): (&Path, Option<&Path>),
+    place: (&Path, Option<&Path>),
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
-    let file = File::read(path, environment, console)?;
-    // Sources and channels are not built: their secrets are for the daemon.
-    file.approve(console)?;
-    let candidates = &file.config.server.sockets.candidates;
-    let daemon = Daemon::find(socket, candidates).await?.context(NO_DAEMON)?;
+    let (_, daemon) = configured(place, environment, console).await?;
+    let daemon = daemon.context(NO_DAEMON)?;
     let source = arguments.source.as_ref().map(|name| format!("?source={}", escaped(name)));
     let asked = format!("/api/v1/canary{}", source.unwrap_or_default());
     let canary: Canary = daemon.post(&asked).await?;
@@ -62,7 +59,7 @@ fn print(canary: &Canary, out: &mut dyn Write) -> io::Result<()> {
     };
     let rows: Vec<_> = canary.stages.iter().map(row).collect();
     columns(["stage", "", "after", ""], &rows, out)?;
-    let said = if canary.passed { "the whole way works" } else { "not the whole way works" };
+    let said = if canary.passed { "it arrived" } else { "it did not arrive" };
     writeln!(out, "a test certificate of {}: {said}", text(&canary.source))
 }
 
@@ -93,7 +90,7 @@ mod tests {
         stage                after
         sighting     passed  0.000 s  done
         channel ops  FAILED  1.042 s  not delivered: http 500\u{1b}
-        a test certificate of web: not the whole way works
+        a test certificate of web: it did not arrive
         ");
     }
 }

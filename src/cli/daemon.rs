@@ -13,6 +13,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use super::Console;
+use super::file::File;
+use crate::config::Environment;
+
 /// Longer answers are no answers to a command.
 const LONGEST: usize = 64 * 1024 * 1024;
 
@@ -27,6 +31,19 @@ pub(super) enum Asked<T> {
 /// A daemon that answers on its socket.
 pub(super) struct Daemon {
     socket: PathBuf,
+}
+
+/// Reads the configuration and finds its daemon, if one runs. Sources and channels are not built: their secrets are for the
+/// daemon, and not for who asks.
+pub(super) async fn configured(
+    (path, socket): (&Path, Option<&Path>),
+    environment: &Environment,
+    console: &mut Console<'_>,
+) -> anyhow::Result<(File, Option<Daemon>)> {
+    let file = File::read(path, environment, console)?;
+    file.approve(console)?;
+    let daemon = Daemon::find(socket, &file.config.server.sockets.candidates).await?;
+    Ok((file, daemon))
 }
 
 impl Daemon {

@@ -8,8 +8,8 @@ use clap::Args;
 use tokio::sync::watch;
 
 use super::Console;
-use super::daemon::{Daemon, escaped};
-use super::file::{File, open_store};
+use super::daemon::{Daemon, configured, escaped};
+use super::file::open_store;
 use crate::catalog::{Catalog, Query};
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment};
@@ -68,16 +68,15 @@ pub(super) enum Known {
 impl Known {
     /// Finds the daemon, else its store.
     pub(super) async fn find(
-        (path, socket): (&Path, Option<&Path>),
+        place: (&Path, Option<&Path>),
         environment: &Environment,
         console: &mut Console<'_>,
     ) -> anyhow::Result<Self> {
-        let file = File::read(path, environment, console)?;
-        // Sources and channels are not built: their secrets are for the daemon, and not for who looks.
-        file.approve(console)?;
-        match Daemon::find(socket, &file.config.server.sockets.candidates).await? {
-            Some(daemon) => Ok(Self::Daemon(daemon)),
-            None => Ok(Self::Store(Arc::new(open_store(&file.config)?), Arc::new(file.config))),
+        match configured(place, environment, console).await? {
+            (_, Some(daemon)) => Ok(Self::Daemon(daemon)),
+            (file, None) => {
+                Ok(Self::Store(Arc::new(open_store(&file.config)?), Arc::new(file.config)))
+            }
         }
     }
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use clap::Args;
 
 use super::arguments::{Shown, ahead};
-use super::daemon::{Daemon, escaped};
-use super::file::{File, now, open_store};
+use super::daemon::{Daemon, configured, escaped};
+use super::file::{now, open_store};
 use super::output::{Format, Printer, table};
 use super::{Console, Exit};
 use crate::config::{Config, Environment};
@@ -31,13 +31,11 @@ pub(super) struct Arguments {
 /// Lists certificates as the daemon knows them; from its store when none runs.
 pub(super) async fn list(
     arguments: &Arguments,
-    (path, socket): (&Path, Option<&Path>),
+    place: (&Path, Option<&Path>),
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
-    let file = File::read(path, environment, console)?;
-    // Sources and channels are not built: their secrets are for the daemon, and not for who lists.
-    file.approve(console)?;
+    let (file, daemon) = configured(place, environment, console).await?;
     let now = now();
     let format = arguments.shown.format;
     let limit = arguments.shown.limit.or(format.default_limit()).unwrap_or(usize::MAX);
@@ -47,7 +45,7 @@ pub(super) async fn list(
     };
     // One more than fits in a table, to know whether there are more.
     let most = if format == Format::Table { limit.saturating_add(1) } else { limit };
-    match Daemon::find(socket, &file.config.server.sockets.candidates).await? {
+    match daemon {
         Some(daemon) => from_daemon(&daemon, arguments, most, &mut output).await?,
         None => from_store(&file.config, arguments, (most, now), &mut output).await?,
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use super::daemon::{Daemon, escaped};
-use super::file::{File, NO_DAEMON, open_store};
+use super::daemon::{Daemon, configured, escaped};
+use super::file::{NO_DAEMON, open_store};
 use super::output::{columns, text};
 use super::{Console, Exit};
 use crate::config::{Config, Environment};
@@ -58,13 +58,11 @@ pub(super) enum Form {
 /// Runs a command about the outbox.
 pub(super) async fn run(
     command: &Command,
-    (path, socket): (&Path, Option<&Path>),
+    place: (&Path, Option<&Path>),
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
-    let file = File::read(path, environment, console)?;
-    file.approve(console)?;
-    let daemon = Daemon::find(socket, &file.config.server.sockets.candidates).await?;
+    let (file, daemon) = configured(place, environment, console).await?;
     match command {
         Command::List(list) => {
             let outbox = match &daemon {

@@ -7,8 +7,8 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 
 use super::certificate::Named;
-use super::daemon::{Daemon, escaped};
-use super::file::{File, NO_DAEMON, now, open_store};
+use super::daemon::{Daemon, configured, escaped};
+use super::file::{NO_DAEMON, now, open_store};
 use super::output::{self, Format, printable, table};
 use super::{Console, Exit};
 use crate::config::{Config, Environment};
@@ -66,14 +66,11 @@ pub(super) struct Add {
 /// Runs a command about snoozes: the daemon does what is asked.
 pub(super) async fn run(
     command: &Command,
-    (path, socket): (&Path, Option<&Path>),
+    place: (&Path, Option<&Path>),
     environment: &Environment,
     console: &mut Console<'_>,
 ) -> anyhow::Result<Exit> {
-    let file = File::read(path, environment, console)?;
-    // Sources and channels are not built: their secrets are for the daemon.
-    file.approve(console)?;
-    let daemon = Daemon::find(socket, &file.config.server.sockets.candidates).await?;
+    let (file, daemon) = configured(place, environment, console).await?;
     match (command, daemon) {
         (Command::List { ended, format }, daemon) => {
             let listed = match daemon {
