@@ -208,19 +208,23 @@ impl Bench {
 
 /// Delivers all that waits for a channel, and answers with it.
 async fn deliver(store: &dyn Store, channel: &str) -> Vec<Event> {
+    deliver_at(store, channel, NOW).await
+}
+
+async fn deliver_at(store: &dyn Store, channel: &str, at: Timestamp) -> Vec<Event> {
     let waiting = store.pending(channel, 100).await.unwrap();
     let deliveries: Vec<i64> = waiting.iter().map(|one| one.delivery).collect();
     let batch = Batch {
         id: "b".to_owned(),
         attempts: 0,
         detail: 0,
-        next_at: NOW,
-        composed_at: NOW,
+        next_at: at,
+        composed_at: at,
         begun: true,
         pages: 0,
     };
     assert!(store.freeze(&deliveries, &batch, &Body::default()).await.unwrap());
-    let update = BatchUpdate::Delivered { at: NOW };
+    let update = BatchUpdate::Delivered { at };
     store.settle(channel, "b", &update, &ChannelState::default()).await.unwrap();
     waiting.into_iter().map(|one| one.event).collect()
 }

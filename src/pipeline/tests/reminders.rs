@@ -56,7 +56,7 @@ impl Remembered {
         self.pipeline.decide().await.unwrap();
         self.pipeline.save().await.unwrap();
         self.pipeline.settle().await.unwrap();
-        deliver(&self.store, "ops").await
+        deliver_at(&self.store, "ops", self.clock.now()).await
     }
 
     pub(super) fn set(&mut self, settings: Settings) {
