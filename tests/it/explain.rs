@@ -62,7 +62,9 @@ async fn a_certificate_is_explained_and_what_happened_is_told_with_and_without_a
     let of_message =
         story["messages"].as_array().unwrap().iter().find(|it| it["message"] == message.as_str());
     assert_eq!(of_message.unwrap()["state"], "sent");
-    assert_eq!(story["decisions"][0]["reason"], "first_sight");
+    // Of an authority it may have been said as well that it ends before what it signed.
+    let decisions = story["decisions"].as_array().unwrap();
+    assert!(decisions.iter().any(|it| it["reason"] == "first_sight"), "{decisions:#?}");
     assert_eq!(story["reason"], "already_said");
     assert_eq!(story["scans"][0]["proven"], true);
     let by_serial = explained(&daemon, &[&serial, "--source", "iot"]).await;
