@@ -81,8 +81,8 @@ pub use matcher::{Field, Matcher, Patterns};
 pub use message::{Detail, Entry, Fact, Language, Manner, Message, Tone, days_left};
 pub use month::Month;
 pub use plan::{
-    DecisionReason, Forecast, Ledger, Notice, Notified, Prospect, Reminders, Reminding, Renewals,
-    Renewing, has_long_ended, plan, plan_renewed, severity,
+    Again, DecisionReason, Forecast, Heard, Ledger, Notice, Notified, Prospect, Reminders,
+    Reminding, Renewals, Renewing, again, has_long_ended, plan, plan_renewed, severity,
 };
 pub use sightings::{Seen, Sightings, listed_digest};
 pub use snooze::{

@@ -234,8 +234,8 @@ mod tests {
 
     use super::*;
     use crate::expiry::{
-        Event, Facts, Inventory, Notified, RowId, ScopeId, Severity, Snooze, StoredRow, Timestamp,
-        Topic,
+        Event, Facts, Heard, Inventory, Notified, RowId, ScopeId, Severity, Snooze, StoredRow,
+        Timestamp, Topic,
     };
     use crate::store::{
         AuditEntry, AuditQuery, AuditSize, Batch, BatchUpdate, Body, ChannelState, Checkpoint,
@@ -319,6 +319,12 @@ mod tests {
             unreachable!("it only writes")
         }
         async fn told(&self, _: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn heard(&self, _: &[RowId]) -> Result<Vec<Vec<Heard>>, StoreError> {
+            unreachable!("it only writes")
+        }
+        async fn heard_late(&self) -> Result<Vec<(RowId, Timestamp)>, StoreError> {
             unreachable!("it only writes")
         }
         async fn open_for(&self, _: &str) -> Result<Vec<(RowId, Notified)>, StoreError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
+use crate::expiry::{Facts, Heard, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
 mod audit;
 mod code;
@@ -149,6 +149,13 @@ pub trait Store: Send + Sync {
 
     /// Reads who was told of the open alerts about certificates, in the order asked.
     async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError>;
+
+    /// Reads which channels were told of the open alerts about certificates long after these were last said, where nothing
+    /// about them waits or was given up since, and to which a message may have arrived; in the order asked, by name.
+    async fn heard(&self, rows: &[RowId]) -> Result<Vec<Vec<Heard>>, StoreError>;
+
+    /// Reads every open alert that a channel was told of long after it was said, by certificate, and when.
+    async fn heard_late(&self) -> Result<Vec<(RowId, Timestamp)>, StoreError>;
 
     /// Reads the open alerts that a channel was told of, as they were last said.
     async fn open_for(&self, channel: &str) -> Result<Vec<(RowId, Notified)>, StoreError>;

@@ -10,7 +10,7 @@ use super::{
     EntryQuery, Kept, ListQuery, Memory, NameHits, NameQuery, OutboxAnswer, OutboxEntry,
     OutboxOrder, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded, Verdict,
 };
-use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
+use crate::expiry::{Facts, Heard, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
 /// A call that is about to be made.
 pub enum Call<'a> {
@@ -178,6 +178,14 @@ impl<O: Observer, S: Store> Store for Observed<O, S> {
 
     async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
         self.memory.told(rows).await
+    }
+
+    async fn heard(&self, rows: &[RowId]) -> Result<Vec<Vec<Heard>>, StoreError> {
+        self.memory.heard(rows).await
+    }
+
+    async fn heard_late(&self) -> Result<Vec<(RowId, Timestamp)>, StoreError> {
+        self.memory.heard_late().await
     }
 
     async fn open_for(&self, channel: &str) -> Result<Vec<(RowId, Notified)>, StoreError> {

@@ -8,6 +8,7 @@
 //! Verdicts that were planned have to be committed. When that fails, the evaluator has to look at everything
 //! again ([`Evaluator::revisit`](super::Evaluator::revisit)).
 
+mod again;
 mod forecast;
 mod ledger;
 mod reminders;
@@ -23,6 +24,7 @@ use super::event::Severity;
 use super::inventory::View;
 use super::ladder::Rung;
 
+pub use again::{Again, Heard, again};
 pub use forecast::{Forecast, Prospect};
 pub use ledger::Ledger;
 pub use reminders::{Reminders, Reminding};

@@ -8,7 +8,7 @@ use super::super::ladder::Rung;
 use super::Notified;
 
 /// Reminders that are due within this many seconds go in one message.
-const TOGETHER: i64 = 3600;
+pub(super) const TOGETHER: i64 = 3600;
 
 /// After the end it is said again so many times at the usual interval,
 const OFTEN_AFTER_THE_END: u16 = 7;
@@ -79,6 +79,11 @@ impl Reminders {
     /// Looks at a certificate again then: nothing is said of it before.
     pub fn put_off_until(&mut self, row: RowId, at: Timestamp) {
         self.due.insert((at, row));
+    }
+
+    /// Returns which rungs are said again, and how often, if any are.
+    pub const fn rule(&self) -> Option<Reminding> {
+        self.rule
     }
 
     /// Returns when the next is due.

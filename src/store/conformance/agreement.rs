@@ -185,6 +185,8 @@ impl Pair {
         }
         let asked: Vec<_> = (0..ROWS).map(RowId).collect();
         assert_eq!(store.told(&asked).await.unwrap(), memory.told(&asked).await.unwrap());
+        assert_eq!(store.heard(&asked).await.unwrap(), memory.heard(&asked).await.unwrap());
+        assert_eq!(store.heard_late().await.unwrap(), memory.heard_late().await.unwrap());
         for after in [None, Some(RowId(2))] {
             let open = memory.open_alerts(after, 3).await.unwrap();
             assert_eq!(store.open_alerts(after, 3).await.unwrap(), open);

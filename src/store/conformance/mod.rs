@@ -16,6 +16,7 @@ mod calls;
 mod certificates;
 mod checkpoints;
 mod entries;
+mod heard;
 mod history;
 mod names;
 mod outbox;
@@ -76,6 +77,8 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     posts::says_again_what_was_given_up_while_it_is_open(fresh()).await;
     posts::routes_anew_what_waits_for_channels_that_are_gone(fresh()).await;
     posts::copies_what_was_said_and_to_whom(fresh()).await;
+    heard::is_kept_where_it_was_long_after(fresh()).await;
+    heard::is_unknown_while_a_message_may_have_arrived(fresh()).await;
     posts::leaves_out_what_is_not_to_be_said(fresh()).await;
     snoozes::are_kept_until_long_after_their_end(fresh()).await;
     snoozes::links_are_signed_with_one_key(fresh()).await;

@@ -3,37 +3,37 @@
 use super::super::{About, BatchUpdate, ChannelState, Stranded};
 use super::*;
 
-const ROW: RowId = RowId(7);
+pub(super) const ROW: RowId = RowId(7);
 
-fn names(channels: &[&str]) -> Vec<String> {
+pub(super) fn names(channels: &[&str]) -> Vec<String> {
     channels.iter().copied().map(str::to_owned).collect()
 }
 
-fn rung(id: &str, channels: &[&str]) -> Post {
+pub(super) fn rung(id: &str, channels: &[&str]) -> Post {
     Post::Rung { row: ROW, event: event(id, 100), channels: names(channels) }
 }
 
-fn closed(id: &str, channels: &[&str]) -> Post {
+pub(super) fn closed(id: &str, channels: &[&str]) -> Post {
     let event = Some(event(id, 200));
     Post::Closed { row: ROW, at: at(200), event, channels: names(channels) }
 }
 
 /// Opens the alert, or tightens it.
-fn said(post: Post) -> Commit {
+pub(super) fn said(post: Post) -> Commit {
     Commit { outbox: vec![post], ledger: vec![(ROW, Some(notified(100)))], ..Commit::default() }
 }
 
-async fn known(store: &dyn Store) {
+pub(super) async fn known(store: &dyn Store) {
     let scopes = vec![scope(1, "iot", "all")];
     let commit = Commit { scopes, rows: vec![row(ROW.0, 1), row(8, 1)], ..Commit::default() };
     store.commit(Arc::new(commit)).await.unwrap();
 }
 
-async fn commit(store: &dyn Store, step: Commit) -> Vec<(String, u64)> {
+pub(super) async fn commit(store: &dyn Store, step: Commit) -> Vec<(String, u64)> {
     store.commit(Arc::new(step)).await.unwrap().into_iter().collect()
 }
 
-async fn post(store: &dyn Store, post: Post) -> Vec<(String, u64)> {
+pub(super) async fn post(store: &dyn Store, post: Post) -> Vec<(String, u64)> {
     commit(store, Commit { outbox: vec![post], ..Commit::default() }).await
 }
 
@@ -42,12 +42,12 @@ async fn ids(store: &dyn Store, channel: &str) -> Vec<String> {
 }
 
 /// Freezes all that waits for a channel, so that it may have arrived.
-async fn begin(store: &dyn Store, channel: &str, id: &str) {
+pub(super) async fn begin(store: &dyn Store, channel: &str, id: &str) {
     let waiting: Vec<i64> = pending(store, channel).await.iter().map(|one| one.delivery).collect();
     assert!(store.freeze(&waiting, &batch(id), &body()).await.unwrap());
 }
 
-async fn end(store: &dyn Store, channel: &str, id: &str, update: BatchUpdate) {
+pub(super) async fn end(store: &dyn Store, channel: &str, id: &str, update: BatchUpdate) {
     store.settle(channel, id, &update, &ChannelState::default()).await.unwrap();
 }
 
@@ -55,7 +55,7 @@ async fn told(store: &dyn Store) -> Vec<String> {
     store.told(&[ROW]).await.unwrap().remove(0)
 }
 
-fn delivered(seconds: i64) -> BatchUpdate {
+pub(super) fn delivered(seconds: i64) -> BatchUpdate {
     BatchUpdate::Delivered { at: at(seconds) }
 }
 

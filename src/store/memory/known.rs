@@ -16,7 +16,10 @@ use crate::expiry::{
 type Key = (String, String, String);
 
 /// What was notified about certificates, and who was told.
-pub(super) type Ledger = BTreeMap<RowId, (Notified, BTreeSet<String>)>;
+pub(super) type Ledger = BTreeMap<RowId, (Notified, Told)>;
+
+/// The channels that were told, and when, where that was long after.
+pub(super) type Told = BTreeMap<String, Option<Timestamp>>;
 
 #[derive(Clone, Default)]
 pub(super) struct Known {
@@ -178,7 +181,7 @@ impl Known {
     fn write_ledger(&mut self, row: RowId, notified: Option<Notified>) {
         match notified {
             Some(notified) => {
-                self.ledger.entry(row).or_insert((notified, BTreeSet::new())).0 = notified;
+                self.ledger.entry(row).or_insert((notified, Told::new())).0 = notified;
             }
             None => drop(self.ledger.remove(&row)),
         }

@@ -13,7 +13,7 @@ use super::{
     EntryQuery, Kept, ListQuery, NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder,
     Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded, Verdict,
 };
-use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
+use crate::expiry::{Facts, Heard, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
 mod entries;
 mod history;
@@ -25,7 +25,7 @@ mod snoozes;
 mod tests;
 
 use history::History;
-use known::Known;
+use known::{Known, Told};
 use outbox::Outbox;
 use snoozes::Shelf;
 
@@ -193,13 +193,27 @@ impl Store for Memory {
     async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
         let tables = self.tables();
         let told =
-            |row| tables.known.ledger.get(row).map(|(_, told)| told.iter().cloned().collect());
+            |row| tables.known.ledger.get(row).map(|(_, told)| told.keys().cloned().collect());
         Ok(rows.iter().map(|row| told(row).unwrap_or_default()).collect())
+    }
+
+    async fn heard(&self, rows: &[RowId]) -> Result<Vec<Vec<Heard>>, StoreError> {
+        let tables = self.tables();
+        let told = |row| tables.known.ledger.get(row).map(|(_, told)| told);
+        Ok(rows.iter().map(|row| tables.outbox.heard(*row, told(row))).collect())
+    }
+
+    async fn heard_late(&self) -> Result<Vec<(RowId, Timestamp)>, StoreError> {
+        let tables = self.tables();
+        let ledger = tables.known.ledger.iter();
+        let late =
+            ledger.flat_map(|(row, (_, told))| told.values().flatten().map(move |at| (*row, *at)));
+        Ok(late.collect())
     }
 
     async fn open_for(&self, channel: &str) -> Result<Vec<(RowId, Notified)>, StoreError> {
         let tables = self.tables();
-        let open = tables.known.ledger.iter().filter(|(_, (_, told))| told.contains(channel));
+        let open = tables.known.ledger.iter().filter(|(_, (_, told))| told.contains_key(channel));
         Ok(open.map(|(row, (said, _))| (*row, *said)).collect())
     }
 
@@ -210,10 +224,9 @@ impl Store for Memory {
     ) -> Result<Vec<(RowId, Notified, Vec<String>)>, StoreError> {
         let tables = self.tables();
         let later = tables.known.ledger.iter().filter(|(row, _)| after.is_none_or(|it| **row > it));
-        let alert =
-            |(row, (said, told)): (&RowId, &(Notified, std::collections::BTreeSet<String>))| {
-                (*row, *said, told.iter().cloned().collect())
-            };
+        let alert = |(row, (said, told)): (&RowId, &(Notified, Told))| {
+            (*row, *said, told.keys().cloned().collect())
+        };
         Ok(later.take(limit).map(alert).collect())
     }
 

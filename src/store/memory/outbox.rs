@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::types::{KEPT, KEPT_DEAD};
 use super::super::{About, Batch, BatchUpdate, Body, ChannelState, Pending, StoreError};
 use super::known::Known;
-use crate::expiry::{Event, Timestamp, said_again};
+use crate::expiry::{Event, Heard, Timestamp, said_again};
 
 #[derive(Clone, Default)]
 pub(super) struct Outbox {
@@ -222,8 +222,9 @@ impl Outbox {
             one.state = State::Sent(at);
             if let About::Certificate(row) = one.about {
                 one.about = About::Nothing;
-                if let Some((_, told)) = known.ledger.get_mut(&row) {
-                    told.insert(channel.to_owned());
+                if let Some((said, told)) = known.ledger.get_mut(&row) {
+                    let late = Some(at).filter(|at| at.since(said.at) > Heard::SOON);
+                    told.insert(channel.to_owned(), late);
                 }
             }
         }

@@ -1,11 +1,11 @@
 //! What a step of the pipeline does to the outbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{About, Post, Settled, Stranded};
-use super::known::Ledger;
+use super::known::{Ledger, Told};
 use super::outbox::{Delivery, Outbox, State};
-use crate::expiry::{RowId, Timestamp};
+use crate::expiry::{Heard, RowId, Timestamp};
 
 impl Outbox {
     /// Does what the posts say, in their order, and answers with what they settled.
@@ -59,7 +59,7 @@ impl Outbox {
             Post::Channels { at, names } => {
                 let gone = |channel: &String| !names.contains(channel);
                 for (_, told) in ledger.values_mut() {
-                    told.retain(|channel| !gone(channel));
+                    told.retain(|channel, _| !gone(channel));
                 }
                 self.settle_where(*at, |_, one| gone(&one.channel))
             }
@@ -77,6 +77,22 @@ impl Outbox {
             Some(Stranded { event: self.events.get(event)?.clone(), about: about.clone() })
         };
         found.into_iter().filter_map(named).collect()
+    }
+
+    /// Returns who was told of an alert late, and to whom a message about it may have arrived; `told` are those who were told.
+    pub(super) fn heard(&self, row: RowId, told: Option<&Told>) -> Vec<Heard> {
+        let about = |one: &&Delivery| one.about == About::Certificate(row);
+        let open = self.deliveries.values().filter(about);
+        let open: BTreeSet<&str> = open.map(|one| one.channel.as_str()).collect();
+        let late = told.into_iter().flatten();
+        let late = late.filter_map(|(channel, at)| Some((channel.as_str(), Some((*at)?))));
+        let mut heard: BTreeMap<&str, Option<Timestamp>> =
+            late.filter(|(channel, _)| !open.contains(channel)).collect();
+        let begun = self.waiting().map(|(_, one)| one).filter(about);
+        let begun = begun.filter(|one| self.has_begun(one));
+        heard.extend(begun.map(|one| (one.channel.as_str(), None)));
+        let heard = heard.into_iter();
+        heard.map(|(channel, at)| Heard { channel: channel.to_owned(), at }).collect()
     }
 
     /// Returns whether something about a certificate waits, or was given up and is to be said again.
@@ -142,7 +158,8 @@ impl Outbox {
 
     /// Those that were told, and those that a message is on its way to.
     fn recipients(&self, row: RowId, ledger: &Ledger, channels: &[String]) -> Vec<String> {
-        let mut told = ledger.get(&row).map(|(_, told)| told.clone()).unwrap_or_default();
+        let told = ledger.get(&row).into_iter().flat_map(|(_, told)| told.keys());
+        let mut told: BTreeSet<String> = told.cloned().collect();
         let about = About::Certificate(row);
         let under_way = self.waiting().filter(|(_, one)| one.about == about);
         told.extend(under_way.map(|(_, one)| one.channel.clone()));

@@ -42,8 +42,8 @@ const WRITE_LEDGER: &str = "
         reminders = excluded.reminders";
 
 const INHERIT: &str = "
-    INSERT INTO ledger (certificate_id, rung, at, told, mild, reminders)
-    SELECT ?2, rung, at, told, mild, reminders FROM ledger WHERE certificate_id = ?1
+    INSERT INTO ledger (certificate_id, rung, at, told, mild, reminders, late)
+    SELECT ?2, rung, at, told, mild, reminders, late FROM ledger WHERE certificate_id = ?1
     ON CONFLICT (certificate_id) DO NOTHING";
 
 const WRITE_CONDITION: &str = "

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::failure::{Failure, Outcome};
 use super::{
-    audit, bodies, certificates, checkpoints, commit, entries, forget, history, names, outbox,
-    posts, renewals, schema, snoozes,
+    audit, bodies, certificates, checkpoints, commit, entries, forget, heard, history, names,
+    outbox, posts, renewals, schema, snoozes,
 };
 
 /// How long a statement waits for a lock that another process holds for a moment.
@@ -38,6 +38,7 @@ pub(super) fn writing(path: &Path) -> Outcome<Connection> {
         certificates::STATEMENTS,
         commit::STATEMENTS,
         forget::STATEMENTS,
+        heard::STATEMENTS,
         history::STATEMENTS,
         checkpoints::STATEMENTS,
         entries::STATEMENTS,

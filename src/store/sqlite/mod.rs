@@ -15,7 +15,7 @@ use super::{
     EntryQuery, Kept, ListQuery, NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder,
     Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded, Verdict,
 };
-use crate::expiry::{Facts, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
+use crate::expiry::{Facts, Heard, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
 mod audit;
 mod bodies;
@@ -26,6 +26,7 @@ mod entries;
 mod failure;
 mod file;
 mod forget;
+mod heard;
 mod history;
 mod checkpoints;
 mod names;
@@ -238,7 +239,16 @@ impl Store for Sqlite {
 
     async fn told(&self, rows: &[RowId]) -> Result<Vec<Vec<String>>, StoreError> {
         let rows = rows.to_vec();
-        self.readers.read(move |transaction| posts::told(transaction, &rows)).await
+        self.readers.read(move |transaction| heard::told(transaction, &rows)).await
+    }
+
+    async fn heard(&self, rows: &[RowId]) -> Result<Vec<Vec<Heard>>, StoreError> {
+        let rows = rows.to_vec();
+        self.readers.read(move |transaction| heard::heard(transaction, &rows)).await
+    }
+
+    async fn heard_late(&self) -> Result<Vec<(RowId, Timestamp)>, StoreError> {
+        self.readers.read(heard::late).await
     }
 
     async fn open_for(&self, channel: &str) -> Result<Vec<(RowId, Notified)>, StoreError> {

@@ -7,7 +7,7 @@ use super::super::{About, Batch, BatchUpdate, Body, ChannelState, Pending, event
 use super::bodies;
 use super::certificates::{all, collect, maybe_time, number, text, time};
 use super::failure::{Failure, Outcome};
-use super::posts;
+use super::{heard, posts};
 use crate::expiry::{RowId, Timestamp, said_again};
 
 /// What one settlement clears away at most, beyond as many deliveries as it settled.
@@ -39,12 +39,6 @@ const FREE: &str = "
         (SELECT 1 FROM batch WHERE batch.channel = ?3 AND batch.id = delivery.batch AND batch.begun = 1))";
 
 const FREEZE: &str = "UPDATE delivery SET batch = ?2 WHERE id = ?1";
-
-const TELL: &str = "
-    UPDATE ledger SET told = (SELECT json_group_array(value) FROM
-        (SELECT value FROM json_each(ledger.told) UNION SELECT ?2 ORDER BY 1))
-    WHERE certificate_id IN
-        (SELECT certificate_id FROM delivery WHERE batch = ?1 AND channel = ?2 AND state = 'pending')";
 
 const SENT: &str = "
     UPDATE delivery SET state = 'sent', settled_at = ?3, certificate_id = NULL
@@ -114,7 +108,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     BATCH,
     FREE,
     FREEZE,
-    TELL,
     SENT,
     DEAD,
     RETRY,
@@ -233,7 +226,7 @@ fn delivered(
     (channel, batch): (&str, &str),
     at: Timestamp,
 ) -> Outcome<()> {
-    transaction.prepare_cached(TELL)?.execute([batch, channel])?;
+    heard::tell(transaction, (channel, batch), at)?;
     let sent = params![batch, channel, at.seconds()];
     let settled = transaction.prepare_cached(SENT)?.execute(sent)?;
     transaction.prepare_cached(FORGET_BATCH)?.execute([batch, channel])?;

@@ -5,6 +5,7 @@ use rusqlite::{Transaction, params};
 use super::super::{About, Post, Settled, Stranded, event};
 use super::certificates::{collect, said, text};
 use super::failure::{Failure, Outcome};
+use super::heard;
 use crate::expiry::{Event, Facts, Notified, RowId, Timestamp};
 
 const EVENT: &str = "
@@ -55,19 +56,11 @@ const SETTLE_OTHERS: &str = "
     UPDATE delivery SET state = 'settled', settled_at = ?2, certificate_id = NULL, condition = NULL
     WHERE state = 'pending' AND channel NOT IN (SELECT value FROM json_each(?1)) RETURNING channel";
 
-const FORGET_OTHERS: &str = "
-    UPDATE ledger SET told = (SELECT json_group_array(value) FROM json_each(ledger.told)
-        WHERE value IN (SELECT value FROM json_each(?1)))
-    WHERE EXISTS (SELECT 1 FROM json_each(ledger.told) WHERE value NOT IN (SELECT value FROM json_each(?1)))";
-
 const STRANDED: &str = "
     SELECT event.body, min(delivery.certificate_id), min(delivery.condition)
     FROM delivery JOIN event ON event.number = delivery.event
     WHERE delivery.state = 'pending' AND delivery.channel NOT IN (SELECT value FROM json_each(?1))
     GROUP BY event.number ORDER BY min(delivery.id)";
-
-const TOLD: &str = "
-    SELECT value FROM ledger, json_each(ledger.told) WHERE certificate_id = ?1 ORDER BY value";
 
 const OPEN_FOR: &str = "
     SELECT certificate_id, rung, at, mild, reminders FROM ledger
@@ -98,10 +91,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     SETTLE_CONDITION,
     FORGET_CONDITION,
     SETTLE_OTHERS,
-    FORGET_OTHERS,
     STRANDED,
     OPEN_FOR,
-    TOLD,
     LEAVE_OUT,
     UNSAID,
 ];
@@ -139,7 +130,7 @@ fn post_one(transaction: &Transaction<'_>, post: &Post) -> Outcome<Vec<String>> 
         }
         Post::Channels { at, names } => {
             let names = serde_json::Value::from(names.as_slice()).to_string();
-            transaction.prepare_cached(FORGET_OTHERS)?.execute([&names])?;
+            heard::forget_others(transaction, &names)?;
             let mut statement = transaction.prepare_cached(SETTLE_OTHERS)?;
             collect(statement.query(params![names, at.seconds()])?, |row| text(row, 0))
         }
@@ -265,13 +256,6 @@ pub(super) fn stranded(
         };
         Ok(Stranded { event, about })
     })
-}
-
-/// Reads who was told of the open alerts about certificates.
-pub(super) fn told(transaction: &Transaction<'_>, rows: &[RowId]) -> Outcome<Vec<Vec<String>>> {
-    let mut statement = transaction.prepare_cached(TOLD)?;
-    let mut told_of = |row: &RowId| collect(statement.query([row.0])?, |row| text(row, 0));
-    rows.iter().map(&mut told_of).collect()
 }
 
 /// Reads the open alerts that a channel was told of, as they were last said.

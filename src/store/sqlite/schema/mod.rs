@@ -11,7 +11,7 @@ mod strict;
 /// Every step, in order. A change of the schema is one more file beside these and one more line here; a step is never
 /// edited once it has been released.
 #[rustfmt::skip]
-pub(super) const STEPS: [&str; 15] = [
+pub(super) const STEPS: [&str; 16] = [
     include_str!("0001_initial.sql"),
     include_str!("0002_note.sql"),
     include_str!("0003_place.sql"),
@@ -27,6 +27,7 @@ pub(super) const STEPS: [&str; 15] = [
     include_str!("0013_snooze.sql"),
     include_str!("0014_audit.sql"),
     include_str!("0015_renewal.sql"),
+    include_str!("0016_late.sql"),
 ];
 
 /// "ntaf", written by the first step.
