@@ -1,13 +1,13 @@
 //! Who will be told what, and when, if nothing changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Catalog, CatalogError, Moment, off_the_runtime};
 use crate::config::Config;
 use crate::expiry::{
-    Event, Facts, Forecast, Notified, Prospect, Row, RowId, Rung, Severity, Timestamp, Topic, View,
-    has_long_ended, severity,
+    Event, Facts, Forecast, Heard, Notified, Prospect, Row, RowId, Rung, Severity, Timestamp,
+    Topic, View, has_long_ended, severity,
 };
 
 /// Certificates that are looked at for one forecast at most: the soonest in the order of their numbers.
@@ -71,26 +71,40 @@ pub struct Line {
 
 type Key = (&'static str, Rung, &'static str, Severity);
 
+/// What was said so far.
+#[derive(Default)]
+struct Said {
+    ledger: BTreeMap<RowId, Notified>,
+    /// Those who were told at another time than the others.
+    heard: BTreeMap<RowId, Vec<Heard>>,
+}
+
+/// What will be said of a certificate.
+struct Course {
+    row: RowId,
+    /// To all.
+    common: Vec<Forecast>,
+    /// To these it is that instead: they were told at another time.
+    own: Vec<(String, Vec<Forecast>)>,
+}
+
 impl Catalog {
     /// Returns who will be told what if nothing changes.
     pub async fn outlook(&self, query: &PlanQuery) -> Result<Outlook, CatalogError> {
         let moment = self.moment();
         let (from, until) = (moment.now, moment.now.plus(query.ahead));
-        let ledger: BTreeMap<RowId, Notified> = self.ledger().await?;
+        let said = self.said().await?;
         let (view, config) = (Arc::clone(&moment.view), Arc::clone(&moment.config));
-        let work = move || prospects(&view, &config, &ledger, (from, until));
+        let work = move || courses(&view, &config, &said, (from, until));
         let (found, left_out) = off_the_runtime(work).await?;
         let mut planned = Vec::new();
         for some in found.chunks(STEP) {
-            let rows: Vec<RowId> = some.iter().map(|(row, _)| *row).collect();
+            let rows: Vec<RowId> = some.iter().map(|course| course.row).collect();
             let kept = self.read(&moment, &rows).await?;
-            for ((row, forecasts), kept) in some.iter().zip(kept) {
-                let Some(kept) = kept else { continue };
-                let decided =
-                    forecasts.iter().map(|one| (*one, event(*row, &kept.facts, *one, &moment)));
-                planned.extend(
-                    decided.flat_map(|(one, event)| addressed(&moment.config, one, &event)),
-                );
+            for (course, kept) in some.iter().zip(kept) {
+                if let Some(kept) = kept {
+                    planned.extend(course.addressed(&kept.facts, &moment));
+                }
             }
         }
         let wanted = |(_, channel, ..): &(Timestamp, String, Forecast, Event)| {
@@ -101,25 +115,53 @@ impl Catalog {
         Ok(Outlook { from, until, messages: messages(planned, wait), left_out })
     }
 
-    async fn ledger(&self) -> Result<BTreeMap<RowId, Notified>, CatalogError> {
-        let mut ledger = BTreeMap::new();
+    async fn said(&self) -> Result<Said, CatalogError> {
+        let mut said = Said::default();
         let mut after = None;
         loop {
             let some = self.store.open_alerts(after, STEP).await?;
-            let Some((last, ..)) = some.last() else { return Ok(ledger) };
+            let Some((last, ..)) = some.last() else { break };
             after = Some(*last);
-            ledger.extend(some.into_iter().map(|(row, said, _)| (row, said)));
+            said.ledger.extend(some.into_iter().map(|(row, said, _)| (row, said)));
         }
+        let late: BTreeSet<RowId> =
+            self.store.heard_late().await?.into_iter().map(|(row, _)| row).collect();
+        let late: Vec<RowId> = late.into_iter().collect();
+        for some in late.chunks(STEP) {
+            said.heard.extend(some.iter().copied().zip(self.store.heard(some).await?));
+        }
+        Ok(said)
+    }
+}
+
+impl Course {
+    /// Returns to whom it is said, and when.
+    fn addressed(
+        &self,
+        facts: &Facts,
+        moment: &Moment,
+    ) -> Vec<(Timestamp, String, Forecast, Event)> {
+        let say = |forecast: &Forecast| {
+            addressed(&moment.config, *forecast, &event(self.row, facts, *forecast, moment))
+        };
+        let has_own = |channel: &str| self.own.iter().any(|(one, _)| one == channel);
+        let mut all: Vec<_> = self.common.iter().flat_map(say).collect();
+        all.retain(|(_, channel, ..)| !has_own(channel));
+        for (name, forecasts) in &self.own {
+            let to_it = |(_, channel, ..): &(Timestamp, String, Forecast, Event)| channel == name;
+            all.extend(forecasts.iter().flat_map(say).filter(to_it));
+        }
+        all
     }
 }
 
 /// Finds the certificates of which something will be said.
-fn prospects(
+fn courses(
     view: &View,
     config: &Config,
-    ledger: &BTreeMap<RowId, Notified>,
+    said: &Said,
     (from, until): (Timestamp, Timestamp),
-) -> (Vec<(RowId, Vec<Forecast>)>, u64) {
+) -> (Vec<Course>, u64) {
     let names: BTreeMap<_, _> =
         view.scopes().map(|(id, source, scope)| (id, (source, scope))).collect();
     let (mut found, mut left_out) = (Vec::new(), 0);
@@ -134,17 +176,35 @@ fn prospects(
             not_after,
             lifetime: lifetime(&known),
             status: known.status,
-            notified: ledger.get(&row).copied(),
+            notified: said.ledger.get(&row).copied(),
             reminding: config.alerts.reminding,
         };
-        let forecasts = prospect.forecast(from, until);
-        match forecasts.is_empty() {
+        let common = prospect.forecast(from, until);
+        let own = own(&prospect, said.heard.get(&row), (from, until));
+        match common.is_empty() && own.iter().all(|(_, forecasts)| forecasts.is_empty()) {
             true => {}
             false if found.len() >= MOST => left_out += 1,
-            false => found.push((row, forecasts)),
+            false => found.push(Course { row, common, own }),
         }
     }
     (found, left_out)
+}
+
+/// Returns what will be said to those who were told at another time than the others.
+fn own(
+    prospect: &Prospect<'_>,
+    heard: Option<&Vec<Heard>>,
+    (from, until): (Timestamp, Timestamp),
+) -> Vec<(String, Vec<Forecast>)> {
+    let forecast = |one: &Heard| {
+        let (said, at) = (prospect.notified?, one.at.filter(|at| *at <= from)?);
+        // Whoever never heard of this rung hears of it with the others.
+        let heard = said.heard_at(at);
+        let notified = Some(heard).filter(|_| at >= said.at || said.count > 0)?;
+        let own = Prospect { notified: Some(notified), ..*prospect };
+        Some((one.channel.clone(), own.forecast(from, until)))
+    };
+    heard.into_iter().flatten().filter_map(forecast).collect()
 }
 
 fn lifetime(known: &Row) -> Option<u32> {

@@ -154,7 +154,12 @@ impl Pipeline {
     }
 
     /// Returns what is said, unless it is snoozed. What is said because a snooze ended has an id of its own.
-    fn unless_hushed(&mut self, notice: &Notice, event: Event, now: Timestamp) -> Option<Event> {
+    pub(super) fn unless_hushed(
+        &mut self,
+        notice: &Notice,
+        event: Event,
+        now: Timestamp,
+    ) -> Option<Event> {
         let Notice { verdict, reason } = notice;
         if let Some(snooze) = self.quiet.hushing(&event, now) {
             if self.quiet.note(verdict.row, verdict.rung, &snooze) {
@@ -174,7 +179,7 @@ impl Pipeline {
         Some(Event { id, ..event })
     }
 
-    fn rung_event(
+    pub(super) fn rung_event(
         &self,
         row: RowId,
         notified: Notified,
@@ -220,7 +225,7 @@ impl Pipeline {
     }
 
     /// Looks up the certificates for the same names that end later and supersede nothing.
-    async fn newer(&mut self, rows: &[RowId]) -> anyhow::Result<Vec<Option<Facts>>> {
+    pub(super) async fn newer(&mut self, rows: &[RowId]) -> anyhow::Result<Vec<Option<Facts>>> {
         let newer = self.inventory.newer(rows);
         self.facts_of_some(&newer).await
     }
@@ -335,7 +340,7 @@ impl Pipeline {
 
 impl Pipeline {
     /// Returns the channels that the routes choose for an event that is decided now, and counts it with its reason.
-    fn choose(&mut self, event: &Event, reason: &'static str) -> Vec<String> {
+    pub(super) fn choose(&mut self, event: &Event, reason: &'static str) -> Vec<String> {
         self.parts.metrics.event(event.kind(), reason);
         if self.settings.config.goes_by_default(event) {
             self.parts.metrics.default_route();

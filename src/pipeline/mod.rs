@@ -255,6 +255,7 @@ impl Pipeline {
         outputs: Outputs,
     ) -> Result<Self, StoreError> {
         let saved = parts.store.saved().await?;
+        let late = parts.store.heard_late().await?;
         let mut inventory = read_back(&*parts.store, &saved).await?;
         bound::restore(&saved.conditions, &mut inventory);
         let checks = SelfChecks::new(&saved, moment(&*parts.clock), parts.clock.earliest());
@@ -295,7 +296,7 @@ impl Pipeline {
         };
         pipeline.started();
         pipeline.follow_settings();
-        pipeline.restart_reminders();
+        pipeline.restart_reminders(late);
         pipeline.publish_troubles();
         pipeline.publish_snoozes();
         let view = Arc::new(pipeline.inventory.view());
@@ -402,7 +403,8 @@ impl Pipeline {
                 self.reloaded(&settings.config);
                 self.settings = *settings;
                 self.follow_settings();
-                self.restart_reminders();
+                let late = self.parts.store.heard_late().await?;
+                self.restart_reminders(late);
                 self.foresight.look_again();
             }
             Command::Channel(channel, health) => self.channel_changed(channel, health),

@@ -20,6 +20,7 @@ mod network;
 mod planned;
 mod plays;
 mod proof;
+mod reminded;
 mod room;
 mod store;
 mod trace;

@@ -71,11 +71,12 @@ fn heard<'a>(events: impl Iterator<Item = &'a Event>, after: Timestamp) -> Times
     times
 }
 
-async fn outlook(machine: &Machine, days: i64) -> Outlook {
+/// Returns what will be said if nothing changes, as a command without a daemon would.
+pub(crate) async fn outlook(machine: &Machine, config: Arc<Config>, days: i64) -> Outlook {
     let store: Arc<dyn Store> = Arc::new(machine.store.clone());
     let view = known(&*store, std::iter::empty()).await.unwrap();
     let (_views, view) = watch::channel(Arc::new(view));
-    let (_configs, config) = watch::channel((0, config()));
+    let (_configs, config) = watch::channel((0, config));
     let clock = Arc::clone(&machine.clock) as Arc<dyn Clock>;
     let (_quiet, snoozes) = watch::channel(Arc::default());
     let catalog = Catalog::new(view, config, store, clock, snoozes);
@@ -115,7 +116,7 @@ fn the_plan_of_a_month_is_what_the_month_says() {
         let mut core = machine.start(&plan, machine.parts()).await;
         machine.live(&mut core, DAY).await;
         let now = START.plus(DAY);
-        let expected = planned(&outlook(&machine, 30).await);
+        let expected = planned(&outlook(&machine, config(), 30).await);
         machine.live(&mut core, 31 * DAY).await;
         core.stop().await;
         let heard_of = heard_of.lock().unwrap();

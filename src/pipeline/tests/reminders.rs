@@ -4,6 +4,23 @@ use super::*;
 use crate::clock::BentClock;
 use crate::store::Memory;
 
+const TWO: &str = r#"
+[[source]]
+name = "machine"
+kind = "files"
+schedule = "every 1h"
+[source.options]
+paths = ["/x"]
+[[channel]]
+name = "ops"
+kind = "slack"
+[[channel]]
+name = "late"
+kind = "slack"
+[[route]]
+channels = ["ops", "late"]
+"#;
+
 /// A daemon that knows these certificates, each by its serial and the days until it ends.
 pub(super) struct Remembered {
     pub(super) store: Memory,
@@ -14,8 +31,11 @@ pub(super) struct Remembered {
 
 impl Remembered {
     pub(super) async fn of(alerts: &str, devices: Vec<Sighting>) -> Self {
-        let (store, settings) =
-            (Memory::default(), settings_of(&(alerts.to_owned() + TEXT), &["iot"]));
+        Self::routed(&(alerts.to_owned() + TEXT), devices).await
+    }
+
+    async fn routed(config: &str, devices: Vec<Sighting>) -> Self {
+        let (store, settings) = (Memory::default(), settings_of(config, &["iot"]));
         let clock = Arc::new(BentClock::starting_at(NOW, NOW.plus(-100 * DAY)));
         let pipeline = start(&store, &clock, &settings).await;
         let mut daemon = Self { store, clock, pipeline, settings };
@@ -52,6 +72,24 @@ impl Remembered {
         said
     }
 
+    /// Lets some hours pass, in some of which `late` is up, and answers with when each channel heard what.
+    async fn pass_each(&mut self, hours: i64, is_up: impl Fn(i64) -> bool) -> Heard {
+        let mut heard = Heard::new();
+        for _ in 0..hours {
+            let ops = self.turn().await;
+            let now = self.clock.now();
+            let hour = now.since(NOW) / 3600;
+            let late =
+                if is_up(hour) { deliver_at(&self.store, "late", now).await } else { Vec::new() };
+            for (channel, events) in [("ops", ops), ("late", late)] {
+                let about = events.into_iter().filter(|event| event.facts().is_some());
+                heard.extend(about.map(|event| (channel, hour, event.id)));
+            }
+            tokio::time::advance(Duration::from_hours(1)).await;
+        }
+        heard
+    }
+
     pub(super) async fn turn(&mut self) -> Vec<Event> {
         self.pipeline.decide().await.unwrap();
         self.pipeline.save().await.unwrap();
@@ -66,6 +104,17 @@ impl Remembered {
     pub(super) async fn restart(&mut self) {
         self.pipeline = start(&self.store, &self.clock, &self.settings).await;
     }
+}
+
+/// The channel, the hour and the event.
+type Heard = Vec<(&'static str, i64, String)>;
+
+/// Returns in which hours a channel heard something; no event twice.
+fn when(heard: &Heard, channel: &str) -> Vec<i64> {
+    let own: Vec<_> = heard.iter().filter(|(one, ..)| *one == channel).collect();
+    let ids: BTreeSet<&str> = own.iter().map(|(.., id)| id.as_str()).collect();
+    assert_eq!(ids.len(), own.len(), "{own:?}");
+    own.iter().map(|(_, hour, _)| *hour).collect()
 }
 
 async fn start(store: &Memory, clock: &Arc<BentClock>, settings: &Settings) -> Pipeline {
@@ -133,4 +182,57 @@ async fn nothing_is_said_of_a_scope_that_is_not_listed_until_it_is() {
     daemon.pipeline.apply(&iot, ScanEvent::Listed { scopes, unlisted }).await.unwrap();
     daemon.list(vec![device("1", 4)]).await;
     assert_eq!(daemon.pass(1).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_was_down_is_reminded_a_day_after_it_was_told() {
+    // Ended, so that no other rung comes between.
+    let mut daemon = Remembered::routed(TWO, vec![device("a", 0)]).await;
+    let mut heard = daemon.pass_each(60, |hour| hour >= 20).await;
+    daemon.restart().await;
+    heard.extend(daemon.pass_each(60, |_| true).await);
+    assert_eq!(when(&heard, "ops"), [0, 24, 48, 72, 96]);
+    assert_eq!(when(&heard, "late"), [20, 44, 68, 92, 116]);
+    // It was left out of four rounds, and heard each of them later.
+    let ids = |channel: &str| -> Vec<&String> {
+        heard.iter().filter(|(one, ..)| *one == channel).map(|(.., id)| id).collect()
+    };
+    assert_eq!(ids("ops"), ids("late"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_replaced_by_the_next_round_and_a_reload_forgets_nothing() {
+    let mut daemon = Remembered::routed(TWO, vec![device("a", 0)]).await;
+    let mut heard = daemon.pass_each(60, |hour| hour >= 30).await;
+    let settings = Box::new(settings_of(TWO, &["iot"]));
+    daemon.pipeline.handle(Command::Reconfigure(settings)).await.unwrap();
+    heard.extend(daemon.pass_each(40, |_| true).await);
+    assert_eq!(when(&heard, "ops"), [0, 24, 48, 72, 96]);
+    assert_eq!(
+        when(&heard, "late"),
+        [30, 54, 78],
+        "the round of hour 24 is the first that it hears"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tighter_rung_is_said_to_all_at_once_and_all_count_from_it() {
+    let mut daemon = Remembered::routed(TWO, vec![device("a", 3)]).await;
+    let heard = daemon.pass_each(100, |hour| hour >= 20).await;
+    // 3d, a reminder, 1d after two days, the end after three, and a day after that.
+    assert_eq!(when(&heard, "ops"), [0, 24, 48, 72, 96]);
+    assert_eq!(when(&heard, "late"), [20, 44, 48, 72, 96]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_newly_routed_counts_from_what_it_hears_then() {
+    let one = TWO.replace(r#"["ops", "late"]"#, r#"["ops"]"#);
+    let mut daemon = Remembered::routed(&one, vec![device("a", 0)]).await;
+    let mut heard = daemon.pass_each(10, |_| true).await;
+    let settings = settings_of(TWO, &["iot"]);
+    daemon.set(settings.clone());
+    daemon.pipeline.handle(Command::Reconfigure(Box::new(settings))).await.unwrap();
+    heard.extend(daemon.pass_each(60, |_| true).await);
+    assert_eq!(when(&heard, "ops"), [0, 24, 48]);
+    assert_eq!(when(&heard, "late"), [10, 34, 58]);
 }

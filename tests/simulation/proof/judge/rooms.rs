@@ -24,6 +24,12 @@ const REMIND_FROM: i64 = 3 * DAY;
 /// after about a day: those that are due within the hour go together.
 const REMIND_EVERY: i64 = DAY - 3700;
 
+/// In each room that is counted from when it was told: what it was told within an hour counts from when it was decided.
+const REMINDED_AFTER: i64 = REMIND_EVERY - 3600;
+
+/// What is decided within so many seconds of a message that is being sent may not know of it.
+const AT_ONCE: i64 = 60;
+
 /// A service counts by the minute.
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -258,9 +264,13 @@ impl Judge {
         let Some(key) = key_of(place, event) else { return };
         let before = self.books[room].newest.insert(key, (event.id.clone(), event.at.seconds()));
         let Some((id, at)) = before.filter(|(id, _)| *id != event.id) else { return };
+        let (told, now) = (self.first_heard(room, &id), self.right());
+        let is_its_time =
+            now - told >= REMINDED_AFTER || (told - event.at.seconds()).abs() < AT_ONCE;
         let Topic::Expiring { rung, .. } = &event.topic else { return };
-        let reminds =
-            i64::from(rung.seconds()) <= REMIND_FROM && event.at.seconds() - at >= REMIND_EVERY;
+        let reminds = i64::from(rung.seconds()) <= REMIND_FROM
+            && event.at.seconds() - at >= REMIND_EVERY
+            && is_its_time;
         let given_up = self.books[room].given_up.iter().any(|then| *then >= at - DAY);
         if reminds {
             self.reach("a reminder");
