@@ -45,7 +45,7 @@ pub use entry::Entry;
 #[cfg(test)]
 pub use filter::PARAMETERS;
 pub use filter::{Mistake, Query};
-pub use forecast::{Line as PlannedLine, Outlook, PlanQuery, Planned};
+pub use forecast::{Line as PlannedLine, Outlook, PlanQuery, Planned, PlannedAhead};
 pub use list::Page;
 pub use routing::{RouteQuery, Routing};
 #[cfg(test)]

@@ -7,9 +7,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::config;
 use crate::expiry::{
-    Cover, Inventory, Kind, Rung, ScopeId, Sighting, Snooze, Snoozed, Status, Wanted,
+    Cover, Inventory, Kind, Rung, ScopeId, Sighting, Snooze, Snoozed, Status, SumsCache, Wanted,
 };
 use crate::store::{Commit, Memory, RowWrite};
+
+mod outlook;
 
 const NOW: i64 = 1_795_305_600;
 const DAY: i64 = 86_400;

@@ -72,15 +72,19 @@ fn print(answer: &PlanAnswer, form: Form, out: &mut dyn Write) -> io::Result<()>
 
 fn lines(message: &PlannedMessage) -> Vec<[String; 7]> {
     let line = |group: &PlannedGroup| {
-        let such_as = group.certificates.first();
+        let (such_as, ahead) = (group.certificates.first(), group.ahead.as_ref());
+        let month = || {
+            let it = ahead?;
+            Some(format!("{} in {}", text(&it.source), it.month.as_ref()?))
+        };
         [
             message.at.clone().unwrap_or_default(),
             text(&message.channel),
             group.kind.clone(),
-            group.rung.clone(),
+            group.rung.clone().unwrap_or_else(|| "-".to_owned()),
             group.reason.clone(),
-            group.count.to_string(),
-            such_as.map(|it| text(&it.name)).unwrap_or_default(),
+            ahead.map_or(group.count, |it| it.certificates).to_string(),
+            such_as.map(|it| text(&it.name)).or_else(month).unwrap_or_default(),
         ]
     };
     message.lines.iter().map(line).collect()
@@ -89,7 +93,7 @@ fn lines(message: &PlannedMessage) -> Vec<[String; 7]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::PlannedCertificate;
+    use crate::web::{PlannedCertificate, PlannedWarning};
 
     #[test]
     fn a_table_of_messages_to_come() {
@@ -102,18 +106,34 @@ mod tests {
         };
         let group = PlannedGroup {
             kind: "certificate.expiring".to_owned(),
-            rung: "7d".to_owned(),
+            rung: Some("7d".to_owned()),
             reason: "tighter_rung".to_owned(),
             severity: "warning".to_owned(),
             count: 12,
             certificates: vec![certificate],
+            ahead: None,
+        };
+        let cliff = PlannedWarning {
+            source: "iot".to_owned(),
+            certificates: 900,
+            month: Some("2027-03".to_owned()),
+            most_renewed: Some(20),
+        };
+        let month = PlannedGroup {
+            kind: "fleet.cliff".to_owned(),
+            rung: None,
+            reason: "began".to_owned(),
+            severity: "warning".to_owned(),
+            count: 1,
+            certificates: Vec::new(),
+            ahead: Some(cliff),
         };
         let at = Some("2026-11-22T00:00:00Z".to_owned());
         let message = PlannedMessage {
             at: at.clone(),
             channel: "ops".to_owned(),
-            events: 12,
-            lines: vec![group],
+            events: 13,
+            lines: vec![group, month],
         };
         let mut answer = PlanAnswer {
             from: at.clone(),
@@ -127,6 +147,7 @@ mod tests {
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
         AT                    CHANNEL  EVENT                 RUNG  REASON        CERTIFICATES  SUCH AS
         2026-11-22T00:00:00Z  ops      certificate.expiring  7d    tighter_rung  12            pump-7\u{1b}
+        2026-11-22T00:00:00Z  ops      fleet.cliff           -     began         900           iot in 2027-03
         and more: `--days N` looks less far ahead
         ");
         answer.messages.clear();

@@ -89,6 +89,28 @@ impl RenewalCounts {
         cliffs.collect()
     }
 
+    /// Returns the months that are cliffs at some time of a span if nothing changes and nothing is renewed in it, each with the
+    /// first such time.
+    pub fn cliffs_until(
+        &self,
+        ending: &EndingInMonths,
+        (from, until): (Timestamp, Timestamp),
+    ) -> Vec<(Timestamp, Cliff)> {
+        let (mut counts, mut at) = (self.clone(), from);
+        let mut found = BTreeMap::new();
+        while let Some(month) = Month::of(at).filter(|_| at <= until) {
+            for source in ending.keys() {
+                counts.add(source, month, 0);
+            }
+            for cliff in counts.cliffs(ending, at) {
+                found.entry((Arc::clone(&cliff.source), cliff.month)).or_insert((at, cliff));
+            }
+            let Some(next) = month.plus(1).start() else { break };
+            at = next;
+        }
+        found.into_values().collect()
+    }
+
     fn most(&self, source: &str) -> u64 {
         let counts = self.sources.get(source).into_iter().flat_map(BTreeMap::values);
         counts.copied().max().unwrap_or(0)
@@ -163,6 +185,32 @@ mod tests {
         ] {
             assert_eq!(cliffs(renewed, ending), expected, "{renewed:?} {ending:?}");
         }
+    }
+
+    #[test]
+    fn cliffs_come_into_sight_as_months_pass_and_as_enough_is_known() {
+        let until = |watched: i32, ending: &[(i32, u64)], days: i64| -> Vec<(i32, i32)> {
+            let mut counts = RenewalCounts::default();
+            (0..watched).for_each(|ago| counts.add("iot", THIS.plus(-ago), 20));
+            let months = ending.iter().map(|(ahead, count)| (THIS.plus(*ahead), *count)).collect();
+            let (ending, span) = ([("iot".into(), months)].into(), (NOW, NOW.plus(days * 86_400)));
+            let months = |month: Month| month.index() - THIS.index();
+            let found = counts.cliffs_until(&ending, span);
+            let when = |(at, it): &(Timestamp, Cliff)| {
+                assert!(*at == NOW || Month::of(*at).and_then(Month::start) == Some(*at), "{at:?}");
+                (months(Month::of(*at).unwrap()), months(it.month))
+            };
+            found.iter().map(when).collect()
+        };
+        // 2027-01-15 is the 16 days before February.
+        let ending = [(1, 101), (2, 100), (12, 101), (13, 101), (14, 101)];
+        assert_eq!(until(5, &ending, 0), [(0, 1), (0, 12)]);
+        assert_eq!(until(5, &ending, 16), [(0, 1), (0, 12)]);
+        assert_eq!(until(5, &ending, 17), [(0, 1), (0, 12), (1, 13)]);
+        assert_eq!(until(5, &ending, 60), [(0, 1), (0, 12), (1, 13), (2, 14)]);
+        // This month is the second that is watched: three whole ones are known in three months.
+        assert_eq!(until(2, &[(3, 101), (4, 101)], 100), [(3, 4)]);
+        assert_eq!(until(0, &[(1, 101)], 400), []);
     }
 
     #[test]

@@ -53,13 +53,13 @@ use limits::Limits;
 use server::Network;
 
 pub use access::Access;
-#[cfg(test)]
-pub use api::PlannedCertificate;
 pub use api::{
     Audit, Canary, CanaryPart, Certificates, Compared, OtherWay, Outbox, OutboxDone, OutboxMessage,
     PlanAnswer, PlannedGroup, PlannedMessage, Routed, SnoozeList, SnoozeObject, SnoozeWish, Tested,
     WouldChange,
 };
+#[cfg(test)]
+pub use api::{PlannedCertificate, PlannedWarning};
 pub use certificate::{Certificate, cell as csv_cell, csv_header, csv_rows};
 pub use explained::{Explained, Other};
 pub use rehearsal::{Rehearsal, Rehearsed};

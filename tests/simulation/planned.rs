@@ -53,9 +53,10 @@ fn planned(outlook: &Outlook) -> Times {
     let mut times = Times::new();
     for message in &outlook.messages {
         for line in &message.lines {
+            let Some(rung) = line.rung else { continue };
             assert_eq!(line.count, line.first.len() as u64, "every one of them is named");
             for facts in &line.first {
-                add(&mut times, (facts.serial.clone(), line.rung.as_label()), message.at);
+                add(&mut times, (facts.serial.clone(), rung.as_label()), message.at);
             }
         }
     }

@@ -36,9 +36,9 @@ pub use certificates::Certificates;
 pub use channels::Tested;
 pub use comparison::{Compared, OtherWay, WouldChange};
 pub use outbox::{Outbox, OutboxDone, OutboxMessage};
-#[cfg(test)]
-pub use plan::PlannedCertificate;
 pub use plan::{PlanAnswer, PlannedGroup, PlannedMessage};
+#[cfg(test)]
+pub use plan::{PlannedCertificate, PlannedWarning};
 pub use routing::Routed;
 pub use snoozes::{SnoozeList, SnoozeObject, SnoozeWish};
 pub(in crate::web) use snoozes::{end_snooze, grant};

@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 use super::asked::PlanParameters;
 use super::parameters::{self, Pairs};
 use super::sources::fresh;
-use crate::catalog::{Outlook, PlanQuery, Planned, PlannedLine};
-use crate::expiry::Facts;
+use crate::catalog::{Outlook, PlanQuery, Planned, PlannedAhead, PlannedLine};
+use crate::expiry::{Facts, Rung};
 use crate::web::Shared;
 use crate::web::certificate::rfc3339;
 use crate::web::problem::{Document, Problem};
@@ -61,8 +61,9 @@ pub struct PlannedMessage {
 pub struct PlannedGroup {
     /// The kind of event.
     pub kind: String,
-    /// The rung.
-    pub rung: String,
+    /// The rung; `null` where it is about none.
+    #[schema(required)]
+    pub rung: Option<String>,
     /// Why.
     pub reason: String,
     /// How much it asks of the reader.
@@ -71,6 +72,35 @@ pub struct PlannedGroup {
     pub count: u64,
     /// The first few of them.
     pub certificates: Vec<PlannedCertificate>,
+    /// What will hurt later, with the counts of now; `null` where it is about certificates on a rung.
+    #[schema(required)]
+    pub ahead: Option<PlannedWarning>,
+}
+
+/// What will hurt later: an authority that ends first, or a month in which far more end than were ever renewed in one.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PlannedWarning {
+    /// The source.
+    pub source: String,
+    /// How many active certificates end after the authority that signed them, or in the month.
+    pub certificates: u64,
+    /// The month, in UTC; `null` where it is an authority.
+    #[schema(required, pattern = "^[0-9]{4}-[0-9]{2}$")]
+    pub month: Option<String>,
+    /// The most that were renewed in one month so far.
+    #[schema(required)]
+    pub most_renewed: Option<u64>,
+}
+
+impl PlannedWarning {
+    fn of(ahead: &PlannedAhead) -> Self {
+        Self {
+            source: ahead.source.clone(),
+            certificates: ahead.certificates,
+            month: ahead.month.map(|(month, _)| month.to_string()),
+            most_renewed: ahead.month.map(|(_, renewed)| renewed),
+        }
+    }
 }
 
 /// A certificate that will be told of.
@@ -125,11 +155,12 @@ impl PlannedGroup {
         };
         Self {
             kind: line.kind.to_owned(),
-            rung: line.rung.as_label(),
+            rung: line.rung.as_ref().map(Rung::as_label),
             reason: line.reason.to_owned(),
             severity: line.severity.as_str().to_owned(),
             count: line.count,
             certificates: line.first.iter().map(certificate).collect(),
+            ahead: line.ahead.as_ref().map(PlannedWarning::of),
         }
     }
 }
