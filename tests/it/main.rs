@@ -43,5 +43,6 @@ mod tls;
 mod truth;
 mod upgrade;
 mod varied;
+mod warned;
 mod webhooks;
 mod written;
