@@ -19,8 +19,10 @@ use crate::channel::{Channel, Page, Receipt, SendError, TestAnswer};
 use crate::expiry::{Severity, Timestamp};
 use crate::store::{BatchUpdate, ChannelState, Pending, StoreError, Verdict};
 
-/// The most events in one message; more go into the next.
+/// Events that are looked at while they wait.
 pub(super) const MOST_EVENTS: usize = 5000;
+/// The most events in one message; more go into the next. A whole batch that crosses a rung is one.
+const MOST_AT_ONCE: usize = 50_000;
 /// How long an event that is for the digest only waits for others.
 pub(super) const DIGEST_WAIT: Duration = Duration::from_hours(24);
 /// No channel takes longer for one page, with its own timeouts: this is the net under a channel that hangs.
@@ -133,7 +135,7 @@ impl Worker {
     async fn step(&mut self, stop: &CancellationToken) -> Result<Option<Duration>, StoreError> {
         self.say_again().await?;
         self.count_given_up().await?;
-        let (pending, held) = self.waiting().await?;
+        let (mut pending, held) = self.waiting(MOST_EVENTS).await?;
         if pending.is_empty() {
             let again = self.health.given_up().map(|_| LONGEST_SLEEP);
             return Ok(again.into_iter().chain(held).min());
@@ -148,6 +150,9 @@ impl Worker {
         }
         if !wait.is_zero() {
             return Ok(Some(self.health.until_down().map_or(wait, |down| down.min(wait))));
+        }
+        if pending.len() >= MOST_EVENTS {
+            pending = self.waiting(MOST_AT_ONCE).await?.0;
         }
         let newest = pending.last().map_or(0, |one| one.delivery);
         let mut job = Job::of(pending, self.shared.clock.now());
@@ -165,8 +170,8 @@ impl Worker {
 
     /// Returns what waits to be sent, and how long it is until more does that is held back now. What is held back stands in
     /// nobody's way: as much more is looked at as it takes.
-    async fn waiting(&self) -> Result<(Vec<Pending>, Option<Duration>), StoreError> {
-        let mut limit = MOST_EVENTS;
+    async fn waiting(&self, most: usize) -> Result<(Vec<Pending>, Option<Duration>), StoreError> {
+        let mut limit = most;
         loop {
             let mut pending = self.shared.store.pending(&self.settings.name, limit).await?;
             let (all, now) = (pending.len(), self.shared.clock.now());
@@ -176,7 +181,7 @@ impl Worker {
             self.choose(&mut pending);
             if !pending.is_empty() || all < limit {
                 self.count(&pending, all.saturating_sub(taken)).await?;
-                pending.truncate(MOST_EVENTS);
+                pending.truncate(most);
                 let wait = |at: Timestamp| u64::try_from(at.since(now)).unwrap_or(0).max(1);
                 return Ok((pending, first.map(|at| Duration::from_secs(wait(at)))));
             }
