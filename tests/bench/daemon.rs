@@ -27,6 +27,10 @@ pub(crate) struct Settings {
     /// Interval of everything.
     pub(crate) full_scan: String,
     pub(crate) series: u32,
+    /// More of the configuration, after the source.
+    pub(crate) more: String,
+    /// What that names.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -38,6 +42,8 @@ impl Settings {
             schedule: "every 24h".to_owned(),
             full_scan: "every 24h".to_owned(),
             series: 10_000,
+            more: String::new(),
+            environment: Vec::new(),
         }
     }
 }
@@ -74,6 +80,7 @@ impl Folder {
         let process = Process::start(|command| {
             command.args([ROLE, "run", "--config"]).arg(config).stderr(Stdio::from(log));
             command.envs([("ID", SECRET_ID), ("KEY", SECRET_KEY), ("RUST_LOG", "warn")]);
+            command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
             // Budgets hold in any environment, a container's too.
             command.env_remove("MALLOC_ARENA_MAX");
         })?;
@@ -81,7 +88,8 @@ impl Folder {
     }
 
     fn text(&self, settings: &Settings) -> String {
-        let Settings { provider, requests_per_second, schedule, full_scan, series } = settings;
+        let Settings { provider, requests_per_second, schedule, full_scan, series, more, .. } =
+            settings;
         format!(
             r#"
 [server]
@@ -102,7 +110,7 @@ secret_id = {{ env = "ID" }}
 secret_key = {{ env = "KEY" }}
 requests_per_second = {requests_per_second}
 full_scan = "{full_scan}"
-"#,
+{more}"#,
             self.port,
             self.store().display(),
         )
@@ -133,7 +141,8 @@ impl Daemon<'_> {
         })
     }
 
-    fn check(&mut self) -> anyhow::Result<()> {
+    /// Returns an error when it has ended.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         match self.process.child.try_wait()? {
             None => Ok(()),
             Some(status) => anyhow::bail!("the daemon ended with {status}\n{}", self.folder.log()),

@@ -6,7 +6,7 @@
 //! `cargo bench --bench budgets -- [NAME…] [--scale 100k,1m,10m] [--data usual,varied] [--json FILE]`
 //!
 //! `scan` runs on rows as the vendor's sample has them and on rows written in every way that is legal, unless `--data` names
-//! one of the two. It runs at three sizes unless `--scale` names others, and the other benchmarks at the largest of those; `known` grows one inventory to ten million; `churn` ends with
+//! one of the two. It runs at three sizes unless `--scale` names others, and the other benchmarks at the largest of those; `known` grows one inventory to ten million; `crossing` lets 40 000 certificates cross a rung at once, or fewer; `churn` ends with
 //! proof that the daemon knows what the provider has.
 
 #![expect(
@@ -22,9 +22,11 @@ use anyhow::{Context as _, bail};
 
 mod api;
 mod churn;
+mod crossing;
 mod daemon;
 mod endpoints;
 mod known;
+mod log_of_writes;
 mod pages;
 mod paths;
 mod process;
@@ -49,6 +51,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("scan", scan::measure),
     ("rate", rate::measure),
     ("churn", churn::measure),
+    ("crossing", crossing::measure),
     ("start", start::measure),
     ("views", views::measure),
     ("upgrade", upgrade::measure),

@@ -14,7 +14,7 @@ use crate::process::Process;
 use simulator::fault::{Fault, Times};
 use simulator::fleet::{Data, Fleet, Instance};
 use simulator::mqtt::Status;
-use simulator::{Service, Setup, Simulator, clock};
+use simulator::{Service, Setup, Simulator, chat, clock};
 
 /// The word that starts this role.
 pub(crate) const ROLE: &str = "simulator";
@@ -29,6 +29,8 @@ const POINT: &str = "DescribeDeviceCertificate";
 pub(crate) struct Provider {
     pub(crate) process: Process,
     pub(crate) authority: String,
+    /// Where the chat services are, as an address.
+    pub(crate) chat: String,
     /// Certificates of authorities.
     pub(crate) authorities: u64,
     input: ChildStdin,
@@ -49,11 +51,12 @@ impl Provider {
         })?;
         let input = process.child.stdin.take().context("the simulator has no input")?;
         let output = process.child.stdout.take().context("the simulator has no output")?;
-        let (authority, authorities) = (String::new(), 0);
+        let (authority, chat, authorities) = (String::new(), String::new(), 0);
         let output = BufReader::new(output);
-        let mut provider = Self { process, authority, authorities, input, output };
+        let mut provider = Self { process, authority, chat, authorities, input, output };
         let answer = provider.hear()?;
         answer["mqtt"].as_str().context("no address")?.clone_into(&mut provider.authority);
+        answer["chat"].as_str().context("no address")?.clone_into(&mut provider.chat);
         provider.authorities = answer["authorities"].as_u64().context("no authorities")?;
         Ok(provider)
     }
@@ -88,7 +91,8 @@ pub(crate) fn serve(mut arguments: impl Iterator<Item = String>) -> anyhow::Resu
     let simulator = runtime.block_on(Simulator::start(Setup::new(fleet)))?;
     let mqtt = simulator.mqtt_url().replace("http://", "");
     let authorities = simulator.mqtt().authorities(INSTANCE).len();
-    println!("{}", json!({"mqtt": mqtt, "authorities": authorities}));
+    let chat = simulator.chat_url();
+    println!("{}", json!({"mqtt": mqtt, "chat": chat, "authorities": authorities}));
     let churn = Churn::default();
     std::thread::scope(|scope| {
         scope.spawn(|| churn.run(&simulator));
@@ -106,6 +110,9 @@ fn serve_lines(simulator: &Simulator, churn: &Churn) -> anyhow::Result<()> {
 }
 
 fn obey(simulator: &Simulator, churn: &Churn, command: &str) -> Value {
+    if let Some(path) = command.strip_prefix("heard ") {
+        return heard(simulator, path);
+    }
     let mut words = command.split(' ');
     match (words.next(), words.next().and_then(|number| number.parse::<u64>().ok())) {
         (Some("forget"), None) => {
@@ -123,6 +130,13 @@ fn obey(simulator: &Simulator, churn: &Churn, command: &str) -> Value {
             }
             json!({"changed": chosen.len()})
         }
+        // Inserts so many that end in so many seconds.
+        (Some("ending"), Some(count)) => {
+            let end =
+                words.next().and_then(|end| end.parse().ok()).unwrap_or(clock::wall_seconds());
+            let inserted = simulator.mqtt().insert_ending(INSTANCE, count, end);
+            json!({"inserted": inserted.end - inserted.start})
+        }
         // Answers after so many milliseconds.
         (Some("latency"), Some(millis)) => {
             let least = Duration::from_millis(millis);
@@ -136,6 +150,25 @@ fn obey(simulator: &Simulator, churn: &Churn, command: &str) -> Value {
         (Some("truth"), None) => churn::truth(simulator),
         _ => asked(simulator),
     }
+}
+
+/// Returns when each request arrived in a room, in milliseconds since the epoch, and the message that it is a page of.
+fn heard(simulator: &Simulator, path: &str) -> Value {
+    let room = path.rsplit('/').next().unwrap_or_default();
+    let service = if path.starts_with("/webhook/") {
+        chat::Service::Webhook
+    } else if path.starts_with("/slack/") {
+        chat::Service::Slack
+    } else {
+        chat::Service::Feishu
+    };
+    let received = simulator.chat().received().into_iter();
+    let in_room = received.filter(|one| one.service == service && one.room.ends_with(room));
+    let arrival = |one: chat::Received| {
+        let batch = one.body["data"]["batch_id"].as_str().map(str::to_owned);
+        json!([one.at, batch.or(one.id)])
+    };
+    json!({"arrivals": in_room.map(arrival).collect::<Vec<_>>()})
 }
 
 fn asked(simulator: &Simulator) -> Value {
