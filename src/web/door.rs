@@ -214,17 +214,16 @@ impl Door {
 /// An HTTP/1.0 request may come without one, as probes of older load balancers do: every browser sends one, so it is no
 /// page that asks.
 fn names(request: &Request) -> Result<Vec<HostName>, Problem> {
-    let bad = |detail| Problem::new(StatusCode::BAD_REQUEST, detail);
     let stated: Vec<&HeaderValue> = request.headers().get_all(HOST).iter().collect();
     let is_missing = stated.is_empty() && request.version() != Version::HTTP_10;
     if is_missing || stated.len() > 1 {
-        return Err(bad("one Host header is wanted"));
+        return Err(Problem::bad("one Host header is wanted"));
     }
     let stated = stated.into_iter().map(|host| host.to_str().unwrap_or_default());
     let target = request.uri().authority().map(hyper::http::uri::Authority::as_str);
     stated
         .chain(target)
-        .map(|host| HostName::parse(host).ok_or_else(|| bad("the host is not one")))
+        .map(|host| HostName::parse(host).ok_or_else(|| Problem::bad("the host is not one")))
         .collect()
 }
 

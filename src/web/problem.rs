@@ -35,6 +35,16 @@ impl Problem {
         Self { status, detail: detail.into(), retry: false }
     }
 
+    /// Returns that the question is a mistake.
+    pub(super) fn bad(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// Returns that there is no such thing.
+    pub(super) fn unknown(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
     /// Returns what is wrong, and what to do.
     pub(super) fn detail(&self) -> &str {
         &self.detail
@@ -72,7 +82,7 @@ impl IntoResponse for Problem {
 
 /// Answers for a path that is not served.
 pub(super) async fn not_found(uri: Uri) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
+    Problem::unknown(format!("there is nothing at {}", uri.path()))
 }
 
 /// Where something is changed.

@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::asked::AlertParameters;
+use super::handling::fresh;
 use super::parameters::{self, Pairs};
-use super::sources::fresh;
 use crate::catalog::{EndingFirst, OpenAlert, OpenAlerts};
 use crate::expiry::{Cliff, EventKind, Severity, Timestamp, severity};
 use crate::web::Shared;
@@ -133,25 +130,21 @@ pub(super) async fn list(
     Pairs(pairs): Pairs,
 ) -> Result<Response, Problem> {
     let [limit, cursor] = parameters::some(&pairs, ["limit", "cursor"])?;
-    let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail);
     let limit = match limit.map(str::parse) {
         None => USUAL,
         Some(Ok(limit @ 1..=MOST)) => limit,
-        Some(_) => return Err(bad("limit: it is a number from 1 to 1000")),
+        Some(_) => return Err(Problem::bad("limit: it is a number from 1 to 1000")),
     };
     let after = cursor.map(str::parse::<u32>).transpose();
-    let after = after.map_err(|_| bad("cursor: it is the `next` of the page before"))?;
+    let after = after.map_err(|_| Problem::bad("cursor: it is the `next` of the page before"))?;
     let catalog = &shared.state.catalog;
     let read = async { tokio::try_join!(catalog.open_alerts(after, limit), catalog.ends_first()) };
-    let found = timeout(shared.limits.answer, read).await;
-    let (found, ends_first) =
-        found.map_err(|_| Problem::busy("the store did not answer in time"))??;
-    let OpenAlerts { items, next } = found;
+    let (OpenAlerts { items, next }, ends_first) = shared.stored(read).await?;
     let now = shared.state.clock.now();
     let cliffs = catalog.ahead();
     let authorities = ends_first.iter().map(|found| Ahead::ends_first(found, now));
     let ahead = authorities.chain(cliffs.cliffs.iter().map(Ahead::cliff));
     let ahead = ahead.filter(|_| after.is_none()).collect();
     let items = items.iter().map(|alert| Alert::of(alert, now)).collect();
-    Ok(fresh(Json(Alerts { items, ahead, next: next.map(|next| next.to_string()) })))
+    Ok(fresh(Alerts { items, ahead, next: next.map(|next| next.to_string()) }))
 }

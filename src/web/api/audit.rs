@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::asked::AuditParameters;
+use super::handling::fresh;
 use super::parameters::{self, Pairs};
-use super::sources::fresh;
 use crate::expiry::Timestamp;
 use crate::store::{AuditEntry, AuditQuery};
 use crate::web::Shared;
@@ -71,18 +68,16 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let names = ["since", "certificate", "after"];
     let [since, certificate, after] = parameters::some(&pairs, names)?;
-    let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail);
     let since = since.map(|text| {
         let time = chrono::DateTime::parse_from_rfc3339(text);
         time.map(|time| Timestamp::from_seconds(time.timestamp()))
     });
-    let since = since.transpose().map_err(|_| bad("since: it is a time of RFC 3339"))?;
-    let after = after.map_or(Ok(0), str::parse).map_err(|_| bad("after: it is a number"))?;
+    let since = since.transpose().map_err(|_| Problem::bad("since: it is a time of RFC 3339"))?;
+    let after =
+        after.map_or(Ok(0), str::parse).map_err(|_| Problem::bad("after: it is a number"))?;
     let ids = certificate.into_iter().flat_map(|ids| ids.split(','));
     let certificates: Vec<String> = ids.map(str::to_owned).collect();
     let query = AuditQuery { since, certificates, after, limit: MOST };
-    let found = timeout(shared.limits.answer, shared.state.store.audit(&query)).await;
-    let found = found.map_err(|_| Problem::busy("the store did not answer in time"))?;
-    let found = found.map_err(|error| Problem::busy(error.to_string()))?;
-    Ok(fresh(Json(Audit::of(&found, MOST))))
+    let found = shared.stored(shared.state.store.audit(&query)).await?;
+    Ok(fresh(Audit::of(&found, MOST)))
 }

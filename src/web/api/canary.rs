@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::ToSchema;
 
+use super::handling::fresh;
 use super::parameters::{self, Pairs};
-use super::sources::fresh;
 use crate::channel::{CanaryRefusal, CanaryRequest, CanaryStage, CanaryStep};
 use crate::expiry::Timestamp;
 use crate::web::Shared;
@@ -88,13 +87,13 @@ pub(super) async fn fly(
     let source = parameters::one(&pairs, "source")?.map(str::to_owned);
     if !body.is_empty() {
         let detail = "there is no body here; name a source in the query: `?source=NAME`";
-        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+        return Err(Problem::bad(detail));
     }
     let (steps, told) = mpsc::unbounded_channel();
     let source = begin(&shared, source, steps).await?;
     let stages = follow(&shared, told, shared.limits.canary).await;
     let passed = stages.iter().all(|stage| stage.passed);
-    Ok(fresh(Json(Canary { source, passed, stages })))
+    Ok(fresh(Canary { source, passed, stages }))
 }
 
 async fn begin(

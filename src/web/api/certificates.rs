@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::asked::ListParameters;
 use super::etag::Etag;
 use super::export::{self, Format};
-use super::parameters::{self, Pairs};
+use super::handling::{Named, NoPairs};
+use super::parameters::Pairs;
 use crate::catalog::{Page, Query};
 use crate::expiry::Timestamp;
 use crate::web::Shared;
@@ -80,8 +79,7 @@ pub(super) async fn list(
     if let Some(known) = etag.unless_changed(&headers) {
         return Ok(known);
     }
-    let page = timeout(shared.limits.answer, shared.state.catalog.list(&query));
-    let page = page.await.map_err(|_| late())??;
+    let page = shared.stored(shared.state.catalog.list(&query)).await?;
     let now = shared.state.clock.now();
     Ok(etag.on(match format {
         Some(Format::Csv) => export::page(&page, now)?,
@@ -101,26 +99,17 @@ pub(super) async fn list(
 )]
 pub(super) async fn one(
     State(shared): State<Arc<Shared>>,
-    id: Result<Path<String>, PathRejection>,
-    Pairs(pairs): Pairs,
+    Named(id): Named,
+    _: NoPairs,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    parameters::none(&pairs)?;
     let etag = Etag::of(&shared);
     if let Some(known) = etag.unless_changed(&headers) {
         return Ok(known);
     }
-    let unknown = || {
-        let detail = "no certificate with this id is known; an id has 32 hexadecimal digits";
-        Problem::new(StatusCode::NOT_FOUND, detail)
-    };
-    let Path(id) = id.map_err(|_| unknown())?;
-    let found = timeout(shared.limits.answer, shared.state.catalog.one(&id));
-    let entry = found.await.map_err(|_| late())??.ok_or_else(unknown)?;
+    let entry = shared.stored(shared.state.catalog.one(&id)).await?;
+    let unknown = "no certificate with this id is known; an id has 32 hexadecimal digits";
+    let entry = entry.ok_or_else(|| Problem::unknown(unknown))?;
     let now = shared.state.clock.now();
     Ok(etag.on(Json(Certificate::of(&entry, now)).into_response()))
-}
-
-fn late() -> Problem {
-    Problem::busy("the store did not answer in time")
 }

@@ -4,17 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::parameters::{self, Pairs};
-use super::sources::{fresh, time};
+use super::handling::{Named, NoPairs, fresh, time};
 use crate::channel::{Receipt, SendError};
 use crate::expiry::Timestamp;
 use crate::store::{ChannelState, StoreError};
@@ -114,13 +111,10 @@ impl Tested {
 )]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
-    Pairs(pairs): Pairs,
+    _: NoPairs,
 ) -> Result<Response, Problem> {
-    parameters::none(&pairs)?;
-    let channels = timeout(shared.limits.answer, channels(&shared)).await;
-    let channels = channels.map_err(|_| Problem::busy("the store did not answer in time"))?;
-    let items = channels.map_err(|error| Problem::busy(error.to_string()))?;
-    Ok(fresh(Json(Channels { items })))
+    let items = shared.stored(channels(&shared)).await?;
+    Ok(fresh(Channels { items }))
 }
 
 async fn channels(shared: &Shared) -> Result<Vec<Channel>, StoreError> {
@@ -170,16 +164,14 @@ fn channel(outlet: &Outlet, state: ChannelState, waiting: Option<(u64, Timestamp
 )]
 pub(super) async fn test(
     State(shared): State<Arc<Shared>>,
-    name: Result<Path<String>, PathRejection>,
-    Pairs(pairs): Pairs,
+    Named(name): Named,
+    _: NoPairs,
 ) -> Result<Json<Tested>, Problem> {
-    parameters::none(&pairs)?;
-    let name = name.map(|Path(name)| name).unwrap_or_default();
     let outlets = Arc::clone(&shared.state.outlets.borrow());
     let Some(outlet) = outlets.iter().find(|outlet| outlet.name == name) else {
         let known: Vec<_> = outlets.iter().map(|outlet| outlet.name.as_str()).collect();
         let detail = format!("no channel has the name `{name}` (known: {})", known.join(", "));
-        return Err(Problem::new(StatusCode::NOT_FOUND, detail));
+        return Err(Problem::unknown(detail));
     };
     let (answer, answered) = oneshot::channel();
     if outlet.tests.try_send(answer).is_err() {

@@ -9,11 +9,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::parameters::{self, Pairs};
-use super::sources::fresh;
+use super::handling::{NoPairs, fresh};
 use crate::catalog::{Comparison, Rerouted};
 use crate::web::problem::{Document, Problem};
 use crate::web::{Rehearsed, Shared};
@@ -94,19 +92,16 @@ impl WouldChange {
 )]
 pub(super) async fn compare(
     State(shared): State<Arc<Shared>>,
-    Pairs(pairs): Pairs,
+    _: NoPairs,
     body: Result<Json<Compared>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    parameters::none(&pairs)?;
-    let Json(asked) =
-        body.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
-    let compared = timeout(shared.limits.answer, async {
+    let Json(asked) = body.map_err(|error| Problem::bad(error.body_text()))?;
+    let compared = shared.in_time("the comparison takes long", async {
         let Rehearsed { config, until_restart } = read(&shared, asked).await?;
         let comparison = shared.state.catalog.compare(&config).await?;
         Ok::<_, Problem>(WouldChange::of(comparison, until_restart))
     });
-    let compared = compared.await.map_err(|_| Problem::busy("the comparison takes long"))??;
-    Ok(fresh(Json(compared)))
+    Ok(fresh(compared.await?))
 }
 
 async fn read(shared: &Shared, asked: Compared) -> Result<Rehearsed, Problem> {

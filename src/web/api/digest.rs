@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::parameters::{self, Pairs};
-use super::sources::fresh;
+use super::handling::{NoPairs, fresh};
 use crate::expiry::{
     DailyDigest, DigestSnooze, Ending, Facts, Message, News, SourceCount, Timestamp, Unproven,
 };
@@ -167,17 +164,17 @@ struct UnprovenSource {
 )]
 pub(super) async fn now(
     State(shared): State<Arc<Shared>>,
-    Pairs(pairs): Pairs,
+    _: NoPairs,
 ) -> Result<Response, Problem> {
-    parameters::none(&pairs)?;
     let (answer, answered) = oneshot::channel();
-    let busy = || Problem::busy("the certificates are being counted; ask again");
+    let late = "the certificates are being counted; ask again";
+    let busy = || Problem::busy(late);
     let asked = async {
         shared.state.digests.send(answer).await.map_err(|_| busy())?;
         answered.await.map_err(|_| busy())
     };
-    let (due, digest) = timeout(shared.limits.answer, asked).await.map_err(|_| busy())??;
-    Ok(fresh(Json(Digest::of(due, &digest))))
+    let (due, digest) = shared.in_time(late, asked).await?;
+    Ok(fresh(Digest::of(due, &digest)))
 }
 
 impl Digest {

@@ -9,6 +9,7 @@ use axum::routing::{delete, get, post};
 use super::Shared;
 use super::problem::Problem;
 use crate::catalog::{CatalogError, Mistake};
+use crate::store::StoreError;
 
 mod alerts;
 mod asked;
@@ -21,6 +22,7 @@ mod digest;
 mod etag;
 mod explain;
 mod export;
+mod handling;
 mod openapi;
 mod outbox;
 mod parameters;
@@ -77,16 +79,22 @@ pub(super) fn changes() -> Router<Arc<Shared>> {
 impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Self {
         match error {
-            CatalogError::Mistaken(detail) => Self::new(StatusCode::BAD_REQUEST, detail),
-            CatalogError::NoSuchPage(detail) => Self::new(StatusCode::NOT_FOUND, detail),
+            CatalogError::Mistaken(detail) => Self::bad(detail),
+            CatalogError::NoSuchPage(detail) => Self::unknown(detail),
             CatalogError::Store(_) | CatalogError::Stopping => Self::busy(error.to_string()),
             CatalogError::Broken => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
     }
 }
 
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::busy(error.to_string())
+    }
+}
+
 impl From<Mistake> for Problem {
     fn from(Mistake { parameter, detail }: Mistake) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, format!("{parameter}: {detail}"))
+        Self::bad(format!("{parameter}: {detail}"))
     }
 }

@@ -3,18 +3,15 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::asked::OutboxParameters;
-use super::parameters;
-use super::parameters::Pairs;
-use super::sources::{fresh, time};
+use super::handling::{Named, NoPairs, fresh, time};
+use super::parameters::{self, Pairs};
 use crate::store::{EntryQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Standing};
 use crate::web::Shared;
 use crate::web::certificate::rfc3339;
@@ -118,18 +115,17 @@ pub(super) async fn list(
     Pairs(pairs): Pairs,
 ) -> Result<Response, Problem> {
     let [state, channel, limit] = parameters::some(&pairs, ["state", "channel", "limit"])?;
-    let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail);
     let standings = match state {
         None => vec![Standing::Waiting, Standing::Dead],
         Some(word) => {
             let known = Standing::from_word(word);
-            vec![known.ok_or_else(|| bad("state: it is `waiting`, `dead` or `sent`"))?]
+            vec![known.ok_or_else(|| Problem::bad("state: it is `waiting`, `dead` or `sent`"))?]
         }
     };
     let limit = match limit.map(str::parse) {
         None => USUAL,
         Some(Ok(limit @ 1..=MOST)) => limit,
-        Some(_) => return Err(bad("limit: it is a number from 1 to 1000")),
+        Some(_) => return Err(Problem::bad("limit: it is a number from 1 to 1000")),
     };
     let channel = channel.map(str::to_owned);
     let mut items = Vec::new();
@@ -137,14 +133,12 @@ pub(super) async fn list(
         // One more, to know whether there are.
         let left = limit.saturating_add(1).saturating_sub(items.len());
         let query = EntryQuery { standing, channel: channel.clone(), limit: left };
-        let found = timeout(shared.limits.answer, shared.state.store.entries(&query)).await;
-        let found = found.map_err(|_| Problem::busy("the store did not answer in time"))?;
-        let found = found.map_err(|error| Problem::busy(error.to_string()))?;
+        let found = shared.stored(shared.state.store.entries(&query)).await?;
         items.extend(found.iter().map(OutboxMessage::of));
     }
     let more = items.len() > limit;
     items.truncate(limit);
-    Ok(fresh(Json(Outbox { items, more })))
+    Ok(fresh(Outbox { items, more }))
 }
 
 /// Sends a message that was given up once more, with the same id.
@@ -159,11 +153,10 @@ pub(super) async fn list(
 )]
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
-    id: Result<Path<i64>, PathRejection>,
-    Pairs(pairs): Pairs,
+    Named(id): Named,
+    _: NoPairs,
 ) -> Result<Json<OutboxDone>, Problem> {
-    parameters::none(&pairs)?;
-    order(&shared, id, OutboxOrder::Retry).await
+    order(&shared, &id, OutboxOrder::Retry).await
 }
 
 /// Takes a message that waits or was given up out of the outbox.
@@ -178,23 +171,18 @@ pub(super) async fn retry(
 )]
 pub(super) async fn drop_one(
     State(shared): State<Arc<Shared>>,
-    id: Result<Path<i64>, PathRejection>,
-    Pairs(pairs): Pairs,
+    Named(id): Named,
+    _: NoPairs,
 ) -> Result<Json<OutboxDone>, Problem> {
-    parameters::none(&pairs)?;
-    order(&shared, id, OutboxOrder::Drop).await
+    order(&shared, &id, OutboxOrder::Drop).await
 }
 
-async fn order(
-    shared: &Shared,
-    id: Result<Path<i64>, PathRejection>,
-    order: OutboxOrder,
-) -> Result<Json<OutboxDone>, Problem> {
+async fn order(shared: &Shared, id: &str, order: OutboxOrder) -> Result<Json<OutboxDone>, Problem> {
     let unknown = "no message has this number; `/api/v1/outbox` lists those that there are";
-    let Path(id) = id.map_err(|_| Problem::new(StatusCode::NOT_FOUND, unknown))?;
+    let id = id.parse().map_err(|_| Problem::unknown(unknown))?;
     match wish::order(shared, id, order).await? {
         OutboxAnswer::Done { channel, events } => Ok(Json(OutboxDone { channel, events })),
-        OutboxAnswer::Unknown => Err(Problem::new(StatusCode::NOT_FOUND, unknown)),
+        OutboxAnswer::Unknown => Err(Problem::unknown(unknown)),
         refused => Err(Problem::new(StatusCode::CONFLICT, wish::why_not(&refused))),
     }
 }

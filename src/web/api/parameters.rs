@@ -1,7 +1,6 @@
 //! The parameters of a query.
 
 use axum::extract::{FromRequestParts, Query};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 
 use crate::web::problem::Problem;
@@ -29,15 +28,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Pairs {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let mistake = |detail| Problem::new(StatusCode::BAD_REQUEST, detail);
         let Query(pairs) =
             Query::<Vec<(String, String)>>::from_request_parts(parts, state)
                 .await
-                .map_err(|error| mistake(format!("the query cannot be read: {error}")))?;
+                .map_err(|error| Problem::bad(format!("the query cannot be read: {error}")))?;
         let is_nothing =
             |(name, value): &&(String, String)| value.is_empty() && !TEXTS.contains(&name.as_str());
         match pairs.iter().find(is_nothing) {
-            Some((name, _)) => Err(mistake(format!("{name}: it is empty; leave it out"))),
+            Some((name, _)) => Err(Problem::bad(format!("{name}: it is empty; leave it out"))),
             None => Ok(Self(pairs)),
         }
     }
@@ -48,16 +46,15 @@ pub(super) fn one<'a>(
     pairs: &'a [(String, String)],
     name: &str,
 ) -> Result<Option<&'a str>, Problem> {
-    let mistake = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
     if let Some((other, _)) = pairs.iter().find(|(other, _)| other != name) {
-        return Err(mistake(format!(
+        return Err(Problem::bad(format!(
             "{other}: it is not `{name}`, which is all that can be said here"
         )));
     }
     match pairs {
         [] => Ok(None),
         [(_, value)] => Ok(Some(value.as_str()).filter(|value| !value.is_empty())),
-        _ => Err(mistake(format!("{name}: it may be there once"))),
+        _ => Err(Problem::bad(format!("{name}: it may be there once"))),
     }
 }
 
@@ -66,15 +63,15 @@ pub(super) fn some<'a, const N: usize>(
     pairs: &'a [(String, String)],
     names: [&str; N],
 ) -> Result<[Option<&'a str>; N], Problem> {
-    let mistake = |detail: String| Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     let mut found = [None; N];
     let mut seen = Vec::new();
     for (name, value) in pairs {
         let Some(place) = names.iter().position(|known| known == name) else {
-            return mistake(format!("{name}: what can be said here is {}", names.join(", ")));
+            let known = names.join(", ");
+            return Err(Problem::bad(format!("{name}: what can be said here is {known}")));
         };
         if seen.contains(&place) {
-            return mistake(format!("{name}: it may be there once"));
+            return Err(Problem::bad(format!("{name}: it may be there once")));
         }
         seen.push(place);
         if let Some(slot) = found.get_mut(place).filter(|_| !value.is_empty()) {
@@ -88,9 +85,6 @@ pub(super) fn some<'a, const N: usize>(
 pub(super) fn none(pairs: &[(String, String)]) -> Result<(), Problem> {
     match pairs.first() {
         None => Ok(()),
-        Some((name, _)) => {
-            let detail = format!("{name}: there are no parameters here");
-            Err(Problem::new(StatusCode::BAD_REQUEST, detail))
-        }
+        Some((name, _)) => Err(Problem::bad(format!("{name}: there are no parameters here"))),
     }
 }

@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::asked::PlanParameters;
+use super::handling::fresh;
 use super::parameters::{self, Pairs};
-use super::sources::fresh;
 use crate::catalog::{Outlook, PlanQuery, Planned, PlannedAhead, PlannedLine};
 use crate::expiry::{Facts, Rung};
 use crate::web::Shared;
@@ -180,14 +177,13 @@ pub(super) async fn plan(
     Pairs(pairs): Pairs,
 ) -> Result<Response, Problem> {
     let [days, channel] = parameters::some(&pairs, ["days", "channel"])?;
-    let bad = || Problem::new(StatusCode::BAD_REQUEST, "days: it is a number from 1 to 400");
+    let bad = || Problem::bad("days: it is a number from 1 to 400");
     let days: i64 = days.map_or(Ok(30), str::parse).map_err(|_| bad())?;
     if !(1..=DAYS).contains(&days) {
         return Err(bad());
     }
     let query = PlanQuery { ahead: days * 86_400, channel: channel.map(str::to_owned) };
-    let outlook = timeout(shared.limits.answer, shared.state.catalog.outlook(&query)).await;
-    let outlook =
-        outlook.map_err(|_| Problem::busy("the plan took too long; ask for fewer days"))??;
-    Ok(fresh(Json(PlanAnswer::of(&outlook))))
+    let outlook = shared.state.catalog.outlook(&query);
+    let outlook = shared.in_time("the plan took too long; ask for fewer days", outlook).await?;
+    Ok(fresh(PlanAnswer::of(&outlook)))
 }

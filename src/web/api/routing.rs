@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::asked::RouteParameters;
+use super::handling::fresh;
 use super::parameters::{self, Pairs};
-use super::sources::fresh;
 use crate::catalog::{CatalogError, RouteQuery, Routing};
 use crate::expiry::{EventKind, Facts};
 use crate::web::Shared;
@@ -121,15 +119,18 @@ pub(super) async fn explain(
     Pairs(pairs): Pairs,
 ) -> Result<Response, Problem> {
     let query = query(&pairs)?;
-    let routing = timeout(shared.limits.answer, shared.state.catalog.routing(&query)).await;
-    let routing = routing.map_err(|_| Problem::busy("the store did not answer in time"))?;
-    let routing = routing.map_err(|error| match error {
-        CatalogError::Mistaken(detail) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
-        other => other.into(),
-    })?;
-    let unknown = "no certificate with this id is known";
-    let routing = routing.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, unknown))?;
-    Ok(fresh(Json(Routed::of(routing))))
+    let found = async {
+        shared.state.catalog.routing(&query).await.map_err(|error| match error {
+            CatalogError::Mistaken(detail) => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+            }
+            other => other.into(),
+        })
+    };
+    let routing = shared.stored(found).await?;
+    let routing =
+        routing.ok_or_else(|| Problem::unknown("no certificate with this id is known"))?;
+    Ok(fresh(Routed::of(routing)))
 }
 
 fn query(pairs: &[(String, String)]) -> Result<RouteQuery, Problem> {

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use super::handling::{Named, NoPairs, fresh, time};
 use super::parameters::{self, Pairs};
-use super::sources::{fresh, time};
 use crate::config;
 use crate::expiry::{Cover, RefusedWish, Snooze, Timestamp, Wanted, Wish, WishCover};
 use crate::web::Shared;
@@ -127,16 +127,14 @@ pub(super) async fn list(
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "ended: it is `true` or `false`"));
+            return Err(Problem::bad("ended: it is `true` or `false`"));
         }
     };
-    let found = timeout(shared.limits.answer, shared.state.store.snoozes()).await;
-    let found = found.map_err(|_| Problem::busy("the store did not answer in time"))?;
-    let found = found.map_err(|error| Problem::busy(error.to_string()))?;
+    let found = shared.stored(shared.state.store.snoozes()).await?;
     let now = shared.state.clock.now();
     let listed = found.iter().filter(|snooze| all || snooze.is_active(now));
     let items = listed.map(|snooze| SnoozeObject::of(snooze, now)).collect();
-    Ok(fresh(Json(SnoozeList { items })))
+    Ok(fresh(SnoozeList { items }))
 }
 
 /// Makes a snooze.
@@ -156,13 +154,12 @@ pub(super) async fn make(
     body: Result<Json<SnoozeWish>, JsonRejection>,
 ) -> Result<Response, Problem> {
     parameters::none(&pairs)?;
-    let Json(asked) =
-        body.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let Json(asked) = body.map_err(|error| Problem::bad(error.body_text()))?;
     let wish = wish(asked, name)
         .map_err(|detail| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))?;
     let snooze = grant(&shared, wish).await?;
     let object = SnoozeObject::of(&snooze, shared.state.clock.now());
-    Ok((StatusCode::CREATED, fresh(Json(object))).into_response())
+    Ok((StatusCode::CREATED, fresh(object)).into_response())
 }
 
 /// Ends a snooze. What it covered and still stands on a rung is said now.
@@ -177,13 +174,11 @@ pub(super) async fn make(
 )]
 pub(super) async fn end(
     State(shared): State<Arc<Shared>>,
-    id: Result<Path<String>, PathRejection>,
-    Pairs(pairs): Pairs,
+    Named(id): Named,
+    _: NoPairs,
 ) -> Result<Response, Problem> {
-    parameters::none(&pairs)?;
-    let id = id.map(|Path(id)| id).unwrap_or_default();
     let snooze = end_snooze(&shared, &id).await?;
-    Ok(fresh(Json(SnoozeObject::of(&snooze, shared.state.clock.now()))))
+    Ok(fresh(SnoozeObject::of(&snooze, shared.state.clock.now())))
 }
 
 /// Makes a snooze, or says why not.
@@ -196,9 +191,7 @@ pub(in crate::web) async fn grant(shared: &Shared, wish: Wish) -> Result<Snooze,
 pub(in crate::web) async fn end_snooze(shared: &Shared, id: &str) -> Result<Snooze, Problem> {
     let ended = timeout(shared.limits.answer, shared.state.snoozing.end_snooze(id)).await;
     let ended = ended.map_err(|_| late())?.map_err(refused)?;
-    ended.ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND, "no snooze with this id holds; it may have ended")
-    })
+    ended.ok_or_else(|| Problem::unknown("no snooze with this id holds; it may have ended"))
 }
 
 /// Reads a wish. `user`: who asks, where that is known.
@@ -231,7 +224,7 @@ fn refused(refused: Refused) -> Problem {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
         }
         Refused::Wish(RefusedWish::Unknown) => {
-            Problem::new(StatusCode::NOT_FOUND, "no certificate with this id is known")
+            Problem::unknown("no certificate with this id is known")
         }
         Refused::Wish(RefusedWish::TooMany) => {
             let detail = "1000 snoozes hold, which is the most; end some, or route what nobody wants to nobody";

@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::CACHE_CONTROL;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::parameters::{self, Pairs};
-use crate::expiry::Timestamp;
+use super::handling::{NoPairs, fresh};
 use crate::scan::{ScanStatus, SourceStatus};
 use crate::web::Shared;
 use crate::web::certificate::rfc3339;
@@ -105,22 +101,9 @@ impl Scan {
 )]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
-    Pairs(pairs): Pairs,
+    _: NoPairs,
 ) -> Result<Response, Problem> {
-    parameters::none(&pairs)?;
     let sources = Arc::clone(&shared.state.sources.borrow());
     let items = sources.iter().map(Source::of).collect();
-    Ok(fresh(Json(Sources { items })))
-}
-
-/// Returns an answer that is asked for again each time.
-pub(super) fn fresh(answer: impl IntoResponse) -> Response {
-    let mut response = answer.into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
-}
-
-/// Returns a time that may be unknown as RFC 3339 has it.
-pub(super) fn time(at: Option<Timestamp>) -> Option<String> {
-    at.and_then(rfc3339)
+    Ok(fresh(Sources { items }))
 }

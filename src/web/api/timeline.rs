@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::asked::TimelineParameters;
@@ -56,14 +55,14 @@ pub(super) async fn timeline(
     let by = match parameters::one(&pairs, "by")? {
         None | Some("day") => By::Day,
         Some("month") => By::Month,
-        Some(_) => return Err(Problem::new(StatusCode::BAD_REQUEST, "by: it is `day` or `month`")),
+        Some(_) => return Err(Problem::bad("by: it is `day` or `month`")),
     };
     let etag = Etag::of(&shared);
     if let Some(known) = etag.unless_changed(&headers) {
         return Ok(known);
     }
-    let counts = timeout(shared.limits.answer, shared.state.catalog.timeline(by));
-    let counts = counts.await.map_err(|_| Problem::busy("the count took too long"))??;
+    let counts = shared.state.catalog.timeline(by);
+    let counts = shared.in_time("the count took too long", counts).await?;
     let items = counts.into_iter().map(|it| Span {
         from: rfc3339(it.from),
         to: rfc3339(it.to),

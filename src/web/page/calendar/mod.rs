@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, REFERRER_POLICY};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 use super::links::Pairs;
 use super::reader::Reader;
@@ -68,8 +67,7 @@ pub(super) async fn calendar(
     let Ok(_permit) = shared.exports.try_acquire() else {
         return Err(Problem::busy("too many exports at once; wait for one to end"));
     };
-    let agenda = timeout(shared.limits.answer, read(&shared.state.catalog, &query)).await;
-    let agenda = agenda.map_err(|_| Problem::busy("the store did not answer in time"))??;
+    let agenda = shared.stored(read(&shared.state.catalog, &query)).await?;
     let headers = [
         (CONTENT_TYPE, "text/calendar; charset=utf-8"),
         (CONTENT_DISPOSITION, "inline; filename=\"notafter.ics\""),
