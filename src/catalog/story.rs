@@ -148,9 +148,14 @@ impl Catalog {
     }
 
     async fn stored_standing(&self, row: RowId) -> Result<Standing, CatalogError> {
-        let ledger = self.store.saved().await?.ledger.into_iter();
-        let notified = ledger.filter(|(known, _)| *known == row).map(|(_, said)| said).next();
-        Ok(Standing { notified, ..Standing::default() })
+        let saved = self.store.saved().await?;
+        let notified = saved.ledger.into_iter().find(|(known, _)| *known == row);
+        let mut bound = saved.conditions.iter().filter_map(|(key, _)| Bound::of_key(key));
+        Ok(Standing {
+            notified: notified.map(|(_, said)| said),
+            bound: bound.find(|(known, _)| *known == row).map(|(_, bound)| bound),
+            ..Standing::default()
+        })
     }
 
     /// Returns the last scans that a certificate was in, or would have been.

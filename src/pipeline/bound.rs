@@ -9,9 +9,6 @@ use super::Pipeline;
 use crate::expiry::{Bound, Inventory, RowId, ScopeId, Status, Timestamp};
 use crate::scan::Candidate;
 
-/// Before the number of a certificate and the answer in the key under which that is stored.
-const KEY: &str = "bound\u{1f}";
-
 /// How long before its end a certificate is asked about, in seconds.
 const SOON: i64 = 14 * 86_400;
 
@@ -20,21 +17,12 @@ const LATE: i64 = 30 * 86_400;
 
 /// Returns whether an answer is stored under a key.
 pub(super) fn is_key(key: &str) -> bool {
-    read_key(key).is_some()
-}
-
-fn key(row: RowId, bound: &Bound) -> String {
-    format!("{KEY}{}\u{1f}{}", row.0, bound.as_str())
-}
-
-fn read_key(key: &str) -> Option<(RowId, Bound)> {
-    let (row, word) = key.strip_prefix(KEY)?.split_once('\u{1f}')?;
-    Some((RowId(row.parse().ok()?), Bound::from_word(word)?))
+    Bound::of_key(key).is_some()
 }
 
 /// Brings back the answers that were stored. The statuses that follow from them were stored as well.
 pub(super) fn restore(stored: &[(String, Timestamp)], inventory: &mut Inventory) {
-    for (row, bound) in stored.iter().filter_map(|(key, _)| read_key(key)) {
+    for (row, bound) in stored.iter().filter_map(|(key, _)| Bound::of_key(key)) {
         inventory.bind(row, Some(bound));
     }
 }
@@ -75,14 +63,14 @@ impl Pipeline {
     /// Forgets what was answered for a certificate.
     pub(super) fn forget_bound(&mut self, row: RowId) {
         if let Some(bound) = self.inventory.bound(row) {
-            self.draft.condition(key(row, bound), None);
+            self.draft.condition(bound.key(row), None);
         }
     }
 
     fn set_bound(&mut self, row: RowId, bound: Option<Bound>) {
         self.forget_bound(row);
         if let Some(bound) = &bound {
-            self.draft.condition(key(row, bound), Some(self.parts.clock.now()));
+            self.draft.condition(bound.key(row), Some(self.parts.clock.now()));
         }
         let restated = self.inventory.bind(row, bound);
         let renewed = restated.iter().filter(|(_, status)| *status == Status::Superseded).count();

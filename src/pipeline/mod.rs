@@ -452,7 +452,9 @@ pub async fn known<'a>(
     store: &dyn Store,
     serving: impl Iterator<Item = &'a str>,
 ) -> Result<View, StoreError> {
-    let mut inventory = read_back(store, &store.saved().await?).await?;
+    let saved = store.saved().await?;
+    let mut inventory = read_back(store, &saved).await?;
+    bound::restore(&saved.conditions, &mut inventory);
     inventory.serve(serving);
     let undeployed = inventory.undeployed();
     Ok(inventory.view().with_undeployed(undeployed))

@@ -173,7 +173,7 @@ pub struct Deployment {
     pub state: String,
     /// Where it is served.
     pub served_at: Vec<Other>,
-    /// Where its provider uses it, product and region; nowhere, or unknown.
+    /// Where its provider uses it, product and region; empty where that is nowhere, `null` where it is not known.
     #[schema(required)]
     pub bound: Option<Vec<String>>,
     /// The one that should be served in its place.
@@ -296,7 +296,7 @@ impl Deployment {
         let own = standing.is_served || story.newer.is_some() && is_placed;
         let own = Some(&story.entry).filter(|_| own);
         let bound = standing.bound.as_ref().and_then(|bound| match bound {
-            Bound::To(places) => Some(places.to_vec()),
+            Bound::To(places) => Some(places.to_vec()).filter(|places| !places.is_empty()),
             Bound::Nowhere => Some(Vec::new()),
             Bound::Unknown => None,
         });

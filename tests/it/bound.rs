@@ -42,8 +42,11 @@ async fn a_renewed_certificate_that_is_still_bound_is_said_until_it_is_not() {
     );
     assert_eq!(deployment["newer"]["serial"], said["newer"]["serial"]);
 
-    // Somebody binds the new one, while the daemon is gone.
+    // Somebody binds the new one, while the daemon is gone. What it knew of it is in its store.
     daemon.kill();
+    let alone = daemon.run(&["explain", "--format", "json", serial]).await;
+    let alone: serde_json::Value = serde_json::from_str(&alone.out).unwrap();
+    assert_eq!(alone[0]["deployment"], *deployment);
     simulator.ssl().bind(RENEWED, None);
     daemon.start();
     daemon.until(undeployed, |value| value < 0.5).await;

@@ -87,6 +87,7 @@ impl Story {
 
 fn in_use(bound: &Bound, reader: &Reader) -> Markup {
     match bound {
+        Bound::To(places) if places.is_empty() => html! { (reader.say("somewhere", "某处")) },
         Bound::To(places) => cut(&places.join(", "), 200),
         Bound::Nowhere => html! { (reader.say("nowhere", "无")) },
         Bound::Unknown => {
