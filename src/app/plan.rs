@@ -112,6 +112,7 @@ impl Plan {
         Setup {
             sources: self.watched(clock).into_iter().map(counted).collect(),
             channels: self.config.channels.iter().map(|channel| channel.name.clone()).collect(),
+            heartbeat: self.config.heartbeat.as_ref().map(|it| it.every.as_secs_f64()),
         }
     }
 }

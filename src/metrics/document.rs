@@ -71,7 +71,7 @@ fn setup() -> Setup {
         fixed_scope: Some("all"),
         intervals: vec![("all".to_owned(), 60.0)],
     };
-    Setup { sources: vec![source], channels: vec!["ops".to_owned()] }
+    Setup { sources: vec![source], channels: vec!["ops".to_owned()], heartbeat: Some(60.0) }
 }
 
 /// Returns a scrape in which every family has a sample with every label.

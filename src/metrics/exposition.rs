@@ -126,7 +126,7 @@ mod tests {
         };
         let setup = |names: &[&str]| Setup {
             sources: names.iter().map(|name| source(name)).collect(),
-            channels: Vec::new(),
+            ..Setup::default()
         };
         let metrics = Arc::new(DaemonMetrics::new(&setup(&["kept", "gone"])));
         let exposition = Exposition::new(Arc::clone(&metrics));
@@ -149,7 +149,7 @@ mod tests {
         let source = "iot".to_owned();
         let kind = "tencent-mqtt".to_owned();
         let sources = vec![SourceSetup { name: source, kind, ..SourceSetup::default() }];
-        let metrics = Arc::new(DaemonMetrics::new(&Setup { sources, channels: Vec::new() }));
+        let metrics = Arc::new(DaemonMetrics::new(&Setup { sources, ..Setup::default() }));
         let mut inventory = crate::expiry::Inventory::new();
         inventory.scope("iot", "mqtt-empty");
         let exposition = Exposition::new(Arc::clone(&metrics));
@@ -184,8 +184,11 @@ mod tests {
             intervals: vec![("near".to_owned(), 600.0), ("all".to_owned(), 86_400.0)],
             ..SourceSetup::default()
         };
-        let setup =
-            Setup { sources: vec![source("p1"), source("p12")], channels: vec!["ops".to_owned()] };
+        let setup = Setup {
+            sources: vec![source("p1"), source("p12")],
+            channels: vec!["ops".to_owned()],
+            heartbeat: None,
+        };
         let metrics = Arc::new(DaemonMetrics::new(&setup));
         metrics.added("p1", "23", 1);
         metrics.added("p12", "3", 2);

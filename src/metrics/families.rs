@@ -95,6 +95,8 @@ families! {
         "Events that no route but the last chose.";
     HEARTBEAT, Gauge, "heartbeat_last_success_timestamp_seconds",
         "When the heartbeat last said that all is well and was taken, in Unix seconds. Absent until it was.";
+    HEARTBEAT_INTERVAL, Gauge, "heartbeat_interval_seconds",
+        "Seconds between two heartbeats, as configured. Absent without a heartbeat.";
     ALERTS_ACTIVE, Gauge, "alerts_active",
         "Certificates that stand on a rung of the ladder. Cached: as of the last evaluation.";
     PENDING, Gauge, "notifications_pending",

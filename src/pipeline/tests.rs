@@ -239,8 +239,7 @@ async fn restored_at(
     clock: Arc<dyn Clock>,
     settings: Settings,
 ) -> (Pipeline, watch::Receiver<Arc<View>>) {
-    let metrics =
-        Arc::new(DaemonMetrics::new(&Setup { sources: Vec::new(), channels: Vec::new() }));
+    let metrics = Arc::new(DaemonMetrics::new(&Setup::default()));
     let exposition = Arc::new(Exposition::new(Arc::clone(&metrics)));
     let random = Arc::new(SystemRandom);
     let parts = Parts { store, metrics, clock, random };

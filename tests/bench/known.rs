@@ -203,7 +203,7 @@ pub(crate) fn exposition() -> Exposition {
     };
     Exposition::new(Arc::new(DaemonMetrics::new(&Setup {
         sources: vec![source],
-        channels: Vec::new(),
+        ..Setup::default()
     })))
 }
 

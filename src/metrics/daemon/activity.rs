@@ -51,7 +51,7 @@ mod tests {
     fn what_happened_is_there_and_what_did_not_is_left_out() {
         let intervals = vec![("all".to_owned(), 60.0)];
         let source = SourceSetup { name: "s".to_owned(), intervals, ..SourceSetup::default() };
-        let metrics = DaemonMetrics::new(&Setup { sources: vec![source], channels: Vec::new() });
+        let metrics = DaemonMetrics::new(&Setup { sources: vec![source], ..Setup::default() });
         let action = Action::new("Ask");
         metrics.request("s", action, Outcome::Throttled, 0.1);
         metrics.request("s", action, Outcome::Ok, 0.1);

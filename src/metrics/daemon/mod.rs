@@ -27,6 +27,8 @@ pub struct Setup {
     pub sources: Vec<SourceSetup>,
     /// Every configured channel, by name.
     pub channels: Vec<String>,
+    /// The seconds between two heartbeats, where they are configured.
+    pub heartbeat: Option<f64>,
 }
 
 /// A source that is counted.
@@ -79,6 +81,7 @@ struct Counts {
     default_route: u64,
     snoozed: Snoozed,
     heartbeat: Option<Timestamp>,
+    heartbeat_interval: Option<f64>,
     store_up: Option<bool>,
     audit: Option<(u64, u64)>,
     reload: Option<bool>,
@@ -96,6 +99,7 @@ impl DaemonMetrics {
             default_route: 0,
             snoozed: Snoozed::default(),
             heartbeat: None,
+            heartbeat_interval: None,
             store_up: None,
             audit: None,
             reload: None,
@@ -121,6 +125,8 @@ impl DaemonMetrics {
             let channel = channels.remove(name).unwrap_or_else(|| Channel::new(name));
             counts.channels.insert(name.clone(), channel);
         }
+        counts.heartbeat_interval = setup.heartbeat;
+        counts.heartbeat = counts.heartbeat.filter(|_| setup.heartbeat.is_some());
         let Counts { sources, alerts, .. } = &mut *counts;
         alerts.retain(|(source, _, _), _| sources.contains_key(&**source));
     }

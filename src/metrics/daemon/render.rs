@@ -178,6 +178,10 @@ fn config<W: Write>(counts: &Counts, out: &mut Writer<W>) -> io::Result<()> {
     if let Some(at) = counts.heartbeat {
         out.sample(&[], time(at))?;
     }
+    out.family(f::HEARTBEAT_INTERVAL);
+    if let Some(seconds) = counts.heartbeat_interval {
+        out.sample(&[], Value::Float(seconds))?;
+    }
     out.family(f::STORE_UP);
     if let Some(up) = counts.store_up {
         out.sample(&[], flag(up))?;

@@ -18,6 +18,7 @@ fn setup(sources: &[(&str, &str)], channels: &[&str]) -> Setup {
     Setup {
         sources: sources.iter().map(source).collect(),
         channels: channels.iter().map(|name| (*name).to_owned()).collect(),
+        heartbeat: None,
     }
 }
 
@@ -246,6 +247,23 @@ fn a_reload_keeps_what_stays_and_drops_what_goes() {
     let delivered = value(&families, "notafter_notifications_total", &delivered);
     assert_eq!(delivered.as_deref(), Some("1"));
     assert!(families.iter().flat_map(|f| &f.samples).all(|s| s.label("channel") != Some("y")));
+}
+
+#[test]
+fn a_heartbeat_is_told_as_long_as_there_is_one() {
+    let every = |seconds| Setup { heartbeat: seconds, ..setup(&[], &[]) };
+    let metrics = DaemonMetrics::new(&every(Some(60.0)));
+    let told = |metrics: &DaemonMetrics| {
+        let families = read(metrics);
+        let of = |name: &str| value(&families, &format!("notafter_heartbeat_{name}"), &[]);
+        (of("interval_seconds"), of("last_success_timestamp_seconds"))
+    };
+    assert_eq!(told(&metrics), (Some("60".to_owned()), None));
+    metrics.heartbeat(AT);
+    metrics.reconfigure(&every(Some(90.0)));
+    assert_eq!(told(&metrics), (Some("90".to_owned()), Some(AT.seconds().to_string())));
+    metrics.reconfigure(&every(None));
+    assert_eq!(told(&metrics), (None, None));
 }
 
 #[test]

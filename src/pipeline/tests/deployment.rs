@@ -43,7 +43,7 @@ impl Bench {
             SourceSetup { name, kind, ..SourceSetup::default() }
         };
         let sources = vec![source("iot"), source("ssl")];
-        self.pipeline.parts.metrics.reconfigure(&Setup { sources, channels: Vec::new() });
+        self.pipeline.parts.metrics.reconfigure(&Setup { sources, ..Setup::default() });
         self.pipeline.handle(Command::Reconfigure(Box::new(serving()))).await.unwrap();
     }
 

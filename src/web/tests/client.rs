@@ -136,7 +136,7 @@ fn configured() -> (watch::Sender<Edition>, watch::Receiver<Edition>) {
 fn setup() -> Setup {
     let source =
         SourceSetup { name: "s".to_owned(), kind: "files".to_owned(), ..SourceSetup::default() };
-    Setup { sources: vec![source], channels: vec!["ops".to_owned()] }
+    Setup { sources: vec![source], channels: vec!["ops".to_owned()], heartbeat: None }
 }
 
 /// Returns one channel.

@@ -157,7 +157,7 @@ impl World {
         let (name, kind_name) = (kind.to_owned(), kind.to_owned());
         let watched = SourceSetup { name, kind: kind_name, intervals, ..SourceSetup::default() };
         let metrics =
-            Arc::new(DaemonMetrics::new(&Setup { sources: vec![watched], channels: Vec::new() }));
+            Arc::new(DaemonMetrics::new(&Setup { sources: vec![watched], ..Setup::default() }));
         let source = build(&config, &clock, &metrics, &mut mistakes);
         assert!(mistakes.errors.is_empty(), "{:?}", mistakes.errors);
         let folder = tempfile::tempdir().unwrap();
