@@ -21,6 +21,16 @@ impl Catalog {
         taker: mpsc::Sender<Vec<Entry>>,
     ) -> Result<(), CatalogError> {
         let mut asked = self.ask(query).await?;
+        if query.is_by_name() {
+            let mut found = self.sorted_by_name(&asked).await?.into_iter().peekable();
+            while found.peek().is_some() {
+                let step = found.by_ref().take(STEP).collect();
+                if taker.send(self.shown(&asked, step).await?).await.is_err() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
         let mut after = asked.cursor.map(|cursor| cursor.after);
         loop {
             let Selected { positions, .. } = asked.select(after, PASS).await?;

@@ -105,14 +105,16 @@ enum Key {
     Kind,
     Status,
     Source,
+    Name,
 }
 
-const SORTS: [(&str, Key); 5] = [
+const SORTS: [(&str, Key); 6] = [
     ("not_after", Key::NotAfter),
     ("urgency", Key::Urgency),
     ("kind", Key::Kind),
     ("status", Key::Status),
     ("source", Key::Source),
+    ("name", Key::Name),
 ];
 
 impl Default for Query {
@@ -150,10 +152,20 @@ impl Query {
         Ok(())
     }
 
-    /// Returns the order at a time.
+    /// Returns whether they are to stand in the order of their names, which no column tells.
+    pub(super) fn is_by_name(&self) -> bool {
+        self.sort.key == Key::Name
+    }
+
+    /// Returns whether the order is turned round.
+    pub(super) const fn is_turned_round(&self) -> bool {
+        self.sort.descending
+    }
+
+    /// Returns the order at a time, as far as the columns tell it.
     pub(super) fn order(&self, now: Timestamp) -> Order {
         let by = match self.sort.key {
-            Key::NotAfter => SortBy::NotAfter,
+            Key::NotAfter | Key::Name => SortBy::NotAfter,
             Key::Urgency => SortBy::Urgency(now),
             Key::Kind => SortBy::Kind,
             Key::Status => SortBy::Status,
@@ -447,7 +459,7 @@ mod tests {
             ("within", "x", "not a duration"),
             ("ends_to", "2027-13-01", "a day such as"),
             ("ends_from", "+2027-1-01", "a day such as"),
-            ("sort", "name", "`not_after`, `urgency`"),
+            ("sort", "colour", "`not_after`, `urgency`"),
             ("label", "team", "such as `team:iot`"),
             ("colour", "", "it is none of `source`"),
         ] {

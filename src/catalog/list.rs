@@ -59,6 +59,9 @@ impl Catalog {
     pub async fn list(&self, query: &Query) -> Result<Page, CatalogError> {
         let began = Instant::now();
         let asked = self.ask(query).await?;
+        if query.is_by_name() {
+            return self.by_name(&asked).await;
+        }
         if query.filter.is_of_columns() {
             return self.of_columns(&asked).await;
         }
@@ -196,7 +199,12 @@ impl Asked<'_> {
     }
 
     /// Returns a page; `last` is where it ended, unless it is the last.
-    fn page(&self, items: Vec<Entry>, last: Option<Position>, total: Option<u64>) -> Page {
+    pub(super) fn page(
+        &self,
+        items: Vec<Entry>,
+        last: Option<Position>,
+        total: Option<u64>,
+    ) -> Page {
         let before = self.cursor.map_or(0, |cursor| cursor.found);
         let found = before.saturating_add(items.len() as u64);
         let began = self.cursor.map_or(self.moment.now, |cursor| cursor.began);

@@ -5,7 +5,7 @@
 //! narrows down is looked through for a while, and the cursor tells where to go on.
 //!
 //! Reading order: `filter` (what can be asked for), `pattern`, `cursor` (where a page ended), `candidates` (what the index of
-//! names says), `list` (a page), `entry` (one certificate as it is shown), `export` (all pages), `timeline` (how many expire
+//! names says), `list` (a page), `by_name` (one in the order of names), `entry` (one certificate as it is shown), `export` (all pages), `timeline` (how many expire
 //! when), `overview` (how everything stands),
 //! `story` (all that is known of one), `alerts` (what is open), `forecast` (what will be said), `routing` (to whom),
 //! `comparison` (what another configuration would change).
@@ -22,6 +22,7 @@ use crate::store::{Kept, Store, StoreError};
 
 mod ahead;
 mod alerts;
+mod by_name;
 mod candidates;
 mod comparison;
 mod cursor;
@@ -40,6 +41,7 @@ mod tests;
 
 pub use ahead::EndingFirst;
 pub use alerts::{OpenAlert, OpenAlerts};
+pub use by_name::MOST as SORTED_BY_NAME;
 pub use comparison::{Comparison, Rerouted};
 pub use entry::Entry;
 #[cfg(test)]

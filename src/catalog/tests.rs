@@ -1,5 +1,7 @@
 //! Pages, held against a look at everything.
 
+mod by_name;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -74,6 +74,13 @@ impl Facts {
         known.into_iter().find(|name| !name.is_empty()).map_or("", String::as_str)
     }
 
+    /// Returns what a list calls it: its common name, the first of the names that it covers, who presents it, or its serial.
+    pub fn called<'a>(&'a self, names: &'a [String]) -> &'a str {
+        let first = names.first().map_or("", String::as_str);
+        let known = [&self.common_name, first, &self.holder, &self.serial];
+        known.into_iter().find(|name| !name.is_empty()).unwrap_or_default()
+    }
+
     /// Returns the tightest rung that it has crossed, if it is one that alerts.
     pub fn rung(&self, ladders: &Ladders, now: Timestamp) -> Option<Rung> {
         let ladder = ladders.of(&self.source, &self.scope, self.kind, &self.issuer);

@@ -173,6 +173,8 @@ fn sort() -> Schema {
         "-status",
         "source",
         "-source",
+        "name",
+        "-name",
     ])
 }
 

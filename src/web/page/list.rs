@@ -15,7 +15,7 @@ use super::layout::{self, Failure, Part};
 use super::links::{self, Pairs};
 use super::reader::Reader;
 use super::texts::{cut, day, moment, name, number};
-use crate::catalog::{Entry, Page, Query};
+use crate::catalog::{Entry, Page, Query, SORTED_BY_NAME};
 use crate::expiry::{Facts, Status, Timestamp};
 use crate::web::door::Asker;
 use crate::web::{Shared, subscription};
@@ -30,11 +30,14 @@ const NAME: usize = 48;
 const LABELS: usize = 4;
 const LABEL: usize = 32;
 
+/// What sorts by name, of which there are few enough.
+const BY_NAME: &str = "name";
+
 /// What stands above a column, and what it is sorted by.
 type Column = (&'static str, &'static str, Option<&'static str>);
 
 const COLUMNS: [Column; 5] = [
-    ("Name", "名称", None),
+    ("Name", "名称", Some(BY_NAME)),
     ("Expires", "到期", Some("not_after")),
     ("Status", "状态", Some("status")),
     ("Source", "来源", Some("source")),
@@ -98,7 +101,7 @@ fn whole(
             p.summary { (summary(page, reader)) (exports(shared, pairs, (reader, asker))) }
             @if page.searched_all == Some(false) { (partly_searched(reader)) }
             @if page.items.is_empty() { (nothing(shared, page, reader)) }
-            @else { (table(page.items.iter(), Some(pairs), reader)) }
+            @else { (table(page.items.iter(), Some(&Sorting::of(pairs, page)), reader)) }
             (pages(pairs, page, reader))
         }
     }
@@ -225,7 +228,7 @@ fn pages(pairs: &Pairs, page: &Page, reader: &Reader) -> Markup {
 /// Shows certificates; a list that can be sorted says so above its columns.
 pub(super) fn table<'a>(
     entries: impl Iterator<Item = &'a Entry>,
-    sorting: Option<&Pairs>,
+    sorting: Option<&Sorting<'_>>,
     reader: &Reader,
 ) -> Markup {
     html! {
@@ -236,9 +239,25 @@ pub(super) fn table<'a>(
     }
 }
 
-fn head((english, chinese, key): Column, sorting: Option<&Pairs>, reader: &Reader) -> Markup {
+/// By what a list may be sorted.
+pub(super) struct Sorting<'a> {
+    pairs: &'a Pairs,
+    by_name: bool,
+}
+
+impl<'a> Sorting<'a> {
+    fn of(pairs: &'a Pairs, page: &Page) -> Self {
+        let by_name = page.total.is_some_and(|total| total <= SORTED_BY_NAME as u64);
+        Self { pairs, by_name }
+    }
+}
+
+fn head((english, chinese, key): Column, sorting: Option<&Sorting<'_>>, reader: &Reader) -> Markup {
     let word = reader.say(english, chinese);
-    let Some((pairs, key)) = sorting.zip(key) else { return html! { th scope="col" { (word) } } };
+    let sorting = sorting.filter(|sorting| sorting.by_name || key != Some(BY_NAME));
+    let Some((Sorting { pairs, .. }, key)) = sorting.zip(key) else {
+        return html! { th scope="col" { (word) } };
+    };
     let sort = pairs.iter().find(|(name, _)| name == "sort").map(|(_, value)| value.as_str());
     let turned = format!("-{key}");
     let (state, next) = match sort {

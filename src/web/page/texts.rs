@@ -34,9 +34,10 @@ pub(super) fn number(value: &str) -> Markup {
 
 /// Returns what a certificate is best called.
 pub(super) fn name<'a>(facts: &'a Facts, names: &'a [String]) -> &'a str {
-    let first = names.first().map_or("", String::as_str);
-    let known = [&facts.common_name, first, &facts.holder, &facts.serial];
-    known.into_iter().find(|name| !name.is_empty()).unwrap_or("–")
+    match facts.called(names) {
+        "" => "–",
+        name => name,
+    }
 }
 
 /// Writes a count with a space between thousands.
