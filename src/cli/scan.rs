@@ -15,15 +15,15 @@ use super::output::{self, Format, Listing, printable};
 use super::{Console, Exit};
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, SourceConfig};
-use crate::expiry::{Facts, Reason, Rejected, Timestamp};
+use crate::expiry::{Facts, Labels, Reason, Rejected, Sighting, Timestamp, with_fixed};
 use crate::scan::{Collected, collect};
 use crate::source::{Places, Source, check_endpoint, of_endpoints};
 
 /// What endpoints of the command line are called as a source.
 const ENDPOINTS: &str = "tls";
 
-/// Sources with their names.
-type Sources = Vec<(String, Arc<dyn Source>)>;
+/// Sources, each with its name and the labels that its certificates have by the configuration.
+type Sources = Vec<(String, Labels, Arc<dyn Source>)>;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -54,16 +54,16 @@ pub(super) async fn scan(
         configured(&arguments.source, path, environment, console)?
     } else {
         let source = of_endpoints(&arguments.tls, &deps()?).map_err(anyhow::Error::msg)?;
-        vec![(ENDPOINTS.to_owned(), source)]
+        vec![(ENDPOINTS.to_owned(), Labels::new(), source)]
     };
     let mut rows = Vec::new();
     let mut sight = Sight { proven: true, whole: true, accepted: true };
-    for (name, source) in sources {
+    for (name, labels, source) in sources {
         let outcome = watch(&name, source, console).await?;
         sight.proven &= report(&name, &outcome, console.err)?;
         sight.whole &= outcome.as_ref().is_ok_and(is_whole);
         sight.accepted &= outcome.as_ref().is_ok_and(is_accepted);
-        rows.extend(outcome.into_iter().flat_map(|collected| facts(&name, collected)));
+        rows.extend(outcome.into_iter().flat_map(|it| facts((&name, &labels), it)));
     }
     let now = now();
     let exit = exit(&rows, sight, arguments.fail_within, now);
@@ -83,7 +83,8 @@ fn configured(
     let mut sources = Vec::new();
     for config in chosen(&file.config, names)? {
         // The others are not built: their secrets need not be at hand.
-        sources.extend(file.source(&config, &deps).map(|source| (config.name, source)));
+        let source = file.source(&config, &deps);
+        sources.extend(source.map(|source| (config.name, config.labels, source)));
     }
     file.approve(console)?;
     Ok(sources)
@@ -189,9 +190,13 @@ fn report(
     Ok(collected.proven)
 }
 
-fn facts(source: &str, collected: Collected) -> Vec<Facts> {
-    let sightings = collected.sightings.into_iter();
-    sightings.map(|(scope, sighting)| output::facts(source, &scope, sighting)).collect()
+fn facts((source, labels): (&str, &Labels), collected: Collected) -> Vec<Facts> {
+    let facts = |(scope, sighting): (Arc<str>, Sighting)| {
+        let mut facts = output::facts(source, &scope, sighting);
+        facts.labels = with_fixed(labels, std::mem::take(&mut facts.labels));
+        facts
+    };
+    collected.sightings.into_iter().map(facts).collect()
 }
 
 /// How much of what there is was seen.
@@ -260,7 +265,7 @@ fn print(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expiry::{Kind, Sighting, Status};
+    use crate::expiry::{Kind, Status, labels_of};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
     const DAY: u64 = 86_400;
@@ -304,6 +309,21 @@ mod tests {
             let sight = Sight { proven: true, whole, accepted: false };
             assert_eq!(exit(&[row(Status::Active, Some(99))], sight, within, NOW), expected);
         }
+    }
+
+    #[test]
+    fn what_a_source_finds_has_the_labels_of_the_source() {
+        let labelled = Sighting {
+            labels: vec![
+                ("team".to_owned(), "theirs".to_owned()),
+                ("env".to_owned(), "x".to_owned()),
+            ],
+            ..sighting(Status::Active, Some(7))
+        };
+        let sightings = vec![(Arc::from("all"), labelled)];
+        let collected = Collected { sightings, proven: true, ..Collected::default() };
+        let found = facts(("web", &labels_of([("team", "ours")])), collected);
+        assert_eq!(found[0].labels, labels_of([("team", "ours"), ("env", "x")]));
     }
 
     fn reported(outcome: &Result<Collected, String>) -> (bool, String) {
