@@ -24,6 +24,7 @@ mod route;
 mod outbox;
 mod snooze;
 mod canary;
+mod calendar;
 mod certificate;
 mod daemon;
 mod generate;
@@ -102,6 +103,8 @@ enum Command {
     Snooze(snooze::Command),
     /// Sends a test certificate that does not exist the whole way, to the channels that the routes choose; prints each stage.
     Canary(canary::Arguments),
+    /// Prints the address under which a calendar subscribes to what expires, with the secret that stands for a password.
+    Calendar(calendar::Arguments),
     /// Writes a first configuration, from flags or from answers; never a secret.
     Init(init::Arguments),
     /// Prints the JSON Schema of the configuration, for editors: what may be written, with units and defaults.
@@ -202,6 +205,9 @@ fn perform(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> an
             Command::Canary(arguments) => {
                 canary::canary(&arguments, (path, socket), environment, console).await
             }
+            Command::Calendar(arguments) => {
+                calendar::calendar(&arguments, (path, socket), environment, console).await
+            }
             Command::Init(arguments) => init::init(&arguments, path, environment, console),
             Command::Schema => schema::print(console),
             Command::Completions(arguments) => generate::completions(&arguments, console),
@@ -271,6 +277,7 @@ mod tests {
                 "snooze list",
                 "snooze end",
                 "canary",
+                "calendar",
                 "init",
                 "schema",
                 "completions",

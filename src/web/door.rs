@@ -48,6 +48,8 @@ pub(super) struct Asker {
     pub(super) is_known: bool,
     /// What the web configuration calls them.
     pub(super) name: Option<String>,
+    /// Whether they ask on the control socket.
+    pub(super) on_socket: bool,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asker {
@@ -109,7 +111,7 @@ pub(super) async fn guard(
 ) -> Response {
     let entrance = Entrance::of(&request);
     let Entrance::Network { verified } = entrance else {
-        request.extensions_mut().insert(Asker { is_known: true, name: None });
+        request.extensions_mut().insert(Asker { is_known: true, name: None, on_socket: true });
         return match shared.door.holds(request.headers()) {
             Ok(()) => next.run(request).await,
             Err(problem) => problem.into_response(),
@@ -127,7 +129,7 @@ pub(super) async fn guard(
     };
     let is_known = verified || is_user;
     let name = is_user.then(|| name_of(request.headers())).flatten();
-    request.extensions_mut().insert(Asker { is_known, name });
+    request.extensions_mut().insert(Asker { is_known, name, on_socket: false });
     let mut response = match shared.door.admit(&request, is_known || has_address) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
@@ -147,7 +149,7 @@ fn stranger(shared: &Shared, gate: &Gate, is_user: bool, asked: &Uri) -> Result<
         return Ok(true);
     }
     let detail = "this address of a calendar is not good, or not any more, as when its user has a new password: copy it anew \
-                  from the list of certificates, with the filters that are wanted";
+                  from the list of certificates, or have `notafter calendar` print it, with the filters that are wanted";
     Err(Problem::new(StatusCode::FORBIDDEN, detail).into_response())
 }
 

@@ -54,9 +54,9 @@ use server::Network;
 
 pub use access::Access;
 pub use api::{
-    Audit, Canary, CanaryPart, Certificates, Compared, OtherWay, Outbox, OutboxDone, OutboxMessage,
-    PlanAnswer, PlannedGroup, PlannedMessage, Routed, SnoozeList, SnoozeObject, SnoozeWish, Tested,
-    WouldChange,
+    Audit, CalendarAddress, Canary, CanaryPart, Certificates, Compared, OtherWay, Outbox,
+    OutboxDone, OutboxMessage, PlanAnswer, PlannedGroup, PlannedMessage, Routed, SnoozeList,
+    SnoozeObject, SnoozeWish, Tested, WouldChange,
 };
 #[cfg(test)]
 pub use api::{PlannedCertificate, PlannedWarning};

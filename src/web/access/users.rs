@@ -43,6 +43,11 @@ impl Users {
         self.hashes.is_empty()
     }
 
+    /// Returns what the users are called.
+    pub(in crate::web) fn names(&self) -> impl Iterator<Item = &str> {
+        self.hashes.keys().map(String::as_str)
+    }
+
     /// Returns the hash of a user's password.
     pub(in crate::web) fn hash_of(&self, name: &str) -> Option<&str> {
         self.hashes.get(name).map(String::as_str)

@@ -14,6 +14,7 @@ use crate::store::StoreError;
 mod alerts;
 mod asked;
 mod audit;
+mod calendar;
 mod canary;
 mod certificates;
 mod channels;
@@ -33,6 +34,7 @@ mod sources;
 mod timeline;
 
 pub use audit::Audit;
+pub use calendar::CalendarAddress;
 pub use canary::{Canary, CanaryPart};
 pub use certificates::Certificates;
 pub use channels::Tested;
@@ -58,6 +60,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/plan", get(plan::plan))
         .route("/api/v1/route", get(routing::explain))
         .route("/api/v1/audit", get(audit::list))
+        .route("/api/v1/calendar", get(calendar::address))
         .route("/api/v1/outbox", get(outbox::list))
         .route("/api/v1/openapi.json", get(openapi::document))
         .route("/api/v1/snoozes", get(snoozes::list))

@@ -9,8 +9,8 @@ use utoipa::OpenApi;
 
 use super::parameters::{self, Pairs};
 use super::{
-    alerts, audit, canary, certificates, channels, comparison, digest, explain, outbox, plan,
-    routing, snoozes, sources, timeline,
+    alerts, audit, calendar, canary, certificates, channels, comparison, digest, explain, outbox,
+    plan, routing, snoozes, sources, timeline,
 };
 use crate::web::Shared;
 use crate::web::problem::{Document, Problem};
@@ -33,6 +33,7 @@ use crate::web::problem::{Document, Problem};
         plan::plan,
         routing::explain,
         audit::list,
+        calendar::address,
         outbox::list,
         outbox::retry,
         outbox::drop_one,

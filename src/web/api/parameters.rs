@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use crate::web::problem::Problem;
 
 /// What may be any text, so that an empty one is no mistake; it says nothing.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 13] = [
     "certificate",
     "event",
     "source",
@@ -19,6 +19,7 @@ const TEXTS: [&str; 12] = [
     "q",
     "cursor",
     "channel",
+    "user",
 ];
 
 /// Every parameter, as often as it is there.

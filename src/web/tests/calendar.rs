@@ -121,3 +121,47 @@ async fn where_everybody_may_read_the_address_has_no_secret() {
     assert_eq!(address, "/calendar.ics?source=s");
     assert_eq!(server.get("/calendar.ics?source=s&token=x").await.status, 200);
 }
+
+/// Returns what is answered to who asks where the calendar is.
+fn told(answer: &super::client::Answer) -> (u16, serde_json::Value) {
+    (answer.status, serde_json::from_str(answer.text()).unwrap())
+}
+
+#[tokio::test]
+async fn where_the_calendar_is_is_told_to_a_user_and_on_the_socket() {
+    let files = Files::new();
+    let server = files.start(&users("sesame")).await;
+    let ali = authorization("ali:sesame");
+    let shown = address(&server, "/certificates?source=s", &ali).await;
+    let path = "/api/v1/calendar?sort=source&format=csv&source=s";
+    let own = server.ask(&format!("GET {path}"), &[&ali]).await;
+    let expected = serde_json::json!({"address": shown, "user": "ali"});
+    assert_eq!(told(&own), (200, expected.clone()));
+    assert_eq!(own.header("cache-control"), Some("no-store"));
+    for asked in [path.to_owned(), format!("{path}&user=ali")] {
+        assert_eq!(told(&server.command(&format!("GET {asked}")).await), (200, expected.clone()));
+    }
+    assert_eq!(server.get(path).await.status, 401);
+    let another = server.ask(&format!("GET {path}&user=baba"), &[&ali]).await;
+    assert_eq!(told(&another).0, 403, "another's address outlives what this one may");
+    let (status, why) = told(&server.command("GET /api/v1/calendar?user=baba").await);
+    assert_eq!((status, &why["detail"]), (404, &"no user has this name (known: ali)".into()));
+    assert_eq!(server.command("GET /api/v1/calendar?status=odd").await.status, 400);
+
+    files.write(&(users("sesame") + users("x").replace("ali", "baba").split_once('\n').unwrap().1));
+    let (status, why) = told(&server.command("GET /api/v1/calendar").await);
+    assert_eq!(status, 422, "{why}");
+    assert!(why["detail"].as_str().unwrap().contains("(known: ali, baba)"), "{why}");
+    let (_, of_baba) = told(&server.command("GET /api/v1/calendar?user=baba").await);
+    assert_eq!(server.get(of_baba["address"].as_str().unwrap()).await.status, 200);
+}
+
+#[tokio::test]
+async fn where_everybody_may_read_it_is_told_without_a_secret() {
+    let server = start(&[], Limits::default()).await;
+    let expected = serde_json::json!({"address": "/calendar.ics?q=a", "user": null});
+    assert_eq!(told(&server.get("/api/v1/calendar?q=a").await), (200, expected.clone()));
+    assert_eq!(told(&server.command("GET /api/v1/calendar?q=a&user=").await), (200, expected));
+    assert_eq!(server.get("/api/v1/calendar?user=ali").await.status, 403);
+    assert_eq!(server.command("GET /api/v1/calendar?user=ali").await.status, 404);
+}
