@@ -26,6 +26,19 @@ const TYPED: [Typed; 8] = [
     ("ends_to", "Ends to", "到期不晚于", "date"),
 ];
 
+/// What is chosen, and what has no field in the form: its name, and the words for it in both languages.
+const CHOSEN: [(&str, &str, &str); 9] = [
+    ("q", "Search", "搜索"),
+    ("source", "Source", "来源"),
+    ("kind", "Kind", "类型"),
+    ("status", "Status", "状态"),
+    ("rung", "Rung", "阈值"),
+    ("within", "Expires within", "到期期限"),
+    ("undated", "Without an end", "无到期日"),
+    ("not_deployed", "Newer not deployed", "新证书未部署"),
+    ("snoozed", "Snoozed", "已暂停提醒"),
+];
+
 /// Shows the form, and what is asked for as parts that can be taken away.
 pub(super) fn form(shared: &Shared, pairs: &Pairs, reader: &Reader) -> Markup {
     let folded = |name: &str| {
@@ -38,10 +51,10 @@ pub(super) fn form(shared: &Shared, pairs: &Pairs, reader: &Reader) -> Markup {
             div.row {
                 input type="search" name="q" value=(value(pairs, "q")) data-search
                     placeholder=(search_words(reader)) aria-label=(search_words(reader));
-                (chosen("source", ("Source", "来源"), &sources(shared), pairs, reader))
-                (chosen("kind", ("Kind", "类型"), &kinds(reader), pairs, reader))
-                (chosen("status", ("Status", "状态"), &statuses(reader), pairs, reader))
-                (chosen("rung", ("Rung", "阈值"), &rungs(shared, reader), pairs, reader))
+                (chosen("source", &sources(shared), pairs, reader))
+                (chosen("kind", &kinds(reader), pairs, reader))
+                (chosen("status", &statuses(reader), pairs, reader))
+                (chosen("rung", &rungs(shared, reader), pairs, reader))
                 button { (reader.say("Show", "显示")) }
             }
             details open[is_open] {
@@ -63,9 +76,9 @@ fn more(pairs: &Pairs, reader: &Reader) -> Markup {
                 label { (reader.say(english, chinese))
                     input type=(kind) name=(name) value=(value(pairs, name)); }
             }
-            (chosen("undated", ("Without an end", "无到期日"), &yes_or_no(reader), pairs, reader))
-            (chosen("not_deployed", ("Newer not deployed", "新证书未部署"), &yes_or_no(reader), pairs, reader))
-            (chosen("snoozed", ("Snoozed", "已暂停提醒"), &yes_or_no(reader), pairs, reader))
+            @for name in ["undated", "not_deployed", "snoozed"] {
+                (chosen(name, &yes_or_no(reader), pairs, reader))
+            }
         }
         p.dim { (reader.say(
             "Texts are matched whole; * and ? stand for anything.",
@@ -74,17 +87,11 @@ fn more(pairs: &Pairs, reader: &Reader) -> Markup {
     }
 }
 
-fn chosen(
-    name: &str,
-    words: (&'static str, &'static str),
-    choices: &[Choice],
-    pairs: &Pairs,
-    reader: &Reader,
-) -> Markup {
+fn chosen(name: &str, choices: &[Choice], pairs: &Pairs, reader: &Reader) -> Markup {
     let said = value(pairs, name);
     let is_other = !said.is_empty() && !choices.iter().any(|(value, _)| value == said);
     html! {
-        label { (reader.say(words.0, words.1))
+        label { (word(name, reader))
             select name=(name) {
                 option value="" { (reader.say("any", "全部")) }
                 @for (value, word) in choices { option value=(value) selected[value == said] { (word) } }
@@ -105,7 +112,7 @@ fn parts(pairs: &Pairs, reader: &Reader) -> Markup {
             p.chips {
                 @for (name, value) in &said {
                     a.chip href=(links::changed(pairs, name, "")) {
-                        (name) ": " bdi { (shown(value)) } " "
+                        (word(name, reader)) ": " bdi { (spoken(name, value, reader)) } " "
                         span aria-hidden="true" { "×" }
                         span.unseen { (reader.say(", take away", "，移除")) }
                     }
@@ -114,6 +121,26 @@ fn parts(pairs: &Pairs, reader: &Reader) -> Markup {
             }
         }
     }
+}
+
+/// Returns what people call a parameter.
+fn word<'a>(name: &'a str, reader: &Reader) -> &'a str {
+    let typed = TYPED.iter().map(|(known, english, chinese, _)| (*known, *english, *chinese));
+    let found = typed.chain(CHOSEN).find(|(known, ..)| *known == name);
+    found.map_or(name, |(_, english, chinese)| reader.say(english, chinese))
+}
+
+/// Returns what people call the value of a parameter.
+fn spoken(name: &str, value: &str, reader: &Reader) -> String {
+    let choices = match name {
+        "kind" => kinds(reader),
+        "status" => statuses(reader),
+        "undated" | "not_deployed" | "snoozed" => yes_or_no(reader),
+        "rung" if Rung::from_label(value).is_some() => return reader.rung(value),
+        _ => Vec::new(),
+    };
+    let choice = choices.into_iter().find(|(known, _)| known == value);
+    choice.map_or_else(|| shown(value), |(_, word)| word)
 }
 
 fn value<'a>(pairs: &'a Pairs, name: &str) -> &'a str {
