@@ -89,8 +89,9 @@ async fn what_is_written_is_accepted_once_the_secrets_are_there() {
     assert_eq!(all.mistakes(), "");
     insta::assert_snapshot!(all.written(), @r#"
     #:schema /usr/share/notafter/notafter.schema.json
-    # Written by `notafter init`. Every other setting: `man notafter`, and the commented reference that comes with it,
-    # config/notafter.toml. `notafter check` reports every mistake; after a change: systemctl reload notafter
+    # Written by `notafter init`. Every other setting is in the commented reference: /usr/share/doc/notafter/notafter.toml of
+    # a package, config/notafter.toml of the source. `notafter check` reports every mistake; after a change: systemctl
+    # reload notafter
 
     [[source]]
     name = "files"

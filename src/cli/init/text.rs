@@ -20,8 +20,9 @@ pub(super) struct Wanted {
 pub(super) fn configuration(arguments: &Arguments) -> (String, Vec<Wanted>) {
     let mut text = format!(
         "#:schema {INSTALLED}\n\
-         # Written by `notafter init`. Every other setting: `man notafter`, and the commented reference that comes with it,\n\
-         # config/notafter.toml. `notafter check` reports every mistake; after a change: systemctl reload notafter\n"
+         # Written by `notafter init`. Every other setting is in the commented reference: /usr/share/doc/notafter/notafter.toml of\n\
+         # a package, config/notafter.toml of the source. `notafter check` reports every mistake; after a change: systemctl\n\
+         # reload notafter\n"
     );
     let mut secrets = Vec::new();
     sources(arguments, &mut text, &mut secrets);
