@@ -96,6 +96,9 @@ fn is_for_all(path: &str) -> bool {
     [LINK, "/style.css", "/page.js"].contains(&path)
 }
 
+/// Where a whole configuration is sent, and the bytes that it may have: more than anything else.
+pub(super) const COMPARISON: (&str, usize) = ("/api/v1/comparison", 1024 * 1024);
+
 /// Looks at every request before its handler does.
 pub(super) struct Door {
     hosts: watch::Receiver<Arc<Hosts>>,
@@ -112,7 +115,7 @@ pub(super) async fn guard(
     let entrance = Entrance::of(&request);
     let Entrance::Network { verified } = entrance else {
         request.extensions_mut().insert(Asker { is_known: true, name: None, on_socket: true });
-        return match shared.door.holds(request.headers()) {
+        return match shared.door.holds(&request) {
             Ok(()) => next.run(request).await,
             Err(problem) => problem.into_response(),
         };
@@ -174,7 +177,7 @@ impl Door {
                 "a page of another site may not ask for a change",
             ));
         }
-        self.holds(request.headers())
+        self.holds(request)
     }
 
     fn knows(&self, hosts: &Hosts, name: &HostName) -> Result<(), Problem> {
@@ -200,11 +203,15 @@ impl Door {
         refused.len() < LOGGED && refused.insert(name.to_owned())
     }
 
-    fn holds(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    fn holds(&self, request: &Request) -> Result<(), Problem> {
+        let most = match COMPARISON {
+            (path, most) if path == request.uri().path() => u64::try_from(most).unwrap_or(u64::MAX),
+            _ => self.body_bytes,
+        };
+        let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         let length = length.and_then(|length| length.parse::<u64>().ok());
-        if length.is_some_and(|length| length > self.body_bytes) {
-            let detail = format!("a body may have {} bytes", self.body_bytes);
+        if length.is_some_and(|length| length > most) {
+            let detail = format!("a body may have {most} bytes");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
         Ok(())

@@ -37,7 +37,8 @@ async fn a_reload_is_foretold_and_nothing_is_done() {
     let other = format!("{before}[[channel]]{after}")
         .replace("channels = [\"ops\", \"room\"]", "channels = [\"room\"]")
         .replace("[alerts]\n", "[alerts]\nladder = [\"45d\"]\n");
-    daemon.configure(&other);
+    // As long as one with thousands of endpoints.
+    daemon.configure(&(other + &"# one more line\n".repeat(20_000)));
     // Whoever asks needs no secrets: the daemon has them.
     let mut asking = daemon.command(&CHECK);
     asking.env_remove("WEBHOOK_URL").env_remove("SECRET_KEY");

@@ -52,6 +52,9 @@ pub(crate) fn hand_over(names: &[&str], folder: &Path) {
 async fn the_sample_is_good_beside_the_unit_once_its_secrets_are_there() {
     let loads = "LoadCredential=notafter:/etc/notafter/credentials";
     assert!(UNIT.lines().any(|line| line == loads), "the unit hands the folder over");
+    // systemd gives credentials to the main process alone: a check of its own finds none of them at a reload.
+    let reload = UNIT.lines().find(|line| line.starts_with("ExecReload=")).unwrap();
+    assert!(reload.contains(" check --against-running "), "{reload}");
     for step in [
         "sudo install -d -m 700 /etc/notafter/credentials",
         "sudo install -m 644 config/notafter.toml /etc/notafter/notafter.toml",

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
 
 use super::Shared;
+use super::door::COMPARISON;
 use super::problem::Problem;
 use crate::catalog::{CatalogError, Mistake};
 use crate::store::StoreError;
@@ -69,10 +71,11 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 
 /// Returns the paths that change something.
 pub(super) fn changes() -> Router<Arc<Shared>> {
+    let compare = post(comparison::compare).layer(DefaultBodyLimit::max(COMPARISON.1));
     Router::new()
         .route("/api/v1/channels/{name}/test", post(channels::test))
         .route("/api/v1/canary", post(canary::fly))
-        .route("/api/v1/comparison", post(comparison::compare))
+        .route("/api/v1/comparison", compare)
         .route("/api/v1/outbox/{id}", delete(outbox::drop_one))
         .route("/api/v1/outbox/{id}/retry", post(outbox::retry))
         .route("/api/v1/snoozes", post(snoozes::make))
