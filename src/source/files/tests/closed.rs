@@ -124,7 +124,7 @@ async fn a_folder_that_a_glob_cannot_walk_is_an_unreadable_place_that_covers_wha
 }
 
 #[tokio::test]
-async fn a_source_that_may_read_nothing_says_who_it_is_and_which_group_to_join() {
+async fn a_source_that_may_read_nothing_says_who_it_is_and_what_to_do() {
     let folder = prepared();
     let page = read_closed(folder.path(), &["live/*.pem"], "live", EACCES).await;
     let places = page.places.unwrap();
@@ -134,7 +134,7 @@ async fn a_source_that_may_read_nothing_says_who_it_is_and_which_group_to_join()
         format!("nothing could be read: {}: Permission denied", live.display()),
         "notafter runs as `".to_owned(),
         format!("{} has mode ", live.display()),
-        "SupplementaryGroups=".to_owned(),
+        "Leave out with `exclude`".to_owned(),
     ] {
         assert!(why.contains(&part), "{part}: {why}");
     }
