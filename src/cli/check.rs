@@ -80,7 +80,9 @@ fn summary(config: &Config, warnings: usize, out: &mut dyn Write) -> io::Result<
     let StoreUrl::Sqlite(store) = &config.store;
     writeln!(out, "the configuration is good; warnings: {warnings}")?;
     writeln!(out, "listen    {}", config.server.listen)?;
-    writeln!(out, "store     sqlite:{}", store.display())?;
+    // Whoever checks is not the service, which has a folder of its own.
+    let place = if store.is_relative() { "; as a service in /var/lib/notafter" } else { "" };
+    writeln!(out, "store     sqlite:{}{place}", store.display())?;
     for source in &config.sources {
         write!(out, "source    {} ({}), {}", source.name, source.kind.value, source.schedule)?;
         match &source.full_scan {

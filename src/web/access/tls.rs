@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use nix::unistd::{User, geteuid};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
-use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -127,7 +128,10 @@ fn certificates(
         CertificateDer::pem_file_iter(file).and_then(Iterator::collect)
     };
     let place = if file.is_empty() { format!("`{what}`") } else { format!("`{what}_file` {file}") };
-    let found = found.map_err(|error| format!("{place}: {error}"))?;
+    let found = found.map_err(|error| match error {
+        pem::Error::Io(error) => unreadable(&place, file, &error),
+        error => format!("{place}: {error}"),
+    })?;
     if found.is_empty() { Err(format!("{place} holds no certificate in PEM")) } else { Ok(found) }
 }
 
@@ -137,9 +141,23 @@ fn key(tls: &TlsServer) -> Result<PrivateKeyDer<'static>, String> {
         let key = PrivateKeyDer::from_pem_slice(tls.key.as_bytes());
         return key.map_err(|_| "`key` holds no private key in PEM".to_owned());
     }
-    PrivateKeyDer::from_pem_file(&tls.key_file).map_err(|_| {
-        format!("`key_file` {} cannot be read, or holds no private key in PEM", tls.key_file)
+    let place = format!("`key_file` {}", tls.key_file);
+    PrivateKeyDer::from_pem_file(&tls.key_file).map_err(|error| match error {
+        pem::Error::Io(error) => unreadable(&place, &tls.key_file, &error),
+        _ => format!("{place} holds no private key in PEM"),
     })
+}
+
+/// Says why a file cannot be read, and what to do where that is not allowed: root wrote it, and the daemon is another user.
+fn unreadable(place: &str, file: &str, error: &io::Error) -> String {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return format!("{place} cannot be read: {error}");
+    }
+    let user = User::from_uid(geteuid()).ok().flatten().map(|user| user.name);
+    let user = user.unwrap_or_else(|| geteuid().to_string());
+    format!(
+        "{place} cannot be read by `{user}`, as which notafter runs: `sudo chgrp {user} {file} && sudo chmod 640 {file}`"
+    )
 }
 
 /// Returns whether a certificate has one of these alternative names.
@@ -220,5 +238,32 @@ impl AsyncWrite for Connection {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_not_be_read_says_who_may_not_and_what_to_do() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let told = unreadable("`key_file` /k", "/k", &denied);
+        let user = User::from_uid(geteuid()).unwrap().unwrap().name;
+        assert!(told.ends_with(&format!("`sudo chgrp {user} /k && sudo chmod 640 /k`")), "{told}");
+        let key = TlsServer { key_file: "/no/such".to_owned(), ..TlsServer::default() };
+        let told = key_error(&key);
+        assert_eq!(
+            told,
+            "`key_file` /no/such cannot be read: No such file or directory (os error 2)"
+        );
+        let nothing = tempfile::NamedTempFile::new().unwrap();
+        let shown = nothing.path().display().to_string();
+        let told = key_error(&TlsServer { key_file: shown.clone(), ..TlsServer::default() });
+        assert_eq!(told, format!("`key_file` {shown} holds no private key in PEM"));
+    }
+
+    fn key_error(tls: &TlsServer) -> String {
+        key(tls).unwrap_err()
     }
 }
