@@ -84,7 +84,8 @@ pub(super) fn init(
     let (text, secrets) = text::configuration(&arguments);
     approve(&text, path, environment, console)?;
     write(&text, path, there)?;
-    text::next(path, &secrets, console.out)?;
+    let room = arguments.chat.chosen().first().map(|(kind, _)| *kind);
+    text::next(path, (&secrets, room), console.out)?;
     Ok(Exit::Done)
 }
 

@@ -189,6 +189,10 @@ async fn what_is_written_is_accepted_once_the_secrets_are_there() {
          sudo CREDENTIALS_DIRECTORY=/etc/notafter/credentials notafter --config FOLDER/notafter.toml scan
 
     3. Start it: sudo systemctl enable --now notafter, or notafter --config FOLDER/notafter.toml run
+
+    4. See that a message arrives, and what will be said when:
+         sudo notafter --config FOLDER/notafter.toml channel test feishu
+         sudo notafter --config FOLDER/notafter.toml plan
     "#);
 }
 

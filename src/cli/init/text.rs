@@ -8,6 +8,9 @@ use super::chat::Place;
 use crate::cli::output::printable;
 use crate::cli::schema::INSTALLED;
 
+/// Where a configuration is looked for that is not named.
+const USUAL: &str = "/etc/notafter/notafter.toml";
+
 /// A secret that has to be put somewhere.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
@@ -99,9 +102,16 @@ fn channels(arguments: &Arguments, text: &mut String, secrets: &mut Vec<Wanted>)
 }
 
 /// Tells what is left to be done.
-pub(super) fn next(path: &Path, secrets: &[Wanted], out: &mut dyn io::Write) -> io::Result<()> {
-    let path = printable(&path.display().to_string());
-    writeln!(out, "{path} is written. It holds no secret.")?;
+pub(super) fn next(
+    path: &Path,
+    (secrets, room): (&[Wanted], Option<&str>),
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let named = match printable(&path.display().to_string()) {
+        usual if usual == USUAL => String::new(),
+        other => format!(" --config {other}"),
+    };
+    writeln!(out, "{} is written. It holds no secret.", printable(&path.display().to_string()))?;
     let mut step = 1;
     if !secrets.is_empty() {
         writeln!(out, "\n{step}. Put the secrets where it looks for them (paste, Enter, Ctrl-D):")?;
@@ -113,13 +123,17 @@ pub(super) fn next(path: &Path, secrets: &[Wanted], out: &mut dyn io::Write) -> 
     }
     let credentials = "sudo CREDENTIALS_DIRECTORY=/etc/notafter/credentials notafter";
     writeln!(out, "\n{step}. See what it may see, and what expires soonest:")?;
-    writeln!(out, "     {credentials} --config {path} check --online")?;
-    writeln!(out, "     {credentials} --config {path} scan")?;
+    writeln!(out, "     {credentials}{named} check --online")?;
+    writeln!(out, "     {credentials}{named} scan")?;
     writeln!(
         out,
-        "\n{}. Start it: sudo systemctl enable --now notafter, or notafter --config {path} run",
+        "\n{}. Start it: sudo systemctl enable --now notafter, or notafter{named} run",
         step + 1
-    )
+    )?;
+    let Some(room) = room else { return Ok(()) };
+    writeln!(out, "\n{}. See that a message arrives, and what will be said when:", step + 2)?;
+    writeln!(out, "     sudo notafter{named} channel test {room}")?;
+    writeln!(out, "     sudo notafter{named} plan")
 }
 
 impl Wanted {
