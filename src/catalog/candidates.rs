@@ -90,7 +90,7 @@ impl Catalog {
     }
 
     /// Returns the rarest groups of three letters in a part; `None` where it is so common that the index does not help.
-    async fn rarest(
+    pub(super) async fn rarest(
         &self,
         moment: &Moment,
         part: &str,
@@ -102,8 +102,12 @@ impl Catalog {
             return Ok(None);
         }
         let letters: Vec<char> = part.chars().collect();
-        let groups: BTreeSet<String> =
-            letters.windows(LETTERS).map(|group| group.iter().collect()).collect();
+        let groups = letters.windows(LETTERS).map(|group| group.iter().collect::<String>());
+        // For the index a question ends at a NUL.
+        let groups: BTreeSet<String> = groups.filter(|group| !group.contains('\0')).collect();
+        if groups.is_empty() {
+            return Ok(None);
+        }
         let mut groups: Vec<_> = groups.into_iter().map(|group| (count(&group), group)).collect();
         groups.sort_unstable();
         Ok(Some(groups.into_iter().take(PARTS).map(|(_, group)| group).collect()))

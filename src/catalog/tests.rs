@@ -1,6 +1,7 @@
 //! Pages, held against a look at everything.
 
 mod by_name;
+mod unindexed;
 
 use std::collections::BTreeSet;
 

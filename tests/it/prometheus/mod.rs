@@ -156,6 +156,10 @@ async fn scrape(
 #[tokio::test]
 async fn both_formats_are_clean_and_compress() {
     let (_simulator, _, mut daemon) = hostile().await;
+    // What is counted by the first evaluation is in every scrape from then on.
+    daemon
+        .until("notafter_alerts_active{source=\"iot\",scope=\"mqtt-a\",rung=\"7d\"}", |_| true)
+        .await;
     let (headers, text) = scrape(&daemon, &[("accept", "text/plain;version=0.0.4")]).await;
     assert_eq!(headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
     let text = String::from_utf8(text).unwrap();
