@@ -28,6 +28,8 @@ mod token;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_CAP: usize = 16 << 20;
 const JSON: &str = "application/json;charset=UTF-8";
+/// Requests of one millisecond never lead the clock by so much.
+const SET_BACK_MILLIS: i64 = 10_000;
 
 /// Gets an access token.
 pub const GET_TOKEN: Action = Action::new("GetToken");
@@ -235,13 +237,19 @@ impl Enos {
         self.caller.deps.limiters.get(keys.key.expose_secret(), gateway, "enos", self.settings.rate)
     }
 
-    /// Returns the time in milliseconds, always later than the last one.
+    /// Returns the time in milliseconds, later than the last one unless the clock was set back.
     fn timestamp(&self) -> i64 {
         let now = self.caller.deps.clock.millis();
-        let next = |last: i64| Some(now.max(last.saturating_add(1)));
+        let next = |last| Some(next_stamp(last, now));
         let last = self.stamped.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        last.unwrap_or_default().saturating_add(1).max(now)
+        next_stamp(last.unwrap_or_default(), now)
     }
+}
+
+/// A clock that was ahead and is right again is followed: the gateway refuses times that are far from its own.
+fn next_stamp(last: i64, now: i64) -> i64 {
+    let was_set_back = last.saturating_sub(now) > SET_BACK_MILLIS;
+    if was_set_back { now } else { now.max(last.saturating_add(1)) }
 }
 
 fn signed_headers(

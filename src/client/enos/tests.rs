@@ -5,7 +5,7 @@ use crate::client::fake::{Fake, Reply, Seen};
 use crate::client::http::Http;
 use crate::client::limiter::Limiters;
 use crate::client::{Meter, Outcome};
-use crate::clock::{SteadyClock, SystemRandom};
+use crate::clock::{BentClock, Clock, SteadyClock, SystemRandom};
 use crate::expiry::Timestamp;
 
 const LIST: Action = Action::new("ListCertificate");
@@ -22,12 +22,18 @@ impl Meter for Counts {
     fn clock_offset(&self, _: &str, _: i64) {}
 }
 
+const NOW: Timestamp = Timestamp::from_seconds(1_763_827_200);
+
 fn client(fake: &Fake) -> (Enos, Arc<Counts>) {
+    client_by(fake, Arc::new(SteadyClock::starting_at(NOW)))
+}
+
+fn client_by(fake: &Fake, clock: Arc<dyn Clock>) -> (Enos, Arc<Counts>) {
     let counts = Arc::new(Counts::default());
     let deps = Deps {
         http: Http::new().unwrap(),
         limiters: Limiters::default(),
-        clock: Arc::new(SteadyClock::starting_at(Timestamp::from_seconds(1_763_827_200))),
+        clock,
         random: Arc::new(SystemRandom),
         meter: Arc::<Counts>::clone(&counts),
     };
@@ -134,6 +140,20 @@ async fn many_calls_at_once_share_one_token_and_no_timestamp() {
     stamps.sort_unstable();
     stamps.dedup();
     assert_eq!(stamps.len(), 20);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_is_followed() {
+    let fake = Fake::start(|_, seen| if is_get(seen) { token("t-1", 7200) } else { data() }).await;
+    let clock = Arc::new(BentClock::starting_at(NOW, NOW));
+    let (enos, _) = client_by(&fake, Arc::clone(&clock) as Arc<dyn Clock>);
+    for bend in [400 * 86_400, 0] {
+        clock.bend(bend);
+        list(&enos).await.unwrap();
+        let stamp: i64 = fake.seen().last().unwrap().header("apim-timestamp").parse().unwrap();
+        let off = stamp / 1000 - NOW.seconds() - bend;
+        assert!((0..3600).contains(&off), "{off} s off while the clock is {bend} s off");
+    }
 }
 
 #[tokio::test]
