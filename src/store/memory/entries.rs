@@ -2,7 +2,8 @@
 
 use super::super::entries::{Line, by_message};
 use super::super::{About, EntryQuery, OutboxAnswer, OutboxEntry, OutboxOrder, Standing};
-use super::outbox::{Delivery, Outbox, State};
+use super::deliveries::{Delivery, State};
+use super::outbox::Outbox;
 use crate::expiry::{Event, Timestamp};
 
 impl State {
@@ -25,7 +26,7 @@ impl Outbox {
                 && query.channel.as_ref().is_none_or(|channel| *channel == one.channel)
         };
         let found = self.deliveries.iter().filter(|(_, one)| fits(one));
-        let mut lines: Vec<_> = found.map(|(id, one)| line(*id, one)).collect();
+        let mut lines: Vec<_> = found.map(|(id, one)| line(id, one)).collect();
         match query.standing {
             Standing::Waiting => {
                 lines.sort_by(|one, other| (&one.channel, one.id).cmp(&(&other.channel, other.id)));
@@ -51,7 +52,7 @@ impl Outbox {
         let found = self.deliveries.iter().rev().filter(|(_, one)| is_about(one));
         let lines = found.filter_map(|(id, one)| {
             let (standing, _) = one.state.standing()?;
-            let line = line(*id, one);
+            let line = line(id, one);
             let event = (standing, self.events.get(&one.event)?.clone());
             let Line { id, channel, batch, decided, ended, code, replaced, .. } = line;
             Some(Line { id, event, channel, batch, decided, ended, code, replaced })
@@ -65,9 +66,9 @@ impl Outbox {
 
     /// Counts what was given up for each channel, and not said again since.
     pub(super) fn given_up(&self) -> Vec<(String, u64)> {
-        let dead = self.deliveries.iter().filter(|(_, one)| is_dead(one) && !one.replaced);
+        let dead = self.deliveries.dead().filter(|(_, one)| !one.replaced);
         let mut counts = std::collections::BTreeMap::<String, u64>::new();
-        for (line, _) in by_message(dead.map(|(id, one)| line(*id, one)), usize::MAX) {
+        for (line, _) in by_message(dead.map(|(id, one)| line(id, one)), usize::MAX) {
             *counts.entry(line.channel).or_default() += 1;
         }
         counts.into_iter().collect()
@@ -80,7 +81,7 @@ impl Outbox {
         channels: &[String],
         at: Timestamp,
     ) -> OutboxAnswer {
-        let Some(one) = self.deliveries.get(&id) else { return OutboxAnswer::Unknown };
+        let Some(one) = self.deliveries.get(id) else { return OutboxAnswer::Unknown };
         let (channel, state, batch) = (one.channel.clone(), one.state, one.batch.clone());
         let same = |number: i64, other: &Delivery| {
             let member = batch.is_some() && other.batch == batch && other.channel == channel;
@@ -93,13 +94,11 @@ impl Outbox {
                     State::Pending => other == State::Pending,
                     _ => matches!(other, State::Dead(_)),
                 };
-                let mut events = 0;
-                for (number, other) in &mut self.deliveries {
-                    if same(*number, other) && alike(other.state) {
-                        (other.state, other.about) = (State::Settled(at), About::Nothing);
-                        events += 1;
-                    }
-                }
+                let dropped = |number, other: &Delivery| same(number, other) && alike(other.state);
+                let settled = (State::Settled(at), About::Nothing);
+                let events = self.change_where(dropped, |other| {
+                    (other.state, other.about) = settled.clone();
+                });
                 return OutboxAnswer::Done { channel, events };
             }
             (OutboxOrder::Retry, State::Dead(_)) => {}
@@ -108,13 +107,11 @@ impl Outbox {
         if !channels.contains(&channel) {
             return OutboxAnswer::NoChannel(channel);
         }
-        let mut events = 0;
-        for (number, other) in &mut self.deliveries {
-            if same(*number, other) && is_dead(other) && !other.replaced {
-                (other.state, other.code) = (State::Pending, None);
-                events += 1;
-            }
-        }
+        let again =
+            |number, other: &Delivery| same(number, other) && is_dead(other) && !other.replaced;
+        let events = self.change_where(again, |other| {
+            (other.state, other.code) = (State::Pending, None);
+        });
         if events == 0 {
             return OutboxAnswer::Replaced;
         }
@@ -122,6 +119,20 @@ impl Outbox {
             self.refresh(&channel, batch);
         }
         OutboxAnswer::Done { channel, events }
+    }
+
+    /// Changes some deliveries. Returns how many.
+    fn change_where(
+        &mut self,
+        which: impl Fn(i64, &Delivery) -> bool,
+        change: impl Fn(&mut Delivery),
+    ) -> u64 {
+        let some = self.deliveries.iter().filter(|(number, one)| which(*number, one));
+        let some: Vec<i64> = some.map(|(number, _)| number).collect();
+        for number in &some {
+            self.deliveries.change(*number, &change);
+        }
+        some.len() as u64
     }
 }
 

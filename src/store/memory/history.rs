@@ -40,9 +40,9 @@ impl History {
     /// Keeps what became of an attempt to send a batch that still waits.
     pub(super) fn sent(&mut self, outbox: &Outbox, key: (&str, &str), verdict: &Verdict) {
         let (channel, batch) = key;
-        let waiting = outbox.waiting().map(|(_, one)| one);
+        let waiting = outbox.deliveries.waiting_for(channel).map(|(_, one)| one);
         let members = waiting
-            .filter(|one| one.channel == channel && one.batch.as_deref() == Some(batch))
+            .filter(|one| one.batch.as_deref() == Some(batch))
             .filter_map(|one| outbox.events.get(&one.event));
         let events: Vec<Event> = members.cloned().collect();
         let count = events.len() as u64;

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::expiry::{Facts, Heard, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
+mod deliveries;
 mod entries;
 mod history;
 mod known;

@@ -4,41 +4,19 @@ use std::collections::BTreeMap;
 
 use super::super::types::{KEPT, KEPT_DEAD};
 use super::super::{About, Batch, BatchUpdate, Body, ChannelState, Pending, StoreError};
+use super::deliveries::{Deliveries, Delivery, State};
 use super::known::Known;
 use crate::expiry::{Event, Heard, Timestamp, said_again};
 
 #[derive(Clone, Default)]
 pub(super) struct Outbox {
-    last: i64,
-    pub(super) deliveries: BTreeMap<i64, Delivery>,
+    pub(super) deliveries: Deliveries,
     pub(super) events: BTreeMap<String, Event>,
     /// By channel and id.
     batches: BTreeMap<(String, String), Batch>,
     /// What their requests say.
     bodies: BTreeMap<(String, String), Body>,
     states: BTreeMap<String, ChannelState>,
-}
-
-#[derive(Clone)]
-pub(super) struct Delivery {
-    pub(super) event: String,
-    pub(super) channel: String,
-    pub(super) state: State,
-    pub(super) about: About,
-    pub(super) created: Timestamp,
-    pub(super) batch: Option<String>,
-    /// The service's word for a dead one.
-    pub(super) code: Option<String>,
-    /// It was given up, and what it says was said again since, or is true no more.
-    pub(super) replaced: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    Pending,
-    Sent(Timestamp),
-    Dead(Timestamp),
-    Settled(Timestamp),
 }
 
 impl Outbox {
@@ -53,20 +31,18 @@ impl Outbox {
     ) {
         for channel in channels {
             self.events.entry(event.id.clone()).or_insert_with(|| event.clone());
-            let same = |one: &Delivery| one.event == event.id && one.channel == *channel;
-            let known = self.deliveries.iter().rev().find(|(_, one)| same(one));
-            let stays = known.map(|(number, one)| match one.state {
-                State::Pending => Ok(()),
-                State::Sent(_) | State::Dead(_) if !anew => Ok(()),
-                State::Settled(_) | State::Sent(_) | State::Dead(_) => Err(*number),
-            });
+            let stays =
+                self.deliveries.latest(&event.id, channel).map(|(number, one)| match one.state {
+                    State::Pending => Ok(()),
+                    State::Sent(_) | State::Dead(_) if !anew => Ok(()),
+                    State::Settled(_) | State::Sent(_) | State::Dead(_) => Err(number),
+                });
             match stays {
                 Some(Ok(())) => continue,
-                Some(Err(number)) => drop(self.deliveries.remove(&number)),
+                Some(Err(number)) => self.deliveries.remove(number),
                 None => {}
             }
-            self.last += 1;
-            let delivery = Delivery {
+            self.deliveries.push(Delivery {
                 event: event.id.clone(),
                 channel: channel.clone(),
                 state: State::Pending,
@@ -75,18 +51,17 @@ impl Outbox {
                 batch: None,
                 code: None,
                 replaced: false,
-            };
-            self.deliveries.insert(self.last, delivery);
+            });
         }
     }
 
     pub(super) fn pending(&self, channel: &str, limit: usize) -> Vec<Pending> {
-        let waiting = self.waiting().filter(|(_, one)| one.channel == channel);
+        let waiting = self.deliveries.waiting_for(channel);
         waiting
             .filter_map(|(delivery, one)| {
                 let event = self.events.get(&one.event)?.clone();
                 let batch = one.batch.as_ref().and_then(|id| self.batches.get(&key(channel, id)));
-                Some(Pending { delivery: *delivery, event, batch: batch.cloned() })
+                Some(Pending { delivery, event, batch: batch.cloned() })
             })
             .take(limit)
             .collect()
@@ -107,20 +82,19 @@ impl Outbox {
     /// Freezes deliveries into a batch; all of them, or none when one is not free.
     pub(super) fn freeze(&mut self, deliveries: &[i64], batch: &Batch, body: &Body) -> bool {
         let Some(first) = deliveries.first() else { return true };
-        let channel = self.deliveries.get(first).map(|one| one.channel.clone()).unwrap_or_default();
+        let channel =
+            self.deliveries.get(*first).map(|one| one.channel.clone()).unwrap_or_default();
         let free = |one: &Delivery| {
             let mine = one.batch.as_ref().is_none_or(|id| *id == batch.id);
             one.channel == channel && one.state == State::Pending && (mine || !self.has_begun(one))
         };
-        if !deliveries.iter().all(|id| self.deliveries.get(id).is_some_and(free)) {
+        if !deliveries.iter().all(|id| self.deliveries.get(*id).is_some_and(free)) {
             return false;
         }
         self.batches.insert(key(&channel, &batch.id), batch.clone());
         self.bodies.insert(key(&channel, &batch.id), body.clone());
         for delivery in deliveries {
-            if let Some(one) = self.deliveries.get_mut(delivery) {
-                one.batch = Some(batch.id.clone());
-            }
+            self.deliveries.change(*delivery, |one| one.batch = Some(batch.id.clone()));
         }
         true
     }
@@ -145,14 +119,17 @@ impl Outbox {
                 return Err(StoreError::Damaged(text));
             }
             BatchUpdate::Released => {
-                self.members(channel, batch).for_each(|one| one.batch = None);
+                for member in self.members(channel, batch) {
+                    self.deliveries.change(member, |one| one.batch = None);
+                }
                 self.forget_batch(channel, batch);
             }
             // Its deliveries stay known, so that they are not enqueued again.
             BatchUpdate::Dead { at, code } => {
-                self.members(channel, batch).for_each(|one| {
-                    (one.state, one.code) = (State::Dead(*at), Some(code.clone()));
-                });
+                for member in self.members(channel, batch) {
+                    let given_up = (State::Dead(*at), Some(code.clone()));
+                    self.deliveries.change(member, |one| (one.state, one.code) = given_up);
+                }
                 self.forget_long_before(*at, known);
             }
         }
@@ -162,14 +139,18 @@ impl Outbox {
 
     /// Puts back what was given up before a time and is still open, as events of their own.
     pub(super) fn say_again(&mut self, channel: &str, before: Timestamp, at: Timestamp) -> u64 {
+        let is_open = |one: &Delivery| matches!(one.about, About::Certificate(_));
+        let is_dead = |one: &Delivery| matches!(one.state, State::Dead(died) if died <= before);
+        let dead = self.deliveries.dead();
+        let dead = dead.filter(|(_, one)| one.channel == channel && is_open(one) && is_dead(one));
+        let dead: Vec<i64> = dead.map(|(number, _)| number).collect();
         let mut again = Vec::new();
-        for one in self.deliveries.values_mut().filter(|one| one.channel == channel) {
-            let open = matches!(one.about, About::Certificate(_));
-            if open && matches!(one.state, State::Dead(died) if died <= before) {
+        for number in dead {
+            self.deliveries.change(number, |one| {
                 one.replaced = true;
                 let about = std::mem::replace(&mut one.about, About::Nothing);
                 again.push((one.state, one.event.clone(), about));
-            }
+            });
         }
         again.sort_by_key(|(state, ..)| match state {
             State::Dead(died) => *died,
@@ -204,32 +185,32 @@ impl Outbox {
         batch.is_some_and(|batch| batch.begun)
     }
 
-    pub(super) fn waiting(&self) -> impl Iterator<Item = (&i64, &Delivery)> {
-        self.deliveries.iter().filter(|(_, one)| one.state == State::Pending)
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (i64, &Delivery)> {
+        self.deliveries.waiting()
     }
 
-    fn members(&mut self, channel: &str, batch: &str) -> impl Iterator<Item = &mut Delivery> {
-        self.deliveries.values_mut().filter(move |one| {
-            let member = one.channel == channel && one.batch.as_deref() == Some(batch);
-            member && one.state == State::Pending
-        })
+    fn members(&self, channel: &str, batch: &str) -> Vec<i64> {
+        let waiting = self.deliveries.waiting_for(channel);
+        let members = waiting.filter(|(_, one)| one.batch.as_deref() == Some(batch));
+        members.map(|(number, _)| number).collect()
     }
 
     fn delivered(&mut self, channel: &str, batch: &str, at: Timestamp, known: &mut Known) {
-        let mut sent = 0;
-        for one in self.members(channel, batch) {
-            sent += 1;
-            one.state = State::Sent(at);
-            if let About::Certificate(row) = one.about {
-                one.about = About::Nothing;
-                if let Some((said, told)) = known.ledger.get_mut(&row) {
-                    let late = Some(at).filter(|at| at.since(said.at) > Heard::SOON);
-                    told.insert(channel.to_owned(), late);
+        let members = self.members(channel, batch);
+        for member in &members {
+            self.deliveries.change(*member, |one| {
+                one.state = State::Sent(at);
+                if let About::Certificate(row) = one.about {
+                    one.about = About::Nothing;
+                    if let Some((said, told)) = known.ledger.get_mut(&row) {
+                        let late = Some(at).filter(|at| at.since(said.at) > Heard::SOON);
+                        told.insert(channel.to_owned(), late);
+                    }
                 }
-            }
+            });
         }
         self.forget_batch(channel, batch);
-        if sent > 0 {
+        if !members.is_empty() {
             self.say_again(channel, at, at);
         }
         self.forget_long_before(at, known);
@@ -249,13 +230,16 @@ impl Outbox {
             State::Dead(at) => at < now.plus(-KEPT_DEAD),
             State::Pending => false,
         };
-        if !self.deliveries.values().any(&old) {
-            return;
+        let ended = self.deliveries.ended_before(now.plus(-KEPT.min(KEPT_DEAD)));
+        let gone = ended.filter(|(_, one)| old(one));
+        let gone: Vec<(i64, String)> =
+            gone.map(|(number, one)| (number, one.event.clone())).collect();
+        for (number, event) in gone {
+            self.deliveries.remove(number);
+            if !self.deliveries.has_event(&event) {
+                self.events.remove(&event);
+            }
         }
-        self.deliveries.retain(|_, one| !old(one));
-        let used: std::collections::BTreeSet<_> =
-            self.deliveries.values().map(|one| one.event.as_str()).collect();
-        self.events.retain(|id, _| used.contains(id.as_str()));
     }
 }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{About, Post, Settled, Stranded};
+use super::deliveries::State;
 use super::known::{Ledger, Told};
-use super::outbox::{Delivery, Outbox, State};
+use super::outbox::Outbox;
 use crate::expiry::{Heard, RowId, Timestamp};
 
 impl Outbox {
@@ -61,7 +62,9 @@ impl Outbox {
                 for (_, told) in ledger.values_mut() {
                     told.retain(|channel, _| !gone(channel));
                 }
-                self.settle_where(*at, |_, one| gone(&one.channel))
+                let settles = self.waiting().filter(|(_, one)| gone(&one.channel));
+                let settles = settles.map(|(number, _)| number).collect();
+                self.settle_numbers(settles, *at)
             }
         }
     }
@@ -69,7 +72,7 @@ impl Outbox {
     pub(super) fn stranded(&self, channels: &[String]) -> Vec<Stranded> {
         let mut stranded = BTreeMap::<&str, (i64, &About)>::new();
         for (number, one) in self.waiting().filter(|(_, one)| !channels.contains(&one.channel)) {
-            stranded.entry(&one.event).or_insert((*number, &one.about));
+            stranded.entry(&one.event).or_insert((number, &one.about));
         }
         let mut found: Vec<_> = stranded.into_iter().collect();
         found.sort_unstable_by_key(|(_, (number, _))| *number);
@@ -81,15 +84,14 @@ impl Outbox {
 
     /// Returns who was told of an alert late, and to whom a message about it may have arrived; `told` are those who were told.
     pub(super) fn heard(&self, row: RowId, told: Option<&Told>) -> Vec<Heard> {
-        let about = |one: &&Delivery| one.about == About::Certificate(row);
-        let open = self.deliveries.values().filter(about);
-        let open: BTreeSet<&str> = open.map(|one| one.channel.as_str()).collect();
+        let about = self.deliveries.about(&About::Certificate(row));
+        let open: BTreeSet<&str> = about.iter().map(|(_, one)| one.channel.as_str()).collect();
         let late = told.into_iter().flatten();
         let late = late.filter_map(|(channel, at)| Some((channel.as_str(), Some((*at)?))));
         let mut heard: BTreeMap<&str, Option<Timestamp>> =
             late.filter(|(channel, _)| !open.contains(channel)).collect();
-        let begun = self.waiting().map(|(_, one)| one).filter(about);
-        let begun = begun.filter(|one| self.has_begun(one));
+        let begun = about.iter().map(|(_, one)| one);
+        let begun = begun.filter(|one| one.state == State::Pending && self.has_begun(one));
         heard.extend(begun.map(|one| (one.channel.as_str(), None)));
         let heard = heard.into_iter();
         heard.map(|(channel, at)| Heard { channel: channel.to_owned(), at }).collect()
@@ -97,7 +99,7 @@ impl Outbox {
 
     /// Returns whether something about a certificate waits, or was given up and is to be said again.
     pub(super) fn is_about(&self, row: RowId) -> bool {
-        self.deliveries.values().any(|one| one.about == About::Certificate(row))
+        !self.deliveries.about(&About::Certificate(row)).is_empty()
     }
 
     fn settle_certificate(&mut self, row: RowId, at: Timestamp) -> Vec<String> {
@@ -108,51 +110,45 @@ impl Outbox {
     }
 
     fn settle_about(&mut self, about: &About, at: Timestamp) -> Vec<String> {
-        self.settle_where(at, |outbox, one| one.about == *about && !outbox.has_begun(one))
+        let about = self.deliveries.about(about).into_iter();
+        let settles = about.filter(|(_, one)| one.state == State::Pending && !self.has_begun(one));
+        let settles = settles.map(|(number, _)| number).collect();
+        self.settle_numbers(settles, at)
     }
 
-    fn settle_where(
-        &mut self,
-        at: Timestamp,
-        which: impl Fn(&Self, &Delivery) -> bool,
-    ) -> Vec<String> {
-        let settles = self.waiting().filter(|(_, one)| which(self, one));
-        let settles: Vec<i64> = settles.map(|(number, _)| *number).collect();
+    fn settle_numbers(&mut self, numbers: Vec<i64>, at: Timestamp) -> Vec<String> {
         let mut channels = Vec::new();
-        for number in settles {
-            if let Some(one) = self.deliveries.get_mut(&number) {
+        for number in numbers {
+            self.deliveries.change(number, |one| {
                 one.state = State::Settled(at);
                 one.about = About::Nothing;
                 channels.push(one.channel.clone());
-            }
+            });
         }
         channels
     }
 
     /// Settles what waits for a channel among these.
     pub(super) fn leave_out(&mut self, channel: &str, deliveries: &[i64], at: Timestamp) -> u64 {
-        let wanted = |number: &i64| deliveries.contains(number);
+        let wanted = |number: i64| deliveries.contains(&number);
         let settled: Vec<i64> = self
             .waiting()
             .filter(|(number, one)| {
-                wanted(number) && one.channel == channel && !self.has_begun(one)
+                wanted(*number) && one.channel == channel && !self.has_begun(one)
             })
-            .map(|(number, _)| *number)
+            .map(|(number, _)| number)
             .collect();
-        for number in &settled {
-            if let Some(one) = self.deliveries.get_mut(number) {
-                one.state = State::Settled(at);
-                one.about = About::Nothing;
-            }
-        }
-        settled.len() as u64
+        self.settle_numbers(settled, at).len() as u64
     }
 
     fn leave(&mut self, about: &About, which: impl Fn(State) -> bool) {
-        let leaving = |one: &&mut Delivery| one.about == *about && which(one.state);
-        for one in self.deliveries.values_mut().filter(leaving) {
-            one.about = About::Nothing;
-            one.replaced |= matches!(one.state, State::Dead(_));
+        let leaving = self.deliveries.about(about).into_iter();
+        let leaving = leaving.filter(|(_, one)| which(one.state));
+        for number in leaving.map(|(number, _)| number).collect::<Vec<_>>() {
+            self.deliveries.change(number, |one| {
+                one.about = About::Nothing;
+                one.replaced |= matches!(one.state, State::Dead(_));
+            });
         }
     }
 
@@ -161,7 +157,8 @@ impl Outbox {
         let told = ledger.get(&row).into_iter().flat_map(|(_, told)| told.keys());
         let mut told: BTreeSet<String> = told.cloned().collect();
         let about = About::Certificate(row);
-        let under_way = self.waiting().filter(|(_, one)| one.about == about);
+        let under_way = self.deliveries.about(&about).into_iter();
+        let under_way = under_way.filter(|(_, one)| one.state == State::Pending);
         told.extend(under_way.map(|(_, one)| one.channel.clone()));
         told.into_iter().filter(|channel| channels.contains(channel)).collect()
     }
