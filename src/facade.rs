@@ -44,7 +44,8 @@ pub mod client {
 /// Where certificates come from.
 pub mod source {
     pub use crate::source::{
-        Context, Page, Presence, Slice, Source, SourceError, Window, build, full_scan_default,
+        Bound, Checkpoint, Context, Page, Presence, Slice, Source, SourceError, Window, build,
+        full_scan_default,
     };
 }
 

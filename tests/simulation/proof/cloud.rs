@@ -6,12 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use notafter::facade::client::ClockOffset;
 use notafter::facade::client::limiter::Limiter;
-use notafter::facade::clock::{Clock as _, mix};
+use notafter::facade::clock::Clock as _;
 use notafter::facade::expiry::{Kind, Reason, Rejected, Sighting, Timestamp};
 use notafter::facade::source::{Page, Presence, Slice, Source, SourceError, Window};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::judge::Answer;
+use super::listing::{Listing, Row, is_within};
 use super::scene::Lie;
 use super::stage::Stage;
 use super::truth::{Certificate, State};
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const RATE: u8 = 5;
 
 /// How far off the clock of a provider may be, in seconds.
-const CLOCK_OFF: i64 = 7200;
+pub(crate) const CLOCK_OFF: i64 = 7200;
 
 pub(crate) struct ProofCloud {
     pub(crate) index: usize,
@@ -36,12 +37,9 @@ pub(crate) struct ProofCloud {
     pub(crate) shown: Mutex<Option<ClockOffset>>,
 }
 
-/// One row as an answer shows it.
-type Row = (usize, State);
-
 impl ProofCloud {
-    fn certificates(&self) -> &[Certificate] {
-        &self.stage.scene.certificates
+    fn listing(&self) -> Listing<'_> {
+        Listing { stage: &self.stage, source: self.index }
     }
 
     /// Answers, with the time that it is by the provider's clock.
@@ -54,74 +52,20 @@ impl ProofCloud {
         self.stage.judge().clock_shown(off == 0);
     }
 
-    /// Returns what really is in a slice, in the order of issue.
-    fn real(&self, slice: &Slice) -> Vec<Row> {
-        let now = self.stage.right();
-        let own =
-            self.certificates().iter().enumerate().filter(|(_, one)| one.source == self.index);
-        let listed =
-            own.filter(|(_, one)| one.is_listed(now)).map(|(place, one)| (place, one.state(now)));
-        listed.filter(|(_, state)| is_within(slice, *state)).collect()
-    }
-
-    fn number(&self, lie: Lie, below: u64) -> usize {
-        let seam = format!("cloud {} {lie:?} how", self.index);
-        usize::try_from(self.stage.fate.number(&seam) % below).unwrap()
-    }
-
-    /// Takes up to three rows out.
-    fn hide(&self, rows: &mut Vec<Row>) {
-        for _ in 0..=self.number(Lie::Hidden, 3) {
-            if !rows.is_empty() {
-                let place = self.number(Lie::Hidden, rows.len() as u64);
-                rows.remove(place);
-            }
-        }
-    }
-
-    /// Returns whether a certificate is one that a short list leaves out: one in seven.
-    fn is_left_out(&self, place: usize) -> bool {
-        mix(self.stage.scene.seed, place as u64).is_multiple_of(7)
-    }
-
     fn page_of(&self, slice: &Slice, offset: u64, lie: Option<Lie>) -> Page {
-        let unfiltered = Slice { within: None, ..slice.clone() };
-        let real = self.real(if lie == Some(Lie::Unfiltered) { &unfiltered } else { slice });
-        let mut total = real.len() as u64;
-        let mut rows = real;
-        let mut offset = usize::try_from(offset).unwrap();
-        match lie {
-            Some(Lie::Short) => rows.retain(|(place, _)| !self.is_left_out(*place)),
-            Some(Lie::Hidden) => {
-                self.hide(&mut rows);
-                total = rows.len() as u64;
-            }
-            Some(Lie::Reordered) => rows.reverse(),
-            Some(Lie::TotalOff) => {
-                total = (total + 3).saturating_sub(self.number(Lie::TotalOff, 6) as u64);
-            }
-            Some(Lie::Repeated) => {
-                offset = offset.saturating_sub(usize::try_from(slice.limit).unwrap());
-            }
-            Some(Lie::Empty) => (rows, total) = (Vec::new(), 0),
-            _ => {}
-        }
-        // A total that is right by chance is no lie, nor is a list that leaves nothing out.
-        let may_be_true = matches!(lie, Some(Lie::TotalOff | Lie::Short));
-        let is_true = may_be_true && total == rows.len() as u64;
-        let lie = lie.filter(|_| !is_true);
-        let take = usize::try_from(slice.limit).unwrap();
-        let mut page: Vec<Row> = rows.iter().copied().skip(offset).take(take).collect();
-        if lie == Some(Lie::Doubled) {
-            page.extend(page.clone());
-        }
-        let endless = lie == Some(Lie::Endless);
+        let listing = self.listing();
+        let within = slice.within.filter(|_| lie != Some(Lie::Unfiltered));
+        let real = listing.real(within, |_| true);
+        let [offset, take] = [offset, slice.limit].map(|rows| usize::try_from(rows).unwrap());
+        let told = listing.tell(real, (offset, take), lie, |(place, _)| place);
+        let endless = told.lie == Some(Lie::Endless);
         let (page, outside): (Vec<Row>, Vec<Row>) =
-            page.into_iter().partition(|(_, state)| is_within(slice, *state));
-        self.stage.judge().page(self.index, slice, &Answer { all: &rows, page: &page, lie });
-        let mut answer = self.write(&page, total, endless);
+            told.page.into_iter().partition(|(_, state)| is_within(slice.within, *state));
+        let answer = Answer { all: &told.all, page: &page, lie: told.lie, covers: &|_| true };
+        self.stage.judge().page(self.index, slice, &answer);
+        let mut answer = self.write(&page, told.total, endless);
         for (place, _) in outside {
-            let what = self.certificates()[place].serial.clone();
+            let what = listing.certificates()[place].serial.clone();
             answer.rows.push(xxh3_64(what.as_bytes()));
             answer.rejected.push(Rejected { reason: Reason::OutsideSlice, what });
         }
@@ -131,7 +75,8 @@ impl ProofCloud {
     fn write(&self, rows: &[Row], total: u64, endless: bool) -> Page {
         let mut page = Page { total, ..Page::default() };
         for (place, state) in rows {
-            let mut sighting = sighting(&self.certificates()[*place], *state);
+            let one = &self.stage.scene.certificates[*place];
+            let mut sighting = sighting(one, *state);
             let digest = xxh3_64(sighting.serial.as_bytes());
             page.rows.push(digest);
             if endless && place % 3 == 0 {
@@ -159,10 +104,6 @@ impl ProofCloud {
         };
         Err(error)
     }
-}
-
-fn is_within(slice: &Slice, state: State) -> bool {
-    slice.within.is_none_or(|(from, to)| (from.seconds()..=to.seconds()).contains(&state.end))
 }
 
 fn sighting(one: &Certificate, state: State) -> Sighting {
@@ -208,11 +149,11 @@ impl Source for ProofCloud {
             })
             .await;
         self.limiter.acquire().await;
-        stage.judge().requested();
+        stage.judge().requested("all", usize::from(RATE));
         stage.fate.latency("cloud").await;
         let lie = stage.lie(self.index).filter(|lie| *lie != Lie::ScopeGone);
         if let Err(error) = self.fail(lie).await {
-            stage.judge().page_failed(self.index, slice);
+            stage.judge().page_failed();
             stage.cross("cloud", || format!("{} fails: {error}", self.index)).await;
             return Err(error);
         }
@@ -234,7 +175,7 @@ impl Source for ProofCloud {
         }
         stage.cross("cloud", || format!("{} asks for {serial}", self.index)).await;
         self.limiter.acquire().await;
-        stage.judge().requested();
+        stage.judge().requested("all", usize::from(RATE));
         stage.fate.latency("cloud").await;
         let lie = stage.lie(self.index);
         self.fail(lie).await?;
@@ -242,7 +183,7 @@ impl Source for ProofCloud {
             return Ok(Presence::NotFound);
         }
         let now = stage.right();
-        let mut own = self.certificates().iter().filter(|one| one.source == self.index);
+        let mut own = stage.scene.certificates.iter().filter(|one| one.source == self.index);
         let is_there = own.any(|one| one.serial == serial && one.is_listed(now));
         stage.judge().asked(self.index, serial, is_there);
         Ok(if is_there { Presence::Present } else { Presence::NotFound })

@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 
 use notafter::facade::config::Environment;
+use simulator::{APP_KEY, APP_SECRET, SECRET_ID, SECRET_KEY};
 
 use super::cloud::name_of;
 use super::scene::{Scene, Settings, SourceSpec};
 use super::truth::DAY;
+use super::vendor::Vendor;
 
 /// The ladders that a scene may have.
 const LADDERS: [&str; 3] =
@@ -64,19 +66,28 @@ pub(crate) fn environment(scene: &Scene) -> Environment {
         ("URL_1", &*all[1]),
         ("URL_2", &*all[2]),
         ("URL_3", &*all[3]),
+        ("SECRET_ID", SECRET_ID),
+        ("SECRET_KEY", SECRET_KEY),
+        ("APP_KEY", APP_KEY),
+        ("APP_SECRET", APP_SECRET),
     ])
 }
 
-/// Writes the configuration. What the kinds of sources would read from `options` is not read: the play builds them itself.
+/// Writes the configuration. What is not read from a vendor's pages is built by the play itself, without `options`.
 pub(crate) fn text(scene: &Scene, settings: Settings) -> String {
     let mut text = format!("[alerts]\nladder = {}\n", LADDERS[usize::from(settings.ladder)]);
     for (index, source) in scene.sources.iter().enumerate() {
-        let kind = if source.windowed { "tencent-mqtt" } else { "tencent-ssl" };
         let (name, schedule) = (name_of(index), schedule(source));
-        writeln!(text, "[[source]]\nname = '{name}'\nkind = '{kind}'\n{schedule}").unwrap();
-        if source.windowed {
-            writeln!(text, "[source.options]\nfull_scan = 'every 24h'").unwrap();
-        }
+        let (kind, options) = match source.windowed {
+            _ if scene.vendors => Vendor::of(index).written(),
+            true => ("tencent-mqtt", "full_scan = 'every 24h'\n"),
+            false => ("tencent-ssl", ""),
+        };
+        write!(
+            text,
+            "[[source]]\nname = '{name}'\nkind = '{kind}'\n{schedule}\n[source.options]\n{options}"
+        )
+        .unwrap();
     }
     for (index, kind) in scene.channels.iter().enumerate() {
         let name = room_of(index);

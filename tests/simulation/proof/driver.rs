@@ -28,6 +28,7 @@ use super::scene::{Act, QUIET, Scene, Settings};
 use super::stage::Stage;
 use super::store::Seen;
 use super::truth::DAY;
+use super::vendor::VendorCloud;
 use super::watcher::Watcher;
 use crate::fate::DaemonChance;
 use crate::machine::{START, on_virtual_time};
@@ -50,6 +51,12 @@ pub(crate) fn play(scene: &Scene, keep: Keep) -> Played {
     on_virtual_time(async { Driver::new(scene, keep).play().await })
 }
 
+/// Returns a folder for a database. Where there is one in memory, no disk is waited for.
+fn in_memory() -> tempfile::TempDir {
+    let in_memory = tempfile::tempdir_in("/dev/shm");
+    in_memory.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 struct Driver {
     stage: Arc<Stage>,
     memory: Memory,
@@ -68,7 +75,7 @@ struct Process {
 impl Driver {
     fn new(scene: Arc<Scene>, keep: Keep) -> Self {
         let clock = Arc::new(BentClock::starting_at(START, START.plus(-100 * DAY)));
-        let folder = scene.sqlite.then(|| tempfile::tempdir().unwrap());
+        let folder = scene.sqlite.then(in_memory);
         let settings = scene.settings;
         let stage = Stage::new(scene, clock, keep);
         Self { stage, memory: Memory::default(), folder, settings, began: Instant::now() }
@@ -207,7 +214,15 @@ impl Driver {
             channels.map(|(index, config)| self.room(index, config, &deps, &mut mistakes));
         let channels = channels.collect();
         let limiter = deps.limiters.get("account", "region", "list", f64::from(RATE));
-        let sources = (0..scene.sources.len()).map(|index| self.cloud(index, &limiter)).collect();
+        let sources = (0..scene.sources.len()).map(|index| -> Arc<dyn Source> {
+            if scene.vendors {
+                let given = (&*config, &deps);
+                Arc::new(VendorCloud::new(index, &self.stage, given, &mut mistakes))
+            } else {
+                self.cloud(index, &limiter)
+            }
+        });
+        let sources = sources.collect();
         let http = deps.http.clone();
         let heartbeat = config.heartbeat.clone().map(|config| Heartbeat { config, http });
         let (limiters, warnings) = (deps.limiters, String::new());
@@ -312,6 +327,10 @@ impl Driver {
             error = process.core.ended() => stage.judge().ended(&format!("{error:#}")),
         }
         stage.spare();
+        // One in four that starts again is killed once more while it does so, or soon after.
+        if crossings.is_multiple_of(4) {
+            stage.kill_after(crossings % 7);
+        }
         if power && self.folder.is_none() {
             drop(process);
             self.cut_power().await;

@@ -1,13 +1,18 @@
 //! Everything that a play is made of: what a seed draws, and what a shrinker takes from.
 
 use super::dice::Dice;
-use super::truth::{Certificate, DAY, draw};
+use super::truth::{Certificate, DAY, crowd, draw};
+use super::vendor::{Vendor, sold};
 use crate::machine::START;
 
 /// Days without a fault at the end of a play.
 pub(crate) const QUIET: i64 = 7;
 
+/// Days of a play with twenty thousand certificates.
+const CROWDED_DAYS: i64 = 40;
+
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 pub(crate) struct Scene {
     pub(crate) seed: u64,
     /// Days with acts; quiet ones follow.
@@ -19,6 +24,10 @@ pub(crate) struct Scene {
     pub(crate) settings: Settings,
     /// Whether the first channel hears how everything stands, once a day.
     pub(crate) digest: bool,
+    /// Whether the sources are real ones, that read pages as vendors write them.
+    pub(crate) vendors: bool,
+    /// Whether the first source has twenty thousand certificates more, which all end in one second.
+    pub(crate) crowded: bool,
     /// Whether somebody waits for signs of life.
     pub(crate) heartbeat: bool,
     /// Whether the store is a database file.
@@ -243,14 +252,26 @@ impl Scene {
     /// Draws what `seed` decides, for so many days in all.
     pub(crate) fn draw(seed: u64, days: i64) -> Self {
         let mut dice = Dice::new(seed);
-        let days = days - QUIET;
-        let sources: Vec<_> = (0..dice.between(1, 4)).map(|_| source(&mut dice)).collect();
+        let (vendors, crowded) = (seed % 20 == 19, seed % 50 == 41);
+        let days = if crowded { days.min(CROWDED_DAYS) } else { days } - QUIET;
+        let count = if vendors { 3 } else { dice.between(1, 4) };
+        let mut sources: Vec<_> = (0..count).map(|_| source(&mut dice)).collect();
         let channels: Vec<_> = (0..dice.between(1, 5)).map(|_| dice.one_of(&KINDS)).collect();
         let most = if dice.once_in(8) { 300 } else { 60 };
         let count = usize::try_from(dice.between(20, most)).unwrap() / sources.len();
         let mut certificates = Vec::new();
         for place in 0..sources.len() {
             certificates.extend(draw(&mut dice, place, count, START.seconds(), days));
+        }
+        if vendors {
+            certificates = sold(certificates);
+            for (place, one) in sources.iter_mut().enumerate() {
+                Vendor::of(place).decides(one);
+            }
+        }
+        if crowded {
+            sources[0] = SourceSpec { every: 12 * 3600, page: 1000, ..sources[0].clone() };
+            certificates.extend(crowd(&mut dice, START.seconds(), days));
         }
         let settings = Settings { routing: routing(&mut dice), ladder: ladder(&mut dice) };
         let (digest, heartbeat) = (dice.once_in(4), dice.once_in(20));
@@ -262,6 +283,8 @@ impl Scene {
             channels,
             settings,
             digest,
+            vendors,
+            crowded,
             heartbeat,
             sqlite,
             disorder,

@@ -24,7 +24,14 @@ impl Small {
         Scene::draw(self.seed, self.days).only(&self.acts, &self.certificates)
     }
 
-    /// Reads what [`fmt::Display`] wrote.
+    /// A seed with all that it draws.
+    fn whole(seed: u64, days: i64) -> Self {
+        let scene = Scene::draw(seed, days);
+        let (acts, certificates) = (scene.acts.len(), scene.certificates.len());
+        Self { seed, days, acts: (0..acts).collect(), certificates: (0..certificates).collect() }
+    }
+
+    /// Reads what [`fmt::Display`] wrote, or a seed and its days alone.
     pub(crate) fn read(line: &str) -> Option<Self> {
         let mut parts = line.split(' ');
         let (seed, days) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
@@ -32,7 +39,8 @@ impl Small {
             let all = text.split(',').filter(|one| !one.is_empty());
             all.map(|one| one.parse().ok()).collect()
         };
-        let acts = places(parts.next()?.strip_prefix("acts=")?)?;
+        let Some(acts) = parts.next() else { return Some(Self::whole(seed, days)) };
+        let acts = places(acts.strip_prefix("acts=")?)?;
         let certificates = places(parts.next()?.strip_prefix("certificates=")?)?;
         Some(Self { seed, days, acts, certificates })
     }
@@ -49,10 +57,7 @@ impl fmt::Display for Small {
 
 /// Makes a failing play smaller, for as long as it fails by the same invariant.
 pub(crate) fn shrink(seed: u64, days: i64, number: u8) -> Small {
-    let scene = Scene::draw(seed, days);
-    let (acts, certificates) = (scene.acts.len(), scene.certificates.len());
-    let mut small =
-        Small { seed, days, acts: (0..acts).collect(), certificates: (0..certificates).collect() };
+    let mut small = Small::whole(seed, days);
     let mut left = MOST_PLAYS;
     let mut fails = |small: &Small| {
         left = left.saturating_sub(1);
@@ -93,4 +98,5 @@ fn only_what_matters_is_left() {
     assert_eq!(reduce((0..40).collect(), fails), [3, 17]);
     let small = Small { seed: 7, days: 30, acts: vec![1, 4], certificates: Vec::new() };
     assert_eq!(Small::read(&small.to_string()), Some(small));
+    assert_eq!(Small::read("7 30"), Some(Small::whole(7, 30)));
 }

@@ -28,6 +28,8 @@ pub(crate) fn scene(kill: Option<u64>) -> Scene {
         channels: vec!["webhook", "slack"],
         settings: Settings { routing: 0, ladder: 0 },
         digest: true,
+        vendors: false,
+        crowded: false,
         heartbeat: true,
         sqlite: false,
         disorder: 0,

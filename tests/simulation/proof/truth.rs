@@ -9,6 +9,9 @@ pub(crate) const DAY: i64 = 86_400;
 /// The lives of certificates, in days.
 const LIVES: [i64; 6] = [6, 47, 100, 200, 398, 3650];
 
+/// Certificates that end together.
+const CROWD: usize = 20_000;
+
 /// What a provider may call a thing.
 const NAMES: [&str; 6] = [
     "holder",
@@ -127,6 +130,26 @@ pub(crate) fn draw(
         all.push(one);
     }
     all.sort_by_key(|one| (one.listed, one.serial.clone()));
+    all
+}
+
+/// Draws twenty thousand certificates of the first source that end in one second, of which a few are renewed before.
+pub(crate) fn crowd(dice: &mut Dice, now: i64, days: i64) -> Vec<Certificate> {
+    let end = now + days * DAY * 2 / 3 + dice.between(0, DAY);
+    let mut all = Vec::new();
+    for number in 0..CROWD {
+        let serial = format!("crowd-{number}");
+        let holder = format!("of the crowd {number}");
+        let start = end - 200 * DAY;
+        let bare = certificate(dice, (0, number, Kind::Device), now, days);
+        let (not_before, listed) = (Some(start), now);
+        let mut one = Certificate { serial, holder, not_before, end, listed, ..bare };
+        if dice.once_in(200) {
+            let at = dice.between(now + DAY, end);
+            all.extend(befall(dice, &mut one, Fate::Renewed { leaves: false }, at));
+        }
+        all.push(one);
+    }
     all
 }
 

@@ -44,6 +44,9 @@ pub(crate) async fn the_end(stage: &Stage, store: &dyn Store, settings: Settings
     judge.still_held(&conditions);
     judge.beats();
     judge.reach("a play came to its end");
+    if judge.scene.crowded {
+        judge.reach("twenty thousand ended in one second");
+    }
 }
 
 /// How a certificate was for some days.
@@ -71,11 +74,12 @@ impl Judge {
         }
     }
 
-    /// Returns the certificates that take the place of one, if that did not change for some days.
-    fn replaced(&self, one: &Certificate, own: State) -> Option<bool> {
-        let mut kin = self.scene.certificates.iter().filter(|new| new.source == one.source);
+    /// Returns whether another takes the place of one, if that did not change for some days.
+    fn replaced(&self, place: usize, own: State) -> Option<bool> {
+        let one = self.certificate(place);
+        let mut kin = self.kin.at(place).iter().map(|new| self.certificate(*new));
         let mut is_replaced = false;
-        let stable = kin.by_ref().all(|new| {
+        let stable = kin.all(|new| {
             let possible = one.is_replaced_by(
                 State { status: Status::Active, ..own },
                 new,
@@ -96,7 +100,7 @@ impl Judge {
 
     fn inventory(&mut self, known: &Known) {
         let mut wrong = Vec::new();
-        for one in &self.scene.certificates {
+        for (place, one) in self.scene.certificates.iter().enumerate() {
             let found = known.get(&(name_of(one.source), one.serial.clone()));
             let truth = match self.stable(one) {
                 Stable::Changed => continue,
@@ -107,7 +111,7 @@ impl Judge {
                     continue;
                 }
             };
-            let Some(replaced) = self.replaced(one, truth) else { continue };
+            let Some(replaced) = self.replaced(place, truth) else { continue };
             let status = if replaced { Status::Superseded } else { truth.status };
             if found != Some(&(Some(truth.end), status)) {
                 wrong.push(format!(
@@ -125,7 +129,7 @@ impl Judge {
         let mut lost = Vec::new();
         for (place, one) in self.scene.certificates.iter().enumerate() {
             let Stable::There(state) = self.stable(one) else { continue };
-            if !alerts(state.status) || self.replaced(one, state) != Some(false) {
+            if !alerts(state.status) || self.replaced(place, state) != Some(false) {
                 continue;
             }
             let lifetime = one.lifetime(state.end);
@@ -179,7 +183,7 @@ impl Judge {
             let over = match self.stable(one) {
                 Stable::Changed => continue,
                 Stable::NotThere => true,
-                Stable::There(state) => self.replaced(one, state) == Some(true),
+                Stable::There(state) => self.replaced(place, state) == Some(true),
             };
             let successor = one.linked.as_ref().map(|(_, serial)| (one.source, serial.clone()));
             let successor = successor.and_then(|key| self.places.get(&key));

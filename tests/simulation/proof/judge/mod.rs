@@ -22,6 +22,7 @@ mod alive;
 mod beats;
 mod endings;
 mod kept;
+mod kin;
 mod payload;
 mod providers;
 mod reach;
@@ -34,7 +35,7 @@ mod times;
 mod wished;
 mod written;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use notafter::facade::clock::{BentClock, Clock as _};
@@ -42,6 +43,8 @@ use tokio::time::Instant;
 
 use super::scene::{Act, Scene, Settings, StoreFault};
 use super::truth::Certificate;
+use kin::Kin;
+use providers::Requests;
 use rooms::Book;
 use shown::Shown;
 use times::Times;
@@ -72,6 +75,7 @@ pub(crate) struct Judge {
     pub(crate) reach: Reach,
     /// Certificates by source and serial.
     places: BTreeMap<(usize, String), usize>,
+    kin: Kin,
     shown: Shown,
     books: Vec<Book>,
     written: Written,
@@ -79,8 +83,7 @@ pub(crate) struct Judge {
     wished: Wished,
     /// When somebody last heard that all is well.
     well: Option<i64>,
-    /// Requests to providers within a second.
-    requests: VecDeque<Instant>,
+    requests: Requests,
 }
 
 impl Judge {
@@ -91,13 +94,14 @@ impl Judge {
             violation: None,
             reach: Reach::default(),
             places,
+            kin: Kin::of(&scene.certificates),
             shown: Shown::new(scene),
             books: scene.channels.iter().map(|_| Book::default()).collect(),
             written: Written::default(),
             times: Times::new(scene.settings),
             wished: Wished::default(),
             well: None,
-            requests: VecDeque::new(),
+            requests: Requests::new(),
             scene: Arc::clone(scene),
             clock: Arc::clone(clock),
         }

@@ -58,6 +58,7 @@ pub(crate) const ALL: &[&str] = &[
     "a scope is not there",
     "a sign of life",
     "a sign that something is wrong",
+    "a signature is refused",
     "a snooze begins",
     "a snooze ends",
     "a source is read in summer time",
@@ -76,11 +77,13 @@ pub(crate) const ALL: &[&str] = &[
     "clock.recovered",
     "clock.suspect",
     "digest.daily",
+    "enos is read as it is written",
     "given up",
     "inventory.consistent",
     "inventory.contradicts",
     "inventory.shrunk",
     "killed between send and settle",
+    "killed while it started",
     "missing and not there",
     "missing and there",
     "readers are asked",
@@ -93,6 +96,8 @@ pub(crate) const ALL: &[&str] = &[
     "somebody wishes for quiet",
     "source.recovered",
     "source.stale",
+    "tencent-mqtt is read as it is written",
+    "tencent-ssl is read as it is written",
     "taken twice, since nobody knew",
     "taken, and the connection is cut",
     "the clock drifts",
@@ -111,6 +116,7 @@ pub(crate) const ALL: &[&str] = &[
     "the store is damaged",
     "the store is slow",
     "the year is 1970",
+    "twenty thousand ended in one second",
 ];
 
 pub(super) const fn of_act(act: Act) -> &'static str {

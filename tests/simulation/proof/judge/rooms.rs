@@ -242,14 +242,7 @@ impl Judge {
         let touched = |place: usize| {
             self.shown.certificates[place].touched.iter().skip(1).any(|at| *at >= since)
         };
-        let own = self.certificate(place);
-        let kin = self.scene.certificates.iter().enumerate().filter(|(_, one)| {
-            let linked = |a: &super::Certificate, b: &super::Certificate| {
-                a.linked.as_ref().is_some_and(|(_, serial)| *serial == b.serial)
-            };
-            one.source == own.source && (linked(one, own) || linked(own, one))
-        });
-        let mut kin = kin.map(|(place, _)| place);
+        let mut kin = self.kin.at(place).iter().copied();
         let first_shown = |place: usize| {
             self.shown.certificates[place].states.first().is_some_and(|(at, _)| *at >= since)
         };

@@ -124,8 +124,8 @@ impl Judge {
             return self.violates(1, text);
         }
         let Some(own) = self.shown.sure(place, settled) else { return };
-        let certificates = self.scene.certificates.iter().enumerate();
-        let replaced = certificates.filter(|(other, new)| {
+        let kin = self.kin.at(place).iter().map(|other| (*other, self.certificate(*other)));
+        let replaced = kin.filter(|(other, new)| {
             let state = self.shown.sure(*other, settled);
             state.is_some_and(|state| self.certificate(place).is_replaced_by(own, new, state))
         });

@@ -6,7 +6,7 @@ use notafter::facade::expiry::Status;
 use notafter::facade::source::{Slice, Window};
 
 use super::super::scene::{Lie, Scene};
-use super::super::truth::State;
+use super::super::truth::{Certificate, State};
 use super::Judge;
 
 /// When summer time begins in Berlin: 2027-03-28T01:00:00Z.
@@ -26,6 +26,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) all: &'a [(usize, State)],
     pub(crate) page: &'a [(usize, State)],
     pub(crate) lie: Option<Lie>,
+    /// Which certificates would be in such a list.
+    pub(crate) covers: &'a dyn Fn(&Certificate) -> bool,
 }
 
 /// What was shown of one certificate.
@@ -126,7 +128,7 @@ impl Judge {
     /// An answer shows some rows of all that the provider says there are.
     pub(crate) fn page(&mut self, source: usize, slice: &Slice, answer: &Answer<'_>) {
         let (now, poll) = (self.right(), self.shown.polls[source][index(slice.window)]);
-        let Answer { all, page, lie } = *answer;
+        let Answer { all, page, lie, covers } = *answer;
         if let Some(lie) = lie {
             self.reach(super::reach::of_lie(lie));
         }
@@ -137,22 +139,24 @@ impl Judge {
         if matches!(lie, Some(Lie::Short | Lie::TotalOff | Lie::Repeated)) {
             return;
         }
-        let listed: BTreeSet<usize> = all.iter().map(|(place, _)| *place).collect();
+        let mut listed = vec![false; self.scene.certificates.len()];
+        for (place, _) in all {
+            listed[*place] = true;
+        }
         let within = |end: i64| {
             slice.within.is_none_or(|(from, to)| (from.seconds()..=to.seconds()).contains(&end))
         };
         for (place, one) in self.scene.certificates.iter().enumerate() {
             let known = &mut self.shown.certificates[place];
-            let is_of =
-                one.source == source && known.states.iter().any(|(_, state)| within(state.end));
-            if is_of && !listed.contains(&place) {
+            let is_of = one.source == source && covers(one);
+            if is_of && !listed[place] && known.states.iter().any(|(_, state)| within(state.end)) {
                 known.miss(poll, now);
             }
         }
     }
 
     /// There was no answer.
-    pub(crate) fn page_failed(&mut self, _source: usize, _slice: &Slice) {
+    pub(crate) fn page_failed(&mut self) {
         self.reach("a page failed");
     }
 

@@ -19,20 +19,20 @@ pub struct App {
 
 /// A refusal by the gateway: `status` and `msg`.
 #[derive(Debug)]
-pub(super) struct Rejection {
+pub struct Rejection {
     pub status: i64,
     pub message: &'static str,
 }
 
 /// What a request for a token answers.
-pub(super) struct Token {
+pub struct Token {
     pub text: String,
     /// Seconds that it has left.
     pub expire: i64,
 }
 
 /// Tokens and what was seen of them.
-pub(super) struct Gateway {
+pub struct Gateway {
     app: App,
     state: Mutex<State>,
 }
@@ -63,12 +63,12 @@ struct TokenRequest {
 
 impl Gateway {
     /// Returns a gateway for an application.
-    pub(super) fn new(app: App) -> Self {
+    pub fn new(app: App) -> Self {
         Self { app, state: Mutex::default() }
     }
 
     /// Answers `token/get`: the same token until it expires.
-    pub(super) fn get(&self, body: &[u8], now_millis: i64) -> Result<Token, Rejection> {
+    pub fn get(&self, body: &[u8], now_millis: i64) -> Result<Token, Rejection> {
         self.check_token_request(body, now_millis)?;
         let now = now_millis.div_euclid(1000);
         let mut state = self.lock();
@@ -78,7 +78,7 @@ impl Gateway {
     }
 
     /// Answers `token/refresh`: a new token for one that is still good. The old one lives on.
-    pub(super) fn refresh(&self, body: &[u8], now_millis: i64) -> Result<Token, Rejection> {
+    pub fn refresh(&self, body: &[u8], now_millis: i64) -> Result<Token, Rejection> {
         let old = self.check_token_request(body, now_millis)?;
         let now = now_millis.div_euclid(1000);
         let mut state = self.lock();
@@ -97,11 +97,7 @@ impl Gateway {
     }
 
     /// Refuses a call that is not signed with a token now, or was seen before.
-    pub(super) fn check_call(
-        &self,
-        request: &Request<'_>,
-        now_millis: i64,
-    ) -> Result<(), Rejection> {
+    pub fn check_call(&self, request: &Request<'_>, now_millis: i64) -> Result<(), Rejection> {
         let header = |name| request.header(name).unwrap_or("");
         let token = header("apim-accesstoken");
         let timestamp = header("apim-timestamp");

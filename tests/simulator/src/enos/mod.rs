@@ -17,14 +17,13 @@ use super::services::Shared;
 use super::wire::Wire;
 use devices::Devices;
 use expression::Expression;
-use gateway::{Gateway, Rejection, Token};
 
 mod devices;
 mod expression;
 mod gateway;
 mod page;
 
-pub use gateway::App;
+pub use gateway::{App, Gateway, Rejection, Token};
 
 /// `EnOS`, and what a test does to it.
 pub struct Enos {
