@@ -21,10 +21,10 @@ use simulator::clock::wall_seconds;
 const CROSSING: u64 = 40_000;
 /// The rung, in seconds.
 const RUNG: i64 = 7 * 86_400;
-/// How long the first event waits for others, in seconds.
-const GROUP_WAIT: f64 = 1.0;
+/// How long the first event waits for others where nothing else is configured, in seconds.
+const GROUP_WAIT: f64 = 30.0;
 /// Seconds until it is crossed: for as long certificates are read and stored.
-const UNTIL: i64 = if cfg!(debug_assertions) { 90 } else { 40 };
+const UNTIL: i64 = if cfg!(debug_assertions) { 110 } else { 60 };
 /// What a room may wait beyond that, in seconds.
 const BUDGET: f64 = 2.0;
 
@@ -122,9 +122,7 @@ fn settings(provider: &Provider) -> Settings {
     };
     let channels: String = ROOMS.iter().map(channel).collect();
     let names: Vec<&str> = ROOMS.iter().map(|(name, ..)| *name).collect();
-    let more = format!(
-        "[alerts]\nladder = [\"7d\"]\ngroup_wait = \"1s\"\n{channels}[[route]]\nchannels = {names:?}\n"
-    );
+    let more = format!("[alerts]\nladder = [\"7d\"]\n{channels}[[route]]\nchannels = {names:?}\n");
     let room = |(name, _, path): &(&str, &str, &str)| {
         (format!("ROOM_{name}"), format!("{}{path}", provider.chat))
     };
