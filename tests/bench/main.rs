@@ -5,8 +5,8 @@
 //!
 //! `cargo bench --bench budgets -- [NAME…] [--scale 100k,1m,10m] [--data usual,varied] [--json FILE]`
 //!
-//! `scan` runs on rows as the vendor's sample has them and on rows written in every way that is legal, unless `--data` names
-//! one of the two. It runs at three sizes unless `--scale` names others, and the other benchmarks at the largest of those; `known` grows one inventory to ten million; `crossing` lets 40 000 certificates cross a rung at once, or fewer; `churn` ends with
+//! `scan` and `pages` run on rows as the vendor's sample has them and on rows written in every way that is legal, unless `--data` names
+//! one of the two. `scan` runs at three sizes unless `--scale` names others, and the other benchmarks at the largest of those; `known` grows one inventory to ten million; `crossing` lets 40 000 certificates cross a rung at once, or fewer; `churn` ends with
 //! proof that the daemon knows what the provider has.
 
 #![expect(
@@ -69,7 +69,7 @@ struct Options {
     scales: Vec<u64>,
     /// The largest of them, or the usual one.
     rows: u64,
-    /// How the rows are written that `scan` reads.
+    /// How the rows are written that `scan` and `pages` read.
     data: Vec<Data>,
     json: Option<std::path::PathBuf>,
 }

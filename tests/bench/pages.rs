@@ -5,42 +5,72 @@ use std::net::TcpStream;
 
 use anyhow::Context as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use crate::Options;
+use crate::process::Process;
 use crate::provider::{INSTANCE, LIST, Provider};
 use crate::report::{Budget, Report};
 use simulator::clock::{utc_date, wall_seconds};
+use simulator::fleet::Data;
 use simulator::{SECRET_ID, SECRET_KEY};
 
 /// Pages that are asked for.
 const PAGES: u64 = 4000;
+/// How often a page is read again in memory.
+const SKIPPED: u64 = 5000;
 /// Rows of a page.
 const LIMIT: u64 = 100;
 /// Connections at a time.
 const CONNECTIONS: usize = 2;
 
-/// Reads pages as fast as a client can that does nothing with them.
+/// Reads pages as fast as a client can that does nothing with them: nobody reads them for less.
 pub(crate) fn measure(options: &Options, report: &mut Report) -> anyhow::Result<()> {
-    let rows = options.rows.max(LIMIT);
-    let provider = Provider::start(rows)?;
+    for &data in &options.data {
+        report.of(data.as_str(), options.rows.max(LIMIT));
+        received(data, options.rows.max(LIMIT), report)?;
+    }
+    if let [one, other] = options.data[..] {
+        report.side_by_side([one.as_str(), other.as_str()]);
+    }
+    Ok(())
+}
+
+fn received(data: Data, rows: u64, report: &mut Report) -> anyhow::Result<()> {
+    let provider = Provider::with(rows, data)?;
     let requests: Vec<Vec<u8>> = (0..PAGES)
         .map(|page| request(&provider.authority, page * (LIMIT - 10) % (rows - LIMIT + 1)))
         .collect();
-    let before = provider.process.cpu()?;
+    let (before, own) = (provider.process.cpu()?, Process::of_itself()?);
     let started = Instant::now();
     let bytes = read(&provider.authority, &requests)?;
     let seconds = started.elapsed().as_secs_f64();
-    let cpu = provider.process.cpu()? - before;
-    let pages = PAGES as f64;
-    report.add("the simulator alone: pages a second", pages / seconds, "1/s", Budget::None);
-    let per_row = bytes as f64 / pages / LIMIT as f64;
-    report.add("  bytes of a row on the wire", per_row, "B", Budget::None);
-    let million = pages * LIMIT as f64 / 1e6;
-    report.add("  its rows a second", million * 1e6 / seconds, "1/s", Budget::None);
+    let (cpu, own) = (provider.process.cpu()? - before, Process::of_itself()? - own);
+    let rows_read = (PAGES * LIMIT) as f64;
+    let million = rows_read / 1e6;
+    report.add("the simulator alone: pages a second", PAGES as f64 / seconds, "1/s", Budget::None);
+    report.add("  bytes of a row on the wire", bytes as f64 / rows_read, "B", Budget::None);
+    report.add("  its rows a second", rows_read / seconds, "1/s", Budget::None);
     report.add("  its CPU per million rows", cpu / million, "s", Budget::None);
+    let what = "receiving them and nothing more: CPU per million rows";
+    report.add(what, own / million, "s", Budget::None);
+    let skipped = skip(&fetch(&provider.authority, 0)?)?;
+    let what = "reading them with serde_json, kept nothing: CPU per million rows";
+    report.add(what, skipped, "s", Budget::None);
     Ok(())
+}
+
+/// Returns the seconds of processor time in which serde reads a million rows of such pages without keeping any.
+fn skip(answer: &[u8]) -> anyhow::Result<f64> {
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n").context("no head")? + 4;
+    let body = answer.get(head..).unwrap_or_default();
+    let before = Process::of_itself()?;
+    for _ in 0..SKIPPED {
+        serde_json::from_slice::<IgnoredAny>(std::hint::black_box(body))?;
+    }
+    Ok((Process::of_itself()? - before) / (SKIPPED * LIMIT) as f64 * 1e6)
 }
 
 /// Shares the requests between connections, and returns the bytes that were received.

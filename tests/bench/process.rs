@@ -33,6 +33,11 @@ impl Process {
         ticks(&self.child.id().to_string(), 11)
     }
 
+    /// Returns the same of this process.
+    pub(crate) fn of_itself() -> anyhow::Result<f64> {
+        ticks("self", 11)
+    }
+
     /// Returns the same of all processes that this one has started and waited for.
     pub(crate) fn of_children() -> anyhow::Result<f64> {
         // `cutime` and `cstime`.

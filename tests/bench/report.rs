@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what this is run for")]
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -96,10 +97,16 @@ impl Report {
     pub(crate) fn side_by_side(&mut self, [one, other]: [&str; 2]) {
         self.set = None;
         println!("\n  {:<66} {one:>12} {other:>12} unit", "side by side");
-        let of = |figure: &&Value, set: &str| figure["set"] == set;
-        for figure in self.figures.iter().filter(|figure| of(figure, one)) {
-            let same = |it: &&Value| it["what"] == figure["what"] && it["size"] == figure["size"];
-            let beside = self.figures.iter().filter(|it| of(it, other)).find(same);
+        let of = |set| self.figures.iter().filter(move |figure| figure["set"] == set);
+        // Several figures have one name, being of one scan or another: both sets have them in one order.
+        let mut seen: HashMap<(u64, &str), usize> = HashMap::new();
+        for figure in of(one) {
+            let name = |it: &'_ Value| (it["size"].clone(), it["what"].clone());
+            let same = |it: &&Value| name(it) == name(figure);
+            let key = (figure["size"].as_u64(), figure["what"].as_str());
+            let before = seen.entry((key.0.unwrap_or_default(), key.1.unwrap_or_default()));
+            let place = before.and_modify(|place| *place += 1).or_default();
+            let beside = of(other).filter(same).nth(*place);
             let show = |figure: &Value| figure["value"].as_f64().map_or_else(String::new, short);
             let size = words(figure["size"].as_u64().unwrap_or_default());
             let what = format!("{size}: {}", figure["what"].as_str().unwrap_or_default());
