@@ -20,7 +20,7 @@ pub fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Vec<_> = pem::blocks(&text)
         .filter_map(|block| match block {
             Block::Certificate(der) => Some(CertificateDer::from(der)),
-            Block::Pkcs7(_) | Block::Other | Block::Broken(_) => None,
+            _ => None,
         })
         .collect();
     if certificates.is_empty() {

@@ -14,7 +14,7 @@ const FIELDS_BEFORE: usize = 3;
 pub fn first_end_in_pem(text: &str) -> Option<Timestamp> {
     match pem::blocks(text).next()? {
         Block::Certificate(der) => end(&der),
-        Block::Pkcs7(_) | Block::Other | Block::Broken(_) => None,
+        _ => None,
     }
 }
 

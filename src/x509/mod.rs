@@ -73,7 +73,7 @@ pub fn facts(der: &[u8]) -> Result<(Facts, &[u8]), String> {
 pub fn first_in_pem(text: &str) -> Option<Facts> {
     match pem::blocks(text).next()? {
         pem::Block::Certificate(der) => facts(&der).ok().map(|(facts, _)| facts),
-        pem::Block::Pkcs7(_) | pem::Block::Other | pem::Block::Broken(_) => None,
+        _ => None,
     }
 }
 

@@ -13,6 +13,8 @@ pub enum Block {
     Certificate(Vec<u8>),
     /// Certificates in PKCS#7, as DER.
     Pkcs7(Vec<u8>),
+    /// A keystore in PKCS#12, as DER.
+    Pkcs12(Vec<u8>),
     /// Something else, whose content was not looked at: a key, a request, a revocation list.
     Other,
     /// A certificate that cannot be decoded.
@@ -24,6 +26,7 @@ pub enum Block {
 enum Content {
     Certificate,
     Pkcs7,
+    Pkcs12,
     Other,
 }
 
@@ -31,6 +34,7 @@ impl Content {
     fn of(label: &str) -> Self {
         match label {
             "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => Self::Certificate,
+            "PKCS12" | "PFX" => Self::Pkcs12,
             "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => Self::Pkcs7,
             _ => Self::Other,
         }
@@ -69,6 +73,7 @@ fn decode(content: Content, body: &str) -> Block {
     match STANDARD.decode(packed) {
         Ok(der) if der.is_empty() => Block::Broken("the certificate is empty"),
         Ok(der) if content == Content::Pkcs7 => Block::Pkcs7(der),
+        Ok(der) if content == Content::Pkcs12 => Block::Pkcs12(der),
         Ok(der) => Block::Certificate(der),
         Err(_) => Block::Broken("the certificate is not base64"),
     }
@@ -112,6 +117,10 @@ mod tests {
             (
                 "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----",
                 vec![Block::Other, three()],
+            ),
+            (
+                "-----BEGIN PKCS12-----\nAQID\n-----END PKCS12-----\n",
+                vec![Block::Pkcs12(vec![1, 2, 3])],
             ),
             (
                 "-----BEGIN PKCS7-----\nAQID\n-----END PKCS7-----\n",

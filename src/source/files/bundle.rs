@@ -16,25 +16,27 @@ const INDEFINITE: &[u8] = &[0x30, 0x80];
 /// Reads every certificate in `bytes`, in order; an error stands for an entry that cannot be read.
 pub(super) fn entries(bytes: &[u8], password: Password<'_>) -> Vec<Result<Facts, String>> {
     if bytes.windows(PEM_MARK.len()).any(|window| window == PEM_MARK) {
-        return pem_entries(bytes);
+        return pem_entries(bytes, password);
     }
     keystore::entries(bytes, password).unwrap_or_else(|| der_entries(bytes))
 }
 
-fn pem_entries(bytes: &[u8]) -> Vec<Result<Facts, String>> {
+fn pem_entries(bytes: &[u8], password: Password<'_>) -> Vec<Result<Facts, String>> {
     match String::from_utf8_lossy(bytes) {
-        Cow::Borrowed(text) => text_entries(text),
+        Cow::Borrowed(text) => text_entries(text, password),
         // Comments in another character set made a copy, which may hold a key.
-        Cow::Owned(text) => text_entries(&Zeroizing::new(text)),
+        Cow::Owned(text) => text_entries(&Zeroizing::new(text), password),
     }
 }
 
-fn text_entries(text: &str) -> Vec<Result<Facts, String>> {
+fn text_entries(text: &str, password: Password<'_>) -> Vec<Result<Facts, String>> {
     pem::blocks(text)
         .flat_map(|block| match block {
             // What follows the certificate in a block is OpenSSL's trust settings.
             Block::Certificate(der) => vec![x509::facts(&der).map(|(facts, _)| facts)],
             Block::Pkcs7(der) => pkcs7_entries(&der),
+            Block::Pkcs12(der) => keystore::entries(&der, password)
+                .unwrap_or_else(|| vec![Err("PKCS#12 in PEM: it is damaged".to_owned())]),
             Block::Broken(why) => vec![Err(why.to_owned())],
             Block::Other => Vec::new(),
         })
@@ -129,6 +131,19 @@ mod tests {
         let pem = format!("-----BEGIN PKCS7-----\n{text}\n-----END PKCS7-----\n");
         let named = "PKCS#7 in BER: convert it with `openssl pkcs7 -print_certs`";
         assert_eq!(why(pem.as_bytes()), (named.to_owned(), 0));
+    }
+
+    #[test]
+    fn a_keystore_in_pem_is_read_with_its_password_and_refused_by_name_without() {
+        let der = include_bytes!("../../../tests/fixtures/keystores/modern.p12");
+        let text = base64::engine::general_purpose::STANDARD.encode(der);
+        let pem = format!("-----BEGIN PKCS12-----\n{text}\n-----END PKCS12-----\n");
+        let opened = entries(pem.as_bytes(), Some(Ok("changeit")));
+        assert!(!opened.is_empty() && opened.iter().all(Result::is_ok), "{opened:?}");
+        let why = entries(pem.as_bytes(), None).remove(0).unwrap_err();
+        assert!(why.starts_with("a keystore in PKCS#12: give its password"), "{why}");
+        let damaged = "-----BEGIN PKCS12-----\nAQID\n-----END PKCS12-----\n";
+        assert!(entries(damaged.as_bytes(), None).remove(0).unwrap_err().contains("damaged"));
     }
 
     #[test]

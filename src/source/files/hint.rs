@@ -6,39 +6,63 @@ use std::path::Path;
 
 use nix::unistd::{Gid, Group, Uid, User, geteuid};
 
-/// Says why a path cannot be read.
+/// What the unit's `ProtectHome=` hides.
+const HIDDEN: [&str; 3] = ["/home", "/root", "/run/user"];
+
+/// Says why a path cannot be read, and what to do. Without marks that a chat would have to take out.
 pub(super) fn why(path: &Path, error: &io::Error) -> String {
     if error.kind() != io::ErrorKind::PermissionDenied {
         return error.to_string();
     }
     let user = user(geteuid());
     let Some((closed, metadata)) = closed_at(path) else {
-        return format!("{error}; notafter runs as `{user}`");
+        return format!("{error}; notafter runs as {user}");
     };
-    let (mode, folder) = (metadata.mode() & 0o7777, metadata.is_dir());
+    let (mode, shown) = (metadata.mode() & 0o7777, super::look::place(closed));
+    if mode == 0 && HIDDEN.iter().any(|hidden| closed == Path::new(hidden)) {
+        return format!(
+            "{error}; the unit hides {shown} (ProtectHome=): keep certificates elsewhere, or open it there"
+        );
+    }
     let gid = Gid::from_raw(metadata.gid());
-    let (group, shown) = (group(gid), super::look::place(closed));
-    let way = way(&user, (gid, &group), (mode, folder), &shown);
+    let group = if is_foreign(gid) { None } else { Some(group(gid)) };
+    let way = way(&user, (gid, group.as_deref()), (mode, metadata.is_dir()), &shown);
     format!(
-        "{error}; notafter runs as `{user}`, and {shown} has mode {mode:04o} and group `{group}`: {way}. Leave out with \
-         `exclude` what holds keys and no certificate"
+        "{error}; notafter runs as {user}, {shown} has mode {mode:04o}: {way}. Leave out with exclude what holds keys and \
+         no certificate"
     )
 }
 
-/// Says how a user is let in: by the group, unless that is one that may do everything.
-fn way(user: &str, (gid, group): (Gid, &str), (mode, folder): (u32, bool), shown: &str) -> String {
+/// Says how a user is let in: by the group, unless that is one that may do everything, or not known.
+fn way(
+    user: &str,
+    (gid, group): (Gid, Option<&str>),
+    (mode, folder): (u32, bool),
+    shown: &str,
+) -> String {
     let (needed, wanted) = if folder { (0o050, "rx") } else { (0o040, "r") };
     if gid.as_raw() == 0 {
-        return format!(
-            "`setfacl -m u:{user}:{wanted} {shown}` lets it read that and nothing else"
-        );
+        return format!("setfacl -m u:{user}:{wanted} {shown} lets it read that and nothing else");
     }
-    let join =
-        format!("add `{user}` to the group `{group}` (`SupplementaryGroups={group}` in the unit)");
-    if mode & needed == needed {
-        return join;
-    }
-    format!("{join}, and open it to the group with `chmod g+{wanted}`")
+    let join = match group {
+        Some(group) => {
+            format!("add {user} to its group {group} (SupplementaryGroups={group} in the unit)")
+        }
+        None => format!(
+            "add {user} to its group, which ls -ld shows outside of the unit (SupplementaryGroups=)"
+        ),
+    };
+    let opened =
+        if mode & needed == needed { String::new() } else { format!(", and chmod g+{wanted}") };
+    join + &opened
+}
+
+/// Returns whether this stands for every group that a namespace of users does not know: that of the unit knows two.
+fn is_foreign(group: Gid) -> bool {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let unknown = read("/proc/sys/kernel/overflowgid").trim().parse() == Ok(group.as_raw());
+    let knows_all = |map: &str| map.split_whitespace().eq(["0", "0", "4294967295"]);
+    unknown && !knows_all(&read("/proc/self/gid_map"))
 }
 
 /// Returns the last part of a path that can be looked at from outside: it, or its content, is what is closed.
@@ -68,7 +92,7 @@ mod tests {
         let text = why(&folder.path().join("a.pem"), &denied);
         let user = user(geteuid());
         for part in [
-            format!("notafter runs as `{user}`"),
+            format!("notafter runs as {user}"),
             format!("{} has mode 0700", folder.path().display()),
             ": ".to_owned()
                 + &way(
@@ -83,28 +107,28 @@ mod tests {
         assert_eq!(why(folder.path(), &io::Error::other("worn out")), "worn out");
     }
 
-    fn gid_of(path: &Path) -> (Gid, &'static str) {
+    fn gid_of(path: &Path) -> (Gid, Option<&'static str>) {
         let gid = Gid::from_raw(path.metadata().unwrap().gid());
-        (gid, group(gid).leak())
+        (gid, Some(group(gid).leak()))
     }
 
     #[test]
     fn nobody_is_told_to_join_the_group_of_root() {
-        let of =
-            |gid, mode, folder| way("notafter", (Gid::from_raw(gid), "g"), (mode, folder), "/a");
+        let of = |gid, mode, folder| {
+            way("notafter", (Gid::from_raw(gid), Some("g")), (mode, folder), "/a")
+        };
         assert_eq!(
             of(0, 0o600, false),
-            "`setfacl -m u:notafter:r /a` lets it read that and nothing else"
+            "setfacl -m u:notafter:r /a lets it read that and nothing else"
         );
         assert_eq!(
             of(0, 0o700, true),
-            "`setfacl -m u:notafter:rx /a` lets it read that and nothing else"
+            "setfacl -m u:notafter:rx /a lets it read that and nothing else"
         );
-        let join = "add `notafter` to the group `g` (`SupplementaryGroups=g` in the unit)";
+        let join = "add notafter to its group g (SupplementaryGroups=g in the unit)";
         assert_eq!(of(7, 0o640, false), join);
-        assert_eq!(
-            of(7, 0o700, true),
-            format!("{join}, and open it to the group with `chmod g+rx`")
-        );
+        let unknown = way("notafter", (Gid::from_raw(65_534), None), (0o640, false), "/a");
+        assert!(unknown.contains("outside of the unit"), "{unknown}");
+        assert_eq!(of(7, 0o700, true), format!("{join}, and chmod g+rx"));
     }
 }

@@ -39,11 +39,19 @@ impl Survey {
                 *best = rank.min(best.clone());
             }
             survey.missing.extend(found.missing);
-            survey.closed.extend(found.closed);
+            for (path, closed) in found.closed {
+                survey.close(path, closed);
+            }
         }
         survey.close_folders();
         survey.files = ranked.into_values().map(|(by_glob, _, path)| (path, !by_glob)).collect();
         survey
+    }
+
+    /// One pattern may end at a folder through which another one leads.
+    fn close(&mut self, path: PathBuf, closed: Closed) {
+        let covers_below = closed.covers_below;
+        self.closed.entry(path).or_insert(closed).covers_below |= covers_below;
     }
 
     /// Leaves out what is below a folder that cannot be walked: the folder stands for it.
@@ -89,6 +97,21 @@ mod tests {
     use std::os::unix::ffi::OsStrExt as _;
 
     use super::*;
+
+    #[test]
+    fn a_folder_that_one_pattern_ends_at_and_another_leads_through_covers_what_is_below() {
+        let closed = |covers_below| Closed {
+            error: std::io::Error::from_raw_os_error(nix::libc::EACCES),
+            covers_below,
+        };
+        for order in [[true, false], [false, true], [true, true]] {
+            let mut survey = Survey::default();
+            for below in order {
+                survey.close("/live".into(), closed(below));
+            }
+            assert!(survey.closed[Path::new("/live")].covers_below, "{order:?}");
+        }
+    }
 
     #[test]
     fn a_name_that_is_not_utf8_is_written_by_its_bytes() {
