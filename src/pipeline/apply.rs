@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::Pipeline;
+use super::completion::complete;
 use super::poll_counts::Counts;
 use super::window_key::{WindowKey, part};
 use crate::expiry::{
@@ -13,7 +14,7 @@ use crate::expiry::{
 };
 use crate::scan::{Candidate, Report, ScanEvent};
 use crate::source::{Page, Slice, Window};
-use crate::store::Audited;
+use crate::store::{Audited, Kept};
 
 impl Pipeline {
     pub(super) async fn apply(
@@ -85,12 +86,12 @@ impl Pipeline {
         let (mut added, renewed) = (0, self.draft.renewed());
         let mut rows = Vec::with_capacity(page.sightings.len());
         let known = self.inventory.recognise(scope, &page.sightings);
-        let mut issuers = self.lost_issuers(scope, page, &known).await?;
+        let mut lacking = self.lacking(scope, page, &known).await?;
         for (place, (seen, known)) in page.sightings.seen().zip(known).enumerate() {
             let row = known.unwrap_or_else(|| {
                 let knows_status = !page.unknown_status.contains(&seen.digests().listed());
                 let (row, change) =
-                    self.apply_sighting(scope, seen, issuers.remove(&place), knows_status);
+                    self.apply_sighting(scope, seen, lacking.remove(&place), knows_status);
                 added += u64::from(change == Change::Added);
                 row
             });
@@ -120,24 +121,24 @@ impl Pipeline {
         }
     }
 
-    /// Applies a sighting that may say something new, and drafts what it changed. `issuer` is one that it lost.
+    /// Applies a sighting that may say something new, and drafts what it changed. `known` is what is known of it where
+    /// it lost something.
     fn apply_sighting(
         &mut self,
         scope: ScopeId,
         seen: Seen<'_>,
-        issuer: Option<String>,
+        known: Option<Kept>,
         knows_status: bool,
     ) -> (RowId, Change) {
         let applied;
         let has_end = seen.not_after().is_some() || seen.status() == Status::Pending;
-        if has_end && knows_status && issuer.is_none() {
+        if has_end && knows_status && known.is_none() {
             applied = self.inventory.apply(scope, &seen.sighting());
             self.draft_sighting(scope, || seen.owned(), &applied);
         } else {
             let mut sighting = seen.owned();
-            if let Some(issuer) = issuer {
-                sighting.signer.clone_from(&issuer);
-                sighting.issuer = issuer;
+            if let Some(known) = known {
+                complete(&mut sighting, known);
             }
             let sighting = self.with_known(scope, sighting, knows_status);
             applied = self.inventory.apply(scope, &sighting);

@@ -1,41 +1,56 @@
-//! What an answer left out for a while is taken from what is known: an issuer, an end, a status that we understand.
+//! What an answer left out for a while is taken from what is known: an issuer, a holder, names, an end, a status that we
+//! understand.
 
 use std::collections::BTreeMap;
 
 use super::Pipeline;
-use crate::expiry::{Facts, RowId, ScopeId, Sighting, Status};
+use crate::expiry::{Facts, Kind, RowId, ScopeId, Sighting, Status};
 use crate::source::Page;
+use crate::store::Kept;
 
-/// What got lost of the sightings of a page, by the sighting's place in it.
-pub(super) type Issuers = BTreeMap<usize, String>;
+/// What is known of certificates of which a page lacks something, by the sighting's place in it.
+pub(super) type Lacking = BTreeMap<usize, Kept>;
 
 impl Pipeline {
-    /// Returns the issuers that sightings of a page lost on the way: of those whose serial and holder are known in the
-    /// scope. `known` are those that say nothing new.
-    pub(super) async fn lost_issuers(
+    /// Returns what is known of those of which sightings of a page lost something on the way that they had before. Of one
+    /// without its issuer it is known which it is by serial and holder. `known` are those that say nothing new.
+    pub(super) async fn lacking(
         &mut self,
         scope: ScopeId,
         page: &Page,
         known: &[Option<RowId>],
-    ) -> anyhow::Result<Issuers> {
-        let new = page.sightings.iter().zip(known).enumerate();
-        let lost = new.filter(|(_, (seen, known))| known.is_none() && seen.issuer.is_empty());
+    ) -> anyhow::Result<Lacking> {
         let mut candidates = Vec::new();
-        for (place, (seen, _)) in lost {
-            let rows = self.inventory.without_issuer(scope, &seen);
-            candidates.extend(rows.into_iter().map(|row| (place, row)));
+        let seen = page.sightings.seen().zip(known).enumerate();
+        for (place, (seen, _)) in seen.filter(|(_, (_, known))| known.is_none()) {
+            let seen = seen.sighting();
+            candidates.extend(self.that_had_more(scope, &seen).into_iter().map(|row| (place, row)));
         }
         if candidates.is_empty() {
-            return Ok(Issuers::new());
+            return Ok(Lacking::new());
         }
         let rows: Vec<RowId> = candidates.iter().map(|(_, row)| *row).collect();
-        let facts = self.facts(&rows).await?;
+        let kept = self.parts.store.kept(&rows).await?;
         let sightings: Vec<Sighting<&str>> = page.sightings.iter().collect();
-        let named = candidates.iter().zip(facts).filter_map(|((place, _), facts)| {
-            let (facts, seen) = (facts?, sightings.get(*place)?);
-            is_of(seen, &facts).then_some((*place, facts.issuer))
+        let lacking = candidates.iter().zip(kept).filter_map(|((place, _), kept)| {
+            let (kept, seen) = (kept?, sightings.get(*place)?);
+            is_of(seen, &kept.facts).then_some((*place, kept))
         });
-        Ok(named.collect())
+        Ok(lacking.collect())
+    }
+
+    /// Returns the certificates that a sighting may be of, if it lacks something that they may have had.
+    fn that_had_more(&self, scope: ScopeId, seen: &Sighting<&str>) -> Vec<RowId> {
+        if !seen.place.is_empty() {
+            // It was read from the certificate itself.
+            return Vec::new();
+        }
+        if seen.issuer.is_empty() {
+            return self.inventory.without_issuer(scope, seen);
+        }
+        let lacks = lacks_a_text(seen) || (seen.kind != Kind::Device && lacks_a_list(seen));
+        let known = lacks.then(|| self.inventory.find(scope, seen.issuer, seen.serial)).flatten();
+        known.into_iter().collect()
     }
 
     /// Gives a sighting what is known and was not said. A certificate never loses its end: an answer without one says
@@ -62,6 +77,41 @@ impl Pipeline {
     }
 }
 
+/// Returns whether a certificate is the one that a sighting is of, as far as the sighting says who presents it.
 fn is_of(seen: &Sighting<&str>, facts: &Facts) -> bool {
-    !facts.issuer.is_empty() && *seen.serial == *facts.serial && *seen.holder == *facts.holder
+    let is_same_holder = seen.holder.is_empty() || *seen.holder == *facts.holder;
+    !facts.issuer.is_empty() && *seen.serial == *facts.serial && is_same_holder
+}
+
+fn lacks_a_text(seen: &Sighting<&str>) -> bool {
+    [seen.holder, seen.unit, seen.common_name].iter().any(|text| text.is_empty())
+}
+
+fn lacks_a_list(seen: &Sighting<&str>) -> bool {
+    seen.names.is_empty() || seen.successors.is_empty()
+}
+
+/// Gives a sighting what its certificate is known with.
+pub(super) fn complete(sighting: &mut Sighting, known: Kept) {
+    if sighting.issuer.is_empty() {
+        sighting.signer.clone_from(&known.facts.issuer);
+    }
+    let Facts { issuer, holder, unit, common_name, .. } = known.facts;
+    for (text, known) in [
+        (&mut sighting.issuer, issuer),
+        (&mut sighting.holder, holder),
+        (&mut sighting.unit, unit),
+        (&mut sighting.common_name, common_name),
+    ] {
+        if text.is_empty() {
+            *text = known;
+        }
+    }
+    for (list, known) in
+        [(&mut sighting.names, known.names), (&mut sighting.successors, known.successors)]
+    {
+        if list.is_empty() {
+            *list = known;
+        }
+    }
 }

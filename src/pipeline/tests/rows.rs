@@ -100,3 +100,76 @@ async fn a_row_that_lost_its_issuer_is_the_certificate_whose_serial_and_holder_a
     bench.save().await;
     assert_eq!(bench.view.borrow().len(), 4);
 }
+
+#[tokio::test]
+async fn a_row_that_lost_its_issuer_and_its_holder_is_the_one_that_an_authority_signed() {
+    let mut bench = Bench::new().await;
+    let (all, ca) =
+        (slice("mqtt-1", Window::All), Sighting { kind: Kind::Ca, ..device("ca", 3000) });
+    bench.scan(&all, vec![ca.clone(), device("a", 5)]).await;
+    bench.save().await;
+    let (issuer, holder) = (String::new(), String::new());
+    let bare = Sighting { signer: String::new(), issuer, holder, ..device("a", 5) };
+    assert_eq!(bench.scan(&all, vec![ca, bare]).await, [], "nothing is missing");
+    bench.save().await;
+    assert_eq!(bench.view.borrow().len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_replaced_stays_replaced_while_its_row_or_its_successors_says_less() {
+    for (older, newer) in [(true, false), (false, true), (true, true)] {
+        let mut bench = Bench::new().await;
+        let all = slice("mqtt-1", Window::All);
+        let whole = |sighting: Sighting| Sighting {
+            holder: "plant".into(),
+            unit: "line-7".into(),
+            ..sighting
+        };
+        let bare = |sighting: Sighting| Sighting {
+            common_name: String::new(),
+            holder: String::new(),
+            ..sighting
+        };
+        let of = |sighting, is_whole| if is_whole { whole(sighting) } else { bare(sighting) };
+        let rows = |older, newer| vec![of(device("a", 5), older), of(device("b", 300), newer)];
+        bench.scan(&all, rows(true, true)).await;
+        bench.pipeline.decide().await.unwrap();
+        bench.restart().await;
+        bench.scan(&all, rows(!older, !newer)).await;
+        bench.pipeline.decide().await.unwrap();
+        bench.save().await;
+        assert_eq!(bench.said().await, [], "{older} {newer}");
+        let known =
+            bench.store.list(&ListQuery { limit: 9, ..ListQuery::default() }).await.unwrap();
+        let known: Vec<_> =
+            known.iter().map(|one| (one.status, &*one.holder, &*one.unit)).collect();
+        let (plant, line) = ("plant", "line-7");
+        assert_eq!(known, [(Status::Superseded, plant, line), (Status::Active, plant, line)]);
+    }
+}
+
+#[tokio::test]
+async fn a_listed_certificate_keeps_its_names_and_links_while_an_answer_lacks_them() {
+    let mut bench = Bench::new().await;
+    let all = slice("mqtt-1", Window::All);
+    let server = |serial: &str, days: i64, links: &[&str]| Sighting {
+        kind: Kind::Server,
+        names: vec!["a.example.com".to_owned()],
+        successors: links.iter().map(|link| (*link).to_owned()).collect(),
+        ..device(serial, days)
+    };
+    bench.scan(&all, vec![server("a", 5, &["b"]), server("b", 300, &[])]).await;
+    bench.pipeline.decide().await.unwrap();
+    let without = Sighting { names: Vec::new(), ..server("a", 5, &[]) };
+    bench.scan(&all, vec![without, server("b", 300, &[])]).await;
+    bench.pipeline.decide().await.unwrap();
+    bench.save().await;
+    assert_eq!(bench.said().await, []);
+    let scope = bench.pipeline.inventory.find_scope("iot", "mqtt-1").unwrap();
+    let row = bench.pipeline.inventory.find(scope, "ca", "a").unwrap();
+    let kept = bench.store.kept(&[row]).await.unwrap().remove(0).unwrap();
+    assert_eq!(
+        (kept.names, kept.successors),
+        (vec!["a.example.com".to_owned()], vec!["b".to_owned()])
+    );
+}
