@@ -51,6 +51,10 @@ pub(super) async fn ask(name: &str, source: &dyn Source, rights: &Rights) -> (bo
         let answer = source.confirm(&slice.scope, "", serial).await;
         seen.point_read(&slice.scope, answer);
     }
+    if let Some(serial) = seen.serial.take_if(|_| source.tells_use()) {
+        // What it answers does not matter here, nor whether it has the answer already: what it refuses is counted.
+        source.bound(&[serial]).await;
+    }
     let mut lines = seen.failures;
     for action in rights.refused(name) {
         lines.push(format!("may not {action}: the provider refuses it to these credentials"));
@@ -110,8 +114,10 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
+    use crate::expiry::{Bound, Sighting, Status};
 
     const POINT_READ: Action = Action::new("DescribeOne");
+    const BOUND: Action = Action::new("CreateBinding");
 
     /// A provider that lists two scopes of 20 000, or refuses.
     struct Fake<'a> {
@@ -139,7 +145,22 @@ mod tests {
             if self.refuses == Some("page") && &*slice.scope == "mqtt-2" {
                 return Err(refused());
             }
-            Ok(Page { total: 20_000, ..Page::default() })
+            let bound = (self.refuses == Some("bound")).then(|| Sighting {
+                serial: "a".to_owned(),
+                ..Sighting::bare(Kind::Server, Status::Active)
+            });
+            let sightings = bound.into_iter().collect();
+            Ok(Page { total: 20_000, sightings, ..Page::default() })
+        }
+
+        fn tells_use(&self) -> bool {
+            self.refuses == Some("bound")
+        }
+
+        async fn bound(&self, serials: &[String]) -> Vec<Option<Bound>> {
+            assert_eq!(serials, ["a"]);
+            self.rights.request("iot", BOUND, Outcome::Refused, 0.1);
+            vec![Some(Bound::Unknown)]
         }
 
         async fn confirm(
@@ -148,8 +169,10 @@ mod tests {
             _: &str,
             serial: &str,
         ) -> Result<Presence, SourceError> {
-            assert_eq!((scope, serial), ("mqtt-1", NO_SERIAL));
+            let known = if self.refuses == Some("bound") { "a" } else { NO_SERIAL };
+            assert_eq!((scope, serial), ("mqtt-1", known));
             match self.refuses {
+                Some("bound") => Ok(Presence::Present),
                 Some("confirm") => Err(refused()),
                 Some("silent") => {
                     self.rights.request("iot", POINT_READ, Outcome::Refused, 0.1);
@@ -191,6 +214,12 @@ mod tests {
                 2,
                 false,
                 "may not DescribeOne: the provider refuses it to these credentials".to_owned(),
+            ),
+            (
+                Some("bound"),
+                2,
+                false,
+                "may not CreateBinding: the provider refuses it to these credentials".to_owned(),
             ),
         ] {
             assert_eq!(asked(refuses, scopes).await, (good, said), "{refuses:?}");
