@@ -21,7 +21,7 @@ pub fn is_hostname(text: &str) -> bool {
 
 /// Maps `text` to an alphabet that means nothing in any chat dialect, in at most `max_chars` characters.
 ///
-/// Host names pass unchanged. Elsewhere letters, digits, space and `. - _ : = , ( )` are kept, and `/` where it begins no
+/// Host names pass unchanged. Elsewhere letters, digits, space and `. - _ : = , ( ) ' +` are kept, and `/` where it begins no
 /// address, so that paths and distinguished names stay readable. Every other character becomes `%XX` of its UTF-8 bytes, so that no mention, link, tag, line break or bidirectional control
 /// survives and the original can still be read.
 pub fn inert(text: &str, max_chars: usize) -> String {
@@ -97,7 +97,7 @@ fn push(out: &mut String, c: char) -> usize {
 
 /// Appends one character in its inert form and returns how many characters that took.
 fn push_inert(out: &mut String, c: char) -> usize {
-    let plain = matches!(c, ' ' | '.' | '-' | '_' | ':' | '=' | ',' | '(' | ')');
+    let plain = matches!(c, ' ' | '.' | '-' | '_' | ':' | '=' | ',' | '(' | ')' | '\'' | '+');
     if plain || (c.is_alphanumeric() && !INVISIBLE.contains(&c)) {
         return push(out, c);
     }
@@ -155,6 +155,7 @@ mod tests {
             ("a\u{202E}b\u{200B}\u{3164}\n", "a%E2%80%AEb%E2%80%8B%E3%85%A4%0A"),
             ("*.*.example.com", "%2A.%2A.example.com"),
             ("C=JP, O=SECOM (a): x", "C=JP, O=SECOM (a): x"),
+            ("O=Let's Encrypt+1", "O=Let's Encrypt+1"),
             ("/etc/ssl/a.pem", "/etc/ssl/a.pem"),
             ("//evil.test", "/%2Fevil.test"),
             ("", ""),
@@ -227,7 +228,7 @@ mod tests {
             prop_assert!(out.chars().count() <= max);
             let body = if is_hostname(&text) { out.trim_start_matches("*.") } else { &out };
             let dangerous = |c: char| {
-                !(c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '_' | ':' | '=' | ',' | '(' | ')' | '/' | '%' | '…')) || INVISIBLE.contains(&c)
+                !(c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '_' | ':' | '=' | ',' | '(' | ')' | '\'' | '+' | '/' | '%' | '…')) || INVISIBLE.contains(&c)
             };
             prop_assert!(!body.contains(dangerous), "{out:?}");
             prop_assert!(!body.contains("//"), "{out:?}");

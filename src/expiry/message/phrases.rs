@@ -167,7 +167,8 @@ impl Phrases {
             Topic::ChannelDown { code, .. } | Topic::NotificationDead { code, .. } => code,
             Topic::ClockSuspect { detail }
             | Topic::Endpoint { news: EndpointNews::Invalid(Invalid { detail, .. }), .. } => detail,
-            Topic::Endpoint { news: EndpointNews::Unreachable { error }, .. } => error,
+            Topic::Endpoint { news: EndpointNews::Unreachable { error }, .. }
+            | Topic::PlaceUnreadable { error, .. } => error,
             _ => "",
         };
         let headline = self.headline(event);
