@@ -4,10 +4,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Catalog, CatalogError, Entry, Moment};
 use crate::expiry::{
-    Bound, Cover, Event, Facts, Kind, Notified, RowId, Rung, Snooze, Status, Timestamp, Topic,
-    View, has_long_ended, severity,
+    Bound, Condition, Cover, Event, Facts, Kind, Notified, RowId, Rung, Snooze, Status, Timestamp,
+    Topic, View, has_long_ended, severity,
 };
-use crate::store::{AuditQuery, Audited, Decided, OutboxEntry, ScanRecord};
+use crate::store::{AuditQuery, Audited, Decided, OutboxEntry, Saved, ScanRecord};
 
 /// A near window reaches so far back and ahead, in seconds.
 const NEAR: std::ops::RangeInclusive<i64> = -30 * 86_400..=45 * 86_400;
@@ -50,6 +50,8 @@ pub struct Standing {
     pub served_nowhere: bool,
     /// Where its provider uses it, if it was asked.
     pub bound: Option<Bound>,
+    /// Since when its place cannot be read: what is known of it is from before.
+    pub hidden_since: Option<Timestamp>,
 }
 
 /// Asks how a certificate stands.
@@ -57,6 +59,8 @@ pub struct Standing {
 pub struct StandingRequest {
     /// The certificate.
     pub row: RowId,
+    /// Its source and place.
+    pub place: (String, String),
     /// Where the answer goes.
     pub answer: oneshot::Sender<Standing>,
 }
@@ -107,8 +111,8 @@ impl Catalog {
         let Some(entry) = self.one(id).await? else { return Ok(None) };
         let moment = self.moment();
         let standing = match standings {
-            Some(standings) => ask(standings, entry.row).await.ok_or(CatalogError::Stopping)?,
-            None => self.stored_standing(entry.row).await?,
+            Some(standings) => ask(standings, &entry).await.ok_or(CatalogError::Stopping)?,
+            None => self.stored_standing(&entry).await?,
         };
         let scans = self.scans_of(&entry.facts, moment.now).await?;
         let messages = self.store.said_of(id).await?;
@@ -147,13 +151,18 @@ impl Catalog {
         Ok(found)
     }
 
-    async fn stored_standing(&self, row: RowId) -> Result<Standing, CatalogError> {
-        let saved = self.store.saved().await?;
-        let notified = saved.ledger.into_iter().find(|(known, _)| *known == row);
-        let mut bound = saved.conditions.iter().filter_map(|(key, _)| Bound::of_key(key));
+    async fn stored_standing(&self, entry: &Entry) -> Result<Standing, CatalogError> {
+        let Saved { ledger, conditions, .. } = self.store.saved().await?;
+        let notified = ledger.into_iter().find(|(known, _)| *known == entry.row);
+        let mut bound = conditions.iter().filter_map(|(key, _)| Bound::of_key(key));
+        let Facts { source, place, .. } = &entry.facts;
+        let hides = |(key, _): &&(String, Timestamp)| {
+            Condition::from_key(key).is_some_and(|condition| condition.hides(source, place))
+        };
         Ok(Standing {
             notified: notified.map(|(_, said)| said),
-            bound: bound.find(|(known, _)| *known == row).map(|(_, bound)| bound),
+            bound: bound.find(|(known, _)| *known == entry.row).map(|(_, bound)| bound),
+            hidden_since: conditions.iter().filter(hides).map(|(_, since)| *since).min(),
             ..Standing::default()
         })
     }
@@ -237,9 +246,10 @@ impl Catalog {
 }
 
 /// Returns how a certificate stands; nothing when nobody answers any more.
-async fn ask(standings: &mpsc::Sender<StandingRequest>, row: RowId) -> Option<Standing> {
+async fn ask(standings: &mpsc::Sender<StandingRequest>, entry: &Entry) -> Option<Standing> {
     let (answer, answered) = oneshot::channel();
-    standings.send(StandingRequest { row, answer }).await.ok()?;
+    let place = (entry.facts.source.clone(), entry.facts.place.clone());
+    standings.send(StandingRequest { row: entry.row, place, answer }).await.ok()?;
     answered.await.ok()
 }
 

@@ -84,6 +84,12 @@ fn print(story: &Explained, out: &mut dyn Write) -> io::Result<()> {
         line("ended before", format!("{} until {}", known(&end.not_after), known(&end.until)))?;
     }
     line("seen", format!("first {}, last {}", known(&story.first_seen), known(&story.last_seen)))?;
+    if let Some(since) = &story.unreadable_since {
+        line(
+            "unreadable",
+            format!("its place cannot be read since {since}: what is known is from before"),
+        )?;
+    }
     for scan in &story.scans {
         let proven = if scan.proven { "proven" } else { "not proven" };
         let error = scan.error.as_deref().map(|error| format!(": {}", printable(error)));

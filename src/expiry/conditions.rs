@@ -98,6 +98,17 @@ impl Condition {
         }
     }
 
+    /// Returns whether it keeps what is in a place from being seen: that place, or a folder above it.
+    pub fn hides(&self, source: &str, place: &str) -> bool {
+        match self {
+            Self::Place(name, path) | Self::Unreachable(name, path) if name == source => {
+                let rest = place.strip_prefix(path.trim_end_matches('/'));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+            _ => false,
+        }
+    }
+
     /// Returns how much it asks of the reader.
     const fn severity(&self) -> Severity {
         match self {
@@ -179,6 +190,12 @@ impl Conditions {
         self.raised.contains_key(condition)
     }
 
+    /// Returns since when a place is not seen, if that was reported.
+    pub fn hidden_since(&self, source: &str, place: &str) -> Option<Timestamp> {
+        let hides = |(condition, _): &(&Condition, &Timestamp)| condition.hides(source, place);
+        self.raised.iter().filter(hides).map(|(_, since)| *since).min()
+    }
+
     /// Returns everything that was raised and is not over.
     pub fn held(&self) -> impl Iterator<Item = &Condition> {
         self.raised.keys()
@@ -250,6 +267,26 @@ impl Conditions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_hidden_by_itself_and_by_the_folder_above_it() {
+        let of = |path: &str| Condition::Place("disk".to_owned(), path.to_owned());
+        for (path, hides) in [
+            ("/live/a.pem", true),
+            ("/live", true),
+            ("/live/", true),
+            ("/liv", false),
+            ("/other", false),
+        ] {
+            assert_eq!(of(path).hides("disk", "/live/a.pem"), hides, "{path}");
+            assert!(!of(path).hides("else", "/live/a.pem"));
+        }
+        let mut conditions = Conditions::default();
+        assert_eq!(conditions.hidden_since("disk", "/live/a.pem"), None);
+        let at = Timestamp::from_seconds(7);
+        assert!(conditions.restore(&of("/live").key(), at));
+        assert_eq!(conditions.hidden_since("disk", "/live/a.pem"), Some(at));
+    }
 
     #[test]
     fn keys_come_back_as_the_conditions_they_stand_for() {

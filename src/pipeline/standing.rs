@@ -19,6 +19,7 @@ impl Pipeline {
             is_served: self.inventory.is_served(row),
             served_at: self.inventory.served_at(row),
             bound: self.inventory.bound(row).cloned(),
+            hidden_since: self.checks.hidden_since(&request.place.0, &request.place.1),
             served_nowhere: self.inventory.is_served_nowhere(row, &self.looked),
         };
         if request.answer.send(standing).is_err() {

@@ -22,6 +22,9 @@ pub struct Explained {
     /// When the last proven scan ended that it is in.
     #[schema(required, format = DateTime)]
     pub last_seen: Option<String>,
+    /// Since when its place cannot be read: what is known of it is from before.
+    #[schema(required, format = DateTime)]
+    pub unreadable_since: Option<String>,
     /// The last scans of what it is in, with their proof.
     pub scans: Vec<SeenBy>,
     /// Ends that it had before, the oldest first; ten at most.
@@ -195,6 +198,7 @@ impl Explained {
             names: story.entry.names.clone(),
             first_seen: rfc3339(story.entry.first_seen),
             last_seen: story.last_seen.and_then(rfc3339),
+            unreadable_since: story.standing.hidden_since.and_then(rfc3339),
             scans: story.scans.iter().map(SeenBy::of).collect(),
             former_ends: story.former_ends.iter().map(former_end).collect(),
             successor: successor.map(|(entry, _)| Other::of(entry)),
