@@ -197,6 +197,15 @@ channels = ["ops"]
                 "`store.url` stays sqlite:notafter.db until the next start"
             ]
         );
+        let web = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(web.path(), "basic_auth_users: {}\n").unwrap();
+        for (key, value) in
+            [("socket", "\"/run/other.sock\""), ("web_config_file", &*format!("{:?}", web.path()))]
+        {
+            let moved = read(&format!("server.{key} = {value}\n{TEXT}"));
+            let said = until_restart(&started, &moved);
+            assert!(said.len() == 1 && said[0].contains(key), "{key}: {said:?}");
+        }
         assert_eq!(until_restart(&started, &started), [""; 0]);
     }
 }
