@@ -36,7 +36,7 @@ pub use service::asked_to_end;
 pub use wiring::Wiring;
 
 use self::core::{drain, early};
-use auditing::keep_audit;
+use auditing::keep_history;
 use indexing::keep_names;
 use reload::{Reload, rehearsal};
 use wiring::StoreNames;
@@ -147,14 +147,14 @@ impl App {
             hosts: hosts.subscribe(),
             max_series_per_source: limit.subscribe(),
         };
-        let address = listener.local_addr()?;
+        let (address, stop) = (listener.local_addr()?, CancellationToken::new());
         let (known, mut edges) = (state.view.clone(), JoinSet::new());
-        let stop = CancellationToken::new();
         let served = web::serve(listener, socket, state, stop.clone());
         edges.spawn(async move { served.await.map_err(Into::into) });
         let wishes = (ordered, asked, wanted, asked_for);
         wiring::pass_on_wishes(&mut edges, wishes, &readers.commands, &stop);
-        edges.spawn(keep_audit(parts.clone(), self.plan.config.audit_max, stop.clone()));
+        let (kept, trusted) = (self.plan.config.audit_max, readers.clock_trusted);
+        edges.spawn(keep_history(parts.clone(), kept, trusted, stop.clone()));
         edges.spawn(keep_names(store, known.clone(), readers.under_way, stop.clone()));
         service::watch(&mut edges, readers.pulse, stop.clone());
         let core = service::extending(Core::start(wiring, &self.plan)).await?;

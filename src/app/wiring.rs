@@ -41,6 +41,8 @@ pub(super) struct Wires {
     pub(super) link_key: watch::Sender<Option<LinkKey>>,
     /// What is snoozed.
     pub(super) snoozes: watch::Receiver<Arc<Snoozes>>,
+    /// Whether the machine's clock is trusted.
+    pub(super) clock_trusted: watch::Receiver<bool>,
     /// The event of the canary that somebody waits for.
     pub(super) canary: watch::Receiver<Option<String>>,
     /// How many scans are under way.
@@ -71,6 +73,8 @@ pub struct Readers {
     pub exposition: Arc<Exposition>,
     /// Whether the store takes what is written.
     pub writable: watch::Receiver<bool>,
+    /// Whether the machine's clock is trusted.
+    pub clock_trusted: watch::Receiver<bool>,
     /// How many scans are under way.
     pub under_way: watch::Receiver<usize>,
     /// The channels.
@@ -97,6 +101,7 @@ impl Wiring {
             sources: watch::Sender::default(),
             outbox: watch::Sender::new(0),
             writable: watch::Sender::new(true),
+            clock_trusted: watch::Sender::new(false),
             snoozes: watch::Sender::default(),
             canary: watch::Sender::default(),
             troubles: watch::Sender::default(),
@@ -119,6 +124,7 @@ impl Wiring {
                 commands,
                 commits,
                 snoozes: outputs.snoozes.subscribe(),
+                clock_trusted: outputs.clock_trusted.subscribe(),
                 canary: outputs.canary.subscribe(),
                 link_key: watch::Sender::default(),
                 vital,
@@ -150,6 +156,7 @@ impl Wiring {
             sources: self.outputs.sources.subscribe(),
             exposition: Arc::clone(&self.outputs.exposition),
             writable: self.outputs.writable.subscribe(),
+            clock_trusted: self.outputs.clock_trusted.subscribe(),
             under_way: self.wires.under_way.subscribe(),
             outlets: self.wires.outlets.subscribe(),
             snoozes: self.outputs.snoozes.subscribe(),
@@ -251,6 +258,7 @@ pub(super) fn shared(wires: &Wires, reports: &mpsc::Sender<Report>) -> Shared {
         reports: reports.clone(),
         commits: wires.commits.clone(),
         snoozes: wires.snoozes.clone(),
+        clock_trusted: wires.clock_trusted.clone(),
         canary: wires.canary.clone(),
         link_key: *wires.link_key.borrow(),
     }

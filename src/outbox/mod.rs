@@ -7,7 +7,7 @@
 //! process stopped, with the same id. One message is in flight at a time, which keeps order.
 //!
 //! Reading order: `worker` (the loop), `daily` (what goes together), `job` (what is sent next), `policy` (what follows from an attempt), `health` (what
-//! is said of the channel), `quiet` (what is snoozed), `trial` (a test that somebody asks for), `canary` (one that goes the whole way), `pace` (how fast a destination may be used), `rounds` (what is told
+//! is said of the channel), `quiet` (what is snoozed), `clock` (what waits for the right time), `trial` (a test that somebody asks for), `canary` (one that goes the whole way), `pace` (how fast a destination may be used), `rounds` (what is told
 //! again to those who forget).
 
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 mod asked;
 mod canary;
+mod clock;
 mod counts;
 mod daily;
 mod health;
@@ -154,6 +155,8 @@ pub struct Shared {
     pub link_key: Option<LinkKey>,
     /// What is snoozed.
     pub snoozes: watch::Receiver<Arc<Snoozes>>,
+    /// Whether the machine's clock is trusted: by one that is not nothing is told of when something ends.
+    pub clock_trusted: watch::Receiver<bool>,
     /// The event of the canary that somebody waits for.
     pub canary: watch::Receiver<Option<String>>,
 }

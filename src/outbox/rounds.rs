@@ -22,6 +22,7 @@ pub struct Rounds {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     snoozes: watch::Receiver<Arc<Snoozes>>,
+    clock_trusted: watch::Receiver<bool>,
     every: Duration,
 }
 
@@ -30,14 +31,19 @@ impl Rounds {
     pub fn of(settings: Settings, channel: Arc<dyn Channel>, shared: &Shared) -> Option<Self> {
         let (store, clock) = (Arc::clone(&shared.store), Arc::clone(&shared.clock));
         let every = channel.resend()?;
-        let snoozes = shared.snoozes.clone();
-        Some(Self { settings, channel, store, clock, snoozes, every })
+        let (snoozes, clock_trusted) = (shared.snoozes.clone(), shared.clock_trusted.clone());
+        Some(Self { settings, channel, store, clock, snoozes, clock_trusted, every })
     }
 
-    /// Tells at once, since nobody knows how long the process was away, and then in each round until `stop`.
+    /// Tells at once, since nobody knows how long the process was away, and then in each round until `stop`; not by a clock
+    /// that is wrong, by which what is told would stand for who knows how long.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let round = async {
+                let mut trusted = self.clock_trusted.clone();
+                if trusted.wait_for(|trusted| *trusted).await.is_err() {
+                    return std::future::pending().await;
+                }
                 if let Err(error) = self.tell().await {
                     tracing::debug!(channel = %self.settings.name, %error, "a round was left out");
                 }

@@ -18,6 +18,7 @@ use crate::store::{
 };
 
 mod canary;
+mod clock;
 mod channels;
 mod gather;
 mod refused;
@@ -241,6 +242,7 @@ struct Bench {
     commits: watch::Sender<u64>,
     snoozes: watch::Sender<Arc<Snoozes>>,
     canary: watch::Sender<Option<String>>,
+    clock_trusted: watch::Sender<bool>,
     reports: mpsc::Receiver<Report>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -255,6 +257,7 @@ impl Bench {
         let (commits, commits_seen) = watch::channel(0);
         let (snoozes, snoozes_seen) = watch::channel(Arc::default());
         let (canary, canary_seen) = watch::channel(None);
+        let (clock_trusted, clock_trusted_seen) = watch::channel(true);
         let (reports_sender, reports) = mpsc::channel(8);
         let shared = Shared {
             store: Arc::clone(&store) as Arc<dyn Store>,
@@ -266,6 +269,7 @@ impl Bench {
             commits: commits_seen,
             link_key: Some([7; 32]),
             snoozes: snoozes_seen,
+            clock_trusted: clock_trusted_seen,
             canary: canary_seen,
         };
         let (stop, tasks) = (CancellationToken::new(), JoinSet::new());
@@ -290,6 +294,7 @@ impl Bench {
             commits,
             snoozes,
             canary,
+            clock_trusted,
             reports,
             stop,
             tasks,

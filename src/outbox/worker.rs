@@ -10,13 +10,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::asked::Trials;
+use super::clock::{clock_turned, keep_timeless};
 use super::health::{Fault, Health};
 use super::job::Job;
 use super::pace::Pacer;
 use super::policy::{Attempt, Decision, Streak, later};
 use super::{DEAD, DELIVERED, Report, Settings, Shared};
 use crate::channel::{Channel, Page, Receipt, SendError, TestAnswer};
-use crate::expiry::{Severity, Timestamp};
+use crate::expiry::Timestamp;
 use crate::store::{BatchUpdate, ChannelState, Pending, StoreError, Verdict};
 
 /// Events that are looked at while they wait.
@@ -144,7 +145,7 @@ impl Worker {
             self.say_down(fault, stop).await;
         }
         let turn = self.pacer.until_next(self.channel.pace());
-        let wait = self.until_due(&pending).max(turn);
+        let wait = self.until_due(&pending).await?.max(turn);
         if self.refuse_canary(&pending, wait, stop).await? {
             return Ok(Some(Duration::ZERO));
         }
@@ -154,7 +155,7 @@ impl Worker {
         if pending.len() >= MOST_EVENTS {
             pending = self.waiting(MOST_AT_ONCE).await?.0;
         }
-        let newest = pending.last().map_or(0, |one| one.delivery);
+        let (newest, _) = self.shared.store.came_after(&self.settings.name, i64::MAX).await?;
         let mut job = Job::of(pending, self.shared.clock.now());
         let store = &*self.shared.store;
         let is_new = job
@@ -176,8 +177,7 @@ impl Worker {
             let mut pending = self.shared.store.pending(&self.settings.name, limit).await?;
             let (all, now) = (pending.len(), self.shared.clock.now());
             let taken = self.take_back(&mut pending).await?;
-            let first = self.settings.hold.take_out(&mut pending, now);
-            let first = self.leave_out(&mut pending, now).await?.into_iter().chain(first).min();
+            let first = self.hold_back(&mut pending, now).await?;
             self.choose(&mut pending);
             if !pending.is_empty() || all < limit {
                 self.count(&pending, all.saturating_sub(taken)).await?;
@@ -189,20 +189,34 @@ impl Worker {
         }
     }
 
+    /// Takes out what is not to be said now, and answers when the first of that is.
+    async fn hold_back(
+        &self,
+        pending: &mut Vec<Pending>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        if !self.clock_is_trusted() {
+            keep_timeless(pending);
+            return Ok(None);
+        }
+        let muted = self.settings.hold.take_out(pending, now);
+        Ok(self.leave_out(pending, now).await?.into_iter().chain(muted).min())
+    }
+
     /// Returns how long it is until the next attempt.
-    fn until_due(&mut self, pending: &[Pending]) -> Duration {
+    async fn until_due(&mut self, pending: &[Pending]) -> Result<Duration, StoreError> {
         let Some(at) = self.retry_at else {
             let resumes = pending.iter().any(|one| one.batch.is_some());
-            return if resumes { Duration::ZERO } else { self.gather(pending) };
+            return Ok(if resumes { Duration::ZERO } else { self.gather(pending) });
         };
         let wait = at.saturating_duration_since(Instant::now());
-        let Some((tried, newest)) = self.tried else { return wait };
-        let is_new =
-            |one: &Pending| one.delivery > newest && one.event.severity == Severity::Critical;
-        if pending.iter().any(is_new) {
-            return wait.min((tried + PULL).saturating_duration_since(Instant::now()));
+        let Some((tried, newest)) = self.tried else { return Ok(wait) };
+        // What is new may stand behind more than goes into a message.
+        let (_, critical) = self.shared.store.came_after(&self.settings.name, newest).await?;
+        if critical {
+            return Ok(wait.min((tried + PULL).saturating_duration_since(Instant::now())));
         }
-        wait
+        Ok(wait)
     }
 
     /// Sends a message and records what follows. Cut off by `stop`, it records nothing.
@@ -444,6 +458,7 @@ impl Worker {
                 None => std::future::pending().await,
             }
         };
+        let turned = clock_turned(&mut self.shared.clock_trusted);
         let committed = async {
             if self.shared.commits.changed().await.is_err() {
                 // The pipeline has ended; what is left is still delivered.
@@ -455,6 +470,7 @@ impl Worker {
             () = stop.cancelled() => None,
             asked = self.trials.next() => Some(asked),
             () = over => None,
+            () = turned => None,
             () = committed => None,
         };
         if let Some(answer) = asked {

@@ -292,6 +292,9 @@ mod tests {
         async fn pending(&self, _: &str, _: usize) -> Result<Vec<Pending>, StoreError> {
             unreachable!("it only writes")
         }
+        async fn came_after(&self, _: &str, _: i64) -> Result<(i64, bool), StoreError> {
+            unreachable!("it only writes")
+        }
         async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
             unreachable!("it only writes")
         }
@@ -364,7 +367,11 @@ mod tests {
         async fn audit(&self, _: &AuditQuery) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
             unreachable!("it only writes")
         }
-        async fn trim_audit(&self, _: Timestamp, _: u64) -> Result<(AuditSize, bool), StoreError> {
+        async fn forget_old(
+            &self,
+            _: Option<Timestamp>,
+            _: u64,
+        ) -> Result<(AuditSize, bool), StoreError> {
             unreachable!("it only writes")
         }
         async fn former_ends(&self, _: RowId) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {

@@ -24,7 +24,7 @@ impl Pipeline {
     pub(super) async fn decide(&mut self) -> anyhow::Result<()> {
         let moment = self.moment();
         let now = moment.wall;
-        let clock = self.checks.check_clock(moment);
+        let clock = self.look_at_clock(moment);
         self.report(clock);
         self.publish_troubles();
         if !self.checks.clock_is_trusted() {
@@ -44,6 +44,19 @@ impl Pipeline {
         self.notify_reminders(now).await?;
         self.notify_ahead(now).await?;
         self.notify_digest(now).await
+    }
+
+    /// Checks the machine's clock, and shows whether it is trusted.
+    pub(super) fn look_at_clock(&mut self, moment: Moment) -> Option<Transition> {
+        let transition = self.checks.check_clock(moment);
+        let trusted = self.checks.clock_is_trusted();
+        self.outputs.clock_trusted.send_if_modified(|shown| {
+            *shown != trusted && {
+                *shown = trusted;
+                true
+            }
+        });
+        transition
     }
 
     /// Ladders may ask who issued a certificate, and a start reads no issuers back: looks up one of each, once.
@@ -313,23 +326,26 @@ impl Pipeline {
             let occasion = occasion(&topic, since);
             self.event(severity, topic, &occasion)
         });
-        let reason = if raised.is_some() { "began" } else { "ended" };
-        let channels = match &event {
-            Some(event) => self.choose(event, reason),
-            None => Vec::new(),
-        };
         match (raised, event) {
-            (None, event) => {
-                let at = self.parts.clock.now();
-                self.draft.post(Post::Over { key: key.clone(), at, event, channels });
-            }
+            (None, event) => self.tell_over(&key, event),
             (Some(_), Some(event)) => {
+                let channels = self.choose(&event, "began");
                 let about = About::Condition(key.clone());
                 self.draft.post(Post::Say { event, channels, about });
             }
             (Some(_), None) => {}
         }
         self.draft.condition(key, raised);
+    }
+
+    /// A condition is over: whoever was told that it began is told of that, and nobody else.
+    fn tell_over(&mut self, key: &str, event: Option<Event>) {
+        if let Some(event) = &event {
+            self.parts.metrics.event(event.kind(), "ended");
+            self.draft.decided(event, "ended", &[]);
+        }
+        let (key, at, channels) = (key.to_owned(), self.parts.clock.now(), self.channel_names());
+        self.draft.post(Post::Over { key, at, event, channels });
     }
 
     pub(super) fn event(&self, severity: Severity, topic: Topic, occasion: &Occasion) -> Event {

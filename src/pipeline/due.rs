@@ -69,7 +69,7 @@ impl Pipeline {
         self.settle().await?;
         let was_trusted = self.checks.clock_is_trusted();
         let moment = self.moment();
-        let mut turned = Vec::from_iter(self.checks.check_clock(moment));
+        let mut turned = Vec::from_iter(self.look_at_clock(moment));
         let is_trusted = was_trusted && self.checks.clock_is_trusted();
         if is_trusted {
             turned.extend(self.checks.check_offsets(moment));

@@ -191,6 +191,8 @@ pub struct Outputs {
     pub snoozes: watch::Sender<Arc<Snoozes>>,
     /// Whether the store takes what is written.
     pub writable: watch::Sender<bool>,
+    /// Whether the machine's clock is trusted. It is not before it was looked at.
+    pub clock_trusted: watch::Sender<bool>,
     /// The event of the canary that is on its way.
     pub canary: watch::Sender<Option<String>>,
     /// What keeps the daemon from being well, in words.

@@ -244,6 +244,7 @@ async fn restored_at(
     let random = Arc::new(SystemRandom);
     let parts = Parts { store, metrics, clock, random };
     let outputs = Outputs {
+        clock_trusted: watch::Sender::new(false),
         view: watch::Sender::new(Arc::new(Inventory::new().view())),
         sources: watch::Sender::default(),
         outbox: watch::Sender::new(0),

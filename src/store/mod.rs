@@ -19,7 +19,8 @@ mod types;
 #[cfg(test)]
 mod conformance;
 
-pub use audit::{AUDIT_KEPT, AuditEntry, AuditQuery, AuditSize, Audited, Decided, SHORT, Verdict};
+use audit::AUDIT_KEPT;
+pub use audit::{AuditEntry, AuditQuery, AuditSize, Audited, Decided, SHORT, Verdict};
 pub use entries::{EntryQuery, OutboxAnswer, OutboxEntry, OutboxOrder, OutboxRequest, Standing};
 pub use memory::Memory;
 pub use observed::{Call, Observed, Observer};
@@ -67,6 +68,9 @@ pub trait Store: Send + Sync {
     /// Reads what a channel has still to deliver, oldest first, frozen batches included; not the dead.
     async fn pending(&self, channel: &str, limit: usize) -> Result<Vec<Pending>, StoreError>;
 
+    /// Tells the newest of what a channel has still to deliver, and whether something critical came after a delivery.
+    async fn came_after(&self, channel: &str, delivery: i64) -> Result<(i64, bool), StoreError>;
+
     /// Counts what each channel has still to deliver, with the time of the oldest event.
     async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError>;
 
@@ -109,11 +113,12 @@ pub trait Store: Send + Sync {
     /// Reads what happened, in its order, each with its number.
     async fn audit(&self, query: &AuditQuery) -> Result<Vec<(i64, AuditEntry)>, StoreError>;
 
-    /// Drops some of what happened before a time, and of what is more than so many bytes, the oldest first. Answers how
-    /// much is kept, and whether there is more to drop.
-    async fn trim_audit(
+    /// Drops some of what happened and of what was said that has been kept for as long as is right by `now`, and of what
+    /// happened that is more than so many bytes, the oldest first; nothing for its age where nobody knows what time it is.
+    /// Answers how much of what happened is kept, and whether there is more to drop.
+    async fn forget_old(
         &self,
-        before: Timestamp,
+        now: Option<Timestamp>,
         most: u64,
     ) -> Result<(AuditSize, bool), StoreError>;
 

@@ -97,6 +97,10 @@ impl<O: Observer, S: Store> Store for Observed<O, S> {
         self.memory.pending(channel, limit).await
     }
 
+    async fn came_after(&self, channel: &str, delivery: i64) -> Result<(i64, bool), StoreError> {
+        self.memory.came_after(channel, delivery).await
+    }
+
     async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
         self.memory.backlog().await
     }
@@ -133,12 +137,12 @@ impl<O: Observer, S: Store> Store for Observed<O, S> {
         self.memory.audit(query).await
     }
 
-    async fn trim_audit(
+    async fn forget_old(
         &self,
-        before: Timestamp,
+        now: Option<Timestamp>,
         most: u64,
     ) -> Result<(AuditSize, bool), StoreError> {
-        self.memory.trim_audit(before, most).await
+        self.memory.forget_old(now, most).await
     }
 
     async fn former_ends(&self, row: RowId) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {

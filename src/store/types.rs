@@ -131,15 +131,15 @@ pub enum Post {
         /// When.
         at: Timestamp,
     },
-    /// A condition is over. Said to these channels, but for those that had not heard yet that it began.
+    /// A condition is over.
     Over {
         /// The condition.
         key: String,
         /// When.
         at: Timestamp,
-        /// What is said of that.
+        /// What is said of that to those who were told that it began, or may have been.
         event: Option<Event>,
-        /// The channels.
+        /// The channels that there are.
         channels: Vec<String>,
     },
     /// There are no channels but these: what waits for others is settled, and they were told of nothing.

@@ -109,6 +109,24 @@ async fn a_new_critical_event_pulls_the_attempt_forward_but_not_twice_in_two_min
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_critical_event_is_seen_behind_more_than_go_into_a_message() {
+    let mut bench = Bench::new();
+    let ops = bench.start("ops", (0..7).map(|_| retry()).collect::<Vec<_>>());
+    let many: Vec<String> = (0..5_100).map(|number| format!("w{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    bench.commit(&many, &["ops"]).await;
+    bench.pass(4000).await;
+    let before = ops.sent().len();
+    bench.commit(&["warning"], &["ops"]).await;
+    bench.pass(100).await;
+    assert_eq!(ops.sent().len(), before, "the ones of before are not new");
+    bench.commit(&["critical"], &["ops"]).await;
+    bench.pass(100).await;
+    assert!(ops.sent().len() > before);
+    assert_eq!(bench.store.pending("ops", 9).await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_backlog_behind_a_closed_gate_is_counted() {
     let mut bench = Bench::new();
     bench.start("ops", [down()]);

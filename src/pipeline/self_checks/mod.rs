@@ -22,6 +22,9 @@ use watch::{Entry, Watch};
 /// A provider's clock may differ from ours by this many seconds before it is reported.
 const OFFSET: i64 = 60;
 
+/// One that was reported is over at so many: what swings about the limit is not said at each swing.
+const NO_OFFSET: i64 = 30;
+
 /// Where the store has the last good time, beside the keys of conditions.
 const GOOD_TIME: &str = "clock\u{1f}good";
 
@@ -263,6 +266,11 @@ impl SelfChecks {
         self.conditions.holds(condition)
     }
 
+    /// Returns since when a place is not seen, if that was reported.
+    pub(super) fn hidden_since(&self, source: &str, place: &str) -> Option<Timestamp> {
+        self.conditions.hidden_since(source, place)
+    }
+
     /// Returns what was said once of what is ahead.
     pub(super) fn ahead(&self) -> Vec<Condition> {
         self.conditions.ahead()
@@ -331,7 +339,8 @@ fn check_offset(
     now: Timestamp,
 ) -> Option<Transition> {
     let condition = Condition::Offset(source.to_owned());
-    if seconds.abs() > OFFSET {
+    let most = if conditions.holds(&condition) { NO_OFFSET } else { OFFSET };
+    if seconds.abs() > most {
         let topic = Topic::ClockOffset { source: source.to_owned(), seconds };
         return conditions.raise(condition, topic, now);
     }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::clock::BentClock;
+use crate::expiry::{Invalid, InvalidReason, Look, PlaceState};
+use crate::source::Places;
 use crate::store::{Memory, Pending};
 
 /// A daemon on a clock that can be set, and a store that outlives it.
@@ -99,6 +101,39 @@ async fn a_start_400_days_ahead_says_nothing_false_and_the_true_rungs_after_it()
     days.read(Some(shown)).await;
     assert_eq!(days.turn().await, ["clock.recovered"]);
     assert_eq!(days.pass(7 * 86_400).await, ["14d"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_a_clock_that_is_wrong_no_endpoint_serves_what_has_expired() {
+    let mut days = Days::new().await;
+    let served = async |days: &mut Days, verdict: Option<InvalidReason>| {
+        let verdict = verdict.map(|reason| Invalid { reason, detail: "by our clock".to_owned() });
+        let looked =
+            vec![Look { verdict, ..super::places::look("a.test:443/a", PlaceState::Read) }];
+        let slice = super::places::files();
+        let page = Page { places: Some(Places { looked, ..Places::default() }), ..Page::default() };
+        days.pipeline.settings.watched[0].serves = true;
+        days.apply(ScanEvent::Begin { slice: Arc::clone(&slice) }).await;
+        days.apply(ScanEvent::Page { slice: Arc::clone(&slice), page, offset: None }).await;
+        days.apply(ScanEvent::End { report: whole(&slice, 1) }).await;
+    };
+    days.clock.bend(400 * DAY);
+    days.restart().await;
+    served(&mut days, Some(InvalidReason::Expired)).await;
+    assert_eq!(days.turn().await, ["clock.suspect"]);
+    days.clock.bend(0);
+    let shown = days.shown(1);
+    days.read(Some(shown)).await;
+    assert_eq!(days.turn().await, ["clock.recovered"]);
+    served(&mut days, Some(InvalidReason::NameMismatch)).await;
+    assert_eq!(days.turn().await, ["endpoint.invalid"]);
+    // Nor is one over by it.
+    days.clock.bend(400 * DAY);
+    days.turn().await;
+    for _ in 0..3 {
+        served(&mut days, None).await;
+    }
+    assert_eq!(days.pipeline.checks.of_places("iot").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

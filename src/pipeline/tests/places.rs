@@ -4,7 +4,7 @@ use super::*;
 use crate::expiry::{Look, PlaceState};
 use crate::source::Places;
 
-fn files() -> Arc<Slice> {
+pub(super) fn files() -> Arc<Slice> {
     Arc::new(Slice::whole(&"all".into(), Window::All, u64::MAX, 0))
 }
 

@@ -5,6 +5,7 @@ use super::super::{
 };
 use super::*;
 use crate::expiry::Facts;
+use crate::store::AUDIT_KEPT;
 
 fn stopped(seconds: i64, certificate: Option<&str>) -> AuditEntry {
     AuditEntry { at: at(seconds), certificate: certificate.map(str::to_owned), what: Audited::Stop }
@@ -46,13 +47,13 @@ pub(super) async fn goes_when_it_is_old_or_too_much(place: impl Place) {
     let store = place.open().await;
     let store = &*store;
     happen(store, (0..20).map(|number| stopped(number, None)).collect()).await;
-    let (size, more) = store.trim_audit(at(5), u64::MAX).await.unwrap();
+    let (size, more) = store.forget_old(Some(at(5).plus(AUDIT_KEPT)), u64::MAX).await.unwrap();
     assert_eq!((size.dropped, more), (0, false));
     assert_eq!(times(store, AuditQuery::default()).await, (5..20).collect::<Vec<_>>());
     let mut more = true;
     let mut left = size;
     while more {
-        (left, more) = store.trim_audit(at(0), size.bytes / 2).await.unwrap();
+        (left, more) = store.forget_old(None, size.bytes / 2).await.unwrap();
     }
     assert!(left.bytes <= size.bytes / 2 && left.dropped > 0, "{left:?}");
     let kept = times(store, AuditQuery::default()).await;

@@ -74,6 +74,7 @@ pub(crate) async fn conformance<P: Place>(fresh: impl Fn() -> P) {
     posts::says_a_closing_again_where_the_alert_was_said_again(fresh()).await;
     posts::holds_what_waits_and_keeps_who_was_told(fresh()).await;
     posts::says_that_a_condition_is_over_to_those_who_heard_of_it(fresh()).await;
+    posts::says_that_it_is_over_to_nobody_else(fresh()).await;
     posts::says_again_what_was_given_up_while_it_is_open(fresh()).await;
     posts::routes_anew_what_waits_for_channels_that_are_gone(fresh()).await;
     posts::copies_what_was_said_and_to_whom(fresh()).await;

@@ -23,6 +23,8 @@ pub(super) async fn takes_an_event_once_for_each_channel(place: impl Place) {
     assert_eq!(ops[1].event, event("e1", 101));
     assert_eq!(ids(&pending(&*store, "dev").await), ["e1", "e3"]);
     assert_eq!(ids(&store.pending("ops", 2).await.unwrap()), ["e2", "e1"]);
+    let newest = store.pending("ops", 9).await.unwrap().last().unwrap().delivery;
+    assert_eq!(store.came_after("ops", i64::MAX).await.unwrap(), (newest, false));
     assert_eq!(ids(&store.pending("ops", 0).await.unwrap()), Vec::<&str>::new());
     assert_eq!(ids(&pending(&*store, "nobody").await), Vec::<&str>::new());
 }
@@ -202,6 +204,7 @@ pub(super) async fn forgets_what_was_sent_after_ninety_days(place: impl Place) {
         assert!(store.freeze(&[delivery], &batch(id), &body()).await.unwrap());
         let update = BatchUpdate::Delivered { at: at(days * DAY) };
         store.settle("ops", id, &update, &ChannelState::default()).await.unwrap();
+        store.forget_old(Some(at(days * DAY)), u64::MAX).await.unwrap();
         store.commit(Arc::new(step(&["e1"], &["ops"]))).await.unwrap();
     };
     send_next("b1", 0).await;
@@ -219,6 +222,8 @@ pub(super) async fn forgets_what_was_given_up_after_four_hundred_days(place: imp
         let delivery = pending(&*store, "ops").await[0].delivery;
         store.freeze(&[delivery], &batch(id), &body()).await.unwrap();
         store.settle("ops", id, &update, &ChannelState::default()).await.unwrap();
+        let (BatchUpdate::Delivered { at } | BatchUpdate::Dead { at, .. }) = update else { return };
+        store.forget_old(Some(at), u64::MAX).await.unwrap();
         store.commit(Arc::new(step(&["e1", "e2"], &["ops"]))).await.unwrap();
     };
     let dead = |days: i64| BatchUpdate::Dead { at: at(days * DAY), code: "gone".to_owned() };

@@ -175,6 +175,24 @@ pub(super) async fn says_that_a_condition_is_over_to_those_who_heard_of_it(place
     assert_eq!(ids(&*store, "dev").await, Vec::<String>::new());
 }
 
+pub(super) async fn says_that_it_is_over_to_nobody_else(place: impl Place) {
+    let store = place.open().await;
+    let about = About::Condition("source iot".to_owned());
+    let say = Post::Say { event: event("stale", 100), channels: names(&["pager"]), about };
+    post(&*store, say).await;
+    begin(&*store, "pager", "b1").await;
+    end(&*store, "pager", "b1", delivered(120)).await;
+    let over = Post::Over {
+        key: "source iot".to_owned(),
+        at: at(200),
+        event: Some(event("recovered", 200)),
+        channels: names(&["ops", "pager"]),
+    };
+    post(&*store, over).await;
+    assert_eq!(ids(&*store, "pager").await, ["recovered"]);
+    assert_eq!(ids(&*store, "ops").await, Vec::<String>::new(), "it never heard of it");
+}
+
 pub(super) async fn says_again_what_was_given_up_while_it_is_open(place: impl Place) {
     let store = place.open().await;
     known(&*store).await;

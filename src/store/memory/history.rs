@@ -70,8 +70,8 @@ impl History {
     }
 
     /// Drops what happened before a time, and what is too much; here an entry counts for 256 bytes.
-    pub(super) fn trim(&mut self, before: Timestamp, most: u64) -> AuditSize {
-        self.entries.retain(|_, entry| entry.at >= before);
+    pub(super) fn trim(&mut self, before: Option<Timestamp>, most: u64) -> AuditSize {
+        self.entries.retain(|_, entry| before.is_none_or(|before| entry.at >= before));
         while self.bytes() > most && self.entries.pop_first().is_some() {
             self.dropped += 1;
         }

@@ -9,9 +9,10 @@ use async_trait::async_trait;
 
 use super::durability::Durability;
 use super::{
-    AuditEntry, AuditQuery, AuditSize, Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit,
-    EntryQuery, Kept, ListQuery, NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder,
-    Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded, Verdict,
+    AUDIT_KEPT, AuditEntry, AuditQuery, AuditSize, Batch, BatchUpdate, Body, ChannelState,
+    Checkpoint, Commit, EntryQuery, Kept, ListQuery, NameHits, NameQuery, OutboxAnswer,
+    OutboxEntry, OutboxOrder, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded,
+    Verdict,
 };
 use crate::expiry::{Facts, Heard, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
@@ -139,6 +140,10 @@ impl Store for Memory {
         Ok(self.tables().outbox.pending(channel, limit))
     }
 
+    async fn came_after(&self, channel: &str, delivery: i64) -> Result<(i64, bool), StoreError> {
+        Ok(self.tables().outbox.came_after(channel, delivery))
+    }
+
     async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
         Ok(self.tables().outbox.backlog())
     }
@@ -262,12 +267,17 @@ impl Store for Memory {
         Ok(self.tables().history.read(query))
     }
 
-    async fn trim_audit(
+    async fn forget_old(
         &self,
-        before: Timestamp,
+        now: Option<Timestamp>,
         most: u64,
     ) -> Result<(AuditSize, bool), StoreError> {
-        Ok((self.tables().history.trim(before, most), false))
+        let mut tables = self.tables();
+        if let Some(now) = now {
+            let Tables { outbox, known, .. } = &mut *tables;
+            outbox.forget_long_before(now, known);
+        }
+        Ok((tables.history.trim(now.map(|now| now.plus(-AUDIT_KEPT)), most), false))
     }
 
     async fn former_ends(&self, row: RowId) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {

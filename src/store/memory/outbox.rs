@@ -6,7 +6,7 @@ use super::super::types::{KEPT, KEPT_DEAD};
 use super::super::{About, Batch, BatchUpdate, Body, ChannelState, Pending, StoreError};
 use super::deliveries::{Deliveries, Delivery, State};
 use super::known::Known;
-use crate::expiry::{Event, Heard, Timestamp, said_again};
+use crate::expiry::{Event, Heard, Severity, Timestamp, said_again};
 
 #[derive(Clone, Default)]
 pub(super) struct Outbox {
@@ -65,6 +65,14 @@ impl Outbox {
             })
             .take(limit)
             .collect()
+    }
+
+    pub(super) fn came_after(&self, channel: &str, delivery: i64) -> (i64, bool) {
+        let waiting = || self.deliveries.waiting_for(channel);
+        let is_critical = |event: &Event| event.severity == Severity::Critical;
+        let mut after = waiting().filter(|(number, _)| *number > delivery);
+        let critical = after.any(|(_, one)| self.events.get(&one.event).is_some_and(is_critical));
+        (waiting().map(|(number, _)| number).max().unwrap_or_default(), critical)
     }
 
     pub(super) fn backlog(&self) -> Vec<(String, u64, Timestamp)> {
@@ -130,7 +138,6 @@ impl Outbox {
                     let given_up = (State::Dead(*at), Some(code.clone()));
                     self.deliveries.change(member, |one| (one.state, one.code) = given_up);
                 }
-                self.forget_long_before(*at, known);
             }
         }
         self.states.insert(channel.to_owned(), state.clone());
@@ -213,7 +220,6 @@ impl Outbox {
         if !members.is_empty() {
             self.say_again(channel, at, at);
         }
-        self.forget_long_before(at, known);
     }
 
     fn forget_batch(&mut self, channel: &str, batch: &str) {
@@ -222,7 +228,7 @@ impl Outbox {
     }
 
     /// What was said of a condition is known for as long as it stands: it is said once.
-    fn forget_long_before(&mut self, now: Timestamp, known: &Known) {
+    pub(super) fn forget_long_before(&mut self, now: Timestamp, known: &Known) {
         let stands = |about: &About| matches!(about, About::Condition(key) if known.stands(key));
         let old = |one: &Delivery| match one.state {
             State::Sent(at) => at < now.plus(-KEPT) && !stands(&one.about),

@@ -49,10 +49,9 @@ impl Outbox {
             Post::Over { key, at, event, channels } => {
                 let about = About::Condition(key.clone());
                 let settled = self.settle_about(&about, *at);
+                let heard = self.told_of(&about, channels);
                 self.leave(&about, |_| true);
                 if let Some(event) = event {
-                    let heard = channels.iter().filter(|channel| !settled.contains(channel));
-                    let heard: Vec<String> = heard.cloned().collect();
                     self.enqueue(event, &heard, &About::Nothing, false);
                 }
                 settled
@@ -67,6 +66,14 @@ impl Outbox {
                 self.settle_numbers(settles, *at)
             }
         }
+    }
+
+    /// Returns those of some channels that were told of it, or may have been.
+    fn told_of(&self, about: &About, channels: &[String]) -> Vec<String> {
+        let told = |one: &Delivery| matches!(one.state, State::Sent(_) | State::Pending);
+        let of_it = self.deliveries.about(about).into_iter().filter(|(_, one)| told(one));
+        let heard: BTreeSet<&String> = of_it.map(|(_, one)| &one.channel).collect();
+        heard.into_iter().filter(|one| channels.contains(one)).cloned().collect()
     }
 
     pub(super) fn stranded(&self, channels: &[String]) -> Vec<Stranded> {

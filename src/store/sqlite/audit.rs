@@ -103,11 +103,12 @@ pub(super) fn read(
 /// Drops some of what happened before a time, or of what is too much. Answers what is left, and whether there is more to drop.
 pub(super) fn trim(
     transaction: &Transaction<'_>,
-    before: Timestamp,
+    before: Option<Timestamp>,
     most: u64,
 ) -> Outcome<(AuditSize, bool)> {
     let mut old = transaction.prepare_cached(DROP_OLD)?;
-    let gone = lengths(old.query([before.seconds(), STEP])?)?;
+    let before = before.map_or(i64::MIN, Timestamp::seconds);
+    let gone = lengths(old.query([before, STEP])?)?;
     let more = count(&gone) >= STEP;
     let freed: i64 = gone.into_iter().sum();
     transaction.prepare_cached(GROW)?.execute([-freed, 0])?;

@@ -11,9 +11,10 @@ use rusqlite::Transaction;
 
 use super::durability::Durability;
 use super::{
-    AuditEntry, AuditQuery, AuditSize, Batch, BatchUpdate, Body, ChannelState, Checkpoint, Commit,
-    EntryQuery, Kept, ListQuery, NameHits, NameQuery, OutboxAnswer, OutboxEntry, OutboxOrder,
-    Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded, Verdict,
+    AUDIT_KEPT, AuditEntry, AuditQuery, AuditSize, Batch, BatchUpdate, Body, ChannelState,
+    Checkpoint, Commit, EntryQuery, Kept, ListQuery, NameHits, NameQuery, OutboxAnswer,
+    OutboxEntry, OutboxOrder, Pending, Saved, ScanRecord, Settled, Store, StoreError, Stranded,
+    Verdict,
 };
 use crate::expiry::{Facts, Heard, Notified, RowId, ScopeId, Snooze, StoredRow, Timestamp};
 
@@ -181,6 +182,14 @@ impl Store for Sqlite {
         self.readers.read(move |transaction| outbox::pending(transaction, &channel, limit)).await
     }
 
+    async fn came_after(&self, channel: &str, delivery: i64) -> Result<(i64, bool), StoreError> {
+        let channel = channel.to_owned();
+        let read = move |transaction: &Transaction<'_>| {
+            outbox::came_after(transaction, &channel, delivery)
+        };
+        self.readers.read(read).await
+    }
+
     async fn backlog(&self) -> Result<Vec<(String, u64, Timestamp)>, StoreError> {
         self.readers.read(outbox::backlog).await
     }
@@ -318,12 +327,17 @@ impl Store for Sqlite {
         self.readers.read(move |transaction| audit::read(transaction, &query)).await
     }
 
-    async fn trim_audit(
+    async fn forget_old(
         &self,
-        before: Timestamp,
+        now: Option<Timestamp>,
         most: u64,
     ) -> Result<(AuditSize, bool), StoreError> {
-        let work = move |transaction: &Transaction<'_>| audit::trim(transaction, before, most);
+        let work = move |transaction: &Transaction<'_>| {
+            let more = now.map_or(Ok(false), |now| outbox::clear(transaction, now))?;
+            let before = now.map(|now| now.plus(-AUDIT_KEPT));
+            let (size, more_audit) = audit::trim(transaction, before, most)?;
+            Ok((size, more || more_audit))
+        };
         self.write(Durability::Process, work).await
     }
 

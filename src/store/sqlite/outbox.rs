@@ -8,16 +8,23 @@ use super::bodies;
 use super::certificates::{all, collect, maybe_time, number, text, time};
 use super::failure::{Failure, Outcome};
 use super::{heard, posts};
-use crate::expiry::{RowId, Timestamp, said_again};
+use crate::expiry::{RowId, Severity, Timestamp, said_again};
 
 /// What one settlement clears away at most, beyond as many deliveries as it settled.
-const CLEARED: usize = 1000;
+const CLEARED: i64 = 1000;
 
 const PENDING: &str = "
     SELECT d.id, e.body, d.batch, b.attempts, b.detail, b.next_at, b.composed_at, b.begun, b.pages
     FROM delivery d CROSS JOIN event e ON e.number = d.event LEFT JOIN batch b
         ON b.channel = d.channel AND b.id = d.batch
     WHERE d.channel = ?1 AND d.state = 'pending' ORDER BY d.id LIMIT ?2";
+
+const AFTER: &str = "
+    SELECT e.body FROM delivery d CROSS JOIN event e ON e.number = d.event
+    WHERE d.channel = ?1 AND d.state = 'pending' AND d.id > ?2 ORDER BY d.id";
+
+const NEWEST: &str =
+    "SELECT coalesce(max(id), 0) FROM delivery WHERE channel = ?1 AND state = 'pending'";
 
 const BACKLOG: &str = "
     SELECT channel, count(*), min(created_at) FROM delivery WHERE state = 'pending'
@@ -103,6 +110,8 @@ const CLEAR_EVENT: &str = "
 /// Every statement of this part.
 pub(super) const STATEMENTS: &[&str] = &[
     PENDING,
+    AFTER,
+    NEWEST,
     BACKLOG,
     CHANNEL_OF,
     BATCH,
@@ -139,6 +148,24 @@ pub(super) fn pending(
             batch: read_batch(row)?,
         })
     })
+}
+
+/// Tells the newest of what a channel has still to deliver, and whether something critical came after a delivery.
+pub(super) fn came_after(
+    transaction: &Transaction<'_>,
+    channel: &str,
+    delivery: i64,
+) -> Outcome<(i64, bool)> {
+    let newest = transaction.prepare_cached(NEWEST)?.query_row([channel], |row| row.get(0))?;
+    let mut statement = transaction.prepare_cached(AFTER)?;
+    let mut rows = statement.query(params![channel, delivery])?;
+    while let Some(row) = rows.next()? {
+        let event = event::read(row.get_ref(0)?.as_str()?).map_err(Failure::Rule)?;
+        if event.severity == Severity::Critical {
+            return Ok((newest, true));
+        }
+    }
+    Ok((newest, false))
 }
 
 /// Counts what each channel has still to deliver.
@@ -214,8 +241,7 @@ pub(super) fn settle(
         // The batch stays as long: an operator's retry uses the same id.
         BatchUpdate::Dead { at, code } => {
             let dead = params![batch, channel, at.seconds(), code];
-            let settled = transaction.prepare_cached(DEAD)?.execute(dead)?;
-            clear(transaction, *at, settled.saturating_add(CLEARED))?;
+            transaction.prepare_cached(DEAD)?.execute(dead)?;
         }
     }
     write_state(transaction, channel, state)
@@ -233,7 +259,7 @@ fn delivered(
     if settled > 0 {
         say_again(transaction, channel, at, at)?;
     }
-    clear(transaction, at, settled.saturating_add(CLEARED))
+    Ok(())
 }
 
 /// Puts back what was given up before a time and is still open, as events of their own.
@@ -299,17 +325,19 @@ fn write_state(transaction: &Transaction<'_>, channel: &str, state: &ChannelStat
     Ok(())
 }
 
-/// Clears away what ended long ago, a bounded piece at a time, with batches and events that nothing points to any more.
-fn clear(transaction: &Transaction<'_>, now: Timestamp, limit: usize) -> Outcome<()> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+/// Clears away a piece of what ended long ago, with batches and events that nothing points to any more. Answers whether
+/// there may be more.
+pub(super) fn clear(transaction: &Transaction<'_>, now: Timestamp) -> Outcome<bool> {
+    let mut more = false;
     let mut batch = transaction.prepare_cached(CLEAR_BATCH)?;
     let mut event = transaction.prepare_cached(CLEAR_EVENT)?;
     for (sql, kept) in [(CLEAR_SENT, KEPT), (CLEAR_SETTLED, KEPT), (CLEAR_DEAD, KEPT_DEAD)] {
         let mut ended = transaction.prepare_cached(sql)?;
-        let rows = ended.query([now.plus(-kept).seconds(), limit])?;
+        let rows = ended.query([now.plus(-kept).seconds(), CLEARED])?;
         let cleared = collect(rows, |row| {
             Ok((row.get::<_, i64>(0)?, text(row, 1)?, row.get::<_, Option<String>>(2)?))
         })?;
+        more |= i64::try_from(cleared.len()).is_ok_and(|count| count >= CLEARED);
         for (number, channel, id) in cleared {
             if let Some(id) = id {
                 batch.execute([&id, &channel])?;
@@ -317,7 +345,7 @@ fn clear(transaction: &Transaction<'_>, now: Timestamp, limit: usize) -> Outcome
             event.execute([number])?;
         }
     }
-    Ok(())
+    Ok(more)
 }
 
 #[cfg(test)]

@@ -48,6 +48,10 @@ const SETTLE_CONDITION: &str = "
         (SELECT 1 FROM batch WHERE batch.channel = delivery.channel AND batch.id = delivery.batch AND batch.begun = 1)
     RETURNING channel";
 
+/// Who was told of a condition, or may have been.
+const HEARD: &str = "
+    SELECT DISTINCT channel FROM delivery WHERE condition = ?1 AND state IN ('sent', 'pending') ORDER BY 1";
+
 const FORGET_CONDITION: &str = "
     UPDATE delivery SET condition = NULL, replaced = CASE state WHEN 'dead' THEN 1 ELSE replaced END
     WHERE condition = ?1";
@@ -89,6 +93,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     RELEASE,
     FORGET_LEDGER,
     SETTLE_CONDITION,
+    HEARD,
     FORGET_CONDITION,
     SETTLE_OTHERS,
     STRANDED,
@@ -178,10 +183,11 @@ fn over(
     channels: &[String],
 ) -> Outcome<Vec<String>> {
     let settled = settle_condition(transaction, key, at)?;
+    let mut statement = transaction.prepare_cached(HEARD)?;
+    let heard: Vec<String> = collect(statement.query([key])?, |row| text(row, 0))?;
     transaction.prepare_cached(FORGET_CONDITION)?.execute([key])?;
     if let Some(event) = event {
-        let told: Vec<String> =
-            channels.iter().filter(|channel| !settled.contains(channel)).cloned().collect();
+        let told: Vec<String> = heard.into_iter().filter(|one| channels.contains(one)).collect();
         enqueue(transaction, event, &told, &About::Nothing, false)?;
     }
     Ok(settled)

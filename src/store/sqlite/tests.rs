@@ -218,6 +218,8 @@ async fn what_was_sent_is_forgotten_after_ninety_days_and_what_is_dead_after_fou
         let delivery = pending(&store, channel).await[0].delivery;
         store.freeze(&[delivery], &batch(id), &body()).await.unwrap();
         store.settle(channel, id, &update, &ChannelState::default()).await.unwrap();
+        let (BatchUpdate::Delivered { at } | BatchUpdate::Dead { at, .. }) = update else { return };
+        assert!(!store.forget_old(Some(at), u64::MAX).await.unwrap().1);
     };
     let delivered = |days: i64| BatchUpdate::Delivered { at: at(days * DAY) };
     let left = || {
@@ -242,6 +244,11 @@ async fn what_was_sent_is_forgotten_after_ninety_days_and_what_is_dead_after_fou
     // A whole batch goes, with what it held.
     settle("b8", "dev", BatchUpdate::Dead { at: at(401 * DAY), code: "no".to_owned() }).await;
     assert_eq!(left(), (2, 2, 2));
+    // Where nobody knows what time it is, nothing goes for its age.
+    store.forget_old(None, u64::MAX).await.unwrap();
+    assert_eq!(left(), (2, 2, 2));
+    store.forget_old(Some(at(9000 * DAY)), u64::MAX).await.unwrap();
+    assert_eq!(left(), (0, 0, 0));
 }
 
 #[tokio::test]

@@ -191,6 +191,7 @@ impl World {
         let (commands, commands_in) = mpsc::channel(16);
         let exposition = Arc::new(Exposition::new(Arc::clone(&self.metrics)));
         let outputs = Outputs {
+            clock_trusted: watch::Sender::new(false),
             view: watch::Sender::new(Arc::new(Inventory::new().view())),
             exposition: Arc::clone(&exposition),
             sources: watch::Sender::new(Arc::default()),
