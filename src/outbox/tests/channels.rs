@@ -109,7 +109,7 @@ async fn a_new_critical_event_pulls_the_attempt_forward_but_not_twice_in_two_min
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_critical_event_is_seen_behind_more_than_go_into_a_message() {
+async fn a_new_critical_event_is_seen_behind_more_than_are_looked_at() {
     let mut bench = Bench::new();
     let ops = bench.start("ops", (0..7).map(|_| retry()).collect::<Vec<_>>());
     let many: Vec<String> = (0..5_100).map(|number| format!("w{number}")).collect();

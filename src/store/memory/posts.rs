@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{About, Post, Settled, Stranded};
-use super::deliveries::State;
+use super::deliveries::{Delivery, State};
 use super::known::{Ledger, Told};
 use super::outbox::Outbox;
 use crate::expiry::{Heard, RowId, Timestamp};
