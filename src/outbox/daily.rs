@@ -1,12 +1,8 @@
 //! The daily digest is a message of its own, with what waited for it.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
 use super::canary;
 use super::job::Job;
-use super::worker::{DIGEST_WAIT, MOST_EVENTS, Worker};
+use super::worker::Worker;
 use crate::store::{BatchUpdate, EntryQuery, Pending, Standing, StoreError};
 
 /// Among so many messages the last digest is looked for at a start.
@@ -16,39 +12,6 @@ impl Worker {
     /// Keeps of what waits what goes into the next message.
     pub(super) fn choose(&self, pending: &mut Vec<Pending>) {
         choose(pending, self.settings.gathers);
-    }
-
-    /// Returns how much longer events wait for others. Those that are for the digest only wait until there
-    /// is something else to say, and for a day at most; with more of them than fit, others may be behind them.
-    pub(super) fn gather(&mut self, pending: &[Pending]) -> Duration {
-        let wait = self.settings.group_wait;
-        let Some(first) = pending.first() else { return wait };
-        if first.event.is_canary() {
-            return Duration::ZERO;
-        }
-        match pending.iter().find(|pending| !pending.event.is_for_the_digest()) {
-            Some(oldest) => self.left(oldest, wait),
-            None if pending.len() < MOST_EVENTS => self.left(first, DIGEST_WAIT),
-            None => self.left(first, wait),
-        }
-    }
-
-    /// Returns what is left of the time that an event waits for others.
-    fn left(&mut self, oldest: &Pending, wait: Duration) -> Duration {
-        let seen = match self.oldest {
-            Some((delivery, seen)) if delivery == oldest.delivery => seen,
-            _ => self.oldest.insert((oldest.delivery, Instant::now())).1,
-        };
-        let waited = Duration::from_millis(
-            u64::try_from(
-                self.shared
-                    .clock
-                    .millis()
-                    .saturating_sub(oldest.event.at.seconds().saturating_mul(1000)),
-            )
-            .unwrap_or(0),
-        );
-        wait.saturating_sub(waited.max(seen.elapsed()))
     }
 
     /// Tells when a digest was delivered.

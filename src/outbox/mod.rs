@@ -6,7 +6,7 @@
 //! service's verdict is final, byte for byte, whatever the configuration says by then. The batch and the channel's health are in the store, so a restart goes on where the last
 //! process stopped, with the same id. One message is in flight at a time, which keeps order.
 //!
-//! Reading order: `worker` (the loop), `daily` (what goes together), `job` (what is sent next), `policy` (what follows from an attempt), `health` (what
+//! Reading order: `worker` (the loop), `daily` (what goes together), `due` (when it goes), `job` (what is sent next), `policy` (what follows from an attempt), `health` (what
 //! is said of the channel), `quiet` (what is snoozed), `clock` (what waits for the right time), `trial` (a test that somebody asks for), `canary` (one that goes the whole way), `pace` (how fast a destination may be used), `rounds` (what is told
 //! again to those who forget).
 
@@ -20,6 +20,7 @@ mod canary;
 mod clock;
 mod counts;
 mod daily;
+mod due;
 mod health;
 mod hold;
 mod job;

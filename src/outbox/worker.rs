@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::asked::Trials;
-use super::clock::{clock_turned, keep_timeless};
 use super::health::{Fault, Health};
 use super::job::Job;
 use super::pace::Pacer;
@@ -34,8 +33,6 @@ const GRACE: Duration = Duration::from_secs(10);
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 /// The longest sleep before the clock is looked at again: a machine may be suspended.
 const LONGEST_SLEEP: Duration = Duration::from_mins(5);
-/// The least time between two attempts of which a new critical event pulls the second forward.
-const PULL: Duration = Duration::from_mins(2);
 /// What was given up is said again after this many seconds, if nothing was delivered before.
 const SAY_AGAIN: i64 = 86_400;
 
@@ -50,7 +47,7 @@ pub struct Worker {
     /// When the next attempt is due, after one that failed. A start does not wait.
     pub(super) retry_at: Option<Instant>,
     /// The last attempt, and the newest delivery that waited then.
-    tried: Option<(Instant, i64)>,
+    pub(super) tried: Option<(Instant, i64)>,
     /// The event that the others wait with and since when: it is not held longer than is right, whatever the wall clock
     /// says.
     pub(super) oldest: Option<(i64, Instant)>,
@@ -187,36 +184,6 @@ impl Worker {
             }
             limit = limit.saturating_mul(4);
         }
-    }
-
-    /// Takes out what is not to be said now, and answers when the first of that is.
-    async fn hold_back(
-        &self,
-        pending: &mut Vec<Pending>,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        if !self.clock_is_trusted() {
-            keep_timeless(pending);
-            return Ok(None);
-        }
-        let muted = self.settings.hold.take_out(pending, now);
-        Ok(self.leave_out(pending, now).await?.into_iter().chain(muted).min())
-    }
-
-    /// Returns how long it is until the next attempt.
-    async fn until_due(&mut self, pending: &[Pending]) -> Result<Duration, StoreError> {
-        let Some(at) = self.retry_at else {
-            let resumes = pending.iter().any(|one| one.batch.is_some());
-            return Ok(if resumes { Duration::ZERO } else { self.gather(pending) });
-        };
-        let wait = at.saturating_duration_since(Instant::now());
-        let Some((tried, newest)) = self.tried else { return Ok(wait) };
-        // What is new may stand behind more than goes into a message.
-        let (_, critical) = self.shared.store.came_after(&self.settings.name, newest).await?;
-        if critical {
-            return Ok(wait.min((tried + PULL).saturating_duration_since(Instant::now())));
-        }
-        Ok(wait)
     }
 
     /// Sends a message and records what follows. Cut off by `stop`, it records nothing.
@@ -458,7 +425,11 @@ impl Worker {
                 None => std::future::pending().await,
             }
         };
-        let turned = clock_turned(&mut self.shared.clock_trusted);
+        let turned = async {
+            if self.shared.clock_trusted.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
         let committed = async {
             if self.shared.commits.changed().await.is_err() {
                 // The pipeline has ended; what is left is still delivered.

@@ -118,12 +118,21 @@ async fn what_nobody_heard_of_closes_without_a_word() {
 
 #[tokio::test]
 async fn a_certificate_whose_place_holds_a_later_one_is_renewed_when_it_is_gone() {
+    is_renewed_in("/a").await;
+}
+
+#[tokio::test]
+async fn one_of_a_list_for_whose_names_there_is_a_later_one_is_renewed_when_it_is_gone() {
+    is_renewed_in("").await;
+}
+
+async fn is_renewed_in(place: &str) {
     let mut bench = Bench::new().await;
     let all = everything("all");
-    bench.sees(&all, vec![server("1", "/a", 5)]).await;
+    bench.sees(&all, vec![server("1", place, 5)]).await;
     bench.turn().await;
     bench.deliver("ops").await;
-    let new = Sighting { issuer: "another".into(), ..server("2", "/a", 90) };
+    let new = Sighting { issuer: "another".into(), ..server("2", place, 90) };
     bench.sees(&all, vec![new]).await;
     for _ in 0..2 {
         assert_eq!(bench.waiting_kinds().await, [""; 0]);

@@ -134,7 +134,7 @@ async fn a_source_that_may_read_nothing_says_who_it_is_and_what_to_do() {
         format!("nothing could be read: {}: Permission denied", live.display()),
         "notafter runs as ".to_owned(),
         format!("{} has mode ", live.display()),
-        "Leave out with `exclude`".to_owned(),
+        "Leave out with exclude".to_owned(),
     ] {
         assert!(why.contains(&part), "{part}: {why}");
     }
