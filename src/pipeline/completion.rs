@@ -30,13 +30,32 @@ impl Pipeline {
             return Ok(Lacking::new());
         }
         let rows: Vec<RowId> = candidates.iter().map(|(_, row)| *row).collect();
-        let kept = self.parts.store.kept(&rows).await?;
+        let kept = self.kept(&rows).await?;
         let sightings: Vec<Sighting<&str>> = page.sightings.iter().collect();
-        let lacking = candidates.iter().zip(kept).filter_map(|((place, _), kept)| {
-            let (kept, seen) = (kept?, sightings.get(*place)?);
-            is_of(seen, &kept.facts).then_some((*place, kept))
+        let mut lacking: BTreeMap<usize, Vec<Kept>> = BTreeMap::new();
+        for ((place, _), kept) in candidates.iter().zip(kept) {
+            if let (Some(kept), Some(seen)) = (kept, sightings.get(*place))
+                && is_of(seen, &kept.facts)
+            {
+                lacking.entry(*place).or_default().push(kept);
+            }
+        }
+        // Where it may be one or another, it is none of them.
+        let one = |(place, mut kept): (usize, Vec<Kept>)| {
+            (kept.len() == 1).then(|| kept.pop()).flatten().map(|kept| (place, kept))
+        };
+        Ok(lacking.into_iter().filter_map(one).collect())
+    }
+
+    /// Looks up certificates with their names and links: their texts as they are drafted.
+    async fn kept(&mut self, rows: &[RowId]) -> anyhow::Result<Vec<Option<Kept>>> {
+        let facts = self.facts(rows).await?;
+        let kept = self.parts.store.kept(rows).await?;
+        let newest = kept.into_iter().zip(facts).map(|(kept, facts)| match (kept, facts) {
+            (Some(kept), Some(facts)) => Some(Kept { facts, ..kept }),
+            (kept, _) => kept,
         });
-        Ok(lacking.collect())
+        Ok(newest.collect())
     }
 
     /// Returns the certificates that a sighting may be of, if it lacks something that they may have had.
@@ -80,7 +99,11 @@ impl Pipeline {
 /// Returns whether a certificate is the one that a sighting is of, as far as the sighting says who presents it.
 fn is_of(seen: &Sighting<&str>, facts: &Facts) -> bool {
     let is_same_holder = seen.holder.is_empty() || *seen.holder == *facts.holder;
-    !facts.issuer.is_empty() && *seen.serial == *facts.serial && is_same_holder
+    let names_nobody = seen.issuer.is_empty() && seen.holder.is_empty();
+    // Where neither is said, only the end tells certificates of one serial apart.
+    let is_same_end =
+        !names_nobody || seen.not_after.is_none() || seen.not_after == facts.not_after;
+    !facts.issuer.is_empty() && *seen.serial == *facts.serial && is_same_holder && is_same_end
 }
 
 fn lacks_a_text(seen: &Sighting<&str>) -> bool {

@@ -116,6 +116,33 @@ async fn a_row_that_lost_its_issuer_and_its_holder_is_the_one_that_an_authority_
 }
 
 #[tokio::test]
+async fn a_row_that_may_be_one_certificate_or_another_is_neither() {
+    let mut bench = Bench::new().await;
+    let all = slice("mqtt-1", Window::All);
+    let of = |issuer: &str, holder: &str, days| Sighting {
+        signer: issuer.into(),
+        issuer: issuer.into(),
+        holder: holder.into(),
+        ..device("01", days)
+    };
+    let cas = ["ca1", "ca2"].map(|name| Sighting { kind: Kind::Ca, ..device(name, 3000) });
+    let known = [of("ca1", "x", 5), of("ca2", "y", 300)];
+    bench.scan(&all, cas.iter().chain(&known).cloned().collect()).await;
+    bench.save().await;
+    let ends = |bench: &Bench| {
+        let view = bench.view.borrow();
+        let mut ends: Vec<_> = view.rows().map(|(_, row)| row.not_after).collect();
+        ends.sort_unstable();
+        ends
+    };
+    let before = ends(&bench);
+    let bare = [of("", "", 5), of("", "", 300)];
+    bench.scan(&all, cas.iter().chain(&bare).cloned().collect()).await;
+    bench.save().await;
+    assert_eq!(ends(&bench), before, "the end tells which is which");
+}
+
+#[tokio::test]
 async fn what_was_replaced_stays_replaced_while_its_row_or_its_successors_says_less() {
     for (older, newer) in [(true, false), (false, true), (true, true)] {
         let mut bench = Bench::new().await;
