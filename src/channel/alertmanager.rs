@@ -26,6 +26,9 @@ use crate::config::{Fields, Key, Open, Shape};
 use crate::expiry::text::{cut_bytes, iso};
 use crate::expiry::{Event, Message, Rung, Severity, Topic};
 
+/// Stands in a kept body for an end that a wrong clock would have to tell: it is left out.
+const NOBODY_KNOWS: &str = "";
+
 /// Alerts in one request.
 const MOST_ALERTS: usize = 256;
 const LARGEST_ANNOTATION: usize = 1024;
@@ -83,6 +86,15 @@ struct Peer {
     takes: AtomicBool,
 }
 
+/// Returns the requests that tell of alerts.
+fn bodies(alerts: &[Value]) -> Vec<String> {
+    if alerts.is_empty() {
+        // There is always a request: this one is sent nowhere.
+        return vec!["[]".to_owned()];
+    }
+    alerts.chunks(MOST_ALERTS).map(|alerts| json!(alerts).to_string()).collect()
+}
+
 enum Login {
     Basic(Open, Credential),
     Bearer(Credential),
@@ -91,12 +103,18 @@ enum Login {
 #[async_trait]
 impl Channel for Alertmanager {
     fn encode(&self, message: &Message) -> Vec<String> {
-        let alerts: Vec<Value> = message.parts().iter().flat_map(alerts).collect();
-        if alerts.is_empty() {
-            // There is always a request: this one is sent nowhere.
-            return vec!["[]".to_owned()];
+        bodies(&message.parts().iter().flat_map(alerts).collect::<Vec<_>>())
+    }
+
+    /// By a wrong clock nobody says until when something holds: by its own, Alertmanager takes it to hold for five minutes.
+    fn encode_again(&self, message: &Message, clock_trusted: bool) -> Vec<String> {
+        let mut alerts: Vec<Value> = message.parts().iter().flat_map(alerts).collect();
+        if !clock_trusted {
+            alerts.iter_mut().filter(|alert| alert["endsAt"].is_null()).for_each(|alert| {
+                alert["endsAt"] = json!(NOBODY_KNOWS);
+            });
         }
-        alerts.chunks(MOST_ALERTS).map(|alerts| json!(alerts).to_string()).collect()
+        bodies(&alerts)
     }
 
     async fn send_page(&self, page: Page<'_>) -> Result<Receipt, SendError> {
@@ -108,8 +126,12 @@ impl Channel for Alertmanager {
         let life = (self.resend * ROUNDS).max(LEAST_LIFE);
         let life = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
         let end = iso(self.means.clock.now().plus(life));
-        for alert in alerts.iter_mut().filter(|alert| alert["endsAt"].is_null()) {
-            alert["endsAt"] = json!(end);
+        for alert in alerts.iter_mut().filter_map(Value::as_object_mut) {
+            match alert.get("endsAt").and_then(Value::as_str) {
+                None => drop(alert.insert("endsAt".to_owned(), json!(end))),
+                Some(NOBODY_KNOWS) => drop(alert.remove("endsAt")),
+                Some(_) => {}
+            }
         }
         let body = Value::Array(alerts);
         let posts = self.peers.iter().map(|peer| self.post(peer, body.clone()));

@@ -78,6 +78,11 @@ pub trait Channel: Send + Sync {
     /// Returns how fast the service may be used.
     fn pace(&self) -> Pace;
 
+    /// Returns the bodies of a message that is told again, as the last one was. `clock_trusted`: whether the machine's clock is.
+    fn encode_again(&self, message: &Message, _clock_trusted: bool) -> Vec<String> {
+        self.encode(message)
+    }
+
     /// Returns how often the service wants to hear again what is open, if it forgets what is not repeated.
     fn resend(&self) -> Option<Duration> {
         None

@@ -35,15 +35,10 @@ impl Rounds {
         Some(Self { settings, channel, store, clock, snoozes, clock_trusted, every })
     }
 
-    /// Tells at once, since nobody knows how long the process was away, and then in each round until `stop`; not by a clock
-    /// that is wrong, by which what is told would stand for who knows how long.
+    /// Tells at once, since nobody knows how long the process was away, and then in each round until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let round = async {
-                let mut trusted = self.clock_trusted.clone();
-                if trusted.wait_for(|trusted| *trusted).await.is_err() {
-                    return std::future::pending().await;
-                }
                 if let Err(error) = self.tell().await {
                     tracing::debug!(channel = %self.settings.name, %error, "a round was left out");
                 }
@@ -80,7 +75,7 @@ impl Rounds {
     async fn post(&self, events: Vec<Event>) {
         let (now, base) = (self.clock.now(), self.settings.external_url.as_deref());
         let message = Message::compose("round", now, self.settings.manner, events, base);
-        let bodies = self.channel.encode(&message);
+        let bodies = self.channel.encode_again(&message, *self.clock_trusted.borrow());
         for index in 0..bodies.len() {
             let Some(page) = Page::of(&message.id, &bodies, index) else { return };
             if let Err(error) = self.channel.send_page(page).await {

@@ -97,6 +97,14 @@ async fn every_peer_is_told_and_one_is_enough() {
         // Four rounds of two minutes are less than the least life.
         assert!(request.json()[0]["endsAt"].as_str().unwrap().starts_with("2026-01-01T00:10:"));
     }
+    // What is told again by a clock that is wrong holds by Alertmanager's own.
+    for (trusted, ends) in [(true, true), (false, false)] {
+        let bodies = all.encode_again(&sample::list(), trusted);
+        let page = Page::of("round", &bodies, 0).unwrap();
+        all.send_page(page).await.unwrap();
+        let told = takes.seen().last().unwrap().json();
+        assert_eq!(told[0].get("endsAt").is_some(), ends, "{told}");
+    }
     let error = of(&[broken.authority(), "127.0.0.1:1"]).send(&sample::list()).await.unwrap_err();
     assert_eq!(error.outcome(), "retry", "{error}");
     assert_nothing_leaks(&format!("{error:?} {}", all.destination()));
