@@ -6,7 +6,7 @@ use crate::store::{Pending, StoreError};
 
 impl Worker {
     /// Returns whether the machine's clock is trusted.
-    fn clock_is_trusted(&self) -> bool {
+    pub(super) fn clock_is_trusted(&self) -> bool {
         *self.shared.clock_trusted.borrow()
     }
 

@@ -59,6 +59,16 @@ pub struct Worker {
     pub(super) given_up_counted: bool,
 }
 
+/// What waits for a channel.
+struct Waiting {
+    /// What is to be sent now.
+    pending: Vec<Pending>,
+    /// How long it is until more is that is held back now.
+    held: Option<Duration>,
+    /// Whether more waits than was looked at.
+    more: bool,
+}
+
 /// What a channel that panicked answers.
 pub(super) fn panicked() -> SendError {
     SendError::Retry { after: None, code: format!("{}panic", SendError::UNKNOWN) }
@@ -133,7 +143,8 @@ impl Worker {
     async fn step(&mut self, stop: &CancellationToken) -> Result<Option<Duration>, StoreError> {
         self.say_again().await?;
         self.count_given_up().await?;
-        let (mut pending, held) = self.waiting(MOST_EVENTS).await?;
+        let (newest, _) = self.shared.store.came_after(&self.settings.name, i64::MAX).await?;
+        let Waiting { mut pending, held, more } = self.waiting(MOST_EVENTS).await?;
         if pending.is_empty() {
             let again = self.health.given_up().map(|_| LONGEST_SLEEP);
             return Ok(again.into_iter().chain(held).min());
@@ -149,10 +160,9 @@ impl Worker {
         if !wait.is_zero() {
             return Ok(Some(self.health.until_down().map_or(wait, |down| down.min(wait))));
         }
-        if pending.len() >= MOST_EVENTS {
-            pending = self.waiting(MOST_AT_ONCE).await?.0;
+        if more {
+            pending = self.waiting(MOST_AT_ONCE).await?.pending;
         }
-        let (newest, _) = self.shared.store.came_after(&self.settings.name, i64::MAX).await?;
         let mut job = Job::of(pending, self.shared.clock.now());
         let store = &*self.shared.store;
         let is_new = job
@@ -168,7 +178,7 @@ impl Worker {
 
     /// Returns what waits to be sent, and how long it is until more does that is held back now. What is held back stands in
     /// nobody's way: as much more is looked at as it takes.
-    async fn waiting(&self, most: usize) -> Result<(Vec<Pending>, Option<Duration>), StoreError> {
+    async fn waiting(&self, most: usize) -> Result<Waiting, StoreError> {
         let mut limit = most;
         loop {
             let mut pending = self.shared.store.pending(&self.settings.name, limit).await?;
@@ -180,7 +190,8 @@ impl Worker {
                 self.count(&pending, all.saturating_sub(taken)).await?;
                 pending.truncate(most);
                 let wait = |at: Timestamp| u64::try_from(at.since(now)).unwrap_or(0).max(1);
-                return Ok((pending, first.map(|at| Duration::from_secs(wait(at)))));
+                let held = first.map(|at| Duration::from_secs(wait(at)));
+                return Ok(Waiting { pending, held, more: all >= limit });
             }
             limit = limit.saturating_mul(4);
         }
@@ -328,7 +339,7 @@ impl Worker {
 
     /// Puts what was given up a day ago back into the outbox, where it is still true.
     async fn say_again(&self) -> Result<(), StoreError> {
-        if self.health.given_up().is_some() {
+        if self.health.given_up().is_some() && self.clock_is_trusted() {
             let now = self.shared.clock.now();
             self.shared.store.say_again(&self.settings.name, now.plus(-SAY_AGAIN), now).await?;
         }

@@ -340,12 +340,14 @@ impl Pipeline {
 
     /// A condition is over: whoever was told that it began is told of that, and nobody else.
     fn tell_over(&mut self, key: &str, event: Option<Event>) {
+        let mut otherwise = Vec::new();
         if let Some(event) = &event {
             self.parts.metrics.event(event.kind(), "ended");
             self.draft.decided(event, "ended", &[]);
+            otherwise = routed(&self.settings.config, event);
         }
         let (key, at, channels) = (key.to_owned(), self.parts.clock.now(), self.channel_names());
-        self.draft.post(Post::Over { key, at, event, channels });
+        self.draft.post(Post::Over { key, at, event, channels, otherwise });
     }
 
     pub(super) fn event(&self, severity: Severity, topic: Topic, occasion: &Occasion) -> Event {

@@ -141,6 +141,9 @@ pub enum Post {
         event: Option<Event>,
         /// The channels that there are.
         channels: Vec<String>,
+        /// Those to which it goes where none of them is known to have had it to deliver: it began before that was kept, or
+        /// its channel has another name now.
+        otherwise: Vec<String>,
     },
     /// There are no channels but these: what waits for others is settled, and they were told of nothing.
     Channels {

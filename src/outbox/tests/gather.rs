@@ -117,3 +117,17 @@ async fn a_flood_for_the_digest_hides_nothing_behind_it() {
     let told: Vec<usize> = ops.sent().into_iter().map(|(_, _, events)| events).collect();
     assert_eq!(told, [5002]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_back_in_front_does_not_part_a_whole_batch() {
+    let mut bench = Bench::new();
+    bench.settings.gathers = true;
+    let ops = bench.start("ops", []);
+    bench.commit(&["info-1"], &["ops"]).await;
+    let many: Vec<String> = (0..5_100).map(|number| format!("w{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    bench.commit(&many, &["ops"]).await;
+    bench.pass(100).await;
+    let counts: Vec<usize> = ops.messages().iter().map(|message| message.events.len()).collect();
+    assert_eq!(counts, [5_100]);
+}

@@ -61,7 +61,10 @@ impl Posted {
             Way::Rung(row) => Post::Rung { row, event, channels },
             Way::Held(about) => Post::Held { about, at },
             Way::Closed(row, said) => Post::Closed { row, at, event: word(said), channels },
-            Way::Over(key, said) => Post::Over { key, at, event: word(said), channels },
+            Way::Over(key, said) => {
+                let otherwise = channels.iter().take(1).cloned().collect();
+                Post::Over { key, at, event: word(said), channels, otherwise }
+            }
             Way::Channels => Post::Channels { at, names: channels },
         }
     }

@@ -138,7 +138,8 @@ pub(super) async fn need_nobody_once_they_were_said_again(place: impl Place) {
     }
     assert_eq!(store.given_up().await.unwrap(), [("ops".to_owned(), 3)]);
     assert_eq!(store.say_again("ops", at(300), at(400)).await.unwrap(), 1);
-    let over = Post::Over { key: "k".to_owned(), at: at(410), event: None, channels };
+    let over =
+        Post::Over { key: "k".to_owned(), at: at(410), event: None, channels, otherwise: vec![] };
     store.commit(Arc::new(Commit { outbox: vec![over], ..Commit::default() })).await.unwrap();
     assert_eq!(store.given_up().await.unwrap(), [("ops".to_owned(), 1)]);
     let given_up = list(store, Standing::Dead).await;

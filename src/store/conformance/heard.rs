@@ -75,6 +75,14 @@ pub(super) async fn is_unknown_while_a_message_may_have_arrived(place: impl Plac
     assert_eq!(heard(&*store).await, []);
     begin(&*store, "ops", "b2").await;
     assert_eq!(heard(&*store).await, of(&[("ops", 0)]));
+    // What else waits is replaced by what is said to others: the next round is for it as well.
+    let about = About::Certificate(ROW);
+    let more =
+        Post::Say { event: event("7d", 150), channels: names(&["ops"]), about: about.clone() };
+    post(&*store, more).await;
+    assert_eq!(heard(&*store).await, []);
+    post(&*store, Post::Held { about, at: at(160) }).await;
+    assert_eq!(heard(&*store).await, of(&[("ops", 0)]));
     // It was clearly refused, and waits again.
     let refused = BatchUpdate::Retry(Batch { begun: false, ..batch("b2") });
     end(&*store, "ops", "b2", refused).await;

@@ -169,6 +169,7 @@ pub(super) async fn says_that_a_condition_is_over_to_those_who_heard_of_it(place
         at: at(200),
         event: Some(event("recovered", 200)),
         channels: channels(),
+        otherwise: channels(),
     };
     assert_eq!(post(&*store, over).await, [("dev".to_owned(), 1)]);
     assert_eq!(ids(&*store, "ops").await, ["recovered"]);
@@ -187,10 +188,21 @@ pub(super) async fn says_that_it_is_over_to_nobody_else(place: impl Place) {
         at: at(200),
         event: Some(event("recovered", 200)),
         channels: names(&["ops", "pager"]),
+        otherwise: names(&["ops"]),
     };
     post(&*store, over).await;
     assert_eq!(ids(&*store, "pager").await, ["recovered"]);
     assert_eq!(ids(&*store, "ops").await, Vec::<String>::new(), "it never heard of it");
+    // One that began before it was kept who heard of it, or whose channel is called otherwise now.
+    let over = Post::Over {
+        key: "source plant".to_owned(),
+        at: at(300),
+        event: Some(event("recovered-2", 300)),
+        channels: names(&["ops", "pager"]),
+        otherwise: names(&["ops"]),
+    };
+    post(&*store, over).await;
+    assert_eq!(ids(&*store, "ops").await, ["recovered-2"]);
 }
 
 pub(super) async fn says_again_what_was_given_up_while_it_is_open(place: impl Place) {

@@ -46,13 +46,16 @@ impl Outbox {
             Post::Held { about: About::Nothing, .. } => Vec::new(),
             Post::Held { about: About::Certificate(row), at } => self.settle_certificate(*row, *at),
             Post::Held { about: about @ About::Condition(_), at } => self.settle_about(about, *at),
-            Post::Over { key, at, event, channels } => {
+            Post::Over { key, at, event, channels, otherwise } => {
                 let about = About::Condition(key.clone());
+                let had = self.channels_of(&about, channels, |_| true);
                 let settled = self.settle_about(&about, *at);
-                let heard = self.told_of(&about, channels);
+                let heard =
+                    self.channels_of(&about, channels, |state| !matches!(state, State::Dead(_)));
+                let told = if had.is_empty() { otherwise } else { &heard };
                 self.leave(&about, |_| true);
                 if let Some(event) = event {
-                    self.enqueue(event, &heard, &About::Nothing, false);
+                    self.enqueue(event, told, &About::Nothing, false);
                 }
                 settled
             }
@@ -68,12 +71,16 @@ impl Outbox {
         }
     }
 
-    /// Returns those of some channels that were told of it, or may have been.
-    fn told_of(&self, about: &About, channels: &[String]) -> Vec<String> {
-        let told = |one: &Delivery| matches!(one.state, State::Sent(_) | State::Pending);
-        let of_it = self.deliveries.about(about).into_iter().filter(|(_, one)| told(one));
-        let heard: BTreeSet<&String> = of_it.map(|(_, one)| &one.channel).collect();
-        heard.into_iter().filter(|one| channels.contains(one)).cloned().collect()
+    /// Returns those of some channels that have it to deliver, or had: in a state that counts.
+    fn channels_of(
+        &self,
+        about: &About,
+        channels: &[String],
+        counts: impl Fn(&State) -> bool,
+    ) -> Vec<String> {
+        let of_it = self.deliveries.about(about).into_iter().filter(|(_, one)| counts(&one.state));
+        let of_it: BTreeSet<&String> = of_it.map(|(_, one)| &one.channel).collect();
+        of_it.into_iter().filter(|one| channels.contains(one)).cloned().collect()
     }
 
     pub(super) fn stranded(&self, channels: &[String]) -> Vec<Stranded> {
@@ -98,7 +105,19 @@ impl Outbox {
         let mut heard: BTreeMap<&str, Option<Timestamp>> =
             late.filter(|(channel, _)| !open.contains(channel)).collect();
         let begun = about.iter().map(|(_, one)| one);
+        let waits = |one: &Delivery| match one.state {
+            State::Pending => !self.has_begun(one),
+            State::Dead(_) => true,
+            State::Sent(_) | State::Settled(_) => false,
+        };
+        // What else waits for it would be replaced by what is said to others: it is told with them.
+        let more: BTreeSet<&str> = about
+            .iter()
+            .filter(|(_, one)| waits(one))
+            .map(|(_, one)| one.channel.as_str())
+            .collect();
         let begun = begun.filter(|one| one.state == State::Pending && self.has_begun(one));
+        let begun = begun.filter(|one| !more.contains(one.channel.as_str()));
         heard.extend(begun.map(|one| (one.channel.as_str(), None)));
         let heard = heard.into_iter();
         heard.map(|(channel, at)| Heard { channel: channel.to_owned(), at }).collect()

@@ -28,7 +28,10 @@ const HEARD: &str = "
             AND delivery.state IN ('pending', 'dead'))
     UNION SELECT delivery.channel, NULL FROM delivery
         JOIN batch ON batch.channel = delivery.channel AND batch.id = delivery.batch
-    WHERE delivery.certificate_id = ?1 AND delivery.state = 'pending' AND batch.begun = 1 ORDER BY 1";
+    WHERE delivery.certificate_id = ?1 AND delivery.state = 'pending' AND batch.begun = 1 AND NOT EXISTS
+        (SELECT 1 FROM delivery other LEFT JOIN batch of ON of.channel = other.channel AND of.id = other.batch
+            WHERE other.certificate_id = ?1 AND other.channel = delivery.channel
+                AND (other.state = 'dead' OR (other.state = 'pending' AND coalesce(of.begun, 0) = 0))) ORDER BY 1";
 
 const LATE: &str = "
     SELECT certificate_id, one.value FROM ledger, json_each(ledger.late) one

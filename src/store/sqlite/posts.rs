@@ -48,7 +48,11 @@ const SETTLE_CONDITION: &str = "
         (SELECT 1 FROM batch WHERE batch.channel = delivery.channel AND batch.id = delivery.batch AND batch.begun = 1)
     RETURNING channel";
 
-/// Who was told of a condition, or may have been.
+/// Who has a condition to deliver, or was told of it.
+const HAD: &str = "
+    SELECT DISTINCT channel FROM delivery WHERE condition = ?1 AND state <> 'settled' ORDER BY 1";
+
+/// Who was told of a condition, or may have been, once what waits about it is settled.
 const HEARD: &str = "
     SELECT DISTINCT channel FROM delivery WHERE condition = ?1 AND state IN ('sent', 'pending') ORDER BY 1";
 
@@ -93,6 +97,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     RELEASE,
     FORGET_LEDGER,
     SETTLE_CONDITION,
+    HAD,
     HEARD,
     FORGET_CONDITION,
     SETTLE_OTHERS,
@@ -130,8 +135,8 @@ fn post_one(transaction: &Transaction<'_>, post: &Post) -> Outcome<Vec<String>> 
             close(transaction, *row, *at, event.as_ref(), channels)
         }
         Post::Held { about, at } => hold(transaction, about, *at),
-        Post::Over { key, at, event, channels } => {
-            over(transaction, key, *at, event.as_ref(), channels)
+        Post::Over { key, at, event, channels, otherwise } => {
+            over(transaction, (key, *at), event.as_ref(), (channels, otherwise))
         }
         Post::Channels { at, names } => {
             let names = serde_json::Value::from(names.as_slice()).to_string();
@@ -177,18 +182,23 @@ fn close(
 
 fn over(
     transaction: &Transaction<'_>,
-    key: &str,
-    at: Timestamp,
+    (key, at): (&str, Timestamp),
     event: Option<&Event>,
-    channels: &[String],
+    (channels, otherwise): (&[String], &[String]),
 ) -> Outcome<Vec<String>> {
+    let named = |sql| -> Outcome<Vec<String>> {
+        let mut statement = transaction.prepare_cached(sql)?;
+        let mut found: Vec<String> = collect(statement.query([key])?, |row| text(row, 0))?;
+        found.retain(|channel| channels.contains(channel));
+        Ok(found)
+    };
+    let had = named(HAD)?;
     let settled = settle_condition(transaction, key, at)?;
-    let mut statement = transaction.prepare_cached(HEARD)?;
-    let heard: Vec<String> = collect(statement.query([key])?, |row| text(row, 0))?;
+    let heard = named(HEARD)?;
     transaction.prepare_cached(FORGET_CONDITION)?.execute([key])?;
     if let Some(event) = event {
-        let told: Vec<String> = heard.into_iter().filter(|one| channels.contains(one)).collect();
-        enqueue(transaction, event, &told, &About::Nothing, false)?;
+        let told = if had.is_empty() { otherwise } else { &heard };
+        enqueue(transaction, event, told, &About::Nothing, false)?;
     }
     Ok(settled)
 }
