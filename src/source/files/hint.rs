@@ -27,8 +27,9 @@ pub(super) fn why(path: &Path, error: &io::Error) -> String {
     let gid = Gid::from_raw(metadata.gid());
     let group = if is_foreign(gid) { None } else { Some(group(gid)) };
     let way = way(&user, (gid, group.as_deref()), (mode, metadata.is_dir()), &shown);
+    let named = group.map(|group| format!(" and group {group}")).unwrap_or_default();
     format!(
-        "{error}; notafter runs as {user}, {shown} has mode {mode:04o}: {way}. Leave out with exclude what holds keys and \
+        "{error}; notafter runs as {user}, {shown} has mode {mode:04o}{named}: {way}. Leave out with exclude what holds keys and \
          no certificate"
     )
 }
@@ -46,7 +47,7 @@ fn way(
     }
     let join = match group {
         Some(group) => {
-            format!("add {user} to its group {group} (SupplementaryGroups={group} in the unit)")
+            format!("add {user} to that group (SupplementaryGroups={group} in the unit)")
         }
         None => format!(
             "add {user} to its group, which ls -ld shows outside of the unit (SupplementaryGroups=)"
@@ -125,7 +126,7 @@ mod tests {
             of(0, 0o700, true),
             "setfacl -m u:notafter:rx /a lets it read that and nothing else"
         );
-        let join = "add notafter to its group g (SupplementaryGroups=g in the unit)";
+        let join = "add notafter to that group (SupplementaryGroups=g in the unit)";
         assert_eq!(of(7, 0o640, false), join);
         let unknown = way("notafter", (Gid::from_raw(65_534), None), (0o640, false), "/a");
         assert!(unknown.contains("outside of the unit"), "{unknown}");
