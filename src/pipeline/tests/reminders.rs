@@ -4,22 +4,10 @@ use super::*;
 use crate::clock::BentClock;
 use crate::store::Memory;
 
-const TWO: &str = r#"
-[[source]]
-name = "machine"
-kind = "files"
-schedule = "every 1h"
-[source.options]
-paths = ["/x"]
-[[channel]]
-name = "ops"
-kind = "slack"
-[[channel]]
-name = "late"
-kind = "slack"
-[[route]]
-channels = ["ops", "late"]
-"#;
+/// Two rooms, told of everything.
+fn two() -> String {
+    super::truth::channels(&["ops", "late"])
+}
 
 /// A daemon that knows these certificates, each by its serial and the days until it ends.
 pub(super) struct Remembered {
@@ -187,7 +175,7 @@ async fn nothing_is_said_of_a_scope_that_is_not_listed_until_it_is() {
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_was_down_is_reminded_a_day_after_it_was_told() {
     // Ended, so that no other rung comes between.
-    let mut daemon = Remembered::routed(TWO, vec![device("a", 0)]).await;
+    let mut daemon = Remembered::routed(&two(), vec![device("a", 0)]).await;
     let mut heard = daemon.pass_each(60, |hour| hour >= 20).await;
     daemon.restart().await;
     heard.extend(daemon.pass_each(60, |_| true).await);
@@ -202,9 +190,9 @@ async fn a_channel_that_was_down_is_reminded_a_day_after_it_was_told() {
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_is_replaced_by_the_next_round_and_a_reload_forgets_nothing() {
-    let mut daemon = Remembered::routed(TWO, vec![device("a", 0)]).await;
+    let mut daemon = Remembered::routed(&two(), vec![device("a", 0)]).await;
     let mut heard = daemon.pass_each(60, |hour| hour >= 30).await;
-    let settings = Box::new(settings_of(TWO, &["iot"]));
+    let settings = Box::new(settings_of(&two(), &["iot"]));
     daemon.pipeline.handle(Command::Reconfigure(settings)).await.unwrap();
     heard.extend(daemon.pass_each(40, |_| true).await);
     assert_eq!(when(&heard, "ops"), [0, 24, 48, 72, 96]);
@@ -217,7 +205,7 @@ async fn what_waits_is_replaced_by_the_next_round_and_a_reload_forgets_nothing()
 
 #[tokio::test(start_paused = true)]
 async fn a_tighter_rung_is_said_to_all_at_once_and_all_count_from_it() {
-    let mut daemon = Remembered::routed(TWO, vec![device("a", 3)]).await;
+    let mut daemon = Remembered::routed(&two(), vec![device("a", 3)]).await;
     let heard = daemon.pass_each(100, |hour| hour >= 20).await;
     // 3d, a reminder, 1d after two days, the end after three, and a day after that.
     assert_eq!(when(&heard, "ops"), [0, 24, 48, 72, 96]);
@@ -226,10 +214,10 @@ async fn a_tighter_rung_is_said_to_all_at_once_and_all_count_from_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_is_newly_routed_counts_from_what_it_hears_then() {
-    let one = TWO.replace(r#"["ops", "late"]"#, r#"["ops"]"#);
+    let one = two().replace(r#"["ops", "late"]"#, r#"["ops"]"#);
     let mut daemon = Remembered::routed(&one, vec![device("a", 0)]).await;
     let mut heard = daemon.pass_each(10, |_| true).await;
-    let settings = settings_of(TWO, &["iot"]);
+    let settings = settings_of(&two(), &["iot"]);
     daemon.set(settings.clone());
     daemon.pipeline.handle(Command::Reconfigure(Box::new(settings))).await.unwrap();
     heard.extend(daemon.pass_each(60, |_| true).await);

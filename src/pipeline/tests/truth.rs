@@ -70,7 +70,7 @@ fn everything(scope: &str) -> Arc<Slice> {
 }
 
 /// The configuration with these channels, all of them told of everything.
-fn channels(names: &[&str]) -> String {
+pub(super) fn channels(names: &[&str]) -> String {
     let (head, _) = TEXT.split_once("[[channel]]").unwrap();
     let channel = |name: &&str| format!("[[channel]]\nname = \"{name}\"\nkind = \"slack\"\n");
     let all: String = names.iter().map(channel).collect();
