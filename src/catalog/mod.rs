@@ -36,6 +36,7 @@ mod pattern;
 mod routing;
 mod story;
 mod timeline;
+mod topic;
 #[cfg(test)]
 mod tests;
 

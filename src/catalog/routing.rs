@@ -1,10 +1,11 @@
 //! Which route an event takes, to which channels, and why not to the others.
 
+use super::topic::alert;
 use super::{Catalog, CatalogError, Entry};
 use crate::config::{Config, RouteTrial};
 use crate::expiry::{
     Accepted, DailyDigest, EVENT_KINDS, EndpointNews, Event, EventKind, Facts, Invalid,
-    InvalidReason, Kind, Month, Newer, Rung, Severity, Status, Timestamp, Topic, severity,
+    InvalidReason, Kind, Month, Rung, Severity, Status, Timestamp, Topic, severity,
 };
 
 /// What is asked: a certificate, or an event about something else.
@@ -67,19 +68,7 @@ impl Catalog {
         let rung = entry.rung.or(ahead.map(|(rung, _)| rung)).unwrap_or(Rung::Expired);
         let facts = entry.facts.clone();
         let severity = severity(facts.status, rung);
-        let topic = if entry.not_deployed.is_some() {
-            let newer = Newer {
-                source: String::new(),
-                place: String::new(),
-                serial: String::new(),
-                not_after: None,
-                deployment_unknown: false,
-            };
-            Topic::NotDeployed { facts, rung, newer, since: None, bound: Vec::new() }
-        } else {
-            let (leaves, newer, unserved, places) = (None, None, false, None);
-            Topic::Expiring { facts, rung, leaves, newer, unserved, places }
-        };
+        let topic = alert(facts, rung, entry.not_deployed.is_some());
         Event { id: String::new(), at: now, severity, topic }
     }
 }

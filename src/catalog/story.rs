@@ -2,10 +2,11 @@
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::topic::alert;
 use super::{Catalog, CatalogError, Entry, Moment};
 use crate::expiry::{
     Bound, Condition, Cover, Event, Facts, Kind, Notified, RowId, Rung, Snooze, Status, Timestamp,
-    Topic, View, has_long_ended, severity,
+    View, has_long_ended, severity,
 };
 use crate::store::{AuditQuery, Audited, Decided, OutboxEntry, Saved, ScanRecord};
 
@@ -139,8 +140,7 @@ impl Catalog {
     async fn snoozes_of(&self, entry: &Entry, now: Timestamp) -> Result<Vec<Snooze>, CatalogError> {
         let (facts, id) = (entry.facts.clone(), entry.facts.id());
         let rung = entry.rung.unwrap_or(Rung::Expired);
-        let (leaves, newer, unserved) = (None, None, false);
-        let topic = Topic::Expiring { facts, rung, leaves, newer, unserved, places: None };
+        let topic = alert(facts, rung, false);
         let severity = severity(entry.facts.status, rung);
         let event = Event { id: String::new(), at: now, severity, topic };
         let mut found = self.store.snoozes().await?;

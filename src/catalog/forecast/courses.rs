@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::super::Moment;
+use super::super::topic::alert;
 use super::messages::Saying;
 use crate::config::Config;
 use crate::expiry::{
-    Event, Facts, Forecast, Heard, Newer, Notified, Prospect, Row, RowId, Severity, Timestamp,
-    Topic, View, has_long_ended, severity,
+    Event, Facts, Forecast, Heard, Notified, Prospect, Row, RowId, Severity, Timestamp, View,
+    has_long_ended, severity,
 };
 
 /// Certificates that are looked at for one forecast at most: the soonest in the order of their numbers.
@@ -111,18 +112,6 @@ fn event(row: RowId, facts: &Facts, forecast: Forecast, moment: &Moment) -> Even
     let long = facts.not_after.is_some_and(|end| has_long_ended(end, at));
     let severity = if long { Severity::Info } else { severity(facts.status, rung) };
     let newer = moment.view.undeployed().get(&row).is_some();
-    let facts = facts.clone();
-    let topic = if newer {
-        let newer = Newer {
-            source: String::new(),
-            place: String::new(),
-            serial: String::new(),
-            not_after: None,
-            deployment_unknown: false,
-        };
-        Topic::NotDeployed { facts, rung, newer, since: None, bound: Vec::new() }
-    } else {
-        Topic::Expiring { facts, rung, leaves: None, newer: None, unserved: false, places: None }
-    };
+    let topic = alert(facts.clone(), rung, newer);
     Event { id: String::new(), at, severity, topic }
 }
